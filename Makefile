@@ -1,0 +1,23 @@
+# Each target sets itself up: it needs Python 3.10 or newer and make, and nothing else.
+MAKEFLAGS += --no-print-directory
+bin := .venv/bin
+
+.PHONY: help demo test setup clean
+
+help:
+	@echo "make demo   the paper's randomization test on embedded images: a table, out/report.json, out/figure.png"
+	@echo "make test   every gate: lint, format, types, import floors, tests, doctests"
+	@echo "make setup  only create or refresh .venv"
+	@echo "make clean  remove what the others made"
+
+setup:
+	@scripts/setup
+
+demo: setup
+	$(bin)/corruptlab test --data fashion-mnist-mini --model mlp-1x512 --out out
+
+test: setup
+	@scripts/check
+
+clean:
+	rm -rf .venv out build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,76 @@
+"""Collect the Python examples of the Markdown pages: each page is one test.
+
+`--doctest-glob` would take a block's closing fence for expected output. Here every line outside the
+```python blocks is blanked, which keeps the line numbers, and the rest is one doctest.
+"""
+
+import doctest
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+_BLOCK = re.compile(r"^```python[^\n]*\n(.*?)^```\s*$", re.DOTALL | re.MULTILINE)
+
+
+class PageError(Exception):
+    """An example of a page does not do what the page says."""
+
+
+class PageItem(pytest.Item):
+    def runtest(self) -> None:
+        text = self.path.read_text(encoding="utf-8")
+        page = doctest.DocTestParser().get_doctest(
+            examples_only(text), {}, self.path.name, str(self.path), 0
+        )
+        report: list[str] = []
+        before = Path.cwd()
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)  # what an example writes does not land in the checkout
+            try:
+                doctest.DocTestRunner(optionflags=_FLAGS).run(page, out=report.append)
+            finally:
+                os.chdir(before)
+        if report:
+            raise PageError("".join(report))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> str:  # type: ignore[override]  # the base also allows terminal representations
+        if isinstance(excinfo.value, PageError):
+            return str(excinfo.value)
+        return str(super().repr_failure(excinfo))
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, f"page: {self.path.name}"
+
+
+class PageFile(pytest.File):
+    def collect(self) -> Iterator[PageItem]:
+        text = self.path.read_text(encoding="utf-8")
+        blocks = _BLOCK.findall(text)
+        for block in blocks:
+            if ">>> " not in block:
+                first = block.strip().partition("\n")[0]
+                raise self.CollectError(
+                    f"{self.path}: the ```python block that begins with {first!r} has no `>>>` "
+                    "line, so nothing would run it."
+                )
+        if blocks:
+            yield PageItem.from_parent(self, name="examples")
+
+
+def examples_only(text: str) -> str:
+    """Blank every line that is not inside a ```python block."""
+    kept = [""] * (text.count("\n") + 1)
+    for block in _BLOCK.finditer(text):
+        first = text.count("\n", 0, block.start(1))
+        lines = block[1].split("\n")
+        kept[first : first + len(lines)] = lines
+    return "\n".join(kept)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.File | None:
+    return PageFile.from_parent(parent, path=file_path) if file_path.suffix == ".md" else None
