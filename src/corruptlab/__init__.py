@@ -1,0 +1,34 @@
+"""corruptlab: randomization tests for learning machines.
+
+Corrupt a data set in a known way, train an unchanged network on it, and learn what the
+network's capacity and the data's signal really are.
+
+Source: Zhang, Bengio, Hardt, Recht, Vinyals 2017, "Understanding deep learning requires
+rethinking generalization", ICLR, arXiv 1611.03530.
+"""
+
+from corruptlab._draws import Draws
+from corruptlab._version import __version__
+from corruptlab.corruptions import (
+    Corrupted,
+    GaussianPixels,
+    RandomLabels,
+    RandomPixels,
+    ShuffledPixels,
+    UniformLabels,
+    corrupt,
+    materialize,
+)
+
+__all__ = [
+    "Corrupted",
+    "Draws",
+    "GaussianPixels",
+    "RandomLabels",
+    "RandomPixels",
+    "ShuffledPixels",
+    "UniformLabels",
+    "__version__",
+    "corrupt",
+    "materialize",
+]

@@ -1,0 +1,77 @@
+"""Progress of long work: one live line on a terminal, sparse plain lines elsewhere."""
+
+import importlib.util
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+from typing_extensions import Self
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class Progress:
+    """Tell how far a piece of work has come, on standard error.
+
+    On a terminal with ``tqdm`` installed (extra ``cli``) it is one live line. Otherwise
+    plain lines are written: one about every ten seconds, and one at the end.
+
+    Args:
+        total: Number of units of work.
+        label: What is being done.
+        show: Whether to write anything at all.
+
+    Example:
+        >>> with Progress(3, "fitting", show=False) as line:
+        ...     line.update(1, "loss 2.30")
+    """
+
+    def __init__(self, total: int, label: str, *, show: bool) -> None:
+        self._total, self._label, self._show = total, label, show
+        self._done, self._note, self._bar = 0, "", None
+        self._last = time.monotonic()
+
+    def __enter__(self) -> Self:
+        if self._show and sys.stderr.isatty() and importlib.util.find_spec("tqdm"):
+            self._bar = _live_line(self._total, self._label)
+        return self
+
+    def update(self, done: int, note: str = "") -> None:
+        """Say that ``done`` units are finished.
+
+        Args:
+            done: Units of work finished so far.
+            note: A few words on how it goes.
+        """
+        advanced, self._done, self._note = done - self._done, done, note
+        if self._bar is not None:
+            self._bar.set_postfix_str(note, refresh=False)
+            self._bar.update(advanced)
+        elif time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
+            self._write()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        else:
+            self._write()
+
+    def _write(self) -> None:
+        if not self._show:
+            return
+        self._last = time.monotonic()
+        note = f"  {self._note}" if self._note else ""
+        print(f"{self._label}  {self._done}/{self._total}{note}", file=sys.stderr, flush=True)
+
+
+def _live_line(total: int, label: str) -> Any:
+    from tqdm import tqdm  # only here: the core does not depend on it
+
+    layout = "{desc}  {n_fmt}/{total_fmt} |{bar:20}| {elapsed}<{remaining}  {postfix}"
+    return tqdm(total=total, desc=label, file=sys.stderr, bar_format=layout, dynamic_ncols=True)

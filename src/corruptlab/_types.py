@@ -1,0 +1,27 @@
+"""Names for the kinds of arrays and data sets that every floor speaks of."""
+
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Labels: TypeAlias = NDArray[np.int64]
+"""Class labels, shape ``(n,)``, values ``0 .. num_classes - 1``."""
+
+Ids: TypeAlias = NDArray[np.int64]
+"""Example numbers, shape ``(n,)``: who an example is, wherever it stands."""
+
+Array: TypeAlias = NDArray[Any]
+"""A batch of inputs, shape ``(n, ...)``, of any real or integer type."""
+
+Item_co = TypeVar("Item_co", covariant=True)
+
+
+class MapDataset(Protocol[Item_co]):
+    """Anything with a length and items by position: what PyTorch calls a map-style data set."""
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+
+    def __getitem__(self, index: int, /) -> Item_co:
+        """Return one example."""

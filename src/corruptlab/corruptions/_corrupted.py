@@ -1,0 +1,321 @@
+"""The one wrapper that turns a data set into a corrupted one."""
+
+import hashlib
+import operator
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from torch.utils.data import Dataset
+
+from corruptlab._draws import ALGORITHM, Draws
+from corruptlab._types import Array, Ids, Labels, MapDataset
+from corruptlab.corruptions._arrays import checked_ids, checked_labels
+from corruptlab.corruptions._fields import Fields, Key
+from corruptlab.corruptions._find_labels import find_labels, whole_labels
+from corruptlab.corruptions._inputs import changed
+from corruptlab.corruptions._lineage import History, Lineage
+from corruptlab.corruptions._pipeline import Pipeline
+from corruptlab.corruptions._protocols import Corruption
+from corruptlab.corruptions._read_inputs import input_reader, items_at
+
+
+class Corrupted(Dataset[Any]):
+    """A data set whose labels or inputs were corrupted in a known way.
+
+    Every item keeps its structure (tuple, named tuple, list, dictionary); its label is served as
+    an ``int``, its input as the type it had. The corruption is a pure function of the
+    seed and the example's number: the same in every epoch, worker, rank, batch, and order of
+    access. Images are read from the wrapped data set when asked for, and never copied; labels
+    are corrupted once, here.
+
+    Use `corrupt` to build it.
+
+    Args:
+        dataset: Any map-style data set of (input, label) items.
+        corruptions: What is done, in this order.
+        seed: Seed of all randomness; an integer >= 0.
+        num_classes: Number of classes. By default what ``dataset.num_classes`` or
+            ``dataset.classes`` says, or else the largest label plus 1.
+        targets: The labels as ``dataset`` serves them, shape ``(n,)``, if they cannot be found.
+        ids: Numbers of the examples, shape ``(n,)``, >= 0. By default their positions in the
+            data set from which ``dataset`` is cut.
+        input_key: Position or name of the input in an item; by default position 0, or the
+            first known name.
+        label_key: Position or name of the label; by default position 1, or the first known name.
+
+    Attributes:
+        dataset: The wrapped data set.
+        seed: The seed.
+
+    Raises:
+        TypeError: If ``dataset`` is not map-style, a corruption is not one, or a label is
+            not one integer class.
+        ValueError: If the data set is empty, or an argument does not fit it.
+
+    Example:
+        >>> train = cl.datasets.fashion_mnist_mini("train")
+        >>> noisy = cl.Corrupted(train, cl.UniformLabels(p=0.5), seed=0)
+        >>> noisy
+    """
+
+    def __init__(
+        self,
+        dataset: MapDataset[Any],
+        *corruptions: Corruption,
+        seed: int = 0,
+        num_classes: int | None = None,
+        targets: ArrayLike | None = None,
+        ids: ArrayLike | None = None,
+        input_key: Key | None = None,
+        label_key: Key | None = None,
+    ) -> None:
+        self.dataset = dataset
+        self.seed = Draws(seed).seed
+        self._n = _checked_length(dataset)
+        self._fields = Fields.of(dataset[0], input_key, label_key)
+        before = _traced(dataset, self._fields, num_classes, targets, ids)
+        pipeline = Pipeline.of(corruptions, self.seed, before.history)
+        self._read = input_reader(dataset, self._fields)
+        self._pipeline = pipeline.estimated(self._read, before.ids)
+        served = self._pipeline.labels(
+            before.targets, num_classes=before.num_classes, ids=before.ids
+        )
+        self._served = _read_only(checked_labels(served, before.num_classes))
+        self.lineage = replace(
+            before,
+            targets=self._served,
+            clean_targets=_read_only(before.clean_targets),
+            ids=_read_only(before.ids),
+            history=before.history + History((c.stream, self.seed) for c in corruptions),
+        )
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return self.lineage.num_classes
+
+    @property
+    def targets(self) -> Labels:
+        """Labels as served, ``int64``, shape ``(n,)``, read-only."""
+        return self.lineage.targets
+
+    @property
+    def clean_targets(self) -> Labels:
+        """Labels before any corruption, ``int64``, shape ``(n,)``, read-only."""
+        return self.lineage.clean_targets
+
+    @property
+    def ids(self) -> Ids:
+        """Number of each example: who it is; ``int64``, shape ``(n,)``, read-only."""
+        return self.lineage.ids
+
+    @property
+    def corruptions(self) -> tuple[Corruption, ...]:
+        """What is done, in this order, with estimated numbers filled in."""
+        return self._pipeline.corruptions
+
+    @property
+    def is_corrupted(self) -> NDArray[np.bool_]:
+        """Whether each label differs from the clean one; shape ``(n,)``."""
+        return self.targets != self.clean_targets
+
+    @property
+    def realized_rate(self) -> float:
+        """Share of labels that differ from the clean ones."""
+        return float(self.is_corrupted.mean())
+
+    @property
+    def transition_matrix(self) -> NDArray[np.float64]:
+        """Realized share of each new class (column) in each clean class (row).
+
+        ``float64`` of shape ``(num_classes, num_classes)``; the row of a class without
+        examples is NaN.
+        """
+        shape = (self.num_classes, self.num_classes)
+        counts = np.zeros(shape)
+        np.add.at(counts, (self.clean_targets, self.targets), 1)
+        totals = counts.sum(axis=1, keepdims=True)
+        return np.divide(counts, totals, out=np.full(shape, np.nan), where=totals > 0)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that decides the corruption: 16 hexadecimal digits.
+
+        Equal fingerprints mean equal corruptions of equal labels; the pixels of the
+        wrapped data set do not enter.
+        """
+        what = f"{ALGORITHM}/{self._pipeline}/{self.num_classes}"
+        digest = hashlib.sha256(what.encode())
+        for array in (self.ids, self.clean_targets, self.targets):
+            digest.update(array.astype("<i8").tobytes())
+        return digest.hexdigest()[:16]
+
+    def inputs_at(self, indices: ArrayLike) -> Array:
+        """Return the corrupted inputs at some positions as one batch.
+
+        Args:
+            indices: Positions in ``0 .. n - 1``, shape ``(k,)``.
+
+        Returns:
+            Array of shape ``(k, ...)`` in the stored type; PIL images with the channels first.
+        """
+        at = np.asarray(indices, np.int64)
+        return self._pipeline.inputs(self._read(at), ids=self.ids[at])
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return self._n
+
+    def __getitem__(self, index: int) -> Any:
+        """Return one corrupted example.
+
+        Args:
+            index: Position; negative ones count from the end.
+
+        Returns:
+            An item of the structure that the wrapped data set serves.
+
+        Raises:
+            IndexError: If the position is out of range.
+        """
+        if self._pipeline.changes_inputs:
+            return self.__getitems__([index])[0]
+        position = self._position(index)
+        return self._fields.relabelled(self.dataset[position], self._served.item(position))
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+        """Return several corrupted examples, corrupted as one batch.
+
+        Args:
+            indices: Positions; negative ones count from the end.
+
+        Returns:
+            One item for each position.
+
+        Raises:
+            IndexError: If a position is out of range.
+        """
+        at = [self._position(index) for index in indices]
+        items = items_at(self.dataset, at)
+        labels = self._served[at].tolist()
+        key = self._fields
+        if not self._pipeline.changes_inputs:
+            return [key.relabelled(x, y) for x, y in zip(items, labels, strict=True)]
+        inputs = changed(
+            [item[key.input] for item in items],
+            lambda batch: self._pipeline.inputs(batch, ids=self.ids[at]),
+        )
+        return [
+            key.replace(item, {key.input: x, key.label: y})
+            for item, x, y in zip(items, inputs, labels, strict=True)
+        ]
+
+    def _position(self, index: int) -> int:
+        position = operator.index(index)
+        if not -self._n <= position < self._n:
+            raise IndexError(f"`index` must lie in {-self._n} .. {self._n - 1}, got {position}.")
+        return position % self._n
+
+    def __repr__(self) -> str:
+        what = ", ".join(repr(corruption) for corruption in self.corruptions) or "nothing"
+        return (
+            f"Corrupted({what}, seed={self.seed}; "
+            f"{len(self)} examples, {self.realized_rate:.2%} of labels changed)"
+        )
+
+
+def corrupt(
+    dataset: MapDataset[Any],
+    *corruptions: Corruption,
+    seed: int = 0,
+    num_classes: int | None = None,
+    targets: ArrayLike | None = None,
+    ids: ArrayLike | None = None,
+    input_key: Key | None = None,
+    label_key: Key | None = None,
+) -> Corrupted:
+    """Corrupt a data set in a known way.
+
+    Label corruptions change labels and pixel corruptions change inputs, each from randomness of
+    its own, so only the order among corruptions of labels, and among those of inputs, matters.
+
+    Args:
+        dataset: Any map-style data set of (input, label) items.
+        *corruptions: What to do, in this order.
+        seed: Seed of all randomness; an integer >= 0. Use one seed for training and test set, so
+            that both get the same `ShuffledPixels`.
+        num_classes: Number of classes, if the data set does not tell.
+        targets: The labels as ``dataset`` serves them, if they cannot be found.
+        ids: Numbers of the examples, if they are not their positions.
+        input_key: Position or name of the input in an item.
+        label_key: Position or name of the label in an item.
+
+    Returns:
+        The corrupted data set; see `Corrupted` for what it knows.
+
+    Raises:
+        TypeError: If ``dataset`` is not map-style, a corruption is not one, or a label is
+            not one integer class.
+        ValueError: If the data set is empty, or an argument does not fit it.
+
+    Example:
+        >>> train = cl.datasets.fashion_mnist_mini("train")
+        >>> cl.corrupt(train, cl.RandomLabels(), cl.ShuffledPixels(), seed=0)
+
+    Source: Zhang et al. 2017, §2.1.
+    """
+    return Corrupted(
+        dataset,
+        *corruptions,
+        seed=seed,
+        num_classes=num_classes,
+        targets=targets,
+        ids=ids,
+        input_key=input_key,
+        label_key=label_key,
+    )
+
+
+def _checked_length(dataset: Any) -> int:
+    if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
+        raise TypeError(
+            "`dataset` must be map-style, with __len__ and __getitem__, "
+            f"got {type(dataset).__name__}."
+        )
+    if len(dataset) == 0:
+        raise ValueError("`dataset` must hold at least one example, got none.")
+    return len(dataset)
+
+
+def _traced(
+    dataset: Any,
+    fields: Fields,
+    num_classes: int | None,
+    targets: ArrayLike | None,
+    ids: ArrayLike | None,
+) -> Lineage:
+    """Return what is known of the examples, with what the caller knows better."""
+    n = len(dataset)
+    if targets is None:
+        before = Lineage.of(dataset, lambda part: find_labels(part, fields))
+    else:
+        labels = whole_labels(targets, n)
+        before = Lineage.of(dataset, lambda part: np.zeros(len(part), np.int64))
+        said = max(before.num_classes, int(labels.max()) + 1)
+        before = replace(before, targets=labels, clean_targets=labels, num_classes=said)
+    if ids is not None:
+        numbers = checked_ids(ids, n)
+        before = replace(before, ids=numbers, span=int(numbers.max()) + 1)
+    if num_classes is not None:
+        before = replace(before, num_classes=num_classes)
+    checked_labels(before.targets, before.num_classes)
+    return before
+
+
+def _read_only(array: Array) -> Array:
+    array = array.copy()
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,152 @@
+"""Gaussian noise in place of images."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from corruptlab._draws import Draws
+from corruptlab._types import Array
+from corruptlab.corruptions._arrays import ArrayT, checked_ids, like, to_numpy
+from corruptlab.corruptions._moments import Moment, Per, RunningMoments
+from corruptlab.corruptions._pixels import Planes
+
+
+@dataclass(frozen=True, kw_only=True)
+class GaussianPixels:
+    """Replace every value of every image by a Gaussian draw with the moments of the data.
+
+    The draw follows the example and is the same in every epoch. Integer images stay integer:
+    draws are rounded and clipped to the range of the type, which moves the moments of
+    data that crowd its ends (black backgrounds). Convert images to float first to have the
+    bare Gaussian. A test set needs the moments of the training set (``corrupt(train, ...)`` shows
+    them in ``.corruptions``) and example numbers of its own (``corrupt(test, ..., ids=...)``), or
+    its example ``i`` is drawn equal to training example ``i``.
+
+    Args:
+        mean: Mean of the draws, on the scale of the stored values; a tuple with one number a
+            channel or a value for ``per="channel"`` or ``"pixel"``. None: estimated from the data
+            set that is wrapped, in one pass.
+        std: Standard deviation (not variance), likewise.
+        per: What shares a mean and a deviation: the whole data set (``"overall"``, default; the
+            paper does not say which it used), each ``"channel"``, or each ``"pixel"`` and channel.
+        channel_axis: Axis of one input that holds the channels. By default none for inputs of
+            one or two dimensions, and for three the first or last axis, whichever is at most 4.
+
+    Raises:
+        ValueError: If one of ``mean`` and ``std`` is given without the other, a number is not
+            finite, ``std`` is negative, or ``per`` is unknown or does not fit.
+
+    Example:
+        >>> noise = cl.GaussianPixels(mean=100.0, std=20.0)
+        >>> noise.inputs(np.zeros((1, 2, 2), np.uint8), draws=cl.Draws(seed=0))
+        array([[[0, 0],
+                [0, 0]]], dtype=uint8)
+
+    Source: Zhang et al. 2017, §2.1, "Gaussian".
+    """
+
+    mean: Moment | None = None
+    std: Moment | None = None
+    per: Per = "overall"
+    channel_axis: int | None = None
+    stream: ClassVar[str] = "gaussian_pixels"
+
+    def __post_init__(self) -> None:
+        if self.per not in ("overall", "channel", "pixel"):
+            raise ValueError(f"`per` must be 'overall', 'channel', or 'pixel', got {self.per!r}.")
+        if (self.mean is None) != (self.std is None):
+            raise ValueError(
+                "`mean` and `std` must be given together, or neither, "
+                f"got mean={self.mean} and std={self.std}."
+            )
+        if self.mean is not None and self.std is not None:
+            object.__setattr__(self, "mean", _checked("mean", self.mean, self.per))
+            object.__setattr__(self, "std", _checked("std", self.std, self.per))
+
+    @property
+    def is_estimated(self) -> bool:
+        """Whether the moments are there."""
+        return self.mean is not None
+
+    def estimated(self, batches: Iterable[Array]) -> "GaussianPixels":
+        """Return the same corruption with the moments of the data.
+
+        Args:
+            batches: Batches of inputs, each of shape ``(n, ...)``, read once.
+
+        Returns:
+            A corruption with ``mean`` and ``std`` filled in, exact for integer images.
+
+        Raises:
+            ValueError: If there is no data, or a value is not finite.
+        """
+        moments = RunningMoments(self.per)
+        for batch in batches:
+            moments.add(Planes.of(to_numpy(batch), self.channel_axis).values)
+        mean, std = moments.finish()
+        return replace(self, mean=mean, std=std)
+
+    def inputs(self, clean: ArrayT, *, draws: Draws, ids: ArrayLike | None = None) -> ArrayT:
+        """Return Gaussian images.
+
+        Args:
+            clean: Batch of inputs, shape ``(n, ...)``; only its shape and type matter.
+            draws: Where the randomness comes from.
+            ids: Example numbers, shape ``(n,)``; ``0 .. n - 1`` if not given.
+
+        Returns:
+            Inputs of the shape, kind, and type of ``clean``.
+
+        Raises:
+            ValueError: If the moments are not there or do not fit the shape of the inputs.
+        """
+        if self.mean is None or self.std is None:
+            raise ValueError(
+                "`mean` and `std` must be known before inputs are drawn, got None; "
+                "give them, or estimate them with `estimated(batches)`."
+            )
+        batch = to_numpy(clean)
+        ids = checked_ids(ids, len(batch))
+        planes = Planes.of(batch, self.channel_axis)
+        n, channels, pixels = planes.values.shape
+        z = draws.normals("gaussian_pixels/values", ids, channels * pixels)
+        z = z.reshape(n, channels, pixels)
+        z *= _fitted("std", self.std, self.per, channels, pixels)
+        z += _fitted("mean", self.mean, self.per, channels, pixels)
+        return like(clean, planes.restore(_as_type(z, batch.dtype)))
+
+
+def _checked(name: str, moment: Moment, per: Per) -> Moment:
+    values = np.asarray(moment, np.float64)
+    if values.ndim != (0 if per == "overall" else 1):
+        kind = "one number" if per == "overall" else f"one number for each {per}"
+        raise ValueError(f"`{name}` must be {kind} for per={per!r}, got {moment!r}.")
+    if not np.isfinite(values).all() or (name == "std" and (values < 0).any()):
+        kind = "finite and at least 0" if name == "std" else "finite"
+        raise ValueError(f"`{name}` must be {kind}, got {moment!r}.")
+    return float(values) if values.ndim == 0 else tuple(values.tolist())
+
+
+def _fitted(name: str, moment: Moment, per: Per, channels: int, pixels: int) -> Array:
+    """Return a moment in a shape that broadcasts over ``(n, channels, pixels)``."""
+    values = np.asarray(moment, np.float32)
+    if per == "overall":
+        return values
+    shape = (channels, 1) if per == "channel" else (channels, pixels)
+    if values.size != shape[0] * shape[1]:
+        raise ValueError(
+            f"`{name}` must hold {shape[0] * shape[1]} numbers for per={per!r} "
+            f"and these inputs, got {values.size}."
+        )
+    return values.reshape(shape)
+
+
+def _as_type(values: Array, dtype: np.dtype) -> Array:
+    if dtype.kind not in "iu":
+        return values.astype(dtype, copy=False)
+    limits = np.iinfo(dtype)
+    np.rint(values, out=values)
+    return np.clip(values, limits.min, limits.max, out=values).astype(dtype)

@@ -1,0 +1,52 @@
+"""A whole data set as two tensors."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from corruptlab._progress import Progress
+from corruptlab._types import MapDataset
+from corruptlab.corruptions._corrupted import corrupt
+from corruptlab.corruptions._read_inputs import CHUNK
+
+
+def materialize(
+    dataset: MapDataset[Any], *, progress: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Read a whole data set, corrupted or not, into two tensors.
+
+    One pass, a chunk of 1,024 examples at a time, so that the extra memory is bounded;
+    random transforms of the data set are applied once, as it serves them.
+
+    Args:
+        dataset: Any map-style data set of (input, label) items of one shape.
+        progress: Whether to tell on standard error how far it has come.
+
+    Returns:
+        Inputs, shape ``(n, ...)``, in the type they are stored in (PIL images as ``uint8`` with the
+        channels first), and labels, ``int64``, shape ``(n,)``.
+
+    Raises:
+        TypeError: If the data set is not map-style, or an input or label is of a wrong type.
+        ValueError: If the data set is empty, or the inputs have different shapes.
+
+    Example:
+        >>> train = cl.datasets.fashion_mnist_mini("train")
+        >>> images, labels = cl.materialize(cl.corrupt(train, cl.RandomLabels(), seed=0))
+        >>> images.shape, images.dtype, labels.shape
+        (torch.Size([4000, 1, 28, 28]), torch.uint8, torch.Size([4000]))
+    """
+    source = corrupt(dataset)  # nothing is done to it; it knows how to read any data set
+    n = len(source)
+    inputs: torch.Tensor | None = None
+    with Progress(n, "reading", show=progress) as line:
+        for start in range(0, n, CHUNK):
+            stop = min(start + CHUNK, n)
+            chunk = torch.from_numpy(source.inputs_at(np.arange(start, stop)))
+            if inputs is None:
+                inputs = torch.empty((n, *chunk.shape[1:]), dtype=chunk.dtype)
+            inputs[start:stop] = chunk
+            line.update(stop)
+    assert inputs is not None  # there is at least one example
+    return inputs, torch.from_numpy(source.targets.copy())

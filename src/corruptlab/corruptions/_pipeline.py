@@ -1,0 +1,89 @@
+"""Several corruptions, one after the other, each with its own randomness."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from corruptlab._draws import Draws
+from corruptlab._types import Array, Ids, Labels
+from corruptlab.corruptions._lineage import History
+from corruptlab.corruptions._protocols import (
+    Corruption,
+    EstimatedCorruption,
+    is_input_corruption,
+    is_label_corruption,
+)
+from corruptlab.corruptions._read_inputs import CHUNK, InputReader
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Corruptions in order, with where each takes its randomness from.
+
+    Args:
+        stages: Pairs of a corruption and its draws.
+    """
+
+    stages: tuple[tuple[Corruption, Draws], ...]
+    changes_inputs: bool = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        changes = any(is_input_corruption(corruption) for corruption, _ in self.stages)
+        object.__setattr__(self, "changes_inputs", changes)  # asked for with every item
+
+    @classmethod
+    def of(cls, corruptions: Sequence[Corruption], seed: int, history: History) -> "Pipeline":
+        """Give each corruption draws of its own.
+
+        The second corruption of one stream and seed is repeat 1, and so on, counting those that
+        the data went through before; so it draws anew instead of finding its own work done.
+        """
+        used = History(history)
+        stages = []
+        for corruption in corruptions:
+            if not (is_label_corruption(corruption) or is_input_corruption(corruption)):
+                remedy = (
+                    f"; write {corruption.__name__}(...)" if isinstance(corruption, type) else ""
+                )
+                raise TypeError(
+                    "`corruptions` must have a stream and a `labels` or `inputs` method, "
+                    f"got {corruption!r}{remedy}."
+                )
+            stages.append((corruption, Draws(seed, used[corruption.stream, seed])))
+            used[corruption.stream, seed] += 1
+        return cls(tuple(stages))
+
+    @property
+    def corruptions(self) -> tuple[Corruption, ...]:
+        """What is done, in this order."""
+        return tuple(corruption for corruption, _ in self.stages)
+
+    def labels(self, clean: Labels, *, num_classes: int, ids: Ids) -> Labels:
+        """Return the labels after all corruptions."""
+        for corruption, draws in self.stages:
+            if is_label_corruption(corruption):
+                clean = corruption.labels(clean, num_classes=num_classes, draws=draws, ids=ids)
+        return clean
+
+    def inputs(self, clean: Array, *, ids: Ids) -> Array:
+        """Return a batch of inputs after all corruptions."""
+        for corruption, draws in self.stages:
+            if is_input_corruption(corruption):
+                clean = corruption.inputs(clean, draws=draws, ids=ids)
+        return clean
+
+    def estimated(self, read: InputReader, ids: Ids) -> "Pipeline":
+        """Fill in what has to be estimated, from the inputs as they arrive at each stage."""
+        done = Pipeline(())
+        for corruption, draws in self.stages:
+            if isinstance(corruption, EstimatedCorruption) and not corruption.is_estimated:
+                corruption = corruption.estimated(done.batches(read, ids))
+            done = Pipeline((*done.stages, (corruption, draws)))
+        return done
+
+    def batches(self, read: InputReader, ids: Ids) -> Iterator[Array]:
+        """Yield all inputs after the corruptions, a chunk at a time."""
+        for start in range(0, len(ids), CHUNK):
+            at = np.arange(start, min(start + CHUNK, len(ids)))
+            yield self.inputs(read(at), ids=ids[at])

@@ -1,0 +1,71 @@
+"""A pixel permutation of its own for every image."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from corruptlab._draws import Draws
+from corruptlab.corruptions._arrays import ArrayT, checked_ids, like, to_numpy
+from corruptlab.corruptions._pixels import Move, Planes, check_move
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomPixels:
+    """Move the pixels of each image by a random permutation of its own.
+
+    The permutation follows the example: it is drawn once from (seed, example number), so it is
+    the same in every epoch. For a test set whose permutations are drawn anew, give its
+    examples numbers of their own: ``corrupt(test, ..., ids=...)``.
+
+    Args:
+        move: ``"pixels"`` moves each pixel with all its channels (default; the paper does not
+            say which it used), ``"values"`` moves every value by itself, across channels.
+        channel_axis: Axis of one input that holds the channels. By default none for inputs of
+            one or two dimensions, and for three the first or last axis, whichever is at most 4.
+
+    Raises:
+        ValueError: If ``move`` is unknown.
+
+    Example:
+        >>> images = np.arange(8).reshape(2, 1, 2, 2)  # two grey 2x2 images
+        >>> cl.RandomPixels().inputs(images, draws=cl.Draws(seed=0)).reshape(2, 4)
+        array([[0, 0, 0, 0],
+               [0, 0, 0, 0]])
+
+    Source: Zhang et al. 2017, §2.1, "random pixels".
+    """
+
+    move: Move = "pixels"
+    channel_axis: int | None = None
+    stream: ClassVar[str] = "random_pixels"
+
+    def __post_init__(self) -> None:
+        check_move(self.move)
+
+    def inputs(self, clean: ArrayT, *, draws: Draws, ids: ArrayLike | None = None) -> ArrayT:
+        """Return the images, each with its pixels moved.
+
+        Args:
+            clean: Batch of inputs, shape ``(n, ...)``, array or tensor of any type.
+            draws: Where the randomness comes from.
+            ids: Example numbers, shape ``(n,)``; ``0 .. n - 1`` if not given.
+
+        Returns:
+            Inputs of the shape, kind, and type of ``clean``.
+
+        Raises:
+            ValueError: If the channel axis cannot be told, or ``ids`` do not fit.
+        """
+        batch = to_numpy(clean)
+        ids = checked_ids(ids, len(batch))
+        planes = Planes.of(batch, self.channel_axis)
+        values = planes.values
+        if self.move == "values":
+            values = values.reshape(len(values), 1, -1)
+        positions = draws.permutations("random_pixels/positions", ids, values.shape[2])
+        moved = np.empty_like(values, order="C")
+        for image, order, out in zip(values, positions, moved, strict=True):
+            image.take(order, axis=1, out=out, mode="wrap")  # "wrap" writes to `out` unbuffered
+        return like(clean, planes.restore(moved))

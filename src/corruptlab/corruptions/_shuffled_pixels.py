@@ -1,0 +1,75 @@
+"""One pixel permutation for all images."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+from numpy.typing import ArrayLike
+
+from corruptlab._draws import Draws
+from corruptlab._types import Array, Ids
+from corruptlab.corruptions._arrays import ArrayT, checked_ids, like, to_numpy
+from corruptlab.corruptions._pixels import Move, Planes, check_move
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShuffledPixels:
+    """Move the pixels of every image by one and the same random permutation.
+
+    The permutation depends on the seed and the number of pixels alone, so training and test set
+    get the same one from the same seed: use one seed for both.
+
+    Args:
+        move: ``"pixels"`` moves each pixel with all its channels (default; the paper does not
+            say which it used), ``"values"`` moves every value by itself, across channels.
+        channel_axis: Axis of one input that holds the channels. By default none for inputs of
+            one or two dimensions, and for three the first or last axis, whichever is at most 4.
+
+    Raises:
+        ValueError: If ``move`` is unknown.
+
+    Example:
+        >>> images = np.arange(8).reshape(2, 1, 2, 2)  # two grey 2x2 images
+        >>> cl.ShuffledPixels().inputs(images, draws=cl.Draws(seed=0)).reshape(2, 4)
+        array([[0, 0, 0, 0],
+               [0, 0, 0, 0]])
+
+    Source: Zhang et al. 2017, §2.1, "shuffled pixels".
+    """
+
+    move: Move = "pixels"
+    channel_axis: int | None = None
+    stream: ClassVar[str] = "shuffled_pixels"
+
+    def __post_init__(self) -> None:
+        check_move(self.move)
+
+    def inputs(self, clean: ArrayT, *, draws: Draws, ids: ArrayLike | None = None) -> ArrayT:
+        """Return the shuffled images.
+
+        Args:
+            clean: Batch of inputs, shape ``(n, ...)``, array or tensor of any type.
+            draws: Where the randomness comes from.
+            ids: Example numbers, shape ``(n,)``; they do not matter here.
+
+        Returns:
+            Inputs of the shape, kind, and type of ``clean``.
+
+        Raises:
+            ValueError: If the channel axis cannot be told, or ``ids`` do not fit.
+        """
+        batch = to_numpy(clean)
+        checked_ids(ids, len(batch))
+        planes = Planes.of(batch, self.channel_axis)
+        values = planes.values
+        if self.move == "values":
+            values = values.reshape(len(values), 1, -1)
+        positions = _positions(draws, values.shape[2])
+        return like(clean, planes.restore(values.take(positions, axis=2)))
+
+
+@lru_cache(maxsize=16)
+def _positions(draws: Draws, size: int) -> Ids:
+    positions = draws.permutations("shuffled_pixels/positions", [0], size)[0]
+    positions.flags.writeable = False
+    return positions

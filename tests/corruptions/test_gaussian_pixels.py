@@ -1,0 +1,133 @@
+"""Laws of Gaussian pixels, and their moments against NumPy's."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import kstest
+
+from corruptlab import Draws, GaussianPixels
+from corruptlab.corruptions._moments import Per
+
+from .cases import images
+
+CHW = images(50).numpy()
+GOLDEN = [[83, 109, 82, 148, 135, 157], [170, 44, 197, 148, 204, 182]]
+
+
+def moments_of(batch: Any, per: Per) -> GaussianPixels:
+    return GaussianPixels(per=per).estimated([batch])
+
+
+def test_draws_follow_the_given_normal_law() -> None:
+    clean = np.zeros((200, 500), np.float32)
+    z = GaussianPixels(mean=3.0, std=2.0).inputs(clean, draws=Draws(0))
+    assert kstest(z.ravel(), "norm", args=(3, 2)).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("per", ["overall", "channel", "pixel"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64])
+def test_estimated_moments_equal_numpys(per: Per, dtype: type) -> None:
+    batch = (CHW % 250).astype(dtype)
+    axes = {"overall": (0, 1, 2, 3), "channel": (0, 2, 3), "pixel": (0,)}[per]
+    wide = batch.astype(np.float64)
+    found = moments_of(batch, per)
+    assert_allclose(np.ravel(found.mean), wide.mean(axes).ravel(), rtol=1e-12)  # type: ignore[arg-type]
+    assert_allclose(np.ravel(found.std), wide.std(axes).ravel(), rtol=1e-12)  # type: ignore[arg-type]
+
+
+def test_integer_moments_do_not_depend_on_the_batches() -> None:
+    batch = CHW.astype(np.uint8)
+    cut = GaussianPixels().estimated([batch[:7], batch[7:8], batch[8:]])
+    assert cut == GaussianPixels().estimated([batch])
+
+
+def test_float_moments_survive_a_large_mean() -> None:
+    wide = np.random.default_rng(0).normal(1e8, 1.0, (1000, 4))
+    found = GaussianPixels().estimated(np.array_split(wide, 7))
+    assert_allclose(found.std, wide.std(), rtol=1e-9)  # type: ignore[arg-type]
+
+
+def test_moments_per_channel_and_pixel_are_served_where_they_belong() -> None:
+    clean = np.zeros((3000, 2, 1, 2), np.float32)
+    by_channel = GaussianPixels(mean=(0.0, 50.0), std=(1.0, 2.0), per="channel", channel_axis=0)
+    z = by_channel.inputs(clean, draws=Draws(1))
+    assert_allclose(z.mean((0, 2, 3)), [0, 50], atol=0.15)
+    assert_allclose(z.std((0, 2, 3)), [1, 2], rtol=0.05)
+    by_pixel = GaussianPixels(
+        mean=(0.0, 1.0, 2.0, 3.0), std=(0.0,) * 4, per="pixel", channel_axis=0
+    )
+    assert_array_equal(by_pixel.inputs(clean, draws=Draws(1))[0].ravel(), [0, 1, 2, 3])
+
+
+def test_order_of_the_axes_does_not_matter() -> None:
+    noise = GaussianPixels(mean=(1.0, 2.0, 3.0), std=(1.0, 1.0, 1.0), per="channel")
+    first = noise.inputs(CHW, draws=Draws(1))
+    last = noise.inputs(np.moveaxis(CHW, 1, 3), draws=Draws(1))
+    assert_array_equal(np.moveaxis(last, 3, 1), first)
+
+
+def test_noise_follows_the_example_and_nothing_of_the_image_is_left() -> None:
+    noise = GaussianPixels(mean=0.0, std=30.0)
+    whole = noise.inputs(CHW, draws=Draws(2))
+    assert_array_equal(noise.inputs(CHW[:1] * 0, draws=Draws(2), ids=[9])[0], whole[9])
+
+
+def test_integers_are_rounded_and_clipped_and_floats_are_not() -> None:
+    draws = Draws(3)
+    noise = GaussianPixels(mean=0.0, std=200.0)
+    bare = noise.inputs(np.zeros((4, 100), np.float32), draws=draws)
+    byte = noise.inputs(np.zeros((4, 100), np.uint8), draws=draws)
+    assert byte.dtype == np.uint8
+    assert_array_equal(byte, np.clip(np.rint(bare), 0, 255))
+    assert bare.min() < 0
+
+
+def test_tensors_come_back_as_tensors_of_their_type() -> None:
+    new = GaussianPixels(mean=0.0, std=1.0).inputs(torch.zeros(2, 3).bfloat16(), draws=Draws(0))
+    assert new.dtype is torch.bfloat16
+
+
+def test_golden_pixels_hold() -> None:
+    noise = GaussianPixels(mean=128.0, std=50.0)
+    assert noise.inputs(np.zeros((2, 6), np.uint8), draws=Draws(0)).tolist() == GOLDEN
+
+
+def test_equal_moments_make_equal_corruptions() -> None:
+    assert GaussianPixels(mean=1, std=2) == GaussianPixels(mean=1.0, std=2.0)
+    assert hash(moments_of(CHW, "channel")) == hash(moments_of(CHW, "channel"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mean": 1.0}, r"^`mean` and `std` must be given together, .* mean=1\.0 and std=None\.$"),
+        ({"mean": math.nan, "std": 1.0}, r"^`mean` must be finite, got nan\.$"),
+        ({"mean": 0.0, "std": -1.0}, r"^`std` must be finite and at least 0, got -1\.0\.$"),
+        ({"mean": (1.0,), "std": (1.0,)}, r"^`mean` must be one number for per='overall', got \("),
+        (
+            {"mean": 1.0, "std": 1.0, "per": "channel"},
+            r"^`mean` must be one number for each channel for per='channel', got 1\.0\.$",
+        ),
+        ({"per": "row"}, r"^`per` must be 'overall', 'channel', or 'pixel', got 'row'\.$"),
+    ],
+)
+def test_bad_arguments_are_quoted(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        GaussianPixels(**arguments)
+
+
+def test_moments_that_do_not_fit_or_are_missing_are_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"^`std` must hold 3 numbers for per='channel' .* got 2\.$"
+    ):
+        GaussianPixels(mean=(1.0, 2.0), std=(1.0, 2.0), per="channel").inputs(CHW, draws=Draws(0))
+    with pytest.raises(ValueError, match=r"^`mean` and `std` must be known before .* got None; "):
+        GaussianPixels().inputs(CHW, draws=Draws(0))
+    with pytest.raises(ValueError, match=r"^`inputs` must be finite, got NaN or infinity\.$"):
+        GaussianPixels().estimated([np.array([[math.nan]])])
+    with pytest.raises(ValueError, match=r"^`inputs` must hold at least one example, got none\.$"):
+        GaussianPixels().estimated([])

@@ -1,0 +1,66 @@
+"""A data set in one piece holds what its items hold."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import Subset, TensorDataset
+
+from corruptlab import GaussianPixels, RandomLabels, RandomPixels, corrupt, materialize
+from corruptlab.corruptions import _materialize, _pipeline
+
+from .cases import Items, images, tensors
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1024])
+def test_materialized_equals_item_by_item(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_materialize, "CHUNK", chunk)
+    monkeypatch.setattr(_pipeline, "CHUNK", chunk)
+    base = corrupt(tensors(), RandomLabels(), RandomPixels(), GaussianPixels(), seed=1)
+    for dataset in (base, Subset(base, [3, 1, 1]), corrupt(Subset(base, range(9)), RandomLabels())):
+        x, y = materialize(dataset)
+        assert (x.dtype, y.dtype) == (torch.int16, torch.int64)
+        assert torch.equal(x, torch.stack([dataset[i][0] for i in range(len(dataset))]))
+        assert y.tolist() == [dataset[i][1] for i in range(len(dataset))]
+
+
+def test_pictures_become_bytes_with_channels_first() -> None:
+    pixels = (images(6, (5, 6, 3)) % 256).to(torch.uint8).numpy()
+    base = Items([(Image.fromarray(x), 0) for x in pixels])
+    x, _ = materialize(base)
+    assert x.dtype is torch.uint8
+    np.testing.assert_array_equal(x.numpy(), pixels.transpose(0, 3, 1, 2))
+    noisy = corrupt(base, RandomPixels(), seed=1)
+    np.testing.assert_array_equal(
+        materialize(noisy)[0].numpy()[2], np.asarray(noisy[2][0]).transpose(2, 0, 1)
+    )
+    grey, _ = materialize(Items([(Image.fromarray(x[:, :, 0]), 0) for x in pixels]))
+    assert grey.shape == (6, 1, 5, 6)
+
+
+def test_a_data_set_that_changes_its_tensors_is_read_by_its_items() -> None:
+    class Doubled(TensorDataset):
+        def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
+            x, y = super().__getitem__(index)
+            return 2 * x, y
+
+    x, _ = materialize(Doubled(*tensors().tensors))
+    assert torch.equal(x, 2 * images())
+
+
+def test_tensors_are_copied_and_not_shared() -> None:
+    base = tensors()
+    x, y = materialize(base)
+    x.zero_()
+    y.zero_()
+    assert base.tensors[0].any()
+    assert base.tensors[1].any()
+
+
+def test_progress_is_told_on_standard_error_only_when_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    materialize(tensors())
+    assert capsys.readouterr() == ("", "")
+    materialize(tensors(), progress=True)
+    assert capsys.readouterr() == ("", "reading  60/60\n")
