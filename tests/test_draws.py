@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_array_equal
 from scipy.stats import chisquare, kstest, norm
 
@@ -155,11 +156,9 @@ def test_tails_are_those_of_the_normal_law() -> None:
 
 
 def test_global_generators_are_neither_read_nor_moved() -> None:
-    import torch
-
-    before = np.random.get_state()[1].copy(), torch.get_rng_state()  # type: ignore[index]
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()  # type: ignore[index]  # noqa: NPY002
     Draws(0).normals("z", [0], 4)
-    assert_array_equal(np.random.get_state()[1], before[0])  # type: ignore[index]
+    assert_array_equal(np.random.get_state()[1], before[0])  # type: ignore[index]  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), before[1])
 
 
@@ -181,7 +180,7 @@ def test_threads_do_not_disturb_each_other() -> None:
 
 
 def test_draws_survive_pickling_and_compare_by_value() -> None:
-    assert pickle.loads(pickle.dumps(Draws(3, repeat=1))) == Draws(np.int64(3), repeat=1)
+    assert pickle.loads(pickle.dumps(Draws(3, repeat=1))) == Draws(int(np.int64(3)), repeat=1)
 
 
 def test_no_examples_give_no_words() -> None:

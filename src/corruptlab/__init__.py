@@ -7,6 +7,7 @@ Source: Zhang, Bengio, Hardt, Recht, Vinyals 2017, "Understanding deep learning 
 rethinking generalization", ICLR, arXiv 1611.03530.
 """
 
+from corruptlab import datasets
 from corruptlab._draws import Draws
 from corruptlab._version import __version__
 from corruptlab.corruptions import (
@@ -30,5 +31,6 @@ __all__ = [
     "UniformLabels",
     "__version__",
     "corrupt",
+    "datasets",
     "materialize",
 ]

@@ -34,8 +34,8 @@ class Draws:
     128-bit key is the head of the SHA-256 of ``"corruptlab/1/{seed}/{repeat}/{stream}"`` and
     whose counter starts at 0. NumPy promises that stream; uniforms, classes, permutations, and
     normals are derived from its words by the arithmetic stated at each method, which is
-    exactly rounded or integer. So the same call gives the same bits in any process,
-    order of access, batch size, platform, and version of NumPy. No global generator is read or moved.
+    exactly rounded or integer. So the same call gives the same bits in any process, order of
+    access, batch size, platform, and version of NumPy. No global generator is read or moved.
 
     Args:
         seed: Any integer >= 0. Different seeds give independent streams.

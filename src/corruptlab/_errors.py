@@ -19,8 +19,8 @@ def require(module: str, *, extra: str) -> ModuleType:
         The imported module.
 
     Raises:
-        MissingExtraError: If the package is not installed. An error *inside* an installed
-            package is passed on as it is.
+        MissingExtraError: If the package is not installed.
+        ModuleNotFoundError: If it is installed and itself misses something.
     """
     package = module.partition(".")[0]
     try:

@@ -37,3 +37,8 @@ class Items(Dataset[Any]):
     def __getitem__(self, index: int) -> Any:
         self.reads += 1
         return self.items[index]
+
+
+def items(dataset: Any) -> list[Any]:
+    """Return all items, one by one."""
+    return [dataset[i] for i in range(len(dataset))]

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import kstest
 
 from corruptlab import Draws, GaussianPixels
+from corruptlab._types import Array
 from corruptlab.corruptions._moments import Per
 
 from .cases import images
@@ -30,8 +31,8 @@ def test_draws_follow_the_given_normal_law() -> None:
 
 @pytest.mark.parametrize("per", ["overall", "channel", "pixel"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64])
-def test_estimated_moments_equal_numpys(per: Per, dtype: type) -> None:
-    batch = (CHW % 250).astype(dtype)
+def test_estimated_moments_equal_numpys(per: Per, dtype: type[np.generic]) -> None:
+    batch: Array = (CHW % 250).astype(dtype)
     axes = {"overall": (0, 1, 2, 3), "channel": (0, 2, 3), "pixel": (0,)}[per]
     wide = batch.astype(np.float64)
     found = moments_of(batch, per)

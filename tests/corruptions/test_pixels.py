@@ -1,5 +1,7 @@
 """Laws of shuffled and of random pixels."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from .cases import images
 
 BOTH = pytest.mark.parametrize("kind", [ShuffledPixels, RandomPixels])
 CHW = images().numpy()
-GOLDEN = {
+GOLDEN: dict[Any, list[list[int]]] = {
     ShuffledPixels: [
         [6, 1, 0, 7, 5, 2, 4, 3],
         [14, 9, 8, 15, 13, 10, 12, 11],
@@ -27,7 +29,7 @@ GOLDEN = {
 
 
 @BOTH
-def test_pixels_keep_their_channels_together(kind: type) -> None:
+def test_pixels_keep_their_channels_together(kind: Any) -> None:
     moved = kind().inputs(CHW, draws=Draws(0))
     for old, new in zip(CHW.reshape(60, 3, 30), moved.reshape(60, 3, 30), strict=True):
         assert sorted(map(tuple, old.T.tolist())) == sorted(map(tuple, new.T.tolist()))
@@ -35,7 +37,7 @@ def test_pixels_keep_their_channels_together(kind: type) -> None:
 
 
 @BOTH
-def test_values_move_across_channels_when_asked(kind: type) -> None:
+def test_values_move_across_channels_when_asked(kind: Any) -> None:
     moved = kind(move="values").inputs(CHW, draws=Draws(0))
     assert_array_equal(np.sort(moved.reshape(60, -1)), np.sort(CHW.reshape(60, -1)))
     assert (np.sort(moved[0].reshape(3, -1)) != np.sort(CHW[0].reshape(3, -1))).any()
@@ -43,14 +45,14 @@ def test_values_move_across_channels_when_asked(kind: type) -> None:
 
 @BOTH
 @pytest.mark.parametrize("move", ["pixels", "values"])
-def test_order_of_the_axes_does_not_matter(kind: type, move: str) -> None:
+def test_order_of_the_axes_does_not_matter(kind: Any, move: str) -> None:
     first = kind(move=move).inputs(CHW, draws=Draws(1))
     last = kind(move=move).inputs(np.moveaxis(CHW, 1, 3), draws=Draws(1))
     assert_array_equal(np.moveaxis(last, 3, 1), first)
 
 
 @BOTH
-def test_grey_images_move_alike_with_and_without_a_channel_axis(kind: type) -> None:
+def test_grey_images_move_alike_with_and_without_a_channel_axis(kind: Any) -> None:
     grey = CHW[:, :1]
     assert_array_equal(
         kind().inputs(grey[:, 0], draws=Draws(1)), kind().inputs(grey, draws=Draws(1))[:, 0]
@@ -63,7 +65,7 @@ def test_grey_images_move_alike_with_and_without_a_channel_axis(kind: type) -> N
 
 
 @BOTH
-def test_a_batch_equals_its_images_one_by_one(kind: type) -> None:
+def test_a_batch_equals_its_images_one_by_one(kind: Any) -> None:
     whole = kind().inputs(CHW, draws=Draws(2))
     for i in (0, 7, 59):
         one = kind().inputs(CHW[i : i + 1], draws=Draws(2), ids=[i])
@@ -71,7 +73,7 @@ def test_a_batch_equals_its_images_one_by_one(kind: type) -> None:
 
 
 @BOTH
-def test_seed_decides_the_permutation(kind: type) -> None:
+def test_seed_decides_the_permutation(kind: Any) -> None:
     one, two = (kind().inputs(CHW, draws=Draws(seed)) for seed in (1, 2))
     assert (one != two).any()
 
@@ -97,7 +99,7 @@ def test_random_pixels_put_each_pixel_anywhere_equally_often() -> None:
 
 
 @BOTH
-def test_type_and_kind_are_kept_and_the_original_is_untouched(kind: type) -> None:
+def test_type_and_kind_are_kept_and_the_original_is_untouched(kind: Any) -> None:
     for dtype in (torch.uint8, torch.float32, torch.bfloat16, torch.float64):
         clean = torch.arange(75).reshape(1, 3, 5, 5).to(dtype)
         new = kind().inputs(clean, draws=Draws(0))
@@ -107,13 +109,13 @@ def test_type_and_kind_are_kept_and_the_original_is_untouched(kind: type) -> Non
 
 
 @BOTH
-def test_golden_pixels_hold(kind: type) -> None:
+def test_golden_pixels_hold(kind: Any) -> None:
     moved = kind().inputs(np.arange(24).reshape(3, 8), draws=Draws(0))
     assert moved.tolist() == GOLDEN[kind]
 
 
 @BOTH
-def test_unclear_channels_are_refused_until_named(kind: type) -> None:
+def test_unclear_channels_are_refused_until_named(kind: Any) -> None:
     square = np.arange(27).reshape(1, 3, 3, 3)
     with pytest.raises(
         ValueError, match=r"^`channel_axis` must be given for inputs of shape \(3, 3, 3\)"
@@ -123,7 +125,7 @@ def test_unclear_channels_are_refused_until_named(kind: type) -> None:
 
 
 @BOTH
-def test_bad_arguments_are_quoted(kind: type) -> None:
+def test_bad_arguments_are_quoted(kind: Any) -> None:
     with pytest.raises(ValueError, match=r"^`move` must be 'pixels' or 'values', got 'rows'\.$"):
         kind(move="rows")
     with pytest.raises(ValueError, match=r"^`channel_axis` must be an axis of one .* got 3\.$"):

@@ -13,7 +13,6 @@ from corruptlab._types import Ids, Labels
 
 from .cases import CLEAN, N
 
-
 GOLDEN = [0, 1, 5, 1, 4, 3, 6, 4, 4, 3, 1, 7, 2, 3, 8, 2, 5, 7, 8, 9]
 
 

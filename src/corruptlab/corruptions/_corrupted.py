@@ -2,9 +2,9 @@
 
 import hashlib
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -56,9 +56,11 @@ class Corrupted(Dataset[Any]):
         ValueError: If the data set is empty, or an argument does not fit it.
 
     Example:
+        >>> import corruptlab as cl
         >>> train = cl.datasets.fashion_mnist_mini("train")
         >>> noisy = cl.Corrupted(train, cl.UniformLabels(p=0.5), seed=0)
         >>> noisy
+        Corrupted(UniformLabels(p=0.5), seed=0; 4000 examples, 44.80% of labels changed)
     """
 
     def __init__(
@@ -120,7 +122,7 @@ class Corrupted(Dataset[Any]):
     @property
     def is_corrupted(self) -> NDArray[np.bool_]:
         """Whether each label differs from the clean one; shape ``(n,)``."""
-        return self.targets != self.clean_targets
+        return np.not_equal(self.targets, self.clean_targets, dtype=np.bool_)
 
     @property
     def realized_rate(self) -> float:
@@ -135,10 +137,12 @@ class Corrupted(Dataset[Any]):
         examples is NaN.
         """
         shape = (self.num_classes, self.num_classes)
-        counts = np.zeros(shape)
-        np.add.at(counts, (self.clean_targets, self.targets), 1)
+        pairs = self.clean_targets * self.num_classes + self.targets
+        counts = np.bincount(pairs, minlength=shape[0] * shape[1]).reshape(shape)
         totals = counts.sum(axis=1, keepdims=True)
-        return np.divide(counts, totals, out=np.full(shape, np.nan), where=totals > 0)
+        shares = np.full(shape, np.nan)
+        np.divide(counts, totals, out=shares, where=totals > 0)
+        return shares
 
     @property
     def fingerprint(self) -> str:
@@ -169,7 +173,7 @@ class Corrupted(Dataset[Any]):
         """Return the number of examples."""
         return self._n
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: SupportsIndex) -> Any:
         """Return one corrupted example.
 
         Args:
@@ -186,7 +190,7 @@ class Corrupted(Dataset[Any]):
         position = self._position(index)
         return self._fields.relabelled(self.dataset[position], self._served.item(position))
 
-    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+    def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Any]:
         """Return several corrupted examples, corrupted as one batch.
 
         Args:
@@ -213,11 +217,15 @@ class Corrupted(Dataset[Any]):
             for item, x, y in zip(items, inputs, labels, strict=True)
         ]
 
-    def _position(self, index: int) -> int:
+    def _position(self, index: SupportsIndex) -> int:
         position = operator.index(index)
         if not -self._n <= position < self._n:
             raise IndexError(f"`index` must lie in {-self._n} .. {self._n - 1}, got {position}.")
         return position % self._n
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the corrupted examples one by one."""
+        return (self[index] for index in range(self._n))
 
     def __repr__(self) -> str:
         what = ", ".join(repr(corruption) for corruption in self.corruptions) or "nothing"
@@ -262,8 +270,10 @@ def corrupt(
         ValueError: If the data set is empty, or an argument does not fit it.
 
     Example:
+        >>> import corruptlab as cl
         >>> train = cl.datasets.fashion_mnist_mini("train")
         >>> cl.corrupt(train, cl.RandomLabels(), cl.ShuffledPixels(), seed=0)
+        Corrupted(RandomLabels(), ShuffledPixels(), seed=0; 4000 examples, 90.00% of labels changed)
 
     Source: Zhang et al. 2017, §2.1.
     """

@@ -67,22 +67,19 @@ def _named(item: Mapping[Any, Any], argument: str, key: Key | None, known: Seque
         key = next((name for name in known if name in item), None)
     if key is None or key not in item:
         raise ValueError(
-            f"`{argument}` must name a field of the items, got {key!r}; the fields are {sorted(item)}."
+            f"`{argument}` must name a field of the items, got {key!r}; "
+            f"the fields are {sorted(item)}."
         )
     return key
 
 
 def _placed(item: Sequence[Any], argument: str, key: Key | None, default: int) -> Key:
-    if isinstance(key, str):
-        key = (
-            list(getattr(item, "_fields", ())).index(key)
-            if key in getattr(item, "_fields", ())
-            else key
-        )
-    if key is None:
-        key = default
-    if not isinstance(key, int) or not 0 <= key < len(item):
+    names = getattr(item, "_fields", ())
+    if isinstance(key, str) and key in names:
+        return int(names.index(key))
+    position = default if key is None else key
+    if not isinstance(position, int) or not 0 <= position < len(item):
         raise ValueError(
-            f"`{argument}` must be a position in items of length {len(item)}, got {key!r}."
+            f"`{argument}` must be a position in items of length {len(item)}, got {position!r}."
         )
-    return key
+    return position

@@ -12,6 +12,7 @@ from corruptlab._types import Array
 from corruptlab.corruptions._arrays import ArrayT, checked_ids, like, to_numpy
 from corruptlab.corruptions._moments import Moment, Per, RunningMoments
 from corruptlab.corruptions._pixels import Planes
+from corruptlab.corruptions._spec import short_repr
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,17 +34,19 @@ class GaussianPixels:
         per: What shares a mean and a deviation: the whole data set (``"overall"``, default; the
             paper does not say which it used), each ``"channel"``, or each ``"pixel"`` and channel.
         channel_axis: Axis of one input that holds the channels. By default none for inputs of
-            one or two dimensions, and for three the first or last axis, whichever is at most 4.
+            one or two dimensions, and for three the smaller of the first and last axis.
 
     Raises:
         ValueError: If one of ``mean`` and ``std`` is given without the other, a number is not
             finite, ``std`` is negative, or ``per`` is unknown or does not fit.
 
     Example:
+        >>> import numpy as np
+        >>> import corruptlab as cl
         >>> noise = cl.GaussianPixels(mean=100.0, std=20.0)
         >>> noise.inputs(np.zeros((1, 2, 2), np.uint8), draws=cl.Draws(seed=0))
-        array([[[0, 0],
-                [0, 0]]], dtype=uint8)
+        array([[[118,  88],
+                [ 81,  94]]], dtype=uint8)
 
     Source: Zhang et al. 2017, §2.1, "Gaussian".
     """
@@ -53,6 +56,7 @@ class GaussianPixels:
     per: Per = "overall"
     channel_axis: int | None = None
     stream: ClassVar[str] = "gaussian_pixels"
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if self.per not in ("overall", "channel", "pixel"):

@@ -31,7 +31,8 @@ def changed(inputs: Sequence[Any], change: Change) -> list[Any]:
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
         raise ValueError(
-            f"`dataset` must have inputs of one shape, got {sorted(shapes)}; resize or crop them first."
+            f"`dataset` must have inputs of one shape, got {sorted(shapes)}; "
+            "resize or crop them first."
         )
     batch = change(np.stack(arrays))
     return [_restored(value, array) for value, array in zip(inputs, batch, strict=True)]

@@ -32,6 +32,7 @@ def materialize(
         ValueError: If the data set is empty, or the inputs have different shapes.
 
     Example:
+        >>> import corruptlab as cl
         >>> train = cl.datasets.fashion_mnist_mini("train")
         >>> images, labels = cl.materialize(cl.corrupt(train, cl.RandomLabels(), seed=0))
         >>> images.shape, images.dtype, labels.shape

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -38,18 +39,19 @@ class Pipeline:
 
         The second corruption of one stream and seed is repeat 1, and so on, counting those that
         the data went through before; so it draws anew instead of finding its own work done.
+
+        Args:
+            corruptions: What is done, in this order.
+            seed: Seed of all of them.
+            history: What was done before.
+
+        Returns:
+            The pipeline.
         """
         used = History(history)
         stages = []
         for corruption in corruptions:
-            if not (is_label_corruption(corruption) or is_input_corruption(corruption)):
-                remedy = (
-                    f"; write {corruption.__name__}(...)" if isinstance(corruption, type) else ""
-                )
-                raise TypeError(
-                    "`corruptions` must have a stream and a `labels` or `inputs` method, "
-                    f"got {corruption!r}{remedy}."
-                )
+            _check(corruption)
             stages.append((corruption, Draws(seed, used[corruption.stream, seed])))
             used[corruption.stream, seed] += 1
         return cls(tuple(stages))
@@ -87,3 +89,13 @@ class Pipeline:
         for start in range(0, len(ids), CHUNK):
             at = np.arange(start, min(start + CHUNK, len(ids)))
             yield self.inputs(read(at), ids=ids[at])
+
+
+def _check(corruption: Any) -> None:
+    if is_label_corruption(corruption) or is_input_corruption(corruption):
+        return
+    remedy = f"; write {corruption.__name__}(...)" if isinstance(corruption, type) else ""
+    raise TypeError(
+        "`corruptions` must have a stream and a `labels` or `inputs` method, "
+        f"got {corruption!r}{remedy}."
+    )

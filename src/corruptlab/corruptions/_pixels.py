@@ -54,13 +54,13 @@ def _channel_axis(shape: tuple[int, ...], given: int | None) -> int | None:
         return given % len(shape)
     if len(shape) != 3:
         return None  # vectors and grey images; anything else is moved value by value
-    candidates = [axis for axis in (0, 2) if shape[axis] <= _MOST_CHANNELS]
-    if len(candidates) != 1:
+    first, last = shape[0], shape[2]
+    if first == last or min(first, last) > _MOST_CHANNELS:
         raise ValueError(
             f"`channel_axis` must be given for inputs of shape {shape}: "
             "whether the first or the last axis holds the channels cannot be told."
         )
-    return candidates[0]
+    return 0 if first < last else 2
 
 
 def check_move(move: str) -> None:

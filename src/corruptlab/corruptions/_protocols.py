@@ -65,6 +65,8 @@ def is_label_corruption(corruption: Any) -> TypeIs[LabelCorruption]:
         True if it has a ``stream`` and a ``labels`` method.
 
     Example:
+        >>> import corruptlab as cl
+        >>> from corruptlab.corruptions import is_label_corruption
         >>> is_label_corruption(cl.RandomLabels()), is_label_corruption(cl.RandomPixels())
         (True, False)
     """
@@ -81,6 +83,8 @@ def is_input_corruption(corruption: Any) -> TypeIs[InputCorruption]:
         True if it has a ``stream`` and an ``inputs`` method.
 
     Example:
+        >>> import corruptlab as cl
+        >>> from corruptlab.corruptions import is_input_corruption
         >>> is_input_corruption(cl.RandomLabels()), is_input_corruption(cl.RandomPixels())
         (False, True)
     """

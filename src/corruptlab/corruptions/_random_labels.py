@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from corruptlab._draws import Draws
 from corruptlab.corruptions._arrays import ArrayT
+from corruptlab.corruptions._spec import short_repr
 from corruptlab.corruptions._uniform_labels import UniformLabels
 
 
@@ -19,14 +20,17 @@ class RandomLabels:
     the class counts instead, exchange the labels among the examples.
 
     Example:
+        >>> import numpy as np
+        >>> import corruptlab as cl
         >>> noise = cl.RandomLabels()
         >>> noise.labels(np.zeros(8, int), num_classes=10, draws=cl.Draws(seed=0))
-        array([0, 0, 0, 0, 0, 0, 0, 0])
+        array([0, 7, 5, 1, 0, 3, 5, 4])
 
     Source: Zhang et al. 2017, §2.1, "random labels".
     """
 
     stream: ClassVar[str] = UniformLabels.stream
+    __repr__ = short_repr
 
     def labels(
         self, clean: ArrayT, *, num_classes: int, draws: Draws, ids: ArrayLike | None = None

@@ -7,9 +7,10 @@ from typing import ClassVar
 from numpy.typing import ArrayLike
 
 from corruptlab._draws import Draws
-from corruptlab._types import Array, Ids
+from corruptlab._types import Ids
 from corruptlab.corruptions._arrays import ArrayT, checked_ids, like, to_numpy
 from corruptlab.corruptions._pixels import Move, Planes, check_move
+from corruptlab.corruptions._spec import short_repr
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,16 +24,18 @@ class ShuffledPixels:
         move: ``"pixels"`` moves each pixel with all its channels (default; the paper does not
             say which it used), ``"values"`` moves every value by itself, across channels.
         channel_axis: Axis of one input that holds the channels. By default none for inputs of
-            one or two dimensions, and for three the first or last axis, whichever is at most 4.
+            one or two dimensions, and for three the smaller of the first and last axis.
 
     Raises:
         ValueError: If ``move`` is unknown.
 
     Example:
+        >>> import numpy as np
+        >>> import corruptlab as cl
         >>> images = np.arange(8).reshape(2, 1, 2, 2)  # two grey 2x2 images
         >>> cl.ShuffledPixels().inputs(images, draws=cl.Draws(seed=0)).reshape(2, 4)
-        array([[0, 0, 0, 0],
-               [0, 0, 0, 0]])
+        array([[1, 0, 2, 3],
+               [5, 4, 6, 7]])
 
     Source: Zhang et al. 2017, §2.1, "shuffled pixels".
     """
@@ -40,6 +43,7 @@ class ShuffledPixels:
     move: Move = "pixels"
     channel_axis: int | None = None
     stream: ClassVar[str] = "shuffled_pixels"
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         check_move(self.move)
@@ -70,6 +74,6 @@ class ShuffledPixels:
 
 @lru_cache(maxsize=16)
 def _positions(draws: Draws, size: int) -> Ids:
-    positions = draws.permutations("shuffled_pixels/positions", [0], size)[0]
+    positions: Ids = draws.permutations("shuffled_pixels/positions", [0], size)[0]
     positions.flags.writeable = False
     return positions

@@ -14,6 +14,7 @@ from corruptlab.corruptions._arrays import (
     checked_labels,
     like,
 )
+from corruptlab.corruptions._spec import short_repr
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +33,18 @@ class UniformLabels:
         ValueError: If ``p`` is outside ``[0, 1]`` or not a number.
 
     Example:
+        >>> import numpy as np
+        >>> import corruptlab as cl
         >>> noise = cl.UniformLabels(p=0.5)
         >>> noise.labels(np.zeros(8, int), num_classes=10, draws=cl.Draws(seed=0))
-        array([0, 0, 0, 0, 0, 0, 0, 0])
+        array([0, 0, 5, 1, 0, 3, 0, 4])
 
     Source: Zhang et al. 2017, §2.1, "partially corrupted labels".
     """
 
     p: float
     stream: ClassVar[str] = "uniform_labels"
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         check_probability("p", self.p)
