@@ -57,7 +57,9 @@ def idx(
     label_file = _find(root, f"{_PREFIX[split]}-labels-idx1-ubyte")
     labels = read_idx(label_file, ndim=1)
     pixels = read_idx(image_file, ndim=3)
-    if len(pixels) != len(labels) or not len(labels):
+    if not len(pixels):
+        raise DataFileError(image_file, "at least one image", "none")
+    if len(pixels) != len(labels):
         raise DataFileError(
             label_file, f"one label for each of the {len(pixels):,} images", f"{len(labels):,}"
         )

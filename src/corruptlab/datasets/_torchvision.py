@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from corruptlab._errors import require
+from corruptlab._errors import MissingExtraError, require
 from corruptlab.datasets._data_file_error import DataFileError
 from corruptlab.datasets._images import Images
 from corruptlab.datasets._splits import checked_split
@@ -40,7 +40,7 @@ def torchvision(name: str, folder: str | os.PathLike[str], *, split: str) -> Ima
         ValueError: If ``name`` or ``split`` is unknown, or the images differ in size.
         TypeError: If the items are not pairs of an image and an integer label.
         DataFileError: If the folder or a file in it is missing or broken.
-        MissingExtraError: If torchvision is not installed.
+        MissingExtraError: If torchvision is not installed, or does not fit the PyTorch in use.
 
     Example:
         >>> torchvision("SVHN", "no-such-folder", split="train")
@@ -54,7 +54,7 @@ def torchvision(name: str, folder: str | os.PathLike[str], *, split: str) -> Ima
         raise DataFileError(
             root, f"a folder with the files of torchvision's {name}", "no such folder"
         )
-    make, options = _find(require("torchvision.datasets", extra="vision"), name, split)
+    make, options = _find(_library(), name, split)
     try:
         dataset = make(root=str(root), **options)
         items = [dataset[position] for position in range(len(dataset))]
@@ -72,6 +72,16 @@ def torchvision(name: str, folder: str | os.PathLike[str], *, split: str) -> Ima
     targets = torch.tensor([_label(item, name) for item in items], dtype=torch.int64)
     images = _stack([item[0] for item in items], name)
     return Images(images, targets, _class_names(dataset, targets), name)
+
+
+def _library() -> ModuleType:
+    try:
+        return require("torchvision.datasets", extra="vision")
+    except RuntimeError as error:  # compiled for another PyTorch, it fails at its own operators
+        raise MissingExtraError(
+            f"`torchvision` is installed and does not fit this PyTorch ({torch.__version__}): "
+            f"{error}."
+        ) from error
 
 
 def _find(library: ModuleType, name: str, split: str) -> tuple[Callable[..., Any], dict[str, Any]]:

@@ -1,0 +1,71 @@
+"""The collector of Markdown examples: what it must catch, and what it must not trip over."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+GOOD = """# Page
+
+```python
+>>> x = 2
+>>> x + 1
+3
+```
+
+Text with 3 < 4, and a shell block:
+
+```sh
+exit 1
+```
+
+```python
+>>> print(f"{x:.2f}")  # a name of the block above
+2.00
+>>> _ = open("litter", "w").write("x")
+```
+"""
+
+
+def run_page(folder: Path, text: str) -> tuple[int, str]:
+    shutil.copy(ROOT / "conftest.py", folder)
+    page = folder / "page.md"
+    page.write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", page.name]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return run.returncode, run.stdout
+
+
+def test_right_page_passes_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    code, output = run_page(tmp_path, GOOD)
+    assert code == 0, output
+    assert "1 passed" in output
+    assert not (tmp_path / "litter").exists()
+
+
+def test_wrong_output_is_red_and_names_the_line(tmp_path: Path) -> None:
+    code, output = run_page(tmp_path, GOOD.replace("2.00", "2.01"))
+    assert code == 1
+    assert 'page.md", line 16' in output
+    assert "2.01" in output
+
+
+def test_error_in_an_example_is_red(tmp_path: Path) -> None:
+    code, output = run_page(tmp_path, GOOD.replace("x + 1", "y + 1"))
+    assert code == 1
+    assert "NameError: name 'y' is not defined" in output
+
+
+def test_warning_in_an_example_is_red_under_the_projects_settings(tmp_path: Path) -> None:
+    warning = "import warnings; warnings.warn('old')"
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+    code, output = run_page(tmp_path, GOOD.replace("x = 2", warning))
+    assert code == 1
+    assert "UserWarning: old" in output
+
+
+def test_block_that_nothing_runs_is_red(tmp_path: Path) -> None:
+    code, output = run_page(tmp_path, GOOD + "\n```python\nx = 4\n```\n")
+    assert code != 0
+    assert "begins with 'x = 4' has no `>>>` line" in output

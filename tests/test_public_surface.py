@@ -1,0 +1,79 @@
+"""What the package shows is what it says it shows, and importing it stays cheap."""
+
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import corruptlab
+
+
+def public_modules() -> list[str]:
+    found = [each.name for each in pkgutil.walk_packages(corruptlab.__path__, "corruptlab.")]
+    return ["corruptlab", *(name for name in found if "._" not in name)]
+
+
+def exports(module: ModuleType) -> dict[str, Any]:
+    """The names a module holds that are neither private nor modules."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+
+
+def documented_names() -> list[Any]:
+    """Every public class and function, once, under the first name it is found by."""
+    seen: dict[int, Any] = {}
+    for module in public_modules():
+        for name, value in exports(importlib.import_module(module)).items():
+            if inspect.isclass(value) or inspect.isroutine(value):
+                seen.setdefault(id(value), pytest.param(value, id=f"{module}.{name}"))
+    return list(seen.values())
+
+
+@pytest.mark.parametrize("name", public_modules())
+def test_all_equals_the_exported_names(name: str) -> None:
+    module = importlib.import_module(name)
+    listed = [each for each in module.__all__ if not each.startswith("__")]
+    values = [each for each in listed if not inspect.ismodule(getattr(module, each))]
+    assert sorted(values) == sorted(exports(module))
+    assert len(set(module.__all__)) == len(module.__all__)
+
+
+@pytest.mark.parametrize("value", documented_names())
+def test_every_public_name_has_a_docstring_with_an_example(value: Any) -> None:
+    lines = [line.strip() for line in (inspect.getdoc(value) or "").splitlines()]
+    assert "Example:" in lines
+    assert any(line.startswith(">>> ") for line in lines[lines.index("Example:") :])
+
+
+def test_importing_brings_in_no_extra_and_moves_no_generator() -> None:
+    # PyTorch itself imports tqdm where it finds it, so what is there before does not count.
+    program = """if True:
+        import random, sys
+        import numpy as np
+        import torch
+
+        def states():
+            torch_state = torch.get_rng_state().tolist()
+            return random.getstate(), np.random.get_state()[1].tolist(), torch_state
+
+        modules, generators = set(sys.modules), states()
+        import corruptlab
+        extras = {"matplotlib", "torchvision", "tqdm", "ray", "PIL", "pandas"}
+        new = extras & (set(sys.modules) - modules)
+        assert not new, f"importing corruptlab imported {new}"
+        assert states() == generators, "importing corruptlab moved a global generator"
+        assert not torch.cuda.is_initialized()
+    """
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == run.stderr == ""
