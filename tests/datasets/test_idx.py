@@ -168,6 +168,13 @@ def test_damaged_gzip_stream_is_one_error(tmp_path: Path, content: bytes, reason
     )
 
 
+def test_files_that_shrink_most_are_still_read(tmp_path: Path) -> None:
+    zeros = np.zeros((300, 100, 100), dtype=np.uint8)
+    write_idx(tmp_path, zeros, np.zeros(300, dtype=np.uint8))
+    assert (tmp_path / f"{IMAGES}.gz").stat().st_size * 1000 < zeros.nbytes
+    assert_array_equal(idx(tmp_path, split="train").images[:, 0], zeros)
+
+
 @pytest.mark.parametrize("packed", [True, False])
 def test_absurd_sizes_are_refused_before_memory_is_taken(tmp_path: Path, packed: bool) -> None:
     write_idx(tmp_path, packed=packed)

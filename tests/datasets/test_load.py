@@ -40,12 +40,14 @@ def test_load_reads_cifar10(tmp_path: Path) -> None:
 
 
 def test_load_reads_torchvision(tmp_path: Path, torchvision_datasets: ModuleType) -> None:
-    raw = tmp_path / "MNIST" / "raw"
-    for prefix in ("train", "t10k"):
-        write_idx(raw, prefix=prefix, packed=False)
-    train, test = load(f"torchvision:MNIST:{tmp_path}")
+    folder = tmp_path / "a:b"  # only the first two colons separate
+    raw = folder / "MNIST" / "raw"
+    for prefix, images in (("train", TINY), ("t10k", 100 + TINY)):
+        write_idx(raw, images, prefix=prefix, packed=False)
+    train, test = load(f"torchvision:MNIST:{folder}")
     assert train.name == test.name == "MNIST"
     assert train.images.equal(idx(raw, split="train").images)
+    assert test.images.equal(idx(raw, split="test").images)
 
 
 def test_load_passes_on_errors_of_the_readers(tmp_path: Path) -> None:

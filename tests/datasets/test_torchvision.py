@@ -68,6 +68,27 @@ def test_classes_without_names_are_numbered(
     assert torchvision("MNIST", mnist, split="train").classes == tuple("0123456789")
 
 
+def test_synonyms_of_a_class_are_joined(
+    mnist: Path, monkeypatch: pytest.MonkeyPatch, torchvision_datasets: ModuleType
+) -> None:
+    names = [("tench", "Tinca tinca"), *"123456789"]
+    monkeypatch.setattr(torchvision_datasets.MNIST, "classes", names)
+    assert torchvision("MNIST", mnist, split="train").classes[:2] == ("tench, Tinca tinca", "1")
+
+
+def test_one_colour_image_among_gray_ones_makes_all_three_channels(
+    mnist: Path, monkeypatch: pytest.MonkeyPatch, torchvision_datasets: ModuleType
+) -> None:
+    from PIL import Image
+
+    pictures = [Image.fromarray(each) for each in (GRAY, COLOUR, GRAY)]
+    items = [(picture, label) for label, picture in enumerate(pictures)]
+    monkeypatch.setattr(torchvision_datasets.MNIST, "__getitem__", lambda _, place: items[place])
+    images = torchvision("MNIST", mnist, split="train").images
+    assert images[1].permute(1, 2, 0).equal(torch.from_numpy(COLOUR))
+    assert images[2].equal(torch.from_numpy(GRAY).expand(3, 4, 3))
+
+
 def test_nothing_is_downloaded(tmp_path: Path) -> None:
     with pytest.raises(DataFileError) as caught:
         torchvision("MNIST", tmp_path, split="train")
@@ -90,6 +111,21 @@ def test_truncated_file_is_a_data_file_error(mnist: Path) -> None:
     path = mnist / "MNIST" / "raw" / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(DataFileError, match="expected the files of torchvision's MNIST, found"):
+        torchvision("MNIST", mnist, split="train")
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\0\x08\x01" + bytes(9), b"\xff" * 20, b"\0" * 20])
+def test_file_of_another_kind_is_a_data_file_error(mnist: Path, content: bytes) -> None:
+    (mnist / "MNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(content)
+    with pytest.raises(DataFileError, match=r"torchvision's MNIST, found this: .+\.$"):
+        torchvision("MNIST", mnist, split="train")
+
+
+def test_empty_data_set_is_refused(
+    mnist: Path, monkeypatch: pytest.MonkeyPatch, torchvision_datasets: ModuleType
+) -> None:
+    monkeypatch.setattr(torchvision_datasets.MNIST, "__len__", lambda _: 0)
+    with pytest.raises(DataFileError, match="expected images of torchvision's MNIST, found none"):
         torchvision("MNIST", mnist, split="train")
 
 
