@@ -1,11 +1,39 @@
 """Errors that more than one floor raises."""
 
 import importlib
+import os
+from pathlib import Path
 from types import ModuleType
 
 
 class MissingExtraError(ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+class DataFileError(ValueError):
+    """A file of a data set is missing, truncated, or not what it should be.
+
+    Args:
+        path: The file or folder in question.
+        expected: What the reader looked for.
+        found: What is there instead.
+
+    Attributes:
+        path: The file or folder, as a ``Path``.
+        expected: What the reader looked for.
+        found: What is there instead.
+
+    Example:
+        >>> print(DataFileError("train.gz", expected="a whole gzip stream", found="an empty file"))
+        train.gz: expected a whole gzip stream, found an empty file.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], expected: str, found: str) -> None:
+        super().__init__(os.fspath(path), expected, found)  # so that it pickles
+        self.path, self.expected, self.found = Path(path), expected, found
+
+    def __str__(self) -> str:
+        return f"{self.path}: expected {self.expected}, found {self.found}."
 
 
 def require(module: str, *, extra: str) -> ModuleType:

@@ -12,11 +12,13 @@ from torch.utils.data import Dataset
 
 from corruptlab._draws import ALGORITHM, Draws
 from corruptlab._types import Array, Ids, Labels, MapDataset
+from corruptlab._version import __version__
 from corruptlab.corruptions._arrays import checked_ids, checked_labels
 from corruptlab.corruptions._fields import Fields, Key
 from corruptlab.corruptions._find_labels import find_labels, whole_labels
 from corruptlab.corruptions._inputs import changed
 from corruptlab.corruptions._lineage import History, Lineage
+from corruptlab.corruptions._manifest import Manifest
 from corruptlab.corruptions._pipeline import Pipeline
 from corruptlab.corruptions._protocols import Corruption
 from corruptlab.corruptions._read_inputs import input_reader, items_at
@@ -60,7 +62,8 @@ class Corrupted(Dataset[Any]):
         >>> train = cl.datasets.fashion_mnist_mini("train")
         >>> noisy = cl.Corrupted(train, cl.UniformLabels(p=0.5), seed=0)
         >>> noisy
-        Corrupted(UniformLabels(p=0.5), seed=0; 4000 examples, 44.80% of labels changed)
+        Corrupted(UniformLabels(p=0.5), seed=0;
+        4000 examples, 44.80% of labels changed, 45.00% expected)
     """
 
     def __init__(
@@ -83,7 +86,7 @@ class Corrupted(Dataset[Any]):
         self._read = input_reader(dataset, self._fields)
         self._pipeline = pipeline.estimated(self._read, before.ids)
         served = self._pipeline.labels(
-            before.targets, num_classes=before.num_classes, ids=before.ids
+            before.targets, num_classes=before.num_classes, ids=before.ids, read=self._read
         )
         self._served = _read_only(checked_labels(served, before.num_classes))
         self.lineage = replace(
@@ -145,6 +148,23 @@ class Corrupted(Dataset[Any]):
         return shares
 
     @property
+    def nominal_matrix(self) -> NDArray[np.float64] | None:
+        """What `transition_matrix` is expected to be: the product of the corruptions' own.
+
+        ``float64`` of shape ``(num_classes, num_classes)``; None where a corruption
+        has no matrix (it exchanges, is given, or depends on the input).
+        """
+        return self._pipeline.matrix(self.num_classes)
+
+    @property
+    def nominal_rate(self) -> float | None:
+        """Expected share of labels that differ from the clean ones; None without a matrix."""
+        matrix = self.nominal_matrix
+        if matrix is None:
+            return None
+        return float(1 - np.diag(matrix)[self.clean_targets].mean())
+
+    @property
     def fingerprint(self) -> str:
         """Hash of everything that decides the corruption: 16 hexadecimal digits.
 
@@ -156,6 +176,23 @@ class Corrupted(Dataset[Any]):
         for array in (self.ids, self.clean_targets, self.targets):
             digest.update(array.astype("<i8").tobytes())
         return digest.hexdigest()[:16]
+
+    def manifest(self) -> Manifest:
+        """Return what others need to have the same labels: to save, share, and check.
+
+        Returns:
+            The manifest; load it with `GivenLabels.from_manifest`.
+        """
+        return Manifest(
+            corruption=_listed(self.corruptions),
+            seed=self.seed,
+            algorithm=ALGORITHM,
+            num_classes=self.num_classes,
+            version=__version__,
+            ids=self.ids,
+            clean_targets=self.clean_targets,
+            targets=self.targets,
+        )
 
     def inputs_at(self, indices: ArrayLike) -> Array:
         """Return the corrupted inputs at some positions as one batch.
@@ -228,11 +265,16 @@ class Corrupted(Dataset[Any]):
         return (self[index] for index in range(self._n))
 
     def __repr__(self) -> str:
-        what = ", ".join(repr(corruption) for corruption in self.corruptions) or "nothing"
+        rate = self.nominal_rate if self._pipeline.changes_labels else None
+        nominal = "" if rate is None else f", {rate:.2%} expected"
         return (
-            f"Corrupted({what}, seed={self.seed}; "
-            f"{len(self)} examples, {self.realized_rate:.2%} of labels changed)"
+            f"Corrupted({_listed(self.corruptions)}, seed={self.seed}; "
+            f"{len(self)} examples, {self.realized_rate:.2%} of labels changed{nominal})"
         )
+
+
+def _listed(corruptions: tuple[Corruption, ...]) -> str:
+    return ", ".join(repr(corruption) for corruption in corruptions) or "nothing"
 
 
 def corrupt(
@@ -273,7 +315,8 @@ def corrupt(
         >>> import corruptlab as cl
         >>> train = cl.datasets.fashion_mnist_mini("train")
         >>> cl.corrupt(train, cl.RandomLabels(), cl.ShuffledPixels(), seed=0)
-        Corrupted(RandomLabels(), ShuffledPixels(), seed=0; 4000 examples, 90.00% of labels changed)
+        Corrupted(RandomLabels(), ShuffledPixels(), seed=0;
+        4000 examples, 90.00% of labels changed, 90.00% expected)
 
     Source: Zhang et al. 2017, §2.1.
     """

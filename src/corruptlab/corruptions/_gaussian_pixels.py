@@ -5,18 +5,17 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from corruptlab._draws import Draws
-from corruptlab._types import Array
-from corruptlab.corruptions._arrays import ArrayT, checked_ids, like, to_numpy
+from corruptlab._types import Array, Ids
+from corruptlab.corruptions._arrays import to_numpy
 from corruptlab.corruptions._moments import Moment, Per, RunningMoments
+from corruptlab.corruptions._pixel_noise import PixelNoise
 from corruptlab.corruptions._pixels import Planes
-from corruptlab.corruptions._spec import short_repr
 
 
-@dataclass(frozen=True, kw_only=True)
-class GaussianPixels:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class GaussianPixels(PixelNoise):
     """Replace every value of every image by a Gaussian draw with the moments of the data.
 
     The draw follows the example and is the same in every epoch. Integer images stay integer:
@@ -56,7 +55,6 @@ class GaussianPixels:
     per: Per = "overall"
     channel_axis: int | None = None
     stream: ClassVar[str] = "gaussian_pixels"
-    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if self.per not in ("overall", "channel", "pixel"):
@@ -93,34 +91,18 @@ class GaussianPixels:
         mean, std = moments.finish()
         return replace(self, mean=mean, std=std)
 
-    def inputs(self, clean: ArrayT, *, draws: Draws, ids: ArrayLike | None = None) -> ArrayT:
-        """Return Gaussian images.
-
-        Args:
-            clean: Batch of inputs, shape ``(n, ...)``; only its shape and type matter.
-            draws: Where the randomness comes from.
-            ids: Example numbers, shape ``(n,)``; ``0 .. n - 1`` if not given.
-
-        Returns:
-            Inputs of the shape, kind, and type of ``clean``.
-
-        Raises:
-            ValueError: If the moments are not there or do not fit the shape of the inputs.
-        """
+    def _changed(self, planes: Array, ids: Ids, draws: Draws) -> Array:
         if self.mean is None or self.std is None:
             raise ValueError(
                 "`mean` and `std` must be known before inputs are drawn, got None; "
                 "give them, or estimate them with `estimated(batches)`."
             )
-        batch = to_numpy(clean)
-        ids = checked_ids(ids, len(batch))
-        planes = Planes.of(batch, self.channel_axis)
-        n, channels, pixels = planes.values.shape
+        n, channels, pixels = planes.shape
         z = draws.normals("gaussian_pixels/values", ids, channels * pixels)
         z = z.reshape(n, channels, pixels)
         z *= _fitted("std", self.std, self.per, channels, pixels)
         z += _fitted("mean", self.mean, self.per, channels, pixels)
-        return like(clean, planes.restore(_as_type(z, batch.dtype)))
+        return _as_type(z, planes.dtype)
 
 
 def _checked(name: str, moment: Moment, per: Per) -> Moment:

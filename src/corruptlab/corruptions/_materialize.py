@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 
 from corruptlab._progress import Progress
 from corruptlab._types import MapDataset
 from corruptlab.corruptions._corrupted import corrupt
-from corruptlab.corruptions._read_inputs import CHUNK
+from corruptlab.corruptions._read_inputs import chunks
 
 
 def materialize(
@@ -42,12 +41,11 @@ def materialize(
     n = len(source)
     inputs: torch.Tensor | None = None
     with Progress(n, "reading", show=progress) as line:
-        for start in range(0, n, CHUNK):
-            stop = min(start + CHUNK, n)
-            chunk = torch.from_numpy(source.inputs_at(np.arange(start, stop)))
+        for at in chunks(n):
+            chunk = torch.from_numpy(source.inputs_at(at))
             if inputs is None:
                 inputs = torch.empty((n, *chunk.shape[1:]), dtype=chunk.dtype)
-            inputs[start:stop] = chunk
-            line.update(stop)
+            inputs[at[0] : at[-1] + 1] = chunk
+            line.update(int(at[-1]) + 1)
     assert inputs is not None  # there is at least one example
     return inputs, torch.from_numpy(source.targets.copy())

@@ -67,3 +67,8 @@ def check_move(move: str) -> None:
     """Refuse an unknown `Move`."""
     if move not in ("pixels", "values"):
         raise ValueError(f"`move` must be 'pixels' or 'values', got {move!r}.")
+
+
+def movable(planes: Array, move: Move) -> Array:
+    """Return planes whose last axis holds what a permutation moves."""
+    return planes if move == "pixels" else planes.reshape(len(planes), 1, -1)

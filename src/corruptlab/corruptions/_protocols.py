@@ -17,6 +17,17 @@ class LabelCorruption(Protocol):
 
     ``stream`` names its randomness. Corruptions of one name draw the same numbers for
     the same seed and example, so two rules that should be independent need two names.
+
+    Example:
+        >>> import numpy as np
+        >>> import corruptlab as cl
+        >>> class NextLabels:  # nothing to inherit: having the parts is enough
+        ...     stream = "next_labels"
+        ...
+        ...     def labels(self, clean, *, num_classes, draws, ids=None):
+        ...         return (clean + 1) % num_classes
+        >>> cl.corrupt([("a", 0), ("b", 1)], NextLabels()).targets
+        array([1, 0])
     """
 
     stream: ClassVar[str]
@@ -32,6 +43,17 @@ class InputCorruption(Protocol):
     """A rule that gives examples new inputs: immutable, without data, and without a seed.
 
     ``stream`` names its randomness, as in `LabelCorruption`.
+
+    Example:
+        >>> import numpy as np
+        >>> import corruptlab as cl
+        >>> class Negatives:
+        ...     stream = "negatives"
+        ...
+        ...     def inputs(self, clean, *, draws, ids=None):
+        ...         return 255 - clean
+        >>> cl.corrupt([(np.array([5, 250]), 0)], Negatives())[0]
+        (array([250,   5]), 0)
     """
 
     stream: ClassVar[str]
@@ -41,8 +63,49 @@ class InputCorruption(Protocol):
 
 
 @runtime_checkable
-class EstimatedCorruption(InputCorruption, Protocol):
-    """An input corruption with numbers that can be estimated from the data it will be used on."""
+class InstanceCorruption(Protocol):
+    """A rule that gives examples new labels by looking at their inputs.
+
+    Like `LabelCorruption`, with the inputs as they arrive at that corruption.
+
+    Example:
+        >>> import numpy as np
+        >>> import corruptlab as cl
+        >>> class BrightLabels:
+        ...     stream = "bright_labels"
+        ...
+        ...     def labels_for(self, inputs, clean, *, num_classes, draws, ids=None):
+        ...         return np.where(inputs.mean(1) > 9, 1, clean)
+        >>> cl.corrupt([(np.array([5, 25]), 0), (np.array([5, 5]), 1)], BrightLabels()).targets
+        array([1, 1])
+    """
+
+    stream: ClassVar[str]
+
+    def labels_for(
+        self,
+        inputs: Array,
+        clean: ArrayT,
+        *,
+        num_classes: int,
+        draws: Draws,
+        ids: ArrayLike | None = None,
+    ) -> ArrayT:
+        """Return the new labels, shape ``(n,)``, of inputs of shape ``(n, ...)``."""
+
+
+@runtime_checkable
+class Estimated(Protocol):
+    """A corruption with numbers that can be estimated from the data it will be used on.
+
+    `corrupt` estimates them, from the inputs as they arrive at that corruption.
+
+    Example:
+        >>> import numpy as np
+        >>> import corruptlab as cl
+        >>> cl.GaussianPixels().estimated([np.array([[1.0, 3.0]])])
+        GaussianPixels(mean=2.0, std=1.0)
+    """
 
     @property
     def is_estimated(self) -> bool:
@@ -52,17 +115,17 @@ class EstimatedCorruption(InputCorruption, Protocol):
         """Return the corruption with its numbers estimated from batches of inputs."""
 
 
-Corruption: TypeAlias = LabelCorruption | InputCorruption
+Corruption: TypeAlias = LabelCorruption | InstanceCorruption | InputCorruption
 
 
-def is_label_corruption(corruption: Any) -> TypeIs[LabelCorruption]:
-    """Return whether something follows the `LabelCorruption` protocol.
+def is_label_corruption(corruption: Any) -> TypeIs[LabelCorruption | InstanceCorruption]:
+    """Return whether something changes labels: a `LabelCorruption` or an `InstanceCorruption`.
 
     Args:
         corruption: Anything.
 
     Returns:
-        True if it has a ``stream`` and a ``labels`` method.
+        True if it has a ``stream`` and a ``labels`` or ``labels_for`` method.
 
     Example:
         >>> import corruptlab as cl
@@ -70,7 +133,8 @@ def is_label_corruption(corruption: Any) -> TypeIs[LabelCorruption]:
         >>> is_label_corruption(cl.RandomLabels()), is_label_corruption(cl.RandomPixels())
         (True, False)
     """
-    return not isinstance(corruption, type) and isinstance(corruption, LabelCorruption)
+    kinds = (LabelCorruption, InstanceCorruption)
+    return not isinstance(corruption, type) and isinstance(corruption, kinds)
 
 
 def is_input_corruption(corruption: Any) -> TypeIs[InputCorruption]:

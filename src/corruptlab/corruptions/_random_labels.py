@@ -3,21 +3,22 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import NDArray
 
 from corruptlab._draws import Draws
-from corruptlab.corruptions._arrays import ArrayT
-from corruptlab.corruptions._spec import short_repr
+from corruptlab._types import Ids, Labels
+from corruptlab.corruptions._label_noise import LabelNoise
 from corruptlab.corruptions._uniform_labels import UniformLabels
 
 
-@dataclass(frozen=True)
-class RandomLabels:
+@dataclass(frozen=True, repr=False)
+class RandomLabels(LabelNoise):
     """Replace every label by a uniformly drawn class.
 
     The end point of `UniformLabels`: for one seed, the same labels as ``UniformLabels(p=1)``.
     About one label in ``num_classes`` stays what it was, by chance. To keep
-    the class counts instead, exchange the labels among the examples.
+    the class counts instead, use `ExchangedLabels`.
 
     Example:
         >>> import numpy as np
@@ -30,20 +31,10 @@ class RandomLabels:
     """
 
     stream: ClassVar[str] = UniformLabels.stream
-    __repr__ = short_repr
 
-    def labels(
-        self, clean: ArrayT, *, num_classes: int, draws: Draws, ids: ArrayLike | None = None
-    ) -> ArrayT:
-        """Return the random labels.
-
-        Args:
-            clean: Labels in ``0 .. num_classes - 1``, shape ``(n,)``, array or tensor of integers.
-            num_classes: Number of classes to draw from.
-            draws: Where the randomness comes from.
-            ids: Example numbers, shape ``(n,)``; ``0 .. n - 1`` if not given.
-
-        Returns:
-            Labels of the kind, type, and shape of ``clean``.
-        """
+    def _noisy(self, clean: Labels, num_classes: int, ids: Ids, draws: Draws) -> Labels:
         return UniformLabels(p=1.0).labels(clean, num_classes=num_classes, draws=draws, ids=ids)
+
+    def matrix(self, num_classes: int, draws: Draws | None = None) -> NDArray[np.float64]:
+        """Return ``1 / K`` everywhere, for ``num_classes`` classes."""
+        return UniformLabels(p=1.0).matrix(num_classes)

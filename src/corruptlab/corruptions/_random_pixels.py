@@ -4,16 +4,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from corruptlab._draws import Draws
-from corruptlab.corruptions._arrays import ArrayT, checked_ids, like, to_numpy
-from corruptlab.corruptions._pixels import Move, Planes, check_move
-from corruptlab.corruptions._spec import short_repr
+from corruptlab._types import Array, Ids
+from corruptlab.corruptions._pixel_noise import PixelNoise
+from corruptlab.corruptions._pixels import Move, check_move, movable
 
 
-@dataclass(frozen=True, kw_only=True)
-class RandomPixels:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class RandomPixels(PixelNoise):
     """Move the pixels of each image by a random permutation of its own.
 
     The permutation follows the example: it is drawn once from (seed, example number), so it is
@@ -43,33 +42,14 @@ class RandomPixels:
     move: Move = "pixels"
     channel_axis: int | None = None
     stream: ClassVar[str] = "random_pixels"
-    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         check_move(self.move)
 
-    def inputs(self, clean: ArrayT, *, draws: Draws, ids: ArrayLike | None = None) -> ArrayT:
-        """Return the images, each with its pixels moved.
-
-        Args:
-            clean: Batch of inputs, shape ``(n, ...)``, array or tensor of any type.
-            draws: Where the randomness comes from.
-            ids: Example numbers, shape ``(n,)``; ``0 .. n - 1`` if not given.
-
-        Returns:
-            Inputs of the shape, kind, and type of ``clean``.
-
-        Raises:
-            ValueError: If the channel axis cannot be told, or ``ids`` do not fit.
-        """
-        batch = to_numpy(clean)
-        ids = checked_ids(ids, len(batch))
-        planes = Planes.of(batch, self.channel_axis)
-        values = planes.values
-        if self.move == "values":
-            values = values.reshape(len(values), 1, -1)
+    def _changed(self, planes: Array, ids: Ids, draws: Draws) -> Array:
+        values = movable(planes, self.move)
         positions = draws.permutations("random_pixels/positions", ids, values.shape[2])
         moved = np.empty_like(values, order="C")
         for image, order, out in zip(values, positions, moved, strict=True):
             image.take(order, axis=1, out=out, mode="wrap")  # "wrap" writes to `out` unbuffered
-        return like(clean, planes.restore(moved))
+        return moved

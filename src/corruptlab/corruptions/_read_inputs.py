@@ -1,6 +1,6 @@
 """Read the inputs of a data set in batches, as fast as its kind allows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -75,6 +75,12 @@ class _Items:
     def __call__(self, at: Ids, /) -> Array:
         items = items_at(self.dataset, at.tolist())
         return np.stack([channels_first(item[self.fields.input]) for item in items])
+
+
+def chunks(n: int) -> Iterator[Ids]:
+    """Yield the positions 0 .. n - 1, a chunk at a time."""
+    for start in range(0, n, CHUNK):
+        yield np.arange(start, min(start + CHUNK, n))
 
 
 def items_at(dataset: Any, at: Sequence[int]) -> Sequence[Any]:

@@ -4,17 +4,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
-from numpy.typing import ArrayLike
-
 from corruptlab._draws import Draws
-from corruptlab._types import Ids
-from corruptlab.corruptions._arrays import ArrayT, checked_ids, like, to_numpy
-from corruptlab.corruptions._pixels import Move, Planes, check_move
-from corruptlab.corruptions._spec import short_repr
+from corruptlab._types import Array, Ids
+from corruptlab.corruptions._pixel_noise import PixelNoise
+from corruptlab.corruptions._pixels import Move, check_move, movable
 
 
-@dataclass(frozen=True, kw_only=True)
-class ShuffledPixels:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ShuffledPixels(PixelNoise):
     """Move the pixels of every image by one and the same random permutation.
 
     The permutation depends on the seed and the number of pixels alone, so training and test set
@@ -43,33 +40,13 @@ class ShuffledPixels:
     move: Move = "pixels"
     channel_axis: int | None = None
     stream: ClassVar[str] = "shuffled_pixels"
-    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         check_move(self.move)
 
-    def inputs(self, clean: ArrayT, *, draws: Draws, ids: ArrayLike | None = None) -> ArrayT:
-        """Return the shuffled images.
-
-        Args:
-            clean: Batch of inputs, shape ``(n, ...)``, array or tensor of any type.
-            draws: Where the randomness comes from.
-            ids: Example numbers, shape ``(n,)``; they do not matter here.
-
-        Returns:
-            Inputs of the shape, kind, and type of ``clean``.
-
-        Raises:
-            ValueError: If the channel axis cannot be told, or ``ids`` do not fit.
-        """
-        batch = to_numpy(clean)
-        checked_ids(ids, len(batch))
-        planes = Planes.of(batch, self.channel_axis)
-        values = planes.values
-        if self.move == "values":
-            values = values.reshape(len(values), 1, -1)
-        positions = _positions(draws, values.shape[2])
-        return like(clean, planes.restore(values.take(positions, axis=2)))
+    def _changed(self, planes: Array, ids: Ids, draws: Draws) -> Array:
+        values = movable(planes, self.move)
+        return values.take(_positions(draws, values.shape[2]), axis=2)
 
 
 @lru_cache(maxsize=16)
