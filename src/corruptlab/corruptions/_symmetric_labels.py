@@ -1,0 +1,70 @@
+"""Symmetric label noise."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corruptlab._draws import Draws
+from corruptlab._types import Ids, Labels
+from corruptlab.corruptions._arrays import check_probability
+from corruptlab.corruptions._flips import Drawing, check_drawing, hits
+from corruptlab.corruptions._label_noise import LabelNoise
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class SymmetricLabels(LabelNoise):
+    """Replace each label, with probability ``rate``, by one of the *other* classes.
+
+    The true class is left out of the draw, so ``rate`` is the share of labels that really
+    change. As a law it equals ``UniformLabels(p=rate * K / (K - 1))``. For one seed, a smaller
+    rate changes a subset of what a larger one changes, to the same classes.
+
+    Args:
+        rate: Probability that a label changes, in ``[0, 1]``.
+        drawing: ``"independent"`` decides for each label by itself (default), ``"exact"``
+            changes exactly ``round(rate * n)`` labels, ``"exact_per_class"`` exactly so many in
+            each class.
+
+    Raises:
+        ValueError: If ``rate`` is outside ``[0, 1]`` or not a number, or ``drawing`` is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> import corruptlab as cl
+        >>> noise = cl.SymmetricLabels(rate=0.5, drawing="exact")
+        >>> noise.labels(np.zeros(8, int), num_classes=10, draws=cl.Draws(seed=0))
+        array([0, 4, 5, 0, 3, 1, 0, 0])
+
+    Source: van Rooyen et al. 2015, "Learning with symmetric label noise"; the rate excludes the
+    true class as in Patrini et al. 2017.
+    """
+
+    rate: float
+    drawing: Drawing = "independent"
+    stream: ClassVar[str] = "symmetric_labels"
+
+    def __post_init__(self) -> None:
+        check_probability("rate", self.rate)
+        check_drawing(self.drawing)
+
+    def _noisy(self, clean: Labels, num_classes: int, ids: Ids, draws: Draws) -> Labels:
+        _check_two_classes(num_classes)
+        u = draws.uniform("symmetric_labels/flip", ids)
+        flipped = hits(u, np.full(num_classes, self.rate), clean, self.drawing)
+        step = 1 + draws.integers("symmetric_labels/step", ids, num_classes - 1)
+        return np.where(flipped, (clean + step) % num_classes, clean)
+
+    def matrix(self, num_classes: int, draws: Draws | None = None) -> NDArray[np.float64]:
+        """Return ``1 - rate`` on the diagonal and ``rate / (K - 1)`` elsewhere."""
+        _check_two_classes(num_classes)
+        away = self.rate / (num_classes - 1)
+        return np.full((num_classes, num_classes), away) + (1 - self.rate - away) * np.eye(
+            num_classes
+        )
+
+
+def _check_two_classes(num_classes: int) -> None:
+    if num_classes < 2:
+        raise ValueError(f"`num_classes` must be at least 2 for another class, got {num_classes}.")

@@ -1,0 +1,104 @@
+"""Label noise by a transition matrix."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from corruptlab._draws import Draws
+from corruptlab._types import Ids, Labels
+from corruptlab.corruptions._flips import Drawing, check_drawing, hits
+from corruptlab.corruptions._label_noise import LabelNoise
+
+_SUM_TOLERANCE = 1e-6  # rows typed with a few digits, or computed in float32
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class TransitionLabels(LabelNoise):
+    """Draw each label from the row of a transition matrix that belongs to its true class.
+
+    A label of class ``i`` leaves with probability ``1 - T[i, i]`` and then goes to class ``j``
+    with probability ``T[i, j] / (1 - T[i, i])``. It is always drawn from the label that came in,
+    never flip by flip, so cat -> dog and dog -> cat do not undo each other.
+
+    Args:
+        transition: Matrix ``T``, shape ``(K, K)``; row: true class, column: new class; entries
+            in ``[0, 1]``, rows sum to 1 (within 1e-6).
+        drawing: ``"independent"`` decides for each label by itself (default), ``"exact"``
+            flips exactly the expected number of labels, rounded, ``"exact_per_class"`` exactly
+            that in each class; where a flipped label goes is drawn by itself in all three.
+
+    Raises:
+        ValueError: If ``transition`` is not square, an entry is no probability, a row does not
+            sum to 1, or ``drawing`` is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> import corruptlab as cl
+        >>> noise = cl.TransitionLabels([[0.5, 0.5], [0.0, 1.0]])
+        >>> noise.labels(np.array([0, 0, 0, 0, 1, 1]), num_classes=2, draws=cl.Draws(seed=0))
+        array([0, 1, 1, 1, 1, 1])
+
+    Source: Patrini et al. 2017, "Making deep neural networks robust to label noise", §2.
+    """
+
+    transition: tuple[tuple[float, ...], ...]
+    drawing: Drawing = "independent"
+    stream: ClassVar[str] = "transition_labels"
+
+    def __init__(self, transition: ArrayLike, *, drawing: Drawing = "independent") -> None:
+        matrix = _checked_matrix(transition)
+        check_drawing(drawing)
+        object.__setattr__(self, "transition", tuple(map(tuple, matrix.tolist())))
+        object.__setattr__(self, "drawing", drawing)
+
+    def _noisy(self, clean: Labels, num_classes: int, ids: Ids, draws: Draws) -> Labels:
+        matrix = self.matrix(num_classes)
+        u = draws.uniform("transition_labels/flip", ids)
+        flipped = hits(u, 1 - np.diag(matrix), clean, self.drawing)
+        noisy = clean.copy()
+        noisy[flipped] = _elsewhere(
+            matrix, clean[flipped], draws.uniform("transition_labels/class", ids[flipped])
+        )
+        return noisy
+
+    def matrix(self, num_classes: int, draws: Draws | None = None) -> NDArray[np.float64]:
+        """Return the transition matrix, which must have ``num_classes`` rows."""
+        if len(self.transition) != num_classes:
+            raise ValueError(
+                f"`transition` must have {num_classes} rows, one for each class, "
+                f"got {len(self.transition)}."
+            )
+        return np.array(self.transition)
+
+
+def _checked_matrix(transition: ArrayLike) -> NDArray[np.float64]:
+    matrix = np.asarray(transition, np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
+        raise ValueError(f"`transition` must be a square matrix, got shape {matrix.shape}.")
+    wrong = np.argwhere(~((matrix >= 0) & (matrix <= 1)))
+    if len(wrong):
+        i, j = wrong[0]
+        raise ValueError(
+            f"`transition` must hold probabilities in [0, 1], got {matrix[i, j]} at ({i}, {j})."
+        )
+    sums = matrix.sum(axis=1)
+    row = int(np.argmax(np.abs(sums - 1)))
+    if abs(sums[row] - 1) > _SUM_TOLERANCE:
+        raise ValueError(
+            f"`transition` must have rows that sum to 1, got {sums[row]:.6g} for row {row}."
+        )
+    return matrix
+
+
+def _elsewhere(matrix: NDArray[np.float64], y: Labels, u: NDArray[np.float64]) -> Labels:
+    """Return where labels go that leave: by inversion of each row without its diagonal."""
+    new = np.empty_like(y)
+    for c in np.unique(y):
+        row = matrix[c].copy()
+        row[c] = 0
+        steps = np.cumsum(row)
+        # `u < 1` and the last step that rises is at the top, so no class of probability 0 is met.
+        new[y == c] = np.searchsorted(steps, u[y == c] * steps[-1], side="right")
+    return new
