@@ -22,6 +22,7 @@ from corruptlab.corruptions._protocols import (
 from corruptlab.corruptions._random_labels import RandomLabels
 from corruptlab.corruptions._random_pixels import RandomPixels
 from corruptlab.corruptions._shuffled_pixels import ShuffledPixels
+from corruptlab.corruptions._specification import Specification
 from corruptlab.corruptions._symmetric_labels import SymmetricLabels
 from corruptlab.corruptions._transition_labels import TransitionLabels
 from corruptlab.corruptions._uniform_labels import UniformLabels
@@ -44,6 +45,7 @@ __all__ = [
     "RandomLabels",
     "RandomPixels",
     "ShuffledPixels",
+    "Specification",
     "SymmetricLabels",
     "TransitionLabels",
     "UniformLabels",

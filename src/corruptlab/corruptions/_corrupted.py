@@ -22,6 +22,7 @@ from corruptlab.corruptions._manifest import Manifest
 from corruptlab.corruptions._pipeline import Pipeline
 from corruptlab.corruptions._protocols import Corruption
 from corruptlab.corruptions._read_inputs import input_reader, items_at
+from corruptlab.corruptions._specification import Specification
 
 
 class Corrupted(Dataset[Any]):
@@ -121,6 +122,15 @@ class Corrupted(Dataset[Any]):
     def corruptions(self) -> tuple[Corruption, ...]:
         """What is done, in this order, with estimated numbers filled in."""
         return self._pipeline.corruptions
+
+    @property
+    def specification(self) -> Specification:
+        """The corruptions and their seed, to be printed as one line that reads back.
+
+        Raises:
+            ValueError: If nothing is done, or a corruption holds data and has no one-line form.
+        """
+        return Specification(self.corruptions, self.seed)
 
     @property
     def is_corrupted(self) -> NDArray[np.bool_]:
