@@ -61,7 +61,7 @@ def check_extras() -> None:
         print(run.stdout, run.stderr, sep="\n")
         check(run.returncode == 0, "a short randomization test ends well")
         report = json.loads((out / "report.json").read_text(encoding="utf-8"))
-        names = [row["setting"] for row in report["rows"]]
+        names = [row["setting"]["name"] for row in report["rows"]]
         check(names == ["true", "random-labels"], "report.json has a row for each setting")
         check((out / "figure.png").read_bytes().startswith(PNG), "figure.png is a picture")
     module = [sys.executable, "-m", "corruptlab", "--help"]
