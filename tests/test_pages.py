@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 GOOD = """# Page
 
@@ -63,6 +65,13 @@ def test_warning_in_an_example_is_red_under_the_projects_settings(tmp_path: Path
     code, output = run_page(tmp_path, GOOD.replace("x = 2", warning))
     assert code == 1
     assert "UserWarning: old" in output
+
+
+@pytest.mark.parametrize("fence", ["```py", "```pycon", "  ```python title"])
+def test_indented_blocks_and_other_names_of_python_are_run_too(tmp_path: Path, fence: str) -> None:
+    code, output = run_page(tmp_path, f"- Item\n\n{fence}\n  >>> 1 + 1\n  3\n  ```\n")
+    assert code == 1
+    assert "Got:\n    2" in output
 
 
 def test_block_that_nothing_runs_is_red(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 Nothing here touches the network, and nothing here unpickles a file.
 """
 
+from corruptlab._errors import DataFileError
 from corruptlab.datasets._cifar10 import cifar10
-from corruptlab.datasets._data_file_error import DataFileError
 from corruptlab.datasets._fashion_mnist_mini import fashion_mnist_mini
 from corruptlab.datasets._idx import idx
 from corruptlab.datasets._images import Images

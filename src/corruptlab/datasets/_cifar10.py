@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from corruptlab.datasets._data_file_error import DataFileError, listing
+from corruptlab._errors import DataFileError
 from corruptlab.datasets._images import Images
+from corruptlab.datasets._listing import listing
 from corruptlab.datasets._splits import checked_split
 
 _CLASSES = (
@@ -54,7 +55,7 @@ def cifar10(folder: str | os.PathLike[str], *, split: Literal["train", "test"]) 
         >>> cifar10("no-such-folder", split="train")
         Traceback (most recent call last):
         ...
-        corruptlab.datasets._data_file_error.DataFileError: no-such-folder: expected
+        corruptlab._errors.DataFileError: no-such-folder: expected
         data_batch_1.bin, or a folder cifar-10-batches-bin with it, found no such folder.
 
     Source: Krizhevsky 2009, "Learning multiple layers of features from tiny images".

@@ -6,9 +6,10 @@ from typing import Literal
 
 import torch
 
-from corruptlab.datasets._data_file_error import DataFileError, listing
+from corruptlab._errors import DataFileError
 from corruptlab.datasets._idx_file import read_idx
 from corruptlab.datasets._images import Images
+from corruptlab.datasets._listing import listing
 from corruptlab.datasets._splits import checked_split
 
 _PREFIX = {"train": "train", "test": "t10k"}
@@ -44,7 +45,7 @@ def idx(
         >>> idx("no-such-folder", split="train")
         Traceback (most recent call last):
         ...
-        corruptlab.datasets._data_file_error.DataFileError: no-such-folder: expected
+        corruptlab._errors.DataFileError: no-such-folder: expected
         train-images-idx3-ubyte or train-images-idx3-ubyte.gz, found no such folder.
 
     Source: LeCun, Cortes, and Burges, "The MNIST database of handwritten digits" (the format).

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptlab.datasets._data_file_error import DataFileError
+from corruptlab._errors import DataFileError
 
 # No stream that gzip can write is longer, unpacked, than this many times its length.
 _MOST_EXPANSION = 1032

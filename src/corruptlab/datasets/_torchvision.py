@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from corruptlab._errors import MissingExtraError, require
-from corruptlab.datasets._data_file_error import DataFileError
+from corruptlab._errors import DataFileError, MissingExtraError, require
 from corruptlab.datasets._images import Images
 from corruptlab.datasets._splits import checked_split
 
@@ -46,7 +45,7 @@ def torchvision(name: str, folder: str | os.PathLike[str], *, split: str) -> Ima
         >>> torchvision("SVHN", "no-such-folder", split="train")
         Traceback (most recent call last):
         ...
-        corruptlab.datasets._data_file_error.DataFileError: no-such-folder: expected a folder with
+        corruptlab._errors.DataFileError: no-such-folder: expected a folder with
         the files of torchvision's SVHN, found no such folder.
     """
     root = Path(folder).expanduser()
