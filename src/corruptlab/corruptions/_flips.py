@@ -41,8 +41,11 @@ def hits(
     rate = rates[clean]
     if drawing == "independent":
         return np.less(u, rate, dtype=np.bool_)
+    # Relative to the largest rate, so that equal rates rank by `u` itself, however small they are.
+    relative = rate / max(rate.max(initial=0), np.finfo(np.float64).tiny)
     # A class of rate 0 is never hit: infinity sorts it last.
-    order = np.divide(u, rate, out=np.full(len(u), np.inf), where=rate > 0)
+    with np.errstate(over="ignore"):
+        order = np.divide(u, relative, out=np.full(len(u), np.inf), where=relative > 0)
     hit = np.zeros(len(u), np.bool_)
     for members in _groups(clean, drawing):
         m = round(float(rate[members].sum()))
