@@ -7,7 +7,7 @@ Source: Zhang, Bengio, Hardt, Recht, Vinyals 2017, "Understanding deep learning 
 rethinking generalization", ICLR, arXiv 1611.03530.
 """
 
-from corruptlab import datasets
+from corruptlab import datasets, experiments, models, plotting
 from corruptlab._draws import Draws
 from corruptlab._version import __version__
 from corruptlab.corruptions import (
@@ -29,12 +29,16 @@ from corruptlab.corruptions import (
     corrupt,
     materialize,
 )
+from corruptlab.experiments import RandomizationReport, Setting, randomization_test
+from corruptlab.models import mlp
+from corruptlab.training import FitReport, Recipe, fit, recipes
 
 __all__ = [
     "AsymmetricLabels",
     "Corrupted",
     "Draws",
     "ExchangedLabels",
+    "FitReport",
     "GaussianPixels",
     "GivenLabels",
     "InstanceDependentLabels",
@@ -42,6 +46,9 @@ __all__ = [
     "PairFlipLabels",
     "RandomLabels",
     "RandomPixels",
+    "RandomizationReport",
+    "Recipe",
+    "Setting",
     "ShuffledPixels",
     "Specification",
     "SymmetricLabels",
@@ -50,5 +57,12 @@ __all__ = [
     "__version__",
     "corrupt",
     "datasets",
+    "experiments",
+    "fit",
     "materialize",
+    "mlp",
+    "models",
+    "plotting",
+    "randomization_test",
+    "recipes",
 ]

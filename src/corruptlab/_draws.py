@@ -183,8 +183,8 @@ class Draws:
         words = self.words(stream, ids, width)
         halves = words.astype("<u8", copy=False).view("<u2")  # (n, 4 * width), lowest bits first
         table = _half_normals()
-        total = table.take(halves[:, :size])
-        total += table.take(halves[:, 2 * width : 2 * width + size])
+        total: NDArray[np.float32] = table.take(halves[:, :size])
+        np.add(total, table.take(halves[:, 2 * width : 2 * width + size]), out=total)
         return total
 
 
@@ -193,7 +193,7 @@ def _half_normals() -> NDArray[np.float32]:
     """Return the mid-quantiles of the normal law, scaled so that the sum of two has variance 1."""
     upper = ndtri(0.5 + (np.arange(1 << 15) + 0.5) / (1 << 16))
     quantiles = np.concatenate([-upper[::-1], upper])  # symmetric to the bit: the mean is exactly 0
-    table = (quantiles / np.sqrt(2 * np.mean(quantiles**2))).astype(np.float32)
+    table: NDArray[np.float32] = (quantiles / np.sqrt(2 * np.mean(quantiles**2))).astype(np.float32)
     table.flags.writeable = False
     return table
 

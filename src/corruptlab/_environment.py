@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
+from torch import device as Device  # noqa: N812  # a field of the class below is called `device`
 
 from corruptlab._version import __version__
 
@@ -36,7 +37,7 @@ class Environment:
     threads: int
 
     @classmethod
-    def here(cls, device: torch.device | str = "cpu") -> "Environment":
+    def here(cls, device: Device | str = "cpu") -> "Environment":
         """Describe this process and one device.
 
         Args:

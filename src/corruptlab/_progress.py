@@ -29,7 +29,8 @@ class Progress:
 
     def __init__(self, total: int, label: str, *, show: bool) -> None:
         self._total, self._label, self._show = total, label, show
-        self._done, self._note, self._bar = 0, "", None
+        self._done, self._note = 0, ""
+        self._bar: Any = None
         self._last = time.monotonic()
 
     def __enter__(self) -> Self:

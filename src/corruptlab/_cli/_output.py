@@ -1,0 +1,82 @@
+"""The files of a run, each whole or not there at all."""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from corruptlab._cli._errors import UserError
+
+_DOTS_PER_INCH = 200  # 1600 x 900 pixels: sharp where a page shows the figure 800 wide
+
+
+class Output:
+    """A folder to which a report and its figure are written.
+
+    Args:
+        folder: The folder; it is made if it is not there.
+
+    Raises:
+        UserError: If files cannot be written there, which is tried here and now.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder).expanduser()
+        self.report, self.figure = self.folder / "report.json", self.folder / "figure.png"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            probe = _beside(self.report)
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            reason = error.strerror or error
+            raise UserError(
+                f"--out must be a folder to write to, got {folder!r} ({reason})."
+            ) from None
+
+    def write_report(self, values: dict[str, Any]) -> None:
+        """Write ``report.json``.
+
+        Args:
+            values: What ``to_dict`` gives.
+
+        Raises:
+            OSError: If that fails; an earlier file is then still there.
+        """
+        text = json.dumps(values, indent=2, allow_nan=False)
+        # A line of its own for each of ten thousand losses helps nobody.
+        text = re.sub(r"\[\n\s*([-+.\deE,\s]+?)\n\s*\]", _one_line, text)
+        _replace(self.report, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+
+    def write_figure(self, figure: Any) -> None:
+        """Write ``figure.png``.
+
+        Args:
+            figure: A matplotlib figure.
+
+        Raises:
+            OSError: If that fails; an earlier file is then still there.
+        """
+        _replace(self.figure, lambda path: figure.savefig(path, format="png", dpi=_DOTS_PER_INCH))
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file beside ``path``, see it to the disk, and put it in its place in one act."""
+    temporary = _beside(path)
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _one_line(match: re.Match[str]) -> str:
+    return f"[{' '.join(match[1].split())}]"

@@ -1,0 +1,225 @@
+"""The randomization test: the same network and recipe on the same data, corrupted in known ways."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from corruptlab._environment import Environment
+from corruptlab._types import MapDataset
+from corruptlab.experiments._data import Pair, describe
+from corruptlab.experiments._initial_model import InitialModel, ModelSource
+from corruptlab.experiments._report import RandomizationReport
+from corruptlab.experiments._result import SettingResult
+from corruptlab.experiments._settings import SETTINGS, Setting, chosen_settings
+from corruptlab.training import Recipe, fit
+
+
+def randomization_test(
+    model: ModelSource,
+    train: MapDataset[Any],
+    test: MapDataset[Any] | None = None,
+    *,
+    recipe: Recipe,
+    settings: Iterable[str | Setting] = SETTINGS,
+    p: float = 0.5,
+    seed: int = 0,
+    num_classes: int | None = None,
+    device: torch.device | str | None = None,
+    progress: bool = False,
+    model_name: str = "",
+    data_name: str = "",
+) -> RandomizationReport:
+    """Train one network from the same start on differently corrupted copies of one data set.
+
+    Architecture, initial weights, hyper-parameters, and data order are the same for every setting;
+    only the corruption differs. Where random labels are fitted like true ones, neither the size of
+    the network nor the optimizer explains by itself why it generalizes on true ones. The
+    corruption is drawn once and stays fixed over the epochs; it is applied to the images as the
+    data set serves them, before the recipe crops and whitens. Test labels stay clean; test inputs
+    get the same input corruption: the one permutation of shuffled pixels, and for random pixels
+    and Gaussian inputs draws of their own (with the training set's mean and variance).
+
+    Ctrl-C ends the test and gives what there is. An error in a fit, such as a loss that is not
+    finite, ends it too: iterate over `iter_randomization_test` to keep the settings before it.
+
+    Args:
+        model: A network, which is copied and never changed, or a function without arguments
+            that makes one (see `InitialModel`). It gets float32 inputs as the recipe makes them.
+        train: Any map-style data set of (input, label) items.
+        test: Likewise, or None to measure no test accuracy.
+        recipe: The hyper-parameters.
+        settings: Names among `SETTINGS`, your own `Setting` objects, or both. Those without
+            corruptions are run first, the others in the order given.
+        p: Probability that a label is redrawn in ``"partial-labels"``, in ``[0, 1]``.
+        seed: Seed of corruptions, data order, and of what layers draw; an integer >= 0.
+        num_classes: Number of classes, if the training set does not say it and lacks the last.
+        device: Where to train; by default as `fit` chooses.
+        progress: Whether to tell on standard error how far each fit has come.
+        model_name: What reports call the network; by default its type.
+        data_name: What reports call the data; by default the training set's ``name`` or type.
+
+    Returns:
+        One row a setting, a table when printed, and a figure.
+
+    Raises:
+        TypeError: If an argument is of a wrong kind.
+        ValueError: If a setting is unknown, there is none, two are alike, a number is out
+            of its range, or the data does not fit. All of this before any training.
+
+    Example:
+        >>> train, test = cl.datasets.load("fashion-mnist-mini")
+        >>> few = torch.utils.data.Subset(train, range(200))
+        >>> report = cl.randomization_test(
+        ...     cl.models.mlp(64, input_shape=(1, 28, 28)),
+        ...     few,
+        ...     test,
+        ...     settings=["true", "random-labels"],
+        ...     recipe=cl.Recipe(learning_rate=0.05, epochs=60, batch_size=20),
+        ... )
+        >>> [(row.name, row.train_accuracy) for row in report.rows]
+        [('true', 1.0), ('random-labels', 1.0)]
+        >>> report["random-labels"].steps_ratio > 1
+        True
+
+    Source: Zhang et al. 2017, §2.1 and Fig. 1a.
+    """
+    reports = iter_randomization_test(
+        model,
+        train,
+        test,
+        recipe=recipe,
+        settings=settings,
+        p=p,
+        seed=seed,
+        num_classes=num_classes,
+        device=device,
+        progress=progress,
+        model_name=model_name,
+        data_name=data_name,
+    )
+    *_, last = reports
+    return last
+
+
+def iter_randomization_test(
+    model: ModelSource,
+    train: MapDataset[Any],
+    test: MapDataset[Any] | None = None,
+    *,
+    recipe: Recipe,
+    settings: Iterable[str | Setting] = SETTINGS,
+    p: float = 0.5,
+    seed: int = 0,
+    num_classes: int | None = None,
+    device: torch.device | str | None = None,
+    progress: bool = False,
+    model_name: str = "",
+    data_name: str = "",
+) -> Iterator[RandomizationReport]:
+    """Run a randomization test and give the report so far after every setting.
+
+    The arguments are those of `randomization_test`, which returns the last of these reports; they
+    are checked by the call itself, before the first report is asked for. Use it to save
+    what is finished while the rest is still running.
+
+    Args:
+        model: See `randomization_test`.
+        train: Likewise.
+        test: Likewise.
+        recipe: Likewise.
+        settings: Likewise.
+        p: Likewise.
+        seed: Likewise.
+        num_classes: Likewise.
+        device: Likewise.
+        progress: Likewise.
+        model_name: Likewise.
+        data_name: Likewise.
+
+    Returns:
+        An iterator of reports, each with one row more than the one before. The last one is
+        complete, or has ``interrupted`` set.
+
+    Raises:
+        TypeError: If an argument is of a wrong kind.
+        ValueError: If an argument does not fit.
+    """
+    if not isinstance(recipe, Recipe):
+        raise TypeError(f"`recipe` must be a corruptlab.Recipe, got {type(recipe).__name__}.")
+    todo = chosen_settings(settings, p=p)
+    data = Pair.of(train, test, seed=seed, num_classes=num_classes)
+    fresh = InitialModel(model, seed=seed)
+    start = RandomizationReport(
+        rows=(),
+        remaining=todo,
+        interrupted=False,
+        model=model_name or fresh.name,
+        num_parameters=fresh.num_parameters,
+        data=data_name or describe(train),
+        n_train=len(data.train),
+        n_test=0 if data.test is None else len(data.test),
+        num_classes=data.train.num_classes,
+        recipe=recipe,
+        seed=data.seed,
+        environment=Environment.here(),
+    )
+    return _Run(fresh, data, start, device, progress).reports()
+
+
+@dataclass(frozen=True)
+class _Run:
+    """All that is fixed during a randomization test."""
+
+    fresh: InitialModel
+    data: Pair
+    start: RandomizationReport
+    device: torch.device | str | None
+    progress: bool
+
+    def reports(self) -> Iterator[RandomizationReport]:
+        report = self.start
+        for setting in self.start.remaining:
+            try:
+                row = self.result(setting, report)
+            except KeyboardInterrupt:  # while data was prepared: there is nothing of this one
+                row = None
+            report = _grown(report, row)
+            yield report
+            if report.interrupted:
+                return
+
+    def result(self, setting: Setting, report: RandomizationReport) -> SettingResult:
+        train, test, done = self.data.corrupted(setting)
+        fitted = fit(
+            self.fresh(),
+            train,
+            test,
+            recipe=report.recipe,
+            seed=report.seed,
+            device=self.device,
+            progress=self.progress,
+            name=setting.label,
+        )
+        return SettingResult.of(
+            done,
+            fitted,
+            labels_changed=train.realized_rate,
+            fingerprint=train.fingerprint,
+            baseline=fitted if setting.is_clean else report.baseline,
+        )
+
+
+def _grown(report: RandomizationReport, row: SettingResult | None) -> RandomizationReport:
+    """Add a row; a fit that Ctrl-C ended stays among what remains, and without a step is no row."""
+    interrupted = row is None or row.fit.stopped_by == "interrupted"
+    if row is None or row.fit.steps == 0:
+        return replace(report, interrupted=True)
+    return replace(
+        report,
+        rows=(*report.rows, row),
+        remaining=report.remaining if interrupted else report.remaining[1:],
+        interrupted=interrupted,
+        environment=row.fit.environment,
+    )

@@ -1,0 +1,132 @@
+"""The settings of the paper's randomization test, as data."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from corruptlab.corruptions import (
+    Corruption,
+    GaussianPixels,
+    RandomLabels,
+    RandomPixels,
+    ShuffledPixels,
+    UniformLabels,
+    is_input_corruption,
+    is_label_corruption,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One arm of a randomization test: what is done to the data before the same training.
+
+    Input corruptions are applied to training and test inputs, label corruptions to training
+    labels alone. A setting without corruptions is the one that others are compared with.
+
+    Args:
+        name: How the setting is asked for, such as ``"random-labels"``; not empty.
+        label: How tables and figures call it, such as ``"random labels"``; ``name`` if empty.
+        corruptions: What is done, in this order.
+
+    Raises:
+        TypeError: If a corruption is not one.
+        ValueError: If ``name`` is empty.
+
+    Example:
+        >>> Setting(name="few-wrong", label="5% wrong labels", corruptions=(UniformLabels(p=0.05),))
+        Setting(name='few-wrong', label='5% wrong labels', corruptions=(UniformLabels(p=0.05),))
+    """
+
+    name: str
+    label: str = ""
+    corruptions: tuple[Corruption, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError(f"`name` must not be empty, got {self.name!r}.")
+        object.__setattr__(self, "label", self.label or self.name)
+        object.__setattr__(self, "corruptions", tuple(self.corruptions))
+        for corruption in self.corruptions:
+            if not (is_label_corruption(corruption) or is_input_corruption(corruption)):
+                raise TypeError(f"`corruptions` must hold corruptions, got {corruption!r}.")
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is done."""
+        return not self.corruptions
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a dictionary that JSON can hold; each corruption names its kind."""
+        specifications = [_specification(corruption) for corruption in self.corruptions]
+        return {"name": self.name, "label": self.label, "corruptions": specifications}
+
+
+def paper_settings(*, p: float = 0.5) -> tuple[Setting, ...]:
+    """Return the six settings of the paper.
+
+    Args:
+        p: Probability that a label is redrawn in ``"partial-labels"``, in ``[0, 1]``. A redrawn
+            label may come out right, so that a share of ``p * (1 - 1 / num_classes)`` changes.
+
+    Returns:
+        The settings, in the order of `SETTINGS`.
+
+    Raises:
+        ValueError: If ``p`` is outside ``[0, 1]``.
+
+    Example:
+        >>> [setting.label for setting in paper_settings(p=0.2)][:3]
+        ['true labels', 'partial labels (p=0.2)', 'random labels']
+
+    Source: Zhang et al. 2017, §2.1.
+    """
+    redrawn = UniformLabels(p=p)
+    return (
+        Setting(name="true", label="true labels"),
+        Setting(name="partial-labels", label=f"partial labels (p={p:g})", corruptions=(redrawn,)),
+        Setting(name="random-labels", label="random labels", corruptions=(RandomLabels(),)),
+        Setting(name="shuffled-pixels", label="shuffled pixels", corruptions=(ShuffledPixels(),)),
+        Setting(name="random-pixels", label="random pixels", corruptions=(RandomPixels(),)),
+        Setting(name="gaussian", label="Gaussian", corruptions=(GaussianPixels(),)),
+    )
+
+
+SETTINGS = tuple(setting.name for setting in paper_settings())
+"""Names of the paper's settings, in the order of its §2.1."""
+
+
+def chosen_settings(wanted: Iterable[str | Setting], *, p: float) -> tuple[Setting, ...]:
+    """Look up settings by name, clean ones first so that the others can be compared with them."""
+    known = {setting.name: setting for setting in paper_settings(p=p)}
+    if isinstance(wanted, str):
+        raise TypeError(f"`settings` must be a list of names, got the string {wanted!r}.")
+    settings = [_looked_up(one, known) for one in wanted]
+    if not settings:
+        raise ValueError(f"`settings` must name at least one of {', '.join(known)}, got none.")
+    for field in ("name", "label"):
+        values = [getattr(setting, field) for setting in settings]
+        for value in values:
+            if values.count(value) > 1:
+                raise ValueError(f"`settings` must differ in {field}, got {value!r} twice.")
+    return tuple(sorted(settings, key=lambda setting: not setting.is_clean))
+
+
+def _looked_up(one: Any, known: dict[str, Setting]) -> Setting:
+    if isinstance(one, Setting):
+        return one
+    if not isinstance(one, str):
+        raise TypeError(f"`settings` must hold names or `Setting` objects, got {one!r}.")
+    if one in known:
+        return known[one]
+    close = difflib.get_close_matches(one.lower(), known, n=1, cutoff=0.5)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise ValueError(f"`settings` must be among {', '.join(known)}, got {one!r}.{hint}")
+
+
+def _specification(corruption: Any) -> dict[str, Any]:
+    kind = type(corruption).__name__
+    if not is_dataclass(corruption):
+        return {"kind": kind, "repr": repr(corruption)}
+    values = {field.name: getattr(corruption, field.name) for field in fields(corruption)}
+    return {"kind": kind, **values}

@@ -1,0 +1,93 @@
+"""Recipes: validated, frozen, JSON both ways, and the paper's numbers by name."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corruptlab import Recipe, recipes
+
+built = st.builds(
+    Recipe,
+    learning_rate=st.floats(1e-6, 10),
+    epochs=st.integers(1, 1000),
+    momentum=st.floats(0, 0.999),
+    decay=st.floats(0.01, 1),
+    batch_size=st.integers(1, 4096),
+    weight_decay=st.floats(0, 1),
+    crop=st.none() | st.integers(1, 64),
+    whiten=st.booleans(),
+)
+
+
+@given(built)
+def test_json_brings_back_the_same_recipe(recipe: Recipe) -> None:
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
+@given(built, st.integers(0, 100))
+def test_rate_falls_by_the_decay_each_epoch(recipe: Recipe, epoch: int) -> None:
+    expected = recipe.learning_rate * math.pow(recipe.decay, epoch)
+    assert recipe.learning_rate_in(epoch) == pytest.approx(expected)
+
+
+def test_the_paper_s_numbers_are_in_its_recipe() -> None:
+    recipe = recipes.cifar10("mlp-3x512")
+    assert (recipe.learning_rate, recipe.momentum, recipe.decay) == (0.01, 0.9, 0.95)
+    assert (recipe.crop, recipe.whiten, recipe.weight_decay) == (28, True, 0.0)
+    assert recipe.input_shape((3, 32, 32)) == (3, 28, 28)
+
+
+@pytest.mark.parametrize("n", [4_000, 50_000, 60_000, 1_000_000])
+def test_default_recipe_decays_with_images_seen(n: int) -> None:
+    recipe = recipes.default("mlp-1x512", input_shape=(1, 28, 28), n=n)
+    assert recipe.decay ** (50_000 / n) == pytest.approx(0.95)
+    assert recipe.epochs * n == pytest.approx(5_000_000, rel=0.05)
+    assert recipe.crop is None
+
+
+def test_default_recipe_is_bounded_for_very_few_images() -> None:
+    assert recipes.default("mlp-1x512", input_shape=(1, 28, 28), n=10).epochs == 2000
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        ({"learning_rate": 0}, ValueError, r"^`learning_rate` must be greater than 0, got 0\.0\.$"),
+        ({"learning_rate": math.nan}, ValueError, r"^`learning_rate` must be finite, got nan\.$"),
+        ({"learning_rate": "x"}, TypeError, r"^`learning_rate` must be a number, got 'x'\.$"),
+        ({"learning_rate": True}, TypeError, r"^`learning_rate` must be a number, got True\.$"),
+        ({"momentum": 1}, ValueError, r"^`momentum` must lie in \[0, 1\), got 1\.0\.$"),
+        ({"decay": 0}, ValueError, r"^`decay` must lie in \(0, 1\], got 0\.0\.$"),
+        ({"decay": 1.1}, ValueError, r"^`decay` must lie in \(0, 1\], got 1\.1\.$"),
+        ({"weight_decay": -1}, ValueError, r"^`weight_decay` must be at least 0, got -1\.0\.$"),
+        ({"epochs": 0}, ValueError, r"^`epochs` must be at least 1, got 0\.$"),
+        ({"epochs": 1.5}, TypeError, r"^`epochs` must be an integer, got 1\.5\.$"),
+        ({"batch_size": 0}, ValueError, r"^`batch_size` must be at least 1, got 0\.$"),
+        ({"crop": 0}, ValueError, r"^`crop` must be at least 1, got 0\.$"),
+        ({"whiten": 1}, TypeError, r"^`whiten` must be True or False, got 1\.$"),
+    ],
+)
+def test_values_out_of_range_are_quoted(
+    changes: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        Recipe(**{"learning_rate": 0.1, "epochs": 1, **changes})
+
+
+def test_unknown_and_missing_names_are_quoted() -> None:
+    with pytest.raises(ValueError, match=r"^`values` must only name learning_rate, .* got 'lr'\.$"):
+        Recipe.from_dict({"lr": 0.1, "epochs": 1})
+    with pytest.raises(ValueError, match=r"^`values` must name learning_rate, got \['epochs'\]\.$"):
+        Recipe.from_dict({"epochs": 1})
+
+
+def test_models_without_a_recipe_are_quoted() -> None:
+    for recipe in (recipes.cifar10, recipes.fashion_mnist_mini):
+        with pytest.raises(ValueError, match=r"^`model` must be an MLP such as .* got 'resnet'\.$"):
+            recipe("resnet")
+    with pytest.raises(ValueError, match=r"^`n` must be at least 1, got 0\.$"):
+        recipes.default("mlp-1x512", input_shape=(3, 32, 32), n=0)
