@@ -54,8 +54,8 @@ def check_core() -> None:
 
 
 def check_extras() -> None:
-    run = subprocess.run([sys.executable, "-c", LAZY], check=False)  # names what it finds
-    check(run.returncode == 0, "importing the package imports no extra that is installed")
+    lazy = subprocess.run([sys.executable, "-c", LAZY], check=False)  # names what it finds
+    check(lazy.returncode == 0, "importing the package imports no extra that is installed")
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
         command = [str(Path(sys.executable).with_name("corruptlab")), "test"]

@@ -21,21 +21,23 @@ class Progress:
         total: Number of units of work.
         label: What is being done.
         show: Whether to write anything at all.
+        least_seconds: Work that is done sooner is not mentioned.
 
     Example:
         >>> with Progress(3, "fitting", show=False) as line:
         ...     line.update(1, "loss 2.30")
     """
 
-    def __init__(self, total: int, label: str, *, show: bool) -> None:
+    def __init__(self, total: int, label: str, *, show: bool, least_seconds: float = 0.0) -> None:
         self._total, self._label, self._show = total, label, show
+        self._least_seconds, self._start = least_seconds, time.monotonic()
         self._done, self._note = 0, ""
         self._bar: Any = None
         self._last = time.monotonic()
 
     def __enter__(self) -> Self:
         if self._show and sys.stderr.isatty() and importlib.util.find_spec("tqdm"):
-            self._bar = _live_line(self._total, self._label)
+            self._bar = _live_line(self._total, self._label, self._least_seconds)
         return self
 
     def update(self, done: int, note: str = "") -> None:
@@ -60,7 +62,7 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
-        else:
+        elif time.monotonic() - self._start >= self._least_seconds:
             self._write()
 
     def _write(self) -> None:
@@ -71,8 +73,15 @@ class Progress:
         print(f"{self._label}  {self._done}/{self._total}{note}", file=sys.stderr, flush=True)
 
 
-def _live_line(total: int, label: str) -> Any:
+def _live_line(total: int, label: str, delay: float) -> Any:
     from tqdm import tqdm  # only here: the core does not depend on it
 
     layout = "{desc}  {n_fmt}/{total_fmt} |{bar:20}| {elapsed}<{remaining}  {postfix}"
-    return tqdm(total=total, desc=label, file=sys.stderr, bar_format=layout, dynamic_ncols=True)
+    return tqdm(
+        total=total,
+        desc=label,
+        delay=delay,
+        file=sys.stderr,
+        bar_format=layout,
+        dynamic_ncols=True,
+    )

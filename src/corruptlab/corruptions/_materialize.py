@@ -40,7 +40,7 @@ def materialize(
     source = corrupt(dataset)  # nothing is done to it; it knows how to read any data set
     n = len(source)
     inputs: torch.Tensor | None = None
-    with Progress(n, "reading", show=progress) as line:
+    with Progress(n, "reading", show=progress, least_seconds=1.0) as line:
         for at in chunks(n):
             chunk = torch.from_numpy(source.inputs_at(at))
             if inputs is None:
