@@ -1,0 +1,155 @@
+"""What an audit found: one finding a check, in plain words."""
+
+import textwrap
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+from corruptlab._environment import Environment
+
+Status: TypeAlias = Literal["ok", "warning", "error", "skipped"]
+"""``"warning"``: may be meant, and should be known; ``"error"``: results would be wrong."""
+
+SCHEMA = 1
+"""Version of what `AuditReport.to_dict` gives; it grows when a key changes its meaning."""
+
+_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check came to.
+
+    Args:
+        check: What was checked, such as ``"train: noise rate"``.
+        status: ``"ok"``, ``"warning"``, ``"error"``, or ``"skipped"`` if it does not apply.
+        message: What was seen, in plain words, and what to do about it.
+
+    Example:
+        >>> from corruptlab.experiments import Finding
+        >>> Finding("train: classes", "ok", "10 classes with 400 examples each.").status
+        'ok'
+    """
+
+    check: str
+    status: Status
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class AuditReport:
+    """What an audit found; ``print(report)`` shows it, ``report["train: items"]`` is one finding.
+
+    Attributes:
+        findings: One finding a check, in the order of the checks.
+        train: What the training set is called.
+        test: What the test set is called; empty without one.
+        n_train: Number of training examples.
+        n_test: Number of test examples; 0 without a test set.
+        sample: How many items of each set were read again and again at most.
+        seed: Seed of the sample.
+        workers: How many worker processes read the sample.
+        environment: Versions and machine.
+
+    Example:
+        >>> import corruptlab as cl
+        >>> report = cl.experiments.audit([([0.0], 0), ([1.0], 1), ([1.0], 0)], workers=0)
+        >>> report.ok  # no errors; what there is are warnings
+        True
+        >>> report["train: duplicates"].message
+        '2 of 3 inputs are copies of one another, and of these 2 have conflicting labels, as items 1
+        (label 1) and 2 (label 0); no network gets more than 66.67% of the training labels right.'
+    """
+
+    findings: tuple[Finding, ...]
+    train: str
+    test: str
+    n_train: int
+    n_test: int
+    sample: int
+    seed: int
+    workers: int
+    environment: Environment
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error; warnings and skipped checks do not count."""
+        return all(finding.status != "error" for finding in self.findings)
+
+    def __getitem__(self, check: str) -> Finding:
+        """Return the finding of one check.
+
+        Args:
+            check: Name of the check, such as ``"train: items"``.
+
+        Returns:
+            Its finding.
+
+        Raises:
+            KeyError: If there is no such check; the message lists those there are.
+        """
+        for finding in self.findings:
+            if finding.check == check:
+                return finding
+        there = ", ".join(finding.check for finding in self.findings)
+        raise KeyError(f"`check` must be among the checks ({there}), got {check!r}.")
+
+    def __repr__(self) -> str:
+        return f"AuditReport({self._data()}: {_counts(self.findings)})"
+
+    def __str__(self) -> str:
+        """Return one paragraph a finding, of at most 100 columns, with the counts below."""
+        return "\n".join(
+            [
+                f"audit of {self._data()}",
+                "",
+                *_lines(self.findings),
+                "",
+                _counts(self.findings),
+                f"{self.sample:,} items sampled with seed {self.seed}, {self.workers} workers",
+                str(self.environment),
+            ]
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as a dictionary that JSON can hold."""
+        return {
+            "kind": "audit",
+            "schema": SCHEMA,
+            "ok": self.ok,
+            "train": self.train,
+            "test": self.test,
+            "n_train": self.n_train,
+            "n_test": self.n_test,
+            "sample": self.sample,
+            "seed": self.seed,
+            "workers": self.workers,
+            "environment": self.environment.to_dict(),
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
+    def _data(self) -> str:
+        test = f", test set {self.test} ({self.n_test:,} examples)" if self.n_test else ""
+        return f"{self.train} ({self.n_train:,} examples){test}"
+
+
+def _lines(findings: tuple[Finding, ...]) -> list[str]:
+    widest = max(len(status) for status in get_args(Status))
+    names = max(len(finding.check) for finding in findings)
+    lines = []
+    for finding in findings:
+        head = f"{finding.status.ljust(widest)}  {finding.check.ljust(names)}  "
+        indent = " " * len(head)
+        lines += textwrap.wrap(
+            finding.message, _WIDTH, initial_indent=head, subsequent_indent=indent
+        )
+    return lines
+
+
+def _counts(findings: tuple[Finding, ...]) -> str:
+    counts = Counter(finding.status for finding in findings)
+    errors, warnings = counts["error"], counts["warning"]
+    return (
+        f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}, "
+        f"{counts['ok']} ok, {counts['skipped']} skipped"
+    )
