@@ -1,4 +1,4 @@
-"""Collect the Python examples of the Markdown pages: each page is one test.
+"""Settings of every test run, and a collector of Markdown pages: each page is one test.
 
 `--doctest-glob` would take a block's closing fence for expected output. Here every line outside the
 ```python blocks is blanked, which keeps the line numbers, and the rest is one doctest.
@@ -12,6 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# One thread, here and in processes that tests start: on a machine that is busy with other work, two
+# threads that wait for each other were measured to be 20 times slower than one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 _BLOCK = re.compile(
