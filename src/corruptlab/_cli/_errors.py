@@ -8,6 +8,7 @@ from contextlib import contextmanager
 _OPTIONS = {
     "spec": "--data",
     "name": "--model",
+    "model": "--model",
     "settings": "--settings",
     "p": "--p",
     "seed": "--seed",

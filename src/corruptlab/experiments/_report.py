@@ -1,5 +1,6 @@
 """What a randomization test found: rows, a table, a dictionary, a figure."""
 
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 """Version of what `RandomizationReport.to_dict` gives; it grows when a key changes its meaning."""
+
+_WIDTH = 96
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -37,6 +40,23 @@ class RandomizationReport:
         recipe: The hyper-parameters, the same for all settings.
         seed: Seed of corruptions, data order, and of what layers draw.
         environment: Versions, machine, and device.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> points = [(torch.tensor([1.0, 0.0]), 0), (torch.tensor([0.0, 1.0]), 1)]
+        >>> report = cl.randomization_test(
+        ...     torch.nn.Linear(2, 2),
+        ...     points,
+        ...     recipe=cl.Recipe(learning_rate=1.0, epochs=50, whiten=False),
+        ...     settings=["true", "shuffled-pixels"],
+        ... )
+        >>> report
+        RandomizationReport(Linear on list: true 100.0%/-, shuffled-pixels 100.0%/-)
+        >>> report["true"].steps_ratio
+        1.0
+        >>> sorted(report.to_dict())[:4]
+        ['complete', 'data', 'environment', 'interrupted']
     """
 
     rows: tuple[SettingResult, ...]
@@ -91,8 +111,8 @@ class RandomizationReport:
         )
 
     def __str__(self) -> str:
-        """Return a table of at most 100 columns, with what made it below."""
-        return "\n".join([*table(self.rows), "", *_notes(self), *_made_with(self)])
+        """Return a table, with notes on what it leaves open and what made it below."""
+        return "\n".join([*table(self.rows), "", *_notes(self), "", *_made_with(self)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as a dictionary that JSON can hold."""
@@ -160,21 +180,26 @@ def _notes(report: RandomizationReport) -> list[str]:
 
 
 def _made_with(report: RandomizationReport) -> list[str]:
-    """Say what made the rows, in three lines."""
+    """Say what made the rows."""
     recipe = report.recipe
     sizes = f"{report.n_train:,} training"
     if report.n_test:
         sizes += f" and {report.n_test:,} test"
     training = (
-        f"SGD with learning rate {recipe.learning_rate:g}, times {recipe.decay:g} an epoch; "
+        f"SGD, learning rate {recipe.learning_rate:g} (x {recipe.decay:g} an epoch), "
         f"momentum {recipe.momentum:g}, batch {recipe.batch_size:,}, "
         f"at most {recipe.epochs:,} epochs"
     )
     if recipe.weight_decay:
         training += f", weight decay {recipe.weight_decay:g}"
+    facts = {
+        "model": f"{report.model}, {report.num_parameters:,} parameters",
+        "data": f"{report.data}, {sizes} examples, {report.num_classes} classes",
+        "recipe": f"{training}, seed {report.seed}",
+        "run on": str(report.environment),
+    }
+    indent = " " * 8
     return [
-        f"{report.model} ({report.num_parameters:,} parameters) on {report.data}: "
-        f"{sizes} examples, {report.num_classes} classes; seed {report.seed}",
-        training,
-        str(report.environment),
+        textwrap.fill(f"{name:8}{fact}", width=_WIDTH, subsequent_indent=indent)
+        for name, fact in facts.items()
     ]

@@ -20,6 +20,16 @@ class SettingResult:
         steps_ratio: Steps until interpolation over those on true labels; None if one of the two
             did not interpolate, or true labels were not among the settings.
         seconds_ratio: The same for seconds of training.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> points = [(torch.tensor([1.0, 0.0]), 0), (torch.tensor([0.0, 1.0]), 1)]
+        >>> recipe = cl.Recipe(learning_rate=1.0, epochs=50, whiten=False)
+        >>> report = cl.randomization_test(torch.nn.Linear(2, 2), points, recipe=recipe)
+        >>> row = report["shuffled-pixels"]
+        >>> row.interpolated, row.train_accuracy, row.test_accuracy, row.labels_changed
+        (True, 1.0, None, 0.0)
     """
 
     setting: Setting
@@ -82,6 +92,7 @@ class SettingResult:
         """Return everything as a dictionary that JSON can hold."""
         return {
             "setting": self.setting.to_dict(),
+            "specification": self.setting.specification(self.fit.seed),
             "labels_changed": self.labels_changed,
             "fingerprint": self.fingerprint,
             "train_accuracy": self.train_accuracy,

@@ -1,6 +1,7 @@
 """The settings of the paper's randomization test, as data."""
 
 import difflib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from corruptlab.corruptions import (
     RandomLabels,
     RandomPixels,
     ShuffledPixels,
+    Specification,
     UniformLabels,
     is_input_corruption,
     is_label_corruption,
@@ -34,8 +36,12 @@ class Setting:
         ValueError: If ``name`` is empty.
 
     Example:
-        >>> Setting(name="few-wrong", label="5% wrong labels", corruptions=(UniformLabels(p=0.05),))
-        Setting(name='few-wrong', label='5% wrong labels', corruptions=(UniformLabels(p=0.05),))
+        >>> import corruptlab as cl
+        >>> few = cl.Setting(name="few", corruptions=(cl.UniformLabels(p=0.05),))
+        >>> few
+        Setting(name='few', label='few', corruptions=(UniformLabels(p=0.05),))
+        >>> few.specification(seed=0)
+        'uniform_labels(p=0.05)@seed=0'
     """
 
     name: str
@@ -56,10 +62,25 @@ class Setting:
         """Whether nothing is done."""
         return not self.corruptions
 
+    def specification(self, seed: int) -> str | None:
+        """Return corruptions and seed as the one line that `Specification.parse` reads back.
+
+        Args:
+            seed: The seed.
+
+        Returns:
+            Such as ``"uniform_labels(p=0.5)@seed=0"``; None if nothing is done, or a corruption
+            holds data and has no such form.
+        """
+        try:
+            return str(Specification(self.corruptions, seed))
+        except ValueError:
+            return None
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary that JSON can hold; each corruption names its kind."""
-        specifications = [_specification(corruption) for corruption in self.corruptions]
-        return {"name": self.name, "label": self.label, "corruptions": specifications}
+        values = [_as_values(corruption) for corruption in self.corruptions]
+        return {"name": self.name, "label": self.label, "corruptions": values}
 
 
 def paper_settings(*, p: float = 0.5) -> tuple[Setting, ...]:
@@ -76,7 +97,9 @@ def paper_settings(*, p: float = 0.5) -> tuple[Setting, ...]:
         ValueError: If ``p`` is outside ``[0, 1]``.
 
     Example:
-        >>> [setting.label for setting in paper_settings(p=0.2)][:3]
+        >>> from corruptlab.experiments import paper_settings
+        >>> import corruptlab as cl
+        >>> [setting.label for setting in cl.experiments.paper_settings(p=0.2)][:3]
         ['true labels', 'partial labels (p=0.2)', 'random labels']
 
     Source: Zhang et al. 2017, §2.1.
@@ -124,9 +147,12 @@ def _looked_up(one: Any, known: dict[str, Setting]) -> Setting:
     raise ValueError(f"`settings` must be among {', '.join(known)}, got {one!r}.{hint}")
 
 
-def _specification(corruption: Any) -> dict[str, Any]:
-    kind = type(corruption).__name__
-    if not is_dataclass(corruption):
-        return {"kind": kind, "repr": repr(corruption)}
-    values = {field.name: getattr(corruption, field.name) for field in fields(corruption)}
-    return {"kind": kind, **values}
+def _as_values(corruption: Any) -> dict[str, Any]:
+    """Return kind and fields; of one that holds data, which JSON cannot, how it prints."""
+    values: dict[str, Any] = {"kind": type(corruption).__name__}
+    if is_dataclass(corruption):
+        values |= {field.name: getattr(corruption, field.name) for field in fields(corruption)}
+    try:
+        return dict(json.loads(json.dumps(values)))
+    except TypeError:
+        return {"kind": type(corruption).__name__, "repr": repr(corruption)}

@@ -23,7 +23,7 @@ def loss_curves(
     curves: Mapping[str, Sequence[float]],
     *,
     interpolated: Mapping[str, int] | None = None,
-    smooth: int = 50,
+    smooth: int = 40,
     scale: AnyScale = "auto",
     title: str = "",
     looks: Mapping[str, int] | None = None,
@@ -59,6 +59,7 @@ def loss_curves(
             an unknown curve, a step lies outside its curve, or an option has an unknown value.
 
     Example:
+        >>> from corruptlab.plotting import loss_curves
         >>> figure = loss_curves({"true labels": [2.3, 0.9, 0.1], "random labels": [2.3, 2.2, 2.0]})
         >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
         ['true labels', 'random labels']

@@ -1,0 +1,90 @@
+"""Files are whole or not there, and a full disk does not cost the training."""
+
+import importlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from corruptlab._cli import main
+from corruptlab._cli._output import Output
+from tests.cli.trees import idx_tree
+
+OLD = {"an": "older report"}
+
+
+class BrokenFigure:
+    def savefig(self, path: Path, **options: Any) -> None:
+        path.write_bytes(b"half a pict")
+        raise OSError(28, "No space left on device")
+
+
+def quick(folder: Path, out: Path) -> list[str]:
+    return [
+        "test", "--data", f"idx:{idx_tree(folder / 'images')}", "--model", "mlp-1x8",
+        "--epochs", "1", "--settings", "true", "--out", str(out),
+    ]  # fmt: skip
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    output = Output(str(tmp_path))
+    output.figure.write_bytes(b"older figure")
+    with pytest.raises(OSError, match="No space left"):
+        output.write_figure(BrokenFigure())
+    output.write_report(OLD)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        output.write_report({"loss": float("nan")})
+    assert output.figure.read_bytes() == b"older figure"
+    assert json.loads(output.report.read_text()) == OLD
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure.png", "report.json"]
+
+
+def test_losses_take_one_line_and_text_is_kept_as_it_is(tmp_path: Path) -> None:
+    values = {"losses": [1.5, -2e-05, 3.0], "text": "[\n 1,\n 2 ]", "none": [], "rows": [{"a": 1}]}
+    output = Output(str(tmp_path))
+    output.write_report(values)
+    text = output.report.read_text()
+    assert "[1.5, -2e-05, 3.0]" in text
+    assert json.loads(text) == values
+
+
+def test_report_can_be_read_by_others(tmp_path: Path) -> None:
+    output = Output(str(tmp_path))
+    output.write_report(OLD)
+    (tmp_path / "plain").touch()
+    modes = [path.stat().st_mode for path in (output.report, tmp_path / "plain")]
+    assert modes[0] == modes[1]
+
+
+def test_a_disk_that_fills_up_is_reported_and_the_table_still_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main(quick(tmp_path, tmp_path / "out")) == 1
+    shown, told = capsys.readouterr()
+    assert "true labels" in shown
+    assert "report.json could not be written (No space left on device)." in told
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_figure_of_an_earlier_run_is_not_passed_off_as_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = importlib.import_module
+
+    def missing(name: str, package: str | None = None) -> Any:
+        if name.startswith("matplotlib"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name="matplotlib")
+        return real(name, package)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    (tmp_path / "figure.png").write_bytes(b"older")
+    assert main(quick(tmp_path, tmp_path)) == 0
+    assert "figure.png was not written; the one there is of an earlier run" in (
+        capsys.readouterr().err
+    )
