@@ -15,7 +15,7 @@ from corruptlab._types import Array, Ids, Labels, MapDataset
 from corruptlab._version import __version__
 from corruptlab.corruptions._arrays import checked_ids, checked_labels
 from corruptlab.corruptions._fields import Fields, Key
-from corruptlab.corruptions._find_labels import find_labels, whole_labels
+from corruptlab.corruptions._find_labels import find_labels, find_num_classes, whole_labels
 from corruptlab.corruptions._inputs import changed
 from corruptlab.corruptions._lineage import History, Lineage
 from corruptlab.corruptions._manifest import Manifest
@@ -363,10 +363,10 @@ def _traced(
     """Return what is known of the examples, with what the caller knows better."""
     n = len(dataset)
     if targets is None:
-        before = Lineage.of(dataset, lambda part: find_labels(part, fields))
+        before = Lineage.of(dataset, lambda part: _labels_and_classes(part, fields))
     else:
         labels = whole_labels(targets, n)
-        before = Lineage.of(dataset, lambda part: np.zeros(len(part), np.int64))
+        before = Lineage.of(dataset, lambda part: _classes_alone(part, fields))
         said = max(before.num_classes, int(labels.max()) + 1)
         before = replace(before, targets=labels, clean_targets=labels, num_classes=said)
     if ids is not None:
@@ -376,6 +376,17 @@ def _traced(
         before = replace(before, num_classes=num_classes)
     checked_labels(before.targets, before.num_classes)
     return before
+
+
+def _labels_and_classes(dataset: Any, fields: Fields) -> tuple[Labels, int]:
+    labels = find_labels(dataset, fields)
+    return labels, find_num_classes(dataset, fields, labels)
+
+
+def _classes_alone(dataset: Any, fields: Fields) -> tuple[Labels, int]:
+    """Return placeholders for labels that are given for the whole."""
+    none = np.zeros(len(dataset), np.int64)
+    return none, find_num_classes(dataset, fields, none)
 
 
 def _read_only(array: Array) -> Array:

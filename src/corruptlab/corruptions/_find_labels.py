@@ -10,7 +10,7 @@ from corruptlab.corruptions._arrays import to_numpy
 from corruptlab.corruptions._fields import Fields
 
 LABEL_ATTRIBUTES = ("targets", "labels", "y")
-"""Attributes looked for, in this order, after ``tensors``."""
+"""Attributes looked for, in this order, after ``tensors`` and columns."""
 
 _SPOT_CHECKS = 3
 _REMEDY = "turn soft or multi-label targets into classes first, for instance by argmax."
@@ -19,9 +19,10 @@ _REMEDY = "turn soft or multi-label targets into classes first, for instance by 
 def find_labels(dataset: Any, fields: Fields) -> Labels:
     """Return the labels that a data set serves.
 
-    Looked for in this order: ``dataset.tensors`` (as in `TensorDataset`); an attribute ``targets``,
-    ``labels``, or ``y`` with one integer an example; and, if there is none of these, in the
-    items themselves, each read once. What an attribute says is compared with a few items.
+    Looked for in this order: ``dataset.tensors`` (as in `TensorDataset`); the column of the label
+    (as in Hugging Face's ``datasets.Dataset``); an attribute ``targets``, ``labels``, or ``y``
+    with one integer an example; and, if there is none of these, in the items themselves, each
+    read once. What is found is compared with a few items.
 
     Args:
         dataset: Any map-style data set that is not a view of another.
@@ -44,10 +45,27 @@ def find_labels(dataset: Any, fields: Fields) -> Labels:
         label = class_of(dataset[i][fields.label])
         if label != labels[i]:
             raise ValueError(
-                f"`dataset.{name}` must agree with the items, got {labels[i]} for item {i}, "
+                f"`dataset{name}` must agree with the items, got {labels[i]} for item {i}, "
                 f"which has label {label}; pass the labels as served with `targets`."
             )
     return labels
+
+
+def find_num_classes(dataset: Any, fields: Fields, labels: Labels) -> int:
+    """Return what a data set says of itself, or else the largest label plus 1.
+
+    Asked in this order: ``dataset.num_classes``, ``dataset.classes``, and the feature of the
+    label column (as in Hugging Face's ``datasets.Dataset``).
+    """
+    feature = (getattr(dataset, "features", None) or {}).get(fields.label)
+    for known in (
+        getattr(dataset, "num_classes", None),
+        len(getattr(dataset, "classes", None) or ()),
+        getattr(feature, "num_classes", None),
+    ):
+        if isinstance(known, int) and known > 0:
+            return known
+    return int(labels.max(initial=0)) + 1
 
 
 def class_of(label: Any) -> int:
@@ -85,9 +103,11 @@ def whole_labels(values: Any, n: int) -> Labels:
 def _from_attributes(dataset: Any, fields: Fields) -> tuple[str, Any] | None:
     tensors = getattr(dataset, "tensors", None)
     if isinstance(tensors, tuple) and isinstance(fields.label, int) and fields.label < len(tensors):
-        return f"tensors[{fields.label}]", tensors[fields.label]
+        return f".tensors[{fields.label}]", tensors[fields.label]
+    if fields.label in (getattr(dataset, "column_names", None) or ()):
+        return f"[{fields.label!r}]", list(dataset[fields.label])
     for name in LABEL_ATTRIBUTES:
         values = getattr(dataset, name, None)
         if isinstance(values, list | tuple | np.ndarray | torch.Tensor):
-            return name, values
+            return f".{name}", values
     return None

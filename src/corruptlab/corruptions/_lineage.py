@@ -41,12 +41,12 @@ class Lineage:
     history: History = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, dataset: Any, read_labels: Callable[[Any], Labels]) -> "Lineage":
+    def of(cls, dataset: Any, read_labels: Callable[[Any], tuple[Labels, int]]) -> "Lineage":
         """Trace a data set back through cuts, joins, and corruptions.
 
         Args:
             dataset: Any map-style data set.
-            read_labels: How to get the labels of one that is neither cut nor joined.
+            read_labels: How to get labels and number of classes where nothing is cut or joined.
 
         Returns:
             What is known of its examples.
@@ -58,9 +58,9 @@ class Lineage:
             return cls.of(dataset.dataset, read_labels).cut(dataset.indices)
         if isinstance(dataset, ConcatDataset):
             return cls.joined([cls.of(part, read_labels) for part in dataset.datasets])
-        labels = read_labels(dataset)
+        labels, num_classes = read_labels(dataset)
         n = len(dataset)
-        return cls(labels, labels, np.arange(n), n, _num_classes(dataset, labels))
+        return cls(labels, labels, np.arange(n), n, num_classes)
 
     @classmethod
     def joined(cls, parts: Sequence["Lineage"]) -> "Lineage":
@@ -84,11 +84,3 @@ class Lineage:
             clean_targets=self.clean_targets[at],
             ids=self.ids[at],
         )
-
-
-def _num_classes(dataset: Any, labels: Labels) -> int:
-    """Return what a data set says of itself, or else the largest label plus 1."""
-    said = getattr(dataset, "num_classes", None)
-    if isinstance(said, int):
-        return said
-    return len(getattr(dataset, "classes", None) or ()) or int(labels.max(initial=0)) + 1
