@@ -10,6 +10,9 @@ import pytest
 import torch
 from hypothesis import settings
 
+# Nothing here is large enough to gain from threads, and tests may share the machine.
+torch.set_num_threads(1)
+
 # The same examples in every run: a red test stays red until it is mended.
 settings.register_profile("corruptlab", derandomize=True, deadline=None, database=None)
 settings.load_profile("corruptlab")

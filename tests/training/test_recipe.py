@@ -87,7 +87,9 @@ def test_unknown_and_missing_names_are_quoted() -> None:
 
 def test_models_without_a_recipe_are_quoted() -> None:
     for recipe in (recipes.cifar10, recipes.fashion_mnist_mini):
-        with pytest.raises(ValueError, match=r"^`model` must be an MLP such as .* got 'resnet'\.$"):
+        with pytest.raises(
+            ValueError, match=r"^`model` must be one of mlp-1x512, .* got 'resnet'\.$"
+        ):
             recipe("resnet")
     with pytest.raises(ValueError, match=r"^`n` must be at least 1, got 0\.$"):
         recipes.default("mlp-1x512", input_shape=(3, 32, 32), n=0)

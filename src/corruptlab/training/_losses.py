@@ -13,6 +13,11 @@ class NonFiniteLossError(FloatingPointError):
         step: The step at which it happened, counted from 1.
         loss: The loss of that step.
         cause: The likely cause and what to do about it, a sentence.
+
+    Example:
+        >>> from corruptlab.training import NonFiniteLossError
+        >>> print(NonFiniteLossError(3, float("inf"), "the learning rate is probably too high."))
+        The loss is inf at step 3: the learning rate is probably too high.
     """
 
     def __init__(self, step: int, loss: float, cause: str) -> None:

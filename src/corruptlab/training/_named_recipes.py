@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from corruptlab.training._recipe import Recipe
 
-__all__ = ["cifar10", "default", "fashion_mnist_mini"]
-
 _CIFAR10_SIZE = 50_000
 _MOST_EPOCHS = 2_000
 
@@ -109,4 +107,6 @@ def default(model: str, *, input_shape: Sequence[int], n: int) -> Recipe:
 def _rate(model: str) -> float:
     if re.fullmatch(r"mlp-\d+x\d+", model):
         return 0.01
-    raise ValueError(f"`model` must be an MLP such as mlp-1x512 or mlp-3x512, got {model!r}.")
+    raise ValueError(
+        f"`model` must be one of mlp-1x512, mlp-3x512 (or mlp-DEPTHxWIDTH), got {model!r}."
+    )

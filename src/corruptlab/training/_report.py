@@ -36,6 +36,15 @@ class FitReport:
         seed: The seed of the data order and of what layers draw.
         num_parameters: Numbers in the network's parameters.
         environment: Versions, machine, and device.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> corners = torch.utils.data.TensorDataset(torch.eye(2), torch.tensor([0, 1]))
+        >>> recipe = cl.Recipe(learning_rate=1.0, epochs=50)
+        >>> report = cl.fit(torch.nn.Linear(2, 2), corners, corners, recipe=recipe)
+        >>> report.stopped_by, report.train_accuracy, report.generalization_gap
+        ('interpolated', 1.0, 0.0)
     """
 
     name: str

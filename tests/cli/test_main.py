@@ -1,0 +1,153 @@
+"""The command line in this process: options, mistakes, files."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from corruptlab import __version__
+from corruptlab._cli import main
+from tests.cli.trees import idx_tree
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    return f"idx:{idx_tree(tmp_path / 'images')}"
+
+
+def command(data: str, *more: str) -> list[str]:
+    return ["test", "--data", data, "--model", "mlp-1x16", "--epochs", "30", *more]
+
+
+def test_a_run_prints_a_table_and_writes_its_files(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    out = tmp_path / "deep" / "out"
+    settings = "true, random-labels"
+    assert main(command(data, "--settings", settings, "--seed", "3", "--out", str(out))) == 0
+    shown, told = capsys.readouterr()
+    assert shown.splitlines()[1].startswith("setting")
+    assert "random labels" in shown
+    assert f"wrote {out / 'report.json'} and {out / 'figure.png'}" in told
+    report = json.loads((out / "report.json").read_text())
+    assert report["complete"]
+    assert report["seed"] == 3
+    assert report["recipe"]["epochs"] == 30
+    assert [row["setting"]["name"] for row in report["rows"]] == ["true", "random-labels"]
+    assert (out / "figure.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(entry.name for entry in out.iterdir()) == ["figure.png", "report.json"]
+
+
+def test_equal_commands_give_equal_reports(data: str, tmp_path: Path) -> None:
+    reports = []
+    for name in ("one", "two"):
+        main(command(data, "--settings", "gaussian", "--out", str(tmp_path / name)))
+        reports.append(json.loads((tmp_path / name / "report.json").read_text()))
+    losses = [report["rows"][0]["fit"]["losses"] for report in reports]
+    assert losses[0] == losses[1]
+
+
+def test_learning_rate_and_p_reach_the_run(data: str, tmp_path: Path) -> None:
+    main(
+        command(data, "--settings", "partial-labels", "--p", "0.25", "--learning-rate", "0.125",
+             "--out", str(tmp_path))
+    )  # fmt: skip
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["recipe"]["learning_rate"] == 0.125
+    assert report["rows"][0]["setting"]["corruptions"][0]["p"] == 0.25
+
+
+MISTAKES: list[tuple[list[str], str]] = [
+    (
+        ["--settings", "true,wrong"],
+        r"--settings must be among true, partial-labels, .* got 'wrong'",
+    ),
+    (["--settings", ","], r"--settings must name at least one of true, .* got none"),
+    (["--model", "resnet"], r"--model must be one of mlp-1x512, .* got 'resnet'"),
+    (["--p", "2"], r"--p must lie in \[0, 1\], got 2\.0"),
+    (["--seed", "-1"], r"--seed must be at least 0, got -1"),
+    (["--epochs", "0"], r"--epochs must be at least 1, got 0"),
+    (["--learning-rate", "nan"], r"--learning-rate must be finite, got nan"),
+    (["--device", "toaster"], r"--device must be usable on this machine, got 'toaster'"),
+    (["--data", "mnist"], r"--data must be .*fashion-mnist-mini.*, got 'mnist'"),
+    (["--data", "cifar10:/nowhere"], r"/nowhere.*: expected .*, found no such folder"),
+    (["--data", "idx:"], r"--data must .* got 'idx:'"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), MISTAKES, ids=[" ".join(o) for o, _ in MISTAKES])
+def test_a_mistake_is_one_line_and_exit_code_2(
+    options: list[str], message: str, data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command(data, "--settings", "true"), *options]) == 2
+    shown, told = capsys.readouterr()
+    assert shown == ""
+    assert re.search(rf"^corruptlab: error: .*{message}", told, re.MULTILINE)
+    assert len(told.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("options", [["--seed", "x"], ["--unknown"], ["fit"]])
+def test_what_cannot_be_parsed_is_one_line_and_exit_code_2(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["test", *options] if options != ["fit"] else options)
+    assert caught.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith("corruptlab: error: ")
+    assert len(told.strip().splitlines()) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_training(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert main(command(data, "--out", str(tmp_path / "file"))) == 2
+    told = capsys.readouterr().err
+    assert re.search(r"^corruptlab: error: --out must be a folder to write to, got '.*file'", told)
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_a_loss_that_is_not_finite_keeps_what_was_done(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rate = ["--learning-rate", "1e30", "--settings", "true", "--out", str(tmp_path)]
+    assert main(command(data, *rate)) == 2
+    told = capsys.readouterr().err
+    assert "corruptlab: error: The loss is " in told
+    assert "Traceback" not in told
+
+
+def test_without_matplotlib_the_report_is_written_and_the_extra_named(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import importlib
+
+    real = importlib.import_module
+
+    def missing(name: str, package: str | None = None) -> Any:
+        if name.startswith("matplotlib"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name="matplotlib")
+        return real(name, package)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    assert main(command(data, "--settings", "true", "--out", str(tmp_path))) == 0
+    assert "pip install 'corruptlab[plot]'" in capsys.readouterr().err
+    assert (tmp_path / "report.json").exists()
+    assert not (tmp_path / "figure.png").exists()
+
+
+def test_help_and_version_tell_a_person_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--help"], ["test", "--help"], ["--version"]):
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"corruptlab {__version__}" in text
+    for word in ("--data", "--settings", "random-labels", "examples:", "(default: mlp-1x512)"):
+        assert word in text
+    assert main([]) == 0
+    assert "usage: corruptlab" in capsys.readouterr().out
