@@ -395,3 +395,14 @@ def test_corrupted_and_corrupt_are_the_same() -> None:
         Corrupted(tensors(), HALF, seed=1).fingerprint
         == corrupt(tensors(), HALF, seed=1).fingerprint
     )
+
+
+def test_wrapping_adds_at_most_32_bytes_an_example() -> None:
+    n = 100_000
+    base = TensorDataset(torch.zeros(n, 1, dtype=torch.uint8), torch.zeros(n, dtype=torch.int64))
+    whole = len(pickle.dumps(base))
+    for noisy, bare in (
+        (corrupt(base, HALF, RandomPixels()), whole),
+        (corrupt(cut := Subset(base, range(n)), HALF, RandomPixels()), len(pickle.dumps(cut))),
+    ):
+        assert len(pickle.dumps(noisy)) - bare <= 32 * n + 10_000

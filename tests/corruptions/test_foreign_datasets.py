@@ -63,9 +63,7 @@ def test_a_target_transform_that_the_attribute_does_not_know_is_refused(
     torchvision_datasets: ModuleType, folder: Path
 ) -> None:
     base = torchvision_datasets.ImageFolder(folder, target_transform=lambda y: 4 - y)
-    message = (
-        r"^`dataset\.targets` must agree with the items, got 0 for item 0, which has la"
-    )
+    message = r"^`dataset\.targets` must agree with the items, got 0 for item 0, which has la"
     with pytest.raises(ValueError, match=message):
         corrupt(base, RandomLabels())
     served = [4 - y for y in base.targets]
