@@ -1,5 +1,7 @@
 """Experiments of the paper, from data set to report in one call."""
 
+from corruptlab.experiments._audit import audit
+from corruptlab.experiments._audit_report import AuditReport, Finding
 from corruptlab.experiments._randomization_test import iter_randomization_test, randomization_test
 from corruptlab.experiments._report import RandomizationReport
 from corruptlab.experiments._result import SettingResult
@@ -7,9 +9,12 @@ from corruptlab.experiments._settings import SETTINGS, Setting, paper_settings
 
 __all__ = [
     "SETTINGS",
+    "AuditReport",
+    "Finding",
     "RandomizationReport",
     "Setting",
     "SettingResult",
+    "audit",
     "iter_randomization_test",
     "paper_settings",
     "randomization_test",

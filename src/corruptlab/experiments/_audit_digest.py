@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
 from corruptlab._types import Array
 from corruptlab.corruptions._inputs import channels_first
@@ -39,7 +38,7 @@ def _pieces(value: Any) -> list[Any]:
         text = repr(value).encode()
         return [b"%s %d " % (type(value).__name__.encode(), len(text)), text]
     if isinstance(value, Mapping):
-        value = [part for pair in value.items() for part in pair]
+        return [b"mapping ", *_pieces([part for pair in value.items() for part in pair])]
     if isinstance(value, list | tuple):
         parts = [piece for part in value for piece in _pieces(part)]
         return [b"sequence %d " % len(value), *parts]
@@ -49,8 +48,8 @@ def _pieces(value: Any) -> list[Any]:
 
 def _as_array(value: Any) -> Array:
     try:
-        array = channels_first(value.to_dense() if isinstance(value, torch.Tensor) else value)
-    except TypeError:
+        array = channels_first(value)
+    except (TypeError, RuntimeError):  # not an array, or a tensor that NumPy cannot hold
         array = None
     if array is None or array.dtype.kind not in "biufc":
         kind = type(value).__name__

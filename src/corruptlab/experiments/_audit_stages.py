@@ -1,0 +1,51 @@
+"""What corruptlab did to a data set, seen through cuts, joins, and further corruptions."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import ConcatDataset, Subset
+
+from corruptlab._draws import Draws
+from corruptlab.corruptions import Corrupted, Corruption
+from corruptlab.corruptions._fields import Fields, Key
+from corruptlab.corruptions._pipeline import Pipeline
+
+Stages: TypeAlias = tuple[tuple[Corruption, Draws], ...]
+
+
+def stages_of(dataset: Any) -> Stages | None:
+    """Return all corruptions, first to last, each with its draws; None where parts differ."""
+    if isinstance(dataset, Corrupted):
+        before = stages_of(dataset.dataset)
+        return None if before is None else before + dataset._pipeline.stages
+    if isinstance(dataset, Subset):
+        return stages_of(dataset.dataset)
+    if isinstance(dataset, ConcatDataset):
+        first, *others = [stages_of(part) for part in dataset.datasets]
+        return first if all(other == first for other in others) else None
+    return ()
+
+
+def is_traced(dataset: Any) -> bool:
+    """Return whether corruptlab knows the clean labels of a data set."""
+    if isinstance(dataset, Subset):
+        return is_traced(dataset.dataset)
+    if isinstance(dataset, ConcatDataset):
+        return all(map(is_traced, dataset.datasets))
+    return isinstance(dataset, Corrupted)
+
+
+def nominal_matrix(stages: Stages | None, num_classes: int) -> NDArray[np.float64] | None:
+    """Return the expected transition matrix from clean to served labels; None without one."""
+    return None if stages is None else Pipeline(stages).matrix(num_classes)
+
+
+def fields_of(dataset: Any, item: Any, input_key: Key | None, label_key: Key | None) -> Fields:
+    """Return where an item keeps input and label; a corrupted data set was told already."""
+    if input_key is None and label_key is None:
+        if isinstance(dataset, Corrupted):
+            return dataset._fields
+        if isinstance(dataset, Subset):
+            return fields_of(dataset.dataset, item, None, None)
+    return Fields.of(item, input_key, label_key)
