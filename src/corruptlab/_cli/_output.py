@@ -9,7 +9,7 @@ from typing import Any
 
 from corruptlab._cli._errors import UserError
 
-_DOTS_PER_INCH = 200  # 1600 x 900 pixels: sharp where a page shows the figure 800 wide
+_DOTS_PER_INCH = 160  # 1280 x 720 pixels: sharp where a page shows the figure 800 wide
 
 
 class Output:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 """Version of what `RandomizationReport.to_dict` gives; it grows when a key changes its meaning."""
 
-_WIDTH = 96
+_WIDTH = 98
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -192,11 +192,14 @@ def _made_with(report: RandomizationReport) -> list[str]:
     )
     if recipe.weight_decay:
         training += f", weight decay {recipe.weight_decay:g}"
+    made = report.environment
     facts = {
         "model": f"{report.model}, {report.num_parameters:,} parameters",
         "data": f"{report.data}, {sizes} examples, {report.num_classes} classes",
-        "recipe": f"{training}, seed {report.seed}",
-        "run on": str(report.environment),
+        "recipe": training,
+        "run": f"seed {report.seed}, on {made.device}, {made.threads} threads, {made.platform}",
+        "with": f"corruptlab {made.corruptlab}, torch {made.torch}, numpy {made.numpy}, "
+        f"Python {made.python}",
     }
     indent = " " * 8
     return [
