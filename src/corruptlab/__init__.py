@@ -29,7 +29,7 @@ from corruptlab.corruptions import (
     corrupt,
     materialize,
 )
-from corruptlab.experiments import RandomizationReport, Setting, randomization_test
+from corruptlab.experiments import RandomizationReport, Setting, audit, randomization_test
 from corruptlab.models import mlp
 from corruptlab.training import FitReport, Recipe, fit, recipes
 
@@ -55,6 +55,7 @@ __all__ = [
     "TransitionLabels",
     "UniformLabels",
     "__version__",
+    "audit",
     "corrupt",
     "datasets",
     "experiments",

@@ -76,7 +76,7 @@ class Progress:
 def _live_line(total: int, label: str, delay: float) -> Any:
     from tqdm import tqdm  # only here: the core does not depend on it
 
-    layout = "{desc}  {n_fmt}/{total_fmt} |{bar:20}| {elapsed}<{remaining}  {postfix}"
+    layout = "{desc}  {n_fmt}/{total_fmt} |{bar:20}| {elapsed}<{remaining}{postfix}"
     return tqdm(
         total=total,
         desc=label,
