@@ -1,22 +1,33 @@
-"""Real images as tensors: the embedded data, and readers for the usual files.
+"""Real images and labels: the embedded data, and readers for the usual files.
 
-Nothing here touches the network, and nothing here unpickles a file.
+Nothing here touches the network, and nothing here runs what a file says.
 """
 
 from corruptlab._errors import DataFileError
 from corruptlab.datasets._cifar10 import cifar10
+from corruptlab.datasets._cifar_n import cifar_n
+from corruptlab.datasets._clothing1m import clothing1m
 from corruptlab.datasets._fashion_mnist_mini import fashion_mnist_mini
+from corruptlab.datasets._human_labels import HumanLabels
 from corruptlab.datasets._idx import idx
+from corruptlab.datasets._image_files import ImageFiles
 from corruptlab.datasets._images import Images
+from corruptlab.datasets._label_file import FileLabels, label_file
 from corruptlab.datasets._load import load
 from corruptlab.datasets._torchvision import torchvision
 
 __all__ = [
     "DataFileError",
+    "FileLabels",
+    "HumanLabels",
+    "ImageFiles",
     "Images",
     "cifar10",
+    "cifar_n",
+    "clothing1m",
     "fashion_mnist_mini",
     "idx",
+    "label_file",
     "load",
     "torchvision",
 ]
