@@ -19,6 +19,7 @@ from corruptlab import (
     UniformLabels,
 )
 from corruptlab._types import Ids, Labels
+from corruptlab.corruptions._transition_labels import _elsewhere
 
 from .cases import CLEAN, N
 
@@ -273,3 +274,9 @@ def test_bad_arguments_are_quoted(act: Any, message: str) -> None:
 @EVERY
 def test_golden_labels_hold(kind: str) -> None:
     assert "".join(map(str, noisy(KINDS[kind](0.8))[:20])) == GOLDEN[kind]
+
+
+def test_a_class_of_probability_zero_is_not_met_at_the_ends_of_the_uniform_law() -> None:
+    matrix = np.array([[0.5, 0.0, 0.5, 0.0]] + [[0.0, 0.0, 1.0, 0.0]] * 3)
+    at_the_ends = _elsewhere(matrix, np.array([0, 0, 1, 1]), np.array([0.0, 1 - 2**-53] * 2))
+    assert at_the_ends.tolist() == [2, 2, 2, 2]
