@@ -11,6 +11,7 @@ from scipy.stats import kstest
 
 from corruptlab import Draws, GaussianPixels
 from corruptlab._types import Array
+from corruptlab.corruptions._gaussian_pixels import _VALUES_AT_ONCE
 from corruptlab.corruptions._moments import Per
 
 from .cases import images
@@ -75,6 +76,12 @@ def test_noise_follows_the_example_and_nothing_of_the_image_is_left() -> None:
     noise = GaussianPixels(mean=0.0, std=30.0)
     whole = noise.inputs(CHW, draws=Draws(2))
     assert_array_equal(noise.inputs(CHW[:1] * 0, draws=Draws(2), ids=[9])[0], whole[9])
+
+
+def test_large_batches_are_the_same_draws_block_by_block() -> None:
+    n = 3 * _VALUES_AT_ONCE // 100
+    whole = GaussianPixels(mean=0.0, std=1.0).inputs(np.zeros((n, 100), np.float32), draws=Draws(2))
+    assert_array_equal(whole, Draws(2).normals("gaussian_pixels/values", np.arange(n), 100))
 
 
 def test_integers_are_rounded_and_clipped_and_floats_are_not() -> None:
