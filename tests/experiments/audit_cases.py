@@ -1,5 +1,6 @@
 """Data sets with one fault each, in a module that spawned workers can import."""
 
+import random
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ class Augmented(Pictures):
     """Random transforms of the inputs, by the generators that people use."""
 
     def image(self, index: int) -> torch.Tensor:
-        return super().image(index) + torch.rand(()) + float(np.random.rand())  # noqa: NPY002
+        return super().image(index) + torch.rand(()) + random.random() + np.random.rand()  # noqa: NPY002
 
 
 class Redrawn(Pictures):

@@ -32,8 +32,9 @@ from corruptlab import (
 )
 from corruptlab.experiments import AuditReport, Finding, audit
 from corruptlab.experiments._audit_digest import digest
+from corruptlab.experiments._audit_main_script import is_guarded, no_start, runs_again
 from corruptlab.experiments._audit_noise import two_sided
-from corruptlab.experiments._audit_pickling import is_guarded, obstacle, runs_again
+from corruptlab.experiments._audit_pickling import obstacle
 
 from . import audit_cases as cases
 from .audit_cases import Halved, Pictures
@@ -222,9 +223,13 @@ def test_length_that_promises_too_much_is_found() -> None:
         def __len__(self) -> int:
             return 61
 
-    found = finding("train: items", Long(), sample=2)
-    assert found.status == "error"
-    assert "item 60: IndexError" in found.message
+    class LongAndRandom(Long, cases.Augmented):
+        targets = (*GOOD, 0)
+
+    for dataset in (Long(), LongAndRandom()):
+        found = finding("train: items", dataset, sample=2)
+        assert found.status == "error"
+        assert "item 60: IndexError" in found.message
 
 
 @pytest.mark.parametrize(
@@ -341,11 +346,30 @@ def test_wrong_list_is_not_believed_by_the_other_checks() -> None:
     assert report["train: classes"].message == "3 classes with 20 examples each."
 
 
-def test_noise_in_items_that_targets_do_not_know_is_found() -> None:
-    base = tensors()
-    base.targets = base.tensors[1] + 0  # type: ignore[attr-defined]
-    base.tensors = (base.tensors[0], base.tensors[1].flip(0))
-    assert finding("train: targets", base).status == "error"
+def test_noise_in_items_that_tensors_do_not_know_is_found() -> None:
+    class Noisy(TensorDataset):
+        def __getitem__(self, index: int) -> Any:
+            images, labels = self.tensors
+            return images[index], (labels[index] + (index == 7)) % 3
+
+    found = finding("train: targets", Noisy(*tensors().tensors))
+    assert found.status == "error"
+    assert "for item 7 `tensors[1]` says 1, and the item has 2" in found.message
+
+
+def test_column_of_labels_is_compared_with_the_items() -> None:
+    class Table(Pictures):
+        column_names = ("image", "label")
+
+        def __getitem__(self, index: Any) -> Any:
+            if index == "label":
+                return WRONG
+            image, label = super().__getitem__(index)
+            return {"image": image, "label": label}
+
+    found = finding("train: targets", Table())
+    assert found.status == "error"
+    assert "for item 59 `['label']` says 0, and the item has 2" in found.message
 
 
 # --------------------------------------------------- passes, batches, workers, processes
@@ -372,6 +396,7 @@ def test_random_inputs_are_a_warning_and_labels_stay_fine() -> None:
     report = audit(cases.Augmented(), cases.Augmented(), workers=0)
     assert report["train: passes"].status == "warning"
     assert report["train: passes"].message.startswith("60 of 60 sampled items have another input ")
+    assert report["train: classes"].message == "3 classes with 20 examples each."
     assert report.ok
     for check in ("train: duplicates", "both: overlap"):
         assert report[check].status == "skipped"
@@ -461,10 +486,13 @@ def test_class_inside_a_function_and_open_file_are_named(tmp_path: Path) -> None
         assert "`Pictures.file` is an object of type BufferedWriter" in obstacle(opened)
 
 
-def test_what_pickles_has_no_obstacle_and_arrays_are_not_copied() -> None:
+def test_what_pickles_has_no_obstacle_and_arrays_are_not_copied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for dataset in (Pictures(), tensors(), corrupt(tensors(), HALF, GaussianPixels())):
         assert obstacle(dataset) == ""
-    assert obstacle([torch.zeros(1).expand(10**12), np.broadcast_to(0, 10**12)]) == ""
+    monkeypatch.setattr(torch.Tensor, "__reduce_ex__", None)  # what copies a tensor
+    assert obstacle([torch.zeros(1), np.broadcast_to(0, 10**12)]) == ""
     assert "cannot be pickled" in obstacle(np.array([lambda: 0], object))
 
 
@@ -480,13 +508,19 @@ def fake_main(monkeypatch: pytest.MonkeyPatch, path: Path | None) -> ModuleType:
     return main
 
 
-def test_class_of_a_notebook_cannot_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_class_of_a_notebook_cannot_be_sent(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     main = fake_main(monkeypatch, None)
     exec("class Mine:\n    pass", vars(main))
     main.Mine.__module__ = "__main__"
     assert "it needs `Mine`, defined in a notebook" in obstacle(main.Mine())
-    main.__file__ = "script.py"
-    assert obstacle(main.Mine()) == ""
+    main.__file__ = "<stdin>"
+    assert "it needs `Mine`" in obstacle(main.Mine())
+    assert "a script that is no file, such as one on standard input" in no_start()
+    (tmp_path / "script.py").touch()
+    main.__file__ = str(tmp_path / "script.py")
+    assert obstacle(main.Mine()) == no_start() == ""
 
 
 SCRIPT = """
@@ -619,9 +653,12 @@ def test_rates_that_differ_between_classes_are_tested_for_each() -> None:
     found = finding("train: noise rate", many(Uneven(1)), sample=2)
     assert found.status == "error"
     assert "least likely is class 0 with 0 of 2,000, 50.00% expected" in found.message
-    found = finding("train: noise rate", many(Uneven(0)), sample=2)
+    right = many(Uneven(0))
+    found = finding("train: noise rate", right, sample=2)
     assert found.status == "ok"
-    assert "10 exact binomial tests, one a class" in found.message
+    k = int(right.is_corrupted.sum())  # the other nine classes are sure to keep their labels
+    p = min(1, 20 * min(binom.cdf(k, 2000, 0.5), binom.sf(k - 1, 2000, 0.5)))
+    assert f"(10 exact binomial tests, one a class, p adjusted: p = {p:.2g}, " in found.message
 
 
 def test_noise_twice_is_compared_with_both_definitions() -> None:
@@ -632,15 +669,43 @@ def test_noise_twice_is_compared_with_both_definitions() -> None:
 
 
 def test_parts_with_one_definition_are_tested_and_others_only_reported() -> None:
-    one, two, three = (many(HALF, n=600, seed=seed) for seed in (0, 0, 1))
+    one, two, three = (many(UniformLabels(p=p), n=600) for p in (0.5, 0.5, 0.2))
     assert "expected" in finding("train: noise rate", ConcatDataset([one, two]), sample=2).message
     found = finding("train: noise rate", ConcatDataset([one, three]), sample=2)
     assert found.status == "ok"
     assert "there is no nominal rate" in found.message
 
 
+def test_noise_made_for_other_numbers_of_classes_is_only_reported() -> None:
+    twice = corrupt(Subset(many(HALF, n=600), range(600)), HALF, num_classes=20)
+    found = finding("train: noise rate", twice, sample=2)
+    assert found.status == "ok"
+    assert "there is no nominal rate" in found.message
+
+
+def test_noise_behind_a_foreign_wrapper_is_only_reported() -> None:
+    class Proxy:
+        def __init__(self, dataset: Any) -> None:
+            self.dataset = dataset
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.dataset, name)
+
+        def __len__(self) -> int:
+            return len(self.dataset)
+
+        def __getitem__(self, index: int) -> Any:
+            return self.dataset[index]
+
+    twice = corrupt(Proxy(many(HALF, n=600)), UniformLabels(p=0.1))
+    found = finding("train: noise rate", twice, sample=2)
+    assert found.status == "ok"
+    assert "there is no nominal rate" in found.message
+
+
 def test_examples_that_are_there_twice_count_once() -> None:
-    noisy = many(HALF, n=60)
+    noisy = many(HALF, n=60, seed=1)
+    assert abs(noisy.realized_rate - 0.45) > 0.03  # 12,000 draws would not come out like this
     found = finding("train: noise rate", Subset(noisy, list(range(60)) * 200), sample=2)
     assert found.status == "ok"
 
@@ -660,6 +725,12 @@ def test_without_a_nominal_matrix_the_realized_rate_is_reported() -> None:
         "nominal rate to compare this with."
     )
     assert report["train: noise by class"].status == "skipped"
+
+
+def test_more_classes_than_a_matrix_can_hold_are_reported_only() -> None:
+    found = finding("train: noise rate", corrupt(tensors(), RandomLabels(), num_classes=10**6))
+    assert found.status == "ok"
+    assert "there is no nominal rate" in found.message
 
 
 def test_noise_is_skipped_where_it_is_not_known_or_not_there() -> None:
@@ -717,7 +788,9 @@ def test_shuffles_of_two_seeds_are_found() -> None:
 def test_shuffles_of_two_shapes_are_found() -> None:
     other = TensorDataset(torch.arange(54.0).reshape(3, 2, 3, 3)[..., :1], torch.arange(3))
     shuffled = [corrupt(data, ShuffledPixels()) for data in (tensors(), other)]
-    assert finding("both: shuffled pixels", *shuffled).status == "error"
+    found = finding("both: shuffled pixels", *shuffled)
+    assert found.status == "error"
+    assert "inputs have shape (2, 3, 3) and test inputs (2, 3, 1)" in found.message
 
 
 def test_plain_test_set_beside_a_shuffled_training_set_is_a_warning() -> None:
@@ -795,6 +868,13 @@ def test_inputs_of_unknown_types_are_skipped() -> None:
     assert "inputs of their type cannot be compared" in report["train: passes"].message
 
 
+def test_inputs_that_differ_in_one_value_are_no_copies() -> None:
+    images = torch.zeros(60, 2, 3, 3)
+    images[:, -1, -1, -1] = torch.arange(60)
+    data = TensorDataset(images, torch.tensor(GOOD))
+    assert finding("train: duplicates", data).message == "all 60 inputs are different."
+
+
 @pytest.mark.parametrize(("leaked", "status"), [(0, "ok"), (1, "warning"), (2, "error")])
 def test_training_inputs_in_the_test_set_are_counted(leaked: int, status: str) -> None:
     train = tensors(200)
@@ -820,7 +900,21 @@ def test_digest_tells_contents_apart_and_not_containers() -> None:
     x = torch.arange(6, dtype=torch.float32)
     same = [x, x.numpy(), x.clone(), torch.arange(12.0)[::2] / 2]
     assert len({digest(value) for value in same}) == 1
-    different = [x, x.reshape(2, 3), x.double(), x.flip(0), [x], "a", b"a", 1, 1.0, True, None]
+    different = [
+        x,
+        x.reshape(2, 3),
+        x.double(),
+        torch.zeros(2),
+        torch.zeros(2).int(),
+        x.flip(0),
+        [x],
+        "a",
+        b"a",
+        1,
+        1.0,
+        True,
+        None,
+    ]
     nested = [["ab", "c"], ["a", "bc"], [["a"], "bc"], {"a": "bc"}, []]
     assert len({digest(value) for value in different + nested}) == len(different + nested)
     image = Image.fromarray(np.arange(12, dtype=np.uint8).reshape(2, 2, 3))

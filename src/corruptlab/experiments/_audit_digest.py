@@ -33,10 +33,9 @@ def digest(value: Any) -> bytes:
 
 
 def _pieces(value: Any) -> list[Any]:
-    """Return what to hash; every piece says its length, so that no two values run together."""
+    """Return what to hash; every piece says where it ends, so that no two values run together."""
     if value is None or isinstance(value, bool | int | float | complex | str | bytes | np.generic):
-        text = repr(value).encode()
-        return [b"%s %d " % (type(value).__name__.encode(), len(text)), text]
+        return [f"{type(value).__name__} {value!r} ".encode()]
     if isinstance(value, Mapping):
         return [b"mapping ", *_pieces([part for pair in value.items() for part in pair])]
     if isinstance(value, list | tuple):

@@ -7,7 +7,7 @@ from scipy.special import bdtr, bdtrc
 from corruptlab.corruptions import is_label_corruption
 from corruptlab.corruptions._lineage import History, Lineage
 from corruptlab.experiments._audit_report import Status
-from corruptlab.experiments._audit_stages import nominal_matrix
+from corruptlab.experiments._audit_stages import class_counts, nominal_matrix
 from corruptlab.experiments._audit_subject import Subject
 
 THRESHOLD = 1e-4
@@ -102,7 +102,9 @@ def _matrix(subject: Subject) -> NDArray[np.float64] | None:
     stages, lineage = subject.stages, subject.lineage
     if stages is None or lineage is None or lineage.num_classes > _MOST_CLASSES:
         return None
-    # Labels that were given at an inner wrapper, or by hand, are in the history and not here.
+    if class_counts(subject.dataset) != {lineage.num_classes}:
+        return None  # the matrices of the parts do not fit one another
+    # A foreign wrapper in between passes on what was done, and hides how.
     if History((c.stream, draws.seed) for c, draws in stages) != lineage.history:
         return None
     return nominal_matrix(stages, lineage.num_classes)

@@ -1,18 +1,16 @@
 """Whether a data set can be sent to a spawned process, and what stands in the way."""
 
-import ast
 import io
 import multiprocessing
 import pickle
-import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from types import FrameType, FunctionType
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 import torch
 
+from corruptlab.experiments._audit_main_script import main_can_be_imported
 from corruptlab.experiments._audit_readings import described
 from corruptlab.experiments._audit_report import Status
 
@@ -47,55 +45,13 @@ def obstacle(dataset: Any) -> str:
             f"({described(error)}). Use functions and classes that a module defines at its top "
             "level, and open files when the first item is read."
         )
-    if trial.names and not _main_can_be_imported():
+    if trial.names and not main_can_be_imported():
         names = " and ".join(f"`{name}`" for name in sorted(trial.names))
         return (
             f"it needs {names}, defined in a notebook or an interactive session, where a new "
             "process cannot find it: move it to a module and import it."
         )
     return ""
-
-
-def runs_again() -> bool:
-    """Return whether a spawned process, which imports the main script, would come by here too."""
-    main = sys.modules["__main__"]
-    name = getattr(getattr(main, "__spec__", None), "name", "")
-    path = getattr(main, "__file__", None)
-    if path is None or name == "__main__" or name.endswith(".__main__"):
-        return False  # there is no script, or Python leaves it out
-    frame: FrameType | None = sys._getframe()
-    while frame is not None:
-        if frame.f_globals is vars(main) and frame.f_code.co_name == "<module>":
-            return not _is_guarded_in(Path(path), frame.f_lineno)
-        frame = frame.f_back
-    return False
-
-
-def _is_guarded_in(path: Path, line: int) -> bool:
-    try:
-        return is_guarded(path.read_text(encoding="utf-8"), line)
-    except (OSError, ValueError, SyntaxError):  # no source to look at
-        return False
-
-
-def is_guarded(script: str, line: int) -> bool:
-    """Return whether a line of a script lies inside ``if __name__ == "__main__":``.
-
-    Args:
-        script: Its text.
-        line: Number of the line, from 1.
-
-    Returns:
-        True if it does.
-    """
-    for node in ast.walk(ast.parse(script)):
-        if isinstance(node, ast.If) and any(
-            isinstance(part, ast.Name) and part.id == "__name__" for part in ast.walk(node.test)
-        ):
-            first, last = node.body[0], node.body[-1]
-            if first.lineno <= line <= (last.end_lineno or last.lineno):
-                return True
-    return False
 
 
 class _Trial(pickle.Pickler):
@@ -161,8 +117,3 @@ def _kind(value: Any) -> str:
     if "<locals>" in kind.__qualname__:
         return f"an object of class {kind.__name__}, which is defined inside a function"
     return f"an object of type {kind.__name__}"
-
-
-def _main_can_be_imported() -> bool:
-    main = sys.modules["__main__"]
-    return getattr(main, "__spec__", None) is not None or hasattr(main, "__file__")

@@ -36,6 +36,16 @@ def is_traced(dataset: Any) -> bool:
     return isinstance(dataset, Corrupted)
 
 
+def class_counts(dataset: Any) -> set[int]:
+    """Return the numbers of classes with which the corruptions were made."""
+    if isinstance(dataset, Corrupted):
+        return {dataset.num_classes} | class_counts(dataset.dataset)
+    parts = dataset.datasets if isinstance(dataset, ConcatDataset) else []
+    if isinstance(dataset, Subset):
+        parts = [dataset.dataset]
+    return {k for part in parts for k in class_counts(part)}
+
+
 def nominal_matrix(stages: Stages | None, num_classes: int) -> NDArray[np.float64] | None:
     """Return the expected transition matrix from clean to served labels; None without one."""
     return None if stages is None else Pipeline(stages).matrix(num_classes)

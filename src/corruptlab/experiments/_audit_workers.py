@@ -6,10 +6,10 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
-import torch
 from torch.utils.data import DataLoader, Dataset
 
-from corruptlab.experiments._audit_pickling import obstacle, runs_again
+from corruptlab.experiments._audit_main_script import no_start
+from corruptlab.experiments._audit_pickling import obstacle
 from corruptlab.experiments._audit_readings import Reading, compared, described, read
 from corruptlab.experiments._audit_report import Finding, Status
 from corruptlab.experiments._audit_subject import Subject
@@ -51,12 +51,7 @@ def _spawned(subjects: Sequence[Subject], workers: int) -> list[Finding]:
     sent = [subject for subject, why in zip(subjects, obstacles, strict=True) if not why]
     count = 1 if _has_fork() else workers  # a start takes seconds, and two were compared there
     findings = _all(kept, "spawn", "skipped", "it cannot be sent to a new process; see pickling.")
-    if sent and runs_again():
-        why = (
-            "not tried: a spawned process would run your script again from its top, and come "
-            "here again. Put what the script does under `if __name__ == '__main__':`, as "
-            "macOS and Windows need it for every DataLoader with workers."
-        )
+    if sent and (why := no_start()):
         return findings + _all(sent, "spawn", "warning", why)
     return findings + _compared(sent, count, "spawn", "spawn")
 
@@ -103,7 +98,6 @@ def _read_in_workers(
             collate_fn=list,
             timeout=_PATIENCE,
             multiprocessing_context=method,
-            generator=torch.Generator(),  # otherwise it draws from the global one
         )
         readings = iter([reading for batch in loader for reading in batch])
     return [[next(readings) for _ in subject.readings] for subject in subjects]
