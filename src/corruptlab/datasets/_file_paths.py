@@ -11,8 +11,8 @@ class FilePaths(Sequence[str]):
     """A sequence of paths, kept as one block of text.
 
     A million paths as strings take 100 MB, and every worker process that reads them ends up with
-    its own copy, because reading a string writes its reference count. This block takes a
-    third of that and is shared.
+    its own copy, because reading a string writes its reference count. This block takes half
+    of that, and forked workers share it.
 
     Args:
         paths: The paths, as text.
