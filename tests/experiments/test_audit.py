@@ -661,6 +661,15 @@ def test_rates_that_differ_between_classes_are_tested_for_each() -> None:
     assert f"(10 exact binomial tests, one a class, p adjusted: p = {p:.2g}, " in found.message
 
 
+def test_classes_are_tested_at_the_threshold_of_all_pairs_together() -> None:
+    data = many(Uneven(0), n=300, num_classes=3, seed=9)
+    k = int(data.is_corrupted.sum())  # the other eight pairs are sure
+    p = min(1, 18 * min(binom.cdf(k, 100, 0.5), binom.sf(k - 1, 100, 0.5)))
+    assert 0 < p < 1
+    found = finding("train: noise by class", data, sample=2)
+    assert f"(9 exact binomial tests, one a pair, p adjusted: p = {p:.2g}, " in found.message
+
+
 def test_noise_twice_is_compared_with_both_definitions() -> None:
     twice = corrupt(many(PairFlipLabels(rate=0.3)), HALF)
     found = finding("train: noise rate", Subset(twice, range(20_000)), sample=2)
