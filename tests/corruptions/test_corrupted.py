@@ -15,6 +15,7 @@ from corruptlab import (
     Corrupted,
     Draws,
     GaussianPixels,
+    PairFlipLabels,
     RandomLabels,
     RandomPixels,
     ShuffledPixels,
@@ -406,3 +407,28 @@ def test_wrapping_adds_at_most_32_bytes_an_example() -> None:
         (corrupt(cut := Subset(base, range(n)), HALF, RandomPixels()), len(pickle.dumps(cut))),
     ):
         assert len(pickle.dumps(noisy)) - bare <= 32 * n + 10_000
+
+
+def test_nominal_rates_count_what_was_done_before() -> None:
+    flips = PairFlipLabels(rate=0.5)
+    inner = corrupt(tensors(), flips)
+    twice = flips.matrix(10) @ flips.matrix(10)
+    for outer in (
+        corrupt(inner, flips),
+        corrupt(Subset(inner, range(30)), flips),
+        corrupt(ConcatDataset([inner, inner]), flips),
+        corrupt(tensors(), flips, flips),
+    ):
+        assert outer.nominal_matrix is not None
+        np.testing.assert_allclose(outer.nominal_matrix, twice)
+        assert outer.nominal_rate == pytest.approx(0.75)
+    assert corrupt(inner).nominal_rate == pytest.approx(0.5)
+    assert repr(corrupt(inner)).endswith("50.00% expected)")
+    assert corrupt(tensors()).nominal_rate == 0
+    assert "expected" not in repr(corrupt(tensors(), ShuffledPixels()))
+
+
+def test_parts_with_different_noise_have_no_nominal_rate() -> None:
+    parts: ConcatDataset[Any] = ConcatDataset([corrupt(tensors(), HALF), tensors()])
+    assert corrupt(parts).nominal_rate is None
+    assert corrupt(parts, HALF).nominal_matrix is None

@@ -96,6 +96,7 @@ class Corrupted(Dataset[Any]):
             clean_targets=_read_only(before.clean_targets),
             ids=_read_only(before.ids),
             history=before.history + History((c.stream, self.seed) for c in corruptions),
+            laws=None if before.laws is None else (*before.laws, self._pipeline),
         )
 
     @property
@@ -162,9 +163,16 @@ class Corrupted(Dataset[Any]):
         """What `transition_matrix` is expected to be: the product of the corruptions' own.
 
         ``float64`` of shape ``(num_classes, num_classes)``; None where a corruption
-        has no matrix (it exchanges, is given, or depends on the input).
+        has no matrix (it exchanges, is given, or depends on the input), or where parts with
+        different corruptions were joined.
         """
-        return self._pipeline.matrix(self.num_classes)
+        whole = np.eye(self.num_classes)
+        for law in self.lineage.laws or (None,):
+            matrix = None if law is None else law.matrix(self.num_classes)
+            if matrix is None:
+                return None
+            whole = whole @ matrix
+        return whole
 
     @property
     def nominal_rate(self) -> float | None:
@@ -275,7 +283,7 @@ class Corrupted(Dataset[Any]):
         return (self[index] for index in range(self._n))
 
     def __repr__(self) -> str:
-        rate = self.nominal_rate if self._pipeline.changes_labels else None
+        rate = self.nominal_rate if self.lineage.changes_labels else None
         nominal = "" if rate is None else f", {rate:.2%} expected"
         return (
             f"Corrupted({_listed(self.corruptions)}, seed={self.seed}; "

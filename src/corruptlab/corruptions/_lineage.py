@@ -31,6 +31,7 @@ class Lineage:
         span: How many numbers the whole, uncut data set takes.
         num_classes: Number of classes of the whole.
         history: The corruptions so far.
+        laws: What was done so far, in order: objects with a ``matrix``; None if parts differ.
     """
 
     targets: Labels
@@ -39,6 +40,7 @@ class Lineage:
     span: int
     num_classes: int
     history: History = field(default_factory=Counter)
+    laws: tuple[Any, ...] | None = ()
 
     @classmethod
     def of(cls, dataset: Any, read_labels: Callable[[Any], tuple[Labels, int]]) -> "Lineage":
@@ -62,6 +64,11 @@ class Lineage:
         n = len(dataset)
         return cls(labels, labels, np.arange(n), n, num_classes)
 
+    @property
+    def changes_labels(self) -> bool:
+        """Whether a corruption of labels is known to be among what was done."""
+        return any(law.changes_labels for law in self.laws or ())
+
     @classmethod
     def joined(cls, parts: Sequence["Lineage"]) -> "Lineage":
         """Return the lineage of data sets one after the other; ids are kept apart by the spans."""
@@ -73,6 +80,7 @@ class Lineage:
             starts[-1],
             max(part.num_classes for part in parts),
             reduce(or_, (part.history for part in parts)),  # the most of each
+            parts[0].laws if all(part.laws == parts[0].laws for part in parts) else None,
         )
 
     def cut(self, indices: ArrayLike) -> "Lineage":
