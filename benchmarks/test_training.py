@@ -51,16 +51,18 @@ def random_images() -> TensorDataset:
 
 
 def matrix_products(batch: int) -> Callable[[], Tensor]:
-    """Return what does the products of one step."""
+    """Return what does the products of one step, each into memory of its own, as a step has to."""
     x, hidden, logits = (torch.randn(batch, d) for d in (INPUTS, WIDTH, CLASSES))
     first, last = torch.randn(WIDTH, INPUTS), torch.randn(CLASSES, WIDTH)
+    to_hidden, to_logits = torch.empty_like(hidden), torch.empty_like(logits)
+    to_first, to_last = torch.empty_like(first), torch.empty_like(last)
 
     def products() -> Tensor:
-        torch.mm(x, first.T, out=hidden)  # forward
-        torch.mm(hidden, last.T, out=logits)
-        torch.mm(logits.T, hidden, out=last)  # backward
-        torch.mm(logits, last, out=hidden)
-        return torch.mm(hidden.T, x, out=first)
+        torch.mm(x, first.T, out=to_hidden)  # forward
+        torch.mm(hidden, last.T, out=to_logits)
+        torch.mm(logits.T, hidden, out=to_last)  # backward
+        torch.mm(logits, last, out=to_hidden)
+        return torch.mm(hidden.T, x, out=to_first)
 
     return products
 
