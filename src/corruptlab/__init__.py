@@ -7,7 +7,7 @@ Source: Zhang, Bengio, Hardt, Recht, Vinyals 2017, "Understanding deep learning 
 rethinking generalization", ICLR, arXiv 1611.03530.
 """
 
-from corruptlab import datasets, experiments, models, plotting
+from corruptlab import corruptions, datasets, experiments, models, plotting, training
 from corruptlab._draws import Draws
 from corruptlab._version import __version__
 from corruptlab.corruptions import (
@@ -57,6 +57,7 @@ __all__ = [
     "__version__",
     "audit",
     "corrupt",
+    "corruptions",
     "datasets",
     "experiments",
     "fit",
@@ -66,4 +67,5 @@ __all__ = [
     "plotting",
     "randomization_test",
     "recipes",
+    "training",
 ]
