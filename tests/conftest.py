@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import signal
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import settings
+
+# A shell makes what it starts in the background deaf to Ctrl-C, which some tests press.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Nothing here is large enough to gain from threads, and tests may share the machine.
 torch.set_num_threads(1)
