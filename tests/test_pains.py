@@ -60,9 +60,7 @@ def test_pain_4_nobody_can_share_the_noise(tmp_path: Path) -> None:
     noisy = cl.corrupt(DATA, NOISE, seed=3)
     shared = cl.GivenLabels.from_manifest(noisy.manifest().save(tmp_path / "noise.npz"))
     assert_array_equal(cl.corrupt(DATA, shared).targets, noisy.targets)
-    with pytest.raises(
-        ValueError, match="must have the clean labels that the given"
-    ):
+    with pytest.raises(ValueError, match="must have the clean labels that the given"):
         cl.corrupt(TensorDataset(IMAGES, LABELS.flip(0)), shared)
 
 
@@ -165,9 +163,7 @@ def test_pain_16_cifar_n_has_key_names_and_an_order_of_its_own(shared_data: Path
     people = cl.datasets.cifar_n(shared_data / "cifar-n", which="worst")
     assert people.noise_rate == pytest.approx(0.4021, abs=1e-4)
     shuffled = TensorDataset(torch.zeros(50_000, 1), torch.arange(50_000) % 10)
-    with pytest.raises(
-        ValueError, match="must have the clean labels that the given"
-    ):
+    with pytest.raises(ValueError, match="must have the clean labels that the given"):
         cl.corrupt(shuffled, cl.GivenLabels(people.noisy, clean=people.clean))
 
 
