@@ -1,11 +1,13 @@
 """Corruptions against what people use today."""
 
 import numpy as np
+import pytest
 import torch
 from torch.utils.data import TensorDataset
 
 import corruptlab as cl
 from benchmarks.conftest import Comparison, tell
+from corruptlab.corruptions._pixels import Move
 
 DRAWS = cl.Draws(seed=0)
 BATCHES = [
@@ -15,9 +17,10 @@ IDS = [np.arange(256) + 256 * k for k in range(10)]
 IMAGENET = 1_281_167
 
 
-def test_random_pixels(compare: Comparison) -> None:
+@pytest.mark.parametrize("move", ["pixels", "values"])
+def test_random_pixels(compare: Comparison, move: Move) -> None:
     generator = np.random.default_rng(0)
-    noise = cl.RandomPixels()
+    noise = cl.RandomPixels(move=move)
 
     def ours() -> None:
         for batch, ids in zip(BATCHES, IDS, strict=True):
@@ -27,22 +30,8 @@ def test_random_pixels(compare: Comparison) -> None:
         for batch in BATCHES:
             generator.permuted(batch.reshape(256, -1), axis=1)
 
-    compare("RandomPixels, 2,560 images of 3x32x32", ours, theirs, than="NumPy's permuted")
-
-
-def test_random_values(compare: Comparison) -> None:
-    generator = np.random.default_rng(0)
-    noise = cl.RandomPixels(move="values")
-
-    def ours() -> None:
-        for batch, ids in zip(BATCHES, IDS, strict=True):
-            noise.inputs(batch, draws=DRAWS, ids=ids)
-
-    def theirs() -> None:
-        for batch in BATCHES:
-            generator.permuted(batch.reshape(256, -1), axis=1)
-
-    compare("RandomPixels(move='values'), the same images", ours, theirs, than="NumPy's permuted")
+    name = f"RandomPixels(move={move!r}), 2,560 images of 3x32x32"
+    compare(name, ours, theirs, than="NumPy's permuted")
 
 
 def test_gaussian_pixels(compare: Comparison) -> None:

@@ -1,7 +1,6 @@
 """Stateless randomness: every random number is a fixed word of NumPy's Philox stream."""
 
 import hashlib
-import operator
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
+from corruptlab._checks import example_ids, natural
 from corruptlab._types import Ids
 
 Words = NDArray[np.uint64]
@@ -61,7 +61,7 @@ class Draws:
 
     def __post_init__(self) -> None:
         for name in ("seed", "repeat"):
-            object.__setattr__(self, name, _natural(name, getattr(self, name)))
+            object.__setattr__(self, name, natural(name, getattr(self, name)))
 
     def words(self, stream: str, ids: ArrayLike, width: int = 1) -> Words:
         """Return the words of some examples, ``width`` words each.
@@ -79,7 +79,7 @@ class Draws:
             TypeError: If ``ids`` are not integers.
             ValueError: If an id is negative, ``ids`` is not one-dimensional, or ``width < 1``.
         """
-        wanted = _example_ids(ids)
+        wanted = example_ids(ids)
         if width < 1:
             raise ValueError(f"`width` must be at least 1, got {width}.")
         key = _key(self.seed, self.repeat, stream)
@@ -235,26 +235,3 @@ def _runs(unique: Ids, gap: int) -> Iterator[slice]:
     for end in ends:
         yield slice(start, end)
         start = end
-
-
-def _example_ids(ids: ArrayLike) -> Ids:
-    wanted = np.asarray(ids)
-    if wanted.ndim != 1:
-        raise ValueError(f"`ids` must be one-dimensional, got shape {wanted.shape}.")
-    if wanted.size == 0:
-        return np.empty(0, np.int64)
-    if wanted.dtype.kind not in "iu":
-        raise TypeError(f"`ids` must be integers, got {wanted.dtype}.")
-    if wanted.min() < 0:
-        raise ValueError(f"`ids` must be at least 0, got {wanted.min()}.")
-    return wanted.astype(np.int64, copy=False)
-
-
-def _natural(name: str, value: object) -> int:
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]  # the point is to find out
-    except TypeError:
-        raise TypeError(f"`{name}` must be an integer, got {value!r}.") from None
-    if number < 0:
-        raise ValueError(f"`{name}` must be at least 0, got {number}.")
-    return number

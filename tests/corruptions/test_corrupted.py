@@ -12,6 +12,7 @@ from PIL import Image
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset, TensorDataset, random_split
 
 from corruptlab import (
+    AsymmetricLabels,
     Corrupted,
     Draws,
     GaussianPixels,
@@ -19,9 +20,13 @@ from corruptlab import (
     RandomLabels,
     RandomPixels,
     ShuffledPixels,
+    SymmetricLabels,
+    TransitionLabels,
     UniformLabels,
     corrupt,
+    mlp,
 )
+from corruptlab.datasets import load
 
 from .cases import Items, images, items, tensors
 
@@ -432,3 +437,43 @@ def test_parts_with_different_noise_have_no_nominal_rate() -> None:
     parts: ConcatDataset[Any] = ConcatDataset([corrupt(tensors(), HALF), tensors()])
     assert corrupt(parts).nominal_rate is None
     assert corrupt(parts, HALF).nominal_matrix is None
+
+
+def test_noise_made_for_fewer_classes_has_no_nominal_rate_among_more() -> None:
+    inner = corrupt(tensors(), AsymmetricLabels(classes="cifar10", rate=0.5))
+    outer = corrupt(inner, num_classes=12)
+    assert outer.nominal_rate is None
+    assert repr(outer).startswith("Corrupted(nothing, seed=0; 60 examples, ")
+    assert corrupt(inner, num_classes=10).nominal_rate == inner.nominal_rate
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda: UniformLabels(p="0.4"), r"^`p` must be a number, got '0\.4'\.$"),  # type: ignore[arg-type]
+        (lambda: SymmetricLabels(rate=None), r"^`rate` must be a number, got None\.$"),  # type: ignore[arg-type]
+        (lambda: corrupt(tensors(), ids=[0.5] * 60), r"^`ids` must be integers, got float64\.$"),
+        (
+            lambda: corrupt(tensors(), num_classes="x"),  # type: ignore[arg-type]
+            r"^`num_classes` must be an integer, got 'x'\.$",
+        ),
+        (
+            lambda: corrupt(tensors(), num_classes=10.5),  # type: ignore[arg-type]
+            r"^`num_classes` must be an integer, got 10\.5\.$",
+        ),
+        (lambda: GaussianPixels(mean="a", std=1), r"^`mean` must hold numbers only, got 'a'\.$"),  # type: ignore[arg-type]
+        (
+            lambda: TransitionLabels([[1], [2, 3]]),
+            r"^`transition` must hold numbers only, got \[\[1\], \[2, 3\]\]\.$",
+        ),
+        (
+            lambda: corrupt(tensors(), RandomPixels(channel_axis="x"))[0],  # type: ignore[arg-type]
+            r"^`channel_axis` must be an integer, got 'x'\.$",
+        ),
+        (lambda: mlp("5"), r"^`widths` must be an integer, got '5'\.$"),  # type: ignore[arg-type]
+        (lambda: load(3), r"^`spec` must be a string such as 'cifar10:FOLDER', got 3\.$"),  # type: ignore[arg-type]
+    ],
+)
+def test_wrong_kinds_are_one_clear_error(act: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        act()

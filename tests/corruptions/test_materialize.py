@@ -70,3 +70,13 @@ def test_progress_is_told_on_standard_error_only_when_asked(
     monkeypatch.setattr(time, "monotonic", lambda: float(next(ticks)))
     materialize(tensors(), progress=True)
     assert capsys.readouterr() == ("", "reading  60/60\n")
+
+
+def test_items_without_listed_labels_are_read_once() -> None:
+    base = Items([(x, i % 10) for i, x in enumerate(images(50))])
+    x, y = materialize(base)
+    assert base.reads == 51  # and the first one to see what items look like
+    assert torch.equal(x, images(50))
+    assert y.tolist() == [i % 10 for i in range(50)]
+    materialize(Subset(base, range(20)))
+    assert base.reads == 51 + 21

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from corruptlab._checks import example_ids, whole
 from corruptlab._types import Array, Ids, Labels
 
 ArrayT = TypeVar("ArrayT", NDArray[Any], torch.Tensor)
@@ -36,7 +37,7 @@ def checked_labels(labels: NDArray[Any] | torch.Tensor, num_classes: int) -> Lab
             "`labels` must be one integer class for each example, got "
             f"{y.dtype} of shape {y.shape}; turn soft or multi-label targets into classes first."
         )
-    if num_classes < 1:
+    if whole("num_classes", num_classes) < 1:
         raise ValueError(f"`num_classes` must be at least 1, got {num_classes}.")
     wrong = np.flatnonzero((y < 0) | (y >= num_classes))
     if len(wrong):
@@ -51,15 +52,9 @@ def checked_ids(ids: ArrayLike | None, n: int) -> Ids:
     """Return the example numbers of ``n`` examples: those given, or 0 .. n - 1."""
     if ids is None:
         return np.arange(n)
-    numbers = np.asarray(ids)
+    numbers = example_ids(ids)
     if numbers.shape != (n,):
         raise ValueError(
             f"`ids` must hold one number for each of {n} examples, got shape {numbers.shape}."
         )
-    return numbers.astype(np.int64, copy=False)
-
-
-def check_probability(name: str, value: float) -> None:
-    """Refuse what is not a probability, NaN included."""
-    if not 0 <= value <= 1:
-        raise ValueError(f"`{name}` must lie in [0, 1], got {value}.")
+    return numbers

@@ -80,7 +80,7 @@ class Corrupted(Dataset[Any]):
     ) -> None:
         self.dataset = dataset
         self.seed = Draws(seed).seed
-        self._n = _checked_length(dataset)
+        self._n = checked_length(dataset)
         self._fields = Fields.of(dataset[0], input_key, label_key)
         before = _traced(dataset, self._fields, num_classes, targets, ids)
         pipeline = Pipeline.of(corruptions, self.seed, before.history)
@@ -350,7 +350,8 @@ def corrupt(
     )
 
 
-def _checked_length(dataset: Any) -> int:
+def checked_length(dataset: Any) -> int:
+    """Return the length of a data set, or say why it is none to work on."""
     if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
         raise TypeError(
             "`dataset` must be map-style, with __len__ and __getitem__, "
@@ -381,7 +382,7 @@ def _traced(
         numbers = checked_ids(ids, n)
         before = replace(before, ids=numbers, span=int(numbers.max()) + 1)
     if num_classes is not None:
-        before = replace(before, num_classes=num_classes)
+        before = before.with_num_classes(num_classes)
     checked_labels(before.targets, before.num_classes)
     return before
 

@@ -14,6 +14,14 @@ LABEL_NAMES = ("label", "labels", "target", "targets", "y", "fine_label")
 """Names looked for, in this order, when items are dictionaries."""
 
 
+_SPOT_CHECKS = 3
+
+
+def spots(n: int) -> list[int]:
+    """Return a few positions at which what a data set says is compared with its items."""
+    return [k * (n - 1) // (_SPOT_CHECKS - 1) for k in range(_SPOT_CHECKS)]
+
+
 @dataclass(frozen=True)
 class Fields:
     """Where an item keeps its input and its label.

@@ -4,15 +4,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.data import ConcatDataset, Subset
 
 from corruptlab._types import Labels
 from corruptlab.corruptions._arrays import to_numpy
-from corruptlab.corruptions._fields import Fields
+from corruptlab.corruptions._fields import Fields, spots
 
 LABEL_ATTRIBUTES = ("targets", "labels", "y")
 """Attributes looked for, in this order, after ``tensors`` and columns."""
 
-_SPOT_CHECKS = 3
 _REMEDY = "turn soft or multi-label targets into classes first, for instance by argmax."
 
 
@@ -41,7 +41,7 @@ def find_labels(dataset: Any, fields: Fields) -> Labels:
         return np.array(served, np.int64)
     name, values = found
     labels = whole_labels(values, len(dataset))
-    for i in np.linspace(0, len(dataset) - 1, _SPOT_CHECKS).astype(int).tolist():
+    for i in spots(len(dataset)):
         label = class_of(dataset[i][fields.label])
         if label != labels[i]:
             raise ValueError(
@@ -49,6 +49,15 @@ def find_labels(dataset: Any, fields: Fields) -> Labels:
                 f"which has label {label}; pass the labels as served with `targets`."
             )
     return labels
+
+
+def lists_labels(dataset: Any, fields: Fields) -> bool:
+    """Return whether the labels can be had without reading every item."""
+    if isinstance(dataset, Subset):
+        return lists_labels(dataset.dataset, fields)
+    if isinstance(dataset, ConcatDataset):
+        return all(lists_labels(part, fields) for part in dataset.datasets)
+    return hasattr(dataset, "lineage") or _from_attributes(dataset, fields) is not None
 
 
 def find_num_classes(dataset: Any, fields: Fields, labels: Labels) -> int:

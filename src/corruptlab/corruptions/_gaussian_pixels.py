@@ -6,12 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from corruptlab._checks import reals
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids
-from corruptlab.corruptions._arrays import to_numpy
-from corruptlab.corruptions._moments import Moment, Per, RunningMoments
+from corruptlab.corruptions._moments import Moment, Per, check_together, moments_of
 from corruptlab.corruptions._pixel_noise import PixelNoise
-from corruptlab.corruptions._pixels import Planes
 
 # Small enough for words, table, and values to stay in the cache, which doubles the speed.
 _VALUES_AT_ONCE = 1 << 17
@@ -62,11 +61,7 @@ class GaussianPixels(PixelNoise):
     def __post_init__(self) -> None:
         if self.per not in ("overall", "channel", "pixel"):
             raise ValueError(f"`per` must be 'overall', 'channel', or 'pixel', got {self.per!r}.")
-        if (self.mean is None) != (self.std is None):
-            raise ValueError(
-                "`mean` and `std` must be given together, or neither, "
-                f"got mean={self.mean} and std={self.std}."
-            )
+        check_together(self.mean, self.std)
         if self.mean is not None and self.std is not None:
             object.__setattr__(self, "mean", _checked("mean", self.mean, self.per))
             object.__setattr__(self, "std", _checked("std", self.std, self.per))
@@ -88,10 +83,7 @@ class GaussianPixels(PixelNoise):
         Raises:
             ValueError: If there is no data, or a value is not finite.
         """
-        moments = RunningMoments(self.per)
-        for batch in batches:
-            moments.add(Planes.of(to_numpy(batch), self.channel_axis).values)
-        mean, std = moments.finish()
+        mean, std = moments_of(batches, self.per, self.channel_axis)
         return replace(self, mean=mean, std=std)
 
     def _changed(self, planes: Array, ids: Ids, draws: Draws) -> Array:
@@ -117,7 +109,7 @@ class GaussianPixels(PixelNoise):
 
 
 def _checked(name: str, moment: Moment, per: Per) -> Moment:
-    values = np.asarray(moment, np.float64)
+    values = reals(name, moment)
     if values.ndim != (0 if per == "overall" else 1):
         kind = "one number" if per == "overall" else f"one number for each {per}"
         raise ValueError(f"`{name}` must be {kind} for per={per!r}, got {moment!r}.")

@@ -63,6 +63,11 @@ def channels_first(value: Any) -> Array:
     return array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
 
 
+def stacked(inputs: Sequence[Any]) -> Array:
+    """Return inputs as one batch, PIL images with the channels first."""
+    return np.stack([channels_first(value) for value in inputs])
+
+
 def _is_pil(value: Any) -> bool:
     # By name, so that Pillow need not be installed, and is not imported, for other inputs.
     return any(kind.__module__ == "PIL.Image" for kind in type(value).__mro__)

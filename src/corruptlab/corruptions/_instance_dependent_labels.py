@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri, softmax
 
+from corruptlab._checks import check_probability, reals
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids, Labels
 from corruptlab.corruptions._arrays import (
     ArrayT,
-    check_probability,
     checked_ids,
     checked_labels,
     like,
     to_numpy,
 )
-from corruptlab.corruptions._moments import Moment, RunningMoments
+from corruptlab.corruptions._moments import Moment, check_together, moments_of
 from corruptlab.corruptions._pixels import Planes
 from corruptlab.corruptions._spec import short_repr
 
@@ -70,11 +70,7 @@ class InstanceDependentLabels:
 
     def __post_init__(self) -> None:
         check_probability("rate", self.rate)
-        if (self.mean is None) != (self.std is None):
-            raise ValueError(
-                "`mean` and `std` must be given together, or neither, "
-                f"got mean={self.mean} and std={self.std}."
-            )
+        check_together(self.mean, self.std)
         for name in ("mean", "std"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, _checked(name, getattr(self, name)))
@@ -93,10 +89,7 @@ class InstanceDependentLabels:
         Returns:
             A corruption with ``mean`` and ``std`` filled in.
         """
-        moments = RunningMoments("channel")
-        for batch in batches:
-            moments.add(Planes.of(to_numpy(batch), self.channel_axis).values)
-        mean, std = moments.finish()
+        mean, std = moments_of(batches, "channel", self.channel_axis)
         return replace(self, mean=_checked("mean", mean), std=_checked("std", std))
 
     def labels_for(
@@ -182,9 +175,8 @@ class InstanceDependentLabels:
                 f"`mean` must hold {planes.shape[1]} numbers, one for each channel, "
                 f"got {len(self.mean)}."
             )
-        x: NDArray[np.float64] = (planes - np.array(self.mean)[:, None]) / np.array(self.std)[
-            :, None
-        ]
+        mean, std = np.array(self.mean)[:, None], np.array(self.std)[:, None]
+        x: NDArray[np.float64] = (planes - mean) / std
         if not np.isfinite(x).all():
             raise ValueError("`inputs` must be finite, got NaN or infinity.")
         return x.reshape(n, -1)
@@ -203,7 +195,7 @@ def _projection(draws: Draws, c: int, d: int, num_classes: int) -> NDArray[np.fl
 
 
 def _checked(name: str, moment: Moment) -> tuple[float, ...]:
-    values = np.atleast_1d(np.asarray(moment, np.float64))
+    values = np.atleast_1d(reals(name, moment))
     good = np.isfinite(values).all() and (name == "mean" or bool((values > 0).all()))
     if values.ndim != 1 or not good:
         kind = "finite and above 0" if name == "std" else "finite"

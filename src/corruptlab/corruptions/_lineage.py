@@ -64,6 +64,11 @@ class Lineage:
         n = len(dataset)
         return cls(labels, labels, np.arange(n), n, num_classes)
 
+    def with_num_classes(self, num_classes: int) -> "Lineage":
+        """Return the lineage as of so many classes; matrices of another size do not fit it."""
+        fits = num_classes == self.num_classes or not self.laws
+        return replace(self, num_classes=num_classes, laws=self.laws if fits else None)
+
     @property
     def changes_labels(self) -> bool:
         """Whether a corruption of labels is known to be among what was done."""
@@ -73,14 +78,16 @@ class Lineage:
     def joined(cls, parts: Sequence["Lineage"]) -> "Lineage":
         """Return the lineage of data sets one after the other; ids are kept apart by the spans."""
         starts = np.cumsum([0, *(part.span for part in parts)]).tolist()
+        num_classes = max(part.num_classes for part in parts)
+        first, *others = [part.with_num_classes(num_classes).laws for part in parts]
         return cls(
             np.concatenate([part.targets for part in parts]),
             np.concatenate([part.clean_targets for part in parts]),
             np.concatenate([part.ids + at for part, at in zip(parts, starts[:-1], strict=True)]),
             starts[-1],
-            max(part.num_classes for part in parts),
+            num_classes,
             reduce(or_, (part.history for part in parts)),  # the most of each
-            parts[0].laws if all(part.laws == parts[0].laws for part in parts) else None,
+            first if all(laws == first for laws in others) else None,
         )
 
     def cut(self, indices: ArrayLike) -> "Lineage":

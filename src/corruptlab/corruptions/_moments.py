@@ -1,11 +1,14 @@
 """Mean and standard deviation of a data set in one pass."""
 
+from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from corruptlab._types import Array
+from corruptlab.corruptions._arrays import to_numpy
+from corruptlab.corruptions._pixels import Planes
 
 Per: TypeAlias = Literal["overall", "channel", "pixel"]
 """What shares a mean and a deviation."""
@@ -14,6 +17,24 @@ Moment: TypeAlias = float | tuple[float, ...]
 
 # A pixel keeps its own moments, a channel sums over its pixels, overall over everything.
 _AXES: dict[Per, tuple[int, ...]] = {"pixel": (0,), "channel": (0, 2), "overall": (0, 1, 2)}
+
+
+def moments_of(
+    batches: Iterable[Array], per: Per, channel_axis: int | None
+) -> tuple[Moment, Moment]:
+    """Return mean and standard deviation of batches of inputs, each read once."""
+    moments = RunningMoments(per)
+    for batch in batches:
+        moments.add(Planes.of(to_numpy(batch), channel_axis).values)
+    return moments.finish()
+
+
+def check_together(mean: object, std: object) -> None:
+    """Refuse one moment without the other."""
+    if (mean is None) != (std is None):
+        raise ValueError(
+            f"`mean` and `std` must be given together, or neither, got mean={mean} and std={std}."
+        )
 
 
 class RunningMoments:

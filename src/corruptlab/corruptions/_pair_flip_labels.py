@@ -6,9 +6,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from corruptlab._checks import check_probability
 from corruptlab._draws import Draws
 from corruptlab._types import Ids, Labels
-from corruptlab.corruptions._arrays import check_probability
 from corruptlab.corruptions._flips import Drawing, check_drawing, hits
 from corruptlab.corruptions._label_noise import LabelNoise
 

@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from corruptlab._checks import whole
 from corruptlab._types import Array
 
 Move: TypeAlias = Literal["pixels", "values"]
@@ -47,7 +48,7 @@ class Planes:
 def _channel_axis(shape: tuple[int, ...], given: int | None) -> int | None:
     """Return which axis of one input holds the channels; None if there is none."""
     if given is not None:
-        if not -len(shape) <= given < len(shape):
+        if not -len(shape) <= whole("channel_axis", given) < len(shape):
             raise ValueError(
                 f"`channel_axis` must be an axis of one input of shape {shape}, got {given}."
             )

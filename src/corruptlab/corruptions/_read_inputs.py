@@ -10,13 +10,11 @@ from torch.utils.data import Subset
 
 from corruptlab._types import Array, Ids
 from corruptlab.corruptions._arrays import to_numpy
-from corruptlab.corruptions._fields import Fields
-from corruptlab.corruptions._inputs import channels_first
+from corruptlab.corruptions._fields import Fields, spots
+from corruptlab.corruptions._inputs import stacked
 
 CHUNK = 1024
 """Examples read at a time in a pass over a data set: what bounds the extra memory."""
-
-_SPOT_CHECKS = 3
 
 
 class InputReader(Protocol):
@@ -74,7 +72,7 @@ class _Items:
 
     def __call__(self, at: Ids, /) -> Array:
         items = items_at(self.dataset, at.tolist())
-        return np.stack([channels_first(item[self.fields.input]) for item in items])
+        return stacked([item[self.fields.input] for item in items])
 
 
 def chunks(n: int) -> Iterator[Ids]:
@@ -103,7 +101,7 @@ def _stored(dataset: Any, fields: Fields) -> torch.Tensor | None:
     ):
         return None
     inputs: torch.Tensor = tensors[fields.input]
-    for i in np.linspace(0, len(dataset) - 1, _SPOT_CHECKS).astype(int).tolist():
+    for i in spots(len(dataset)):
         served = dataset[i][fields.input]
         if not isinstance(served, torch.Tensor) or not torch.equal(served, inputs[i]):
             return None

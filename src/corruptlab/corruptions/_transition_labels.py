@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from corruptlab._checks import reals
 from corruptlab._draws import Draws
 from corruptlab._types import Ids, Labels
 from corruptlab.corruptions._flips import Drawing, check_drawing, hits
@@ -74,7 +75,7 @@ class TransitionLabels(LabelNoise):
 
 
 def _checked_matrix(transition: ArrayLike) -> NDArray[np.float64]:
-    matrix = np.asarray(transition, np.float64)
+    matrix = reals("transition", transition)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
         raise ValueError(f"`transition` must be a square matrix, got shape {matrix.shape}.")
     wrong = np.argwhere(~((matrix >= 0) & (matrix <= 1)))

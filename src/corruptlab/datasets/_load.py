@@ -21,6 +21,7 @@ def load(spec: str) -> tuple[Images, Images]:
         Training images and test images.
 
     Raises:
+        TypeError: If ``spec`` is not a string.
         ValueError: If ``spec`` is none of these.
         DataFileError: If a file is missing or is not what it should be.
         MissingExtraError: If torchvision is asked for and not installed.
@@ -30,6 +31,8 @@ def load(spec: str) -> tuple[Images, Images]:
         >>> len(train), len(test)
         (4000, 1000)
     """
+    if not isinstance(spec, str):
+        raise TypeError(f"`spec` must be a string such as 'cifar10:FOLDER', got {spec!r}.")
     kind, _, rest = spec.partition(":")
     if spec == "fashion-mnist-mini":
         return fashion_mnist_mini("train"), fashion_mnist_mini("test")

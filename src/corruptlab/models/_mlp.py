@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from corruptlab._checks import whole
 from corruptlab.models._initialization import Initialization, initialize
 
 
@@ -34,6 +35,7 @@ def mlp(
         The network: ``(n, *input_shape)`` float32 in, ``(n, num_classes)`` logits out.
 
     Raises:
+        TypeError: If a size is not an integer.
         ValueError: If a size is below 1, or ``init`` is not a known name.
 
     Example:
@@ -59,6 +61,6 @@ def mlp(
 
 
 def _require_sizes(name: str, sizes: Sequence[int]) -> None:
-    if any(size < 1 for size in sizes):
+    if any(whole(name, size) < 1 for size in sizes):
         given = sizes[0] if name == "num_classes" else tuple(sizes)
         raise ValueError(f"`{name}` must be at least 1, got {given}.")
