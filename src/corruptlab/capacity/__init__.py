@@ -1,0 +1,1 @@
+"""Capacity: what a class of functions can fit, measured and bounded."""
