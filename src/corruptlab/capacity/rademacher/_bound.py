@@ -1,0 +1,66 @@
+"""A number that a complexity is not above, or not below, and where it comes from."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from corruptlab.capacity.rademacher._checks import at_least, not_negative
+from corruptlab.capacity.rademacher._convention import Convention, check_convention
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A bound on a complexity, with its definition and its source.
+
+    A number of your own becomes one by saying which definition it follows.
+
+    Args:
+        value: The bound, >= 0.
+        n: Number of examples, >= 1.
+        convention: Which definition of the complexity is meant, see `Convention`.
+        name: What the bound is called.
+        source: Who proved it, and where.
+        gaussian: Whether it bounds the Gaussian complexity instead of the Rademacher one.
+        confidence: Probability with which it holds over the random draws that went into it, in
+            ``(0, 1]``; 1.0 for a closed form.
+
+    Raises:
+        TypeError: If ``value`` or ``confidence`` is not a number, or ``n`` not an integer.
+        ValueError: If ``value`` is negative or not finite, ``n`` is below 1, ``convention`` is not
+            known, or ``confidence`` is outside ``(0, 1]``.
+
+    Example:
+        >>> from corruptlab.capacity import rademacher
+        >>> rademacher.Bound(0.25, n=100, convention="bartlett_mendelson")
+        Bound(0.25, n=100, convention='bartlett_mendelson'; given)
+    """
+
+    value: float
+    n: int = field(kw_only=True)
+    convention: Convention = field(kw_only=True)
+    name: str = field(default="given", kw_only=True)
+    source: str = field(default="the caller", kw_only=True)
+    gaussian: bool = field(default=False, kw_only=True)
+    confidence: float = field(default=1.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", not_negative("value", self.value))
+        object.__setattr__(self, "n", at_least(1, "n", self.n))
+        check_convention(self.convention)
+        confidence = not_negative("confidence", self.confidence)
+        if not 0 < confidence <= 1:
+            raise ValueError(f"`confidence` must lie in (0, 1], got {self.confidence}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a dictionary that JSON can hold."""
+        return asdict(self)
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __repr__(self) -> str:
+        gaussian = ", gaussian" if self.gaussian else ""
+        random = "" if self.confidence == 1 else f", confidence={self.confidence:.6g}"
+        return (
+            f"Bound({self.value:.6g}, n={self.n}, convention={self.convention!r}{gaussian}{random};"
+            f" {self.name})"
+        )

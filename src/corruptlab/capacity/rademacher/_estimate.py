@@ -1,0 +1,212 @@
+"""What a Monte Carlo value of a complexity came to, how sure it is, and what bounds it."""
+
+import math
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from scipy.special import stdtrit
+
+from corruptlab._environment import Environment
+from corruptlab.capacity.rademacher._bound import Bound
+from corruptlab.capacity.rademacher._checks import check_confidence
+from corruptlab.capacity.rademacher._convention import Convention, check_convention, factor
+
+Interval: TypeAlias = tuple[float, float]
+"""Lower and upper end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """The mean over draws of the supremum that a class of functions reaches against random signs.
+
+    Each draw's supremum is exact, so the mean is unbiased: what is left is the error of finitely
+    many draws, and two intervals say how large it is. The *t-interval* is the usual one, right as
+    draws become many, and narrow. The *bounded-differences* one holds at every number of draws:
+    turning the sign of example i moves a supremum by at most ``2 M_i / n``, ``M_i`` the largest
+    ``abs(f(x_i))`` in the class, so by McDiarmid's inequality the mean of T of them is off by
+    more than ``scale * sqrt(2 log(2 / delta) / T)``, ``scale = sqrt(sum_i M_i**2) / n``, with
+    probability at most delta. With normal draws in place of signs nothing is bounded; there the
+    supremum is a Lipschitz function of them, with the constant ``scale``, and Gaussian
+    concentration gives the same formula (the *Lipschitz* interval).
+
+    Attributes:
+        name: The class of functions, in words.
+        sups: The supremum of each draw, normalized as ``convention`` says.
+        scale: The constant of the sure interval; None for a statistic that has none.
+        lower_bound: What the complexity is not below; None if unknown.
+        upper_bound: What the complexity is not above; None if unknown.
+        n: Number of examples.
+        convention: Which definition all numbers follow, see `Convention`.
+        gaussian: Whether the examples were multiplied by normal numbers instead of signs.
+        symmetric: Whether -f is in the class whenever f is; then the two conventions
+            differ by a factor of 2 only.
+        confidence: Level of the intervals.
+        seed: Seed of the draws.
+        environment: Versions, machine, and device.
+
+    Example:
+        >>> import numpy as np
+        >>> from corruptlab.capacity import rademacher
+        >>> estimate = rademacher.linear(np.eye(4), draws=10)
+        >>> estimate.value, estimate.standard_error  # every choice of signs gives 2 / 4
+        (0.5, 0.0)
+        >>> estimate.upper_bound
+        Bound(0.5, n=4, convention='zhang'; second moment)
+
+    Source: McDiarmid 1989, "On the method of bounded differences"; Boucheron, Lugosi, and Massart
+    2013, Thm 5.6, for Gaussian concentration.
+    """
+
+    name: str
+    sups: tuple[float, ...] = field(repr=False)
+    scale: float | None
+    lower_bound: Bound | None
+    upper_bound: Bound | None
+    n: int
+    convention: Convention
+    gaussian: bool
+    symmetric: bool
+    confidence: float
+    seed: int
+    environment: Environment
+
+    @property
+    def draws(self) -> int:
+        """Number of draws."""
+        return len(self.sups)
+
+    @property
+    def value(self) -> float:
+        """The estimate: the mean over draws."""
+        return math.fsum(self.sups) / self.draws
+
+    @property
+    def standard_error(self) -> float:
+        """Estimated standard deviation of ``value``."""
+        return float(np.std(self.sups, ddof=1)) / math.sqrt(self.draws)
+
+    @property
+    def t_interval(self) -> Interval:
+        """Student's interval at ``confidence`` for the complexity, from the spread of the draws."""
+        quantile = float(stdtrit(self.draws - 1, (1 + self.confidence) / 2))
+        return self._around(quantile * self.standard_error)
+
+    @property
+    def bounded_differences_interval(self) -> Interval | None:
+        """The interval that is sure at ``confidence`` for signs; None for normal draws."""
+        return None if self.gaussian else self._sure()
+
+    @property
+    def lipschitz_interval(self) -> Interval | None:
+        """The interval that is sure at ``confidence`` for normal draws; None for signs."""
+        return self._sure() if self.gaussian else None
+
+    def upper_limit(self, confidence: float | None = None) -> Bound:
+        """Return what the complexity is not above, one-sided, at some level of confidence.
+
+        It is the estimate plus ``scale * sqrt(2 log(1 / (1 - confidence)) / draws)``, or the closed
+        form ``upper_bound`` where that is smaller, which then holds with confidence 1.
+
+        Args:
+            confidence: Level in ``(0, 1)``; None for that of the intervals.
+
+        Returns:
+            The limit, in this estimate's convention.
+
+        Raises:
+            TypeError: If ``confidence`` is not a number.
+            ValueError: If it is outside ``(0, 1)``, or this estimate has no ``scale``.
+        """
+        confidence = self.confidence if confidence is None else confidence
+        check_confidence(confidence)
+        if self.scale is None:
+            raise ValueError(f"`scale` must be known for a sure limit, got None for {self.name}.")
+        limit = Bound(
+            self.value + self.scale * math.sqrt(-2 * math.log1p(-confidence) / self.draws),
+            n=self.n,
+            convention=self.convention,
+            name="upper limit of an estimate",
+            source="Gaussian concentration" if self.gaussian else "McDiarmid 1989",
+            gaussian=self.gaussian,
+            confidence=confidence,
+        )
+        closed = self.upper_bound
+        return limit if closed is None or limit.value < closed.value else closed
+
+    def to_convention(self, convention: Convention) -> "Estimate":
+        """Return the same result under another definition.
+
+        Args:
+            convention: The definition that is wanted.
+
+        Returns:
+            The estimate with all numbers multiplied by 2 or 1/2, or itself.
+
+        Raises:
+            ValueError: If ``convention`` is not known, or differs and the class is not
+                symmetric: then the absolute value changes more than a factor.
+        """
+        check_convention(convention)
+        if convention == self.convention:
+            return self
+        if not self.symmetric:
+            raise ValueError(
+                f"`convention` must be {self.convention!r} for a class that is not symmetric, "
+                f"got {convention!r}; estimate it anew."
+            )
+        ratio = factor(convention) / factor(self.convention)
+
+        def moved(bound: Bound | None) -> Bound | None:
+            if bound is None:
+                return None
+            return replace(bound, value=ratio * bound.value, convention=convention)
+
+        return replace(
+            self,
+            sups=tuple(ratio * sup for sup in self.sups),
+            scale=None if self.scale is None else ratio * self.scale,
+            lower_bound=moved(self.lower_bound),
+            upper_bound=moved(self.upper_bound),
+            convention=convention,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields and properties as a dictionary that JSON can hold."""
+        return {
+            **asdict(self),
+            "sups": list(self.sups),
+            "draws": self.draws,
+            "value": self.value,
+            "standard_error": self.standard_error,
+            "t_interval": list(self.t_interval),
+            "bounded_differences_interval": _listed(self.bounded_differences_interval),
+            "lipschitz_interval": _listed(self.lipschitz_interval),
+        }
+
+    def __repr__(self) -> str:
+        kind = "Gaussian" if self.gaussian else "Rademacher"
+        low, high = self.t_interval
+        return (
+            f"Estimate({kind} complexity of {self.name}: {self.value:.6g}, "
+            f"{100 * self.confidence:g}% t-interval [{low:.6g}, {high:.6g}], "
+            f"bounds [{_shown(self.lower_bound)}, {_shown(self.upper_bound)}]; "
+            f"n={self.n}, draws={self.draws}, seed={self.seed}, convention={self.convention!r})"
+        )
+
+    def _around(self, half_width: float) -> Interval:
+        return self.value - half_width, self.value + half_width
+
+    def _sure(self) -> Interval | None:
+        if self.scale is None:
+            return None
+        delta = 1 - self.confidence
+        return self._around(self.scale * math.sqrt(2 * math.log(2 / delta) / self.draws))
+
+
+def _listed(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else list(interval)
+
+
+def _shown(bound: Bound | None) -> str:
+    return "unknown" if bound is None else f"{bound.value:.6g}"

@@ -1,0 +1,95 @@
+"""Linear functions in a ball."""
+
+from typing import Literal, TypeAlias, get_args
+
+import torch
+
+from corruptlab.capacity.rademacher._balls import L1Ball, L2Ball, UnitBall
+from corruptlab.capacity.rademacher._blocks import Inputs, read_blocks
+from corruptlab.capacity.rademacher._checks import check_choice, positive
+from corruptlab.capacity.rademacher._convention import Convention
+from corruptlab.capacity.rademacher._estimate import Estimate
+from corruptlab.capacity.rademacher._monte_carlo import MonteCarlo
+from corruptlab.capacity.rademacher._signed_sums import SignedSums
+
+Ball: TypeAlias = Literal["l2", "l1"]
+"""Which norm of the weight vector is at most the radius."""
+
+
+@torch.no_grad()
+def linear(
+    inputs: Inputs,
+    *,
+    radius: float = 1.0,
+    ball: Ball = "l2",
+    draws: int = 100,
+    seed: int = 0,
+    convention: Convention = "zhang",
+    gaussian: bool = False,
+    confidence: float = 0.95,
+) -> Estimate:
+    """Estimate the complexity of the linear functions ``x -> <w, x>`` with ``w`` in a ball.
+
+    For one draw of signs the supremum is exactly ``(B/n) ||sum_i sigma_i x_i||`` in the dual
+    norm, l2 for the l2 ball and l-infinity for the l1 ball of radius B; only the mean over draws
+    is estimated. The inputs are taken as they are (bytes are not divided by 255, nothing is
+    centred), each is flattened, and there is no bias; append a constant 1 for a bias inside the
+    ball.
+
+    Inputs are read once, a few million numbers at a time, so what is not in memory (a memory map,
+    an iterator of blocks) can be far larger than memory. The work is one product of ``(draws,
+    b)`` by ``(b, d)`` matrices for each block of b examples, on the device of the block.
+
+    Args:
+        inputs: Tensor, array, or memory map of shape ``(n, ...)``, or an iterable of blocks of that
+            shape. Types that float32 holds exactly are multiplied in float32, others in float64.
+        radius: Radius B of the ball, > 0.
+        ball: Norm of the ball.
+        draws: Number of random sign vectors, >= 2.
+        seed: Decides the signs, with the number of the draw and of the example; any integer >= 0.
+        convention: Which definition; the class is symmetric, so they differ by a factor of 2.
+        gaussian: Whether to estimate the Gaussian complexity, normal numbers in place of signs.
+        confidence: Level of the intervals, in ``(0, 1)``.
+
+    Returns:
+        The estimate. Bounds of the l2 ball: ``(B/n) sqrt(sum_i ||x_i||**2)``, and from below the
+        Khintchine-Kahane share ``1/sqrt(2)`` of it. Bounds of the l1 ball, with the longest column
+        ``c`` of the inputs: ``(B/n) ||c|| sqrt(2 log(2 d))`` and ``(B/n) ||c|| / sqrt(2)``.
+
+    Raises:
+        TypeError: If an argument is of a wrong kind.
+        ValueError: If there are no inputs, they are not finite, shapes differ, or an option is out
+            of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from corruptlab.capacity import rademacher
+        >>> inputs = np.random.default_rng(0).standard_normal((1000, 20))
+        >>> rademacher.linear(inputs)
+        Estimate(Rademacher complexity of linear functions in the l2 ball of radius 1: ...,
+        95% t-interval [..., ...], bounds [0.0996..., 0.140...]; n=1000, draws=100, seed=0,
+        convention='zhang')
+
+    Source: Bartlett and Mendelson 2002, Lemma 22; Mohri et al. 2018, Thm 5.10 (l2), 11.15 (l1).
+    """
+    radius = positive("radius", radius)
+    check_choice("ball", ball, get_args(Ball))
+    plan = MonteCarlo(
+        draws=draws, seed=seed, convention=convention, gaussian=gaussian, confidence=confidence
+    )
+    unit: UnitBall = L2Ball() if ball == "l2" else L1Ball()
+    sums = SignedSums(plan.weights)
+    for piece in read_blocks(inputs, beside=plan.draws):
+        block = piece.flatten(1)  # (b, d)
+        unit.add(block, first=sums.n)
+        sums.add(block)
+    return plan.estimate(
+        unit.suprema(sums.sums) / sums.n,
+        name=f"linear functions in the {ball} ball",
+        radius=radius,
+        n=sums.n,
+        scale=unit.scale(sums.n, gaussian=gaussian),
+        bounds=unit.bounds(sums.n, gaussian=gaussian),
+        symmetric=True,
+        device=sums.sums.device,
+    )
