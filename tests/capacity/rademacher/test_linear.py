@@ -163,9 +163,12 @@ def test_large_pieces_are_cut_without_a_trace(ball: Ball, monkeypatch: pytest.Mo
     sizes: list[int] = []
     monkeypatch.setattr(_blocks, "_NUMBERS_AT_ONCE", 1000)
     original = _blocks.floats
-    monkeypatch.setattr(
-        _blocks, "floats", lambda rows, name: sizes.append(len(rows)) or original(rows, name)
-    )
+
+    def noted(rows: Any, name: str) -> torch.Tensor:
+        sizes.append(len(rows))
+        return original(rows, name)
+
+    monkeypatch.setattr(_blocks, "floats", noted)
     same(linear(x, ball=ball), whole, rtol=1e-6)
     assert sizes == [9] * 11 + [1]  # 1000 // (5 numbers + 100 signs)
 
@@ -251,7 +254,11 @@ def test_inputs_stay_as_they_are_and_gradients_are_not_asked_for() -> None:
             "example 3 with .*inf",
         ),
         (np.ones((2, 3), complex), TypeError, r"^`inputs` must be real numbers, got complex128\.$"),
-        (torch.ones(2, 3).cfloat(), TypeError, r"^`inputs` must be real, got torch\.complex64\.$"),
+        (
+            torch.ones(2, 3).to(torch.complex64),
+            TypeError,
+            r"^`inputs` must be real, got torch\.complex64\.$",
+        ),
         (np.array([["a"]]), TypeError, r"^`inputs` must be real numbers, got <U1\.$"),
         (7, TypeError, r"^`inputs` must be a tensor, an array, or .* of them, got int\.$"),
         ([(1, 2)], TypeError, r"^`inputs` must be .*, got a block of type tuple\.$"),
