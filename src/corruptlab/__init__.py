@@ -31,12 +31,22 @@ from corruptlab.corruptions import (
 )
 from corruptlab.experiments import RandomizationReport, Setting, audit, randomization_test
 from corruptlab.models import mlp
-from corruptlab.training import FitReport, Recipe, fit, recipes
+from corruptlab.training import (
+    Augmentation,
+    Execution,
+    FitReport,
+    Recipe,
+    fit,
+    recipes,
+    stopping,
+)
 
 __all__ = [
     "AsymmetricLabels",
+    "Augmentation",
     "Corrupted",
     "Draws",
+    "Execution",
     "ExchangedLabels",
     "FitReport",
     "GaussianPixels",
@@ -67,5 +77,6 @@ __all__ = [
     "plotting",
     "randomization_test",
     "recipes",
+    "stopping",
     "training",
 ]

@@ -2,6 +2,7 @@
 
 import operator
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,10 +24,15 @@ def natural(name: str, value: object) -> int:
     return number
 
 
-def check_probability(name: str, value: object) -> None:
-    """Refuse what is not a probability, NaN included."""
-    if not isinstance(value, Real):
+def check_number(name: str, value: object) -> None:
+    """Refuse what is not a real number."""
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"`{name}` must be a number, got {value!r}.")
+
+
+def check_probability(name: str, value: Any) -> None:
+    """Refuse what is not a probability, NaN included."""
+    check_number(name, value)
     if not 0 <= float(value) <= 1:
         raise ValueError(f"`{name}` must lie in [0, 1], got {value}.")
 

@@ -21,6 +21,11 @@ from corruptlab.corruptions._protocols import (
 )
 from corruptlab.corruptions._random_labels import RandomLabels
 from corruptlab.corruptions._random_pixels import RandomPixels
+from corruptlab.corruptions._read_examples import (
+    ExampleReader,
+    example_reader,
+    served_labels,
+)
 from corruptlab.corruptions._shuffled_pixels import ShuffledPixels
 from corruptlab.corruptions._specification import Specification
 from corruptlab.corruptions._symmetric_labels import SymmetricLabels
@@ -32,6 +37,7 @@ __all__ = [
     "Corrupted",
     "Corruption",
     "Estimated",
+    "ExampleReader",
     "ExchangedLabels",
     "GaussianPixels",
     "GivenLabels",
@@ -50,7 +56,9 @@ __all__ = [
     "TransitionLabels",
     "UniformLabels",
     "corrupt",
+    "example_reader",
     "is_input_corruption",
     "is_label_corruption",
     "materialize",
+    "served_labels",
 ]

@@ -1,18 +1,14 @@
 """A whole data set as two tensors."""
 
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 
 from corruptlab._progress import Progress
-from corruptlab._types import Array, Ids, Labels, MapDataset
-from corruptlab.corruptions._corrupted import checked_length, corrupt
-from corruptlab.corruptions._fields import Fields
-from corruptlab.corruptions._find_labels import class_of, lists_labels
-from corruptlab.corruptions._inputs import stacked
-from corruptlab.corruptions._read_inputs import chunks, items_at
+from corruptlab._types import MapDataset
+from corruptlab.corruptions._corrupted import checked_length
+from corruptlab.corruptions._read_examples import example_reader
+from corruptlab.corruptions._read_inputs import chunks
 
 
 def materialize(
@@ -43,7 +39,7 @@ def materialize(
         (torch.Size([4000, 1, 28, 28]), torch.uint8, torch.Size([4000]))
     """
     n = checked_length(dataset)
-    read = _reader(dataset)
+    read = example_reader(dataset)
     inputs: torch.Tensor | None = None
     targets = torch.empty(n, dtype=torch.int64)
     with Progress(n, "reading", show=progress, least_seconds=1.0) as line:
@@ -57,18 +53,3 @@ def materialize(
             line.update(some.stop)
     assert inputs is not None  # there is at least one example
     return inputs, targets
-
-
-def _reader(dataset: Any) -> Callable[[Ids], tuple[Array, Labels]]:
-    """Return what reads inputs and labels at some positions; no item is read twice."""
-    fields = Fields.of(dataset[0], None, None)
-    if lists_labels(dataset, fields):
-        source = corrupt(dataset)  # nothing is done to it; it knows the fastest way to read it
-        return lambda at: (source.inputs_at(at), source.targets[at].copy())
-
-    def from_items(at: Ids) -> tuple[Array, Labels]:
-        items = items_at(dataset, at.tolist())
-        labels = [class_of(item[fields.label]) for item in items]
-        return stacked([item[fields.input] for item in items]), np.array(labels, np.int64)
-
-    return from_items

@@ -13,7 +13,7 @@ from corruptlab.experiments._initial_model import InitialModel, ModelSource
 from corruptlab.experiments._report import RandomizationReport
 from corruptlab.experiments._result import SettingResult
 from corruptlab.experiments._settings import SETTINGS, Setting, chosen_settings
-from corruptlab.training import Recipe, fit
+from corruptlab.training import Execution, Recipe, fit
 
 
 def randomization_test(
@@ -212,8 +212,11 @@ class _Run:
             train,
             test,
             recipe=report.recipe,
+            measure="loss",
             seed=report.seed,
             device=self.device,
+            # What the first fit found fastest holds for all, or their times could not be compared.
+            execution=report.rows[0].fit.execution if report.rows else Execution(),
             progress=self.progress,
             name=setting.label,
         )

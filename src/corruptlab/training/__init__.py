@@ -1,19 +1,27 @@
 """Training: one network, one data set, one recipe, until it interpolates."""
 
-from corruptlab.training import recipes
+from corruptlab.training import recipes, stopping
+from corruptlab.training._augmentation import Augmentation
+from corruptlab.training._diagnosis_cause import Cause
+from corruptlab.training._execution import Execution
 from corruptlab.training._fit import fit
+from corruptlab.training._history import EpochEnd
 from corruptlab.training._losses import NonFiniteLossError
 from corruptlab.training._preprocess import center_crop, whiten
 from corruptlab.training._recipe import Recipe
-from corruptlab.training._report import FitReport, StoppedBy
+from corruptlab.training._report import FitReport
 
 __all__ = [
+    "Augmentation",
+    "Cause",
+    "EpochEnd",
+    "Execution",
     "FitReport",
     "NonFiniteLossError",
     "Recipe",
-    "StoppedBy",
     "center_crop",
     "fit",
     "recipes",
+    "stopping",
     "whiten",
 ]

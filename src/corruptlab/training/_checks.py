@@ -1,10 +1,15 @@
 """What is checked before the first step, so that a mistake costs no training time."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from corruptlab.training._examples import Examples
+from corruptlab._checks import check_number
+from corruptlab.training._execution import Execution
 from corruptlab.training._modes import evaluating
+from corruptlab.training._recipe import Recipe
+from corruptlab.training._source import Source
 
 
 def resolve_device(model: nn.Module, device: torch.device | str | None) -> torch.device:
@@ -51,32 +56,57 @@ def trainable_parameters(model: nn.Module) -> list[nn.Parameter]:
     return parameters
 
 
-def check_outputs(model: nn.Module, train: Examples, test: Examples | None) -> None:
+def check_outputs(model: nn.Module, sources: Sequence[Source]) -> None:
     """Try the network on two examples and compare its outputs with all labels.
 
     Args:
         model: The network; it is tried in evaluation mode.
-        train: The training examples.
-        test: The test examples, if any.
+        sources: The training examples first, then those it is measured on.
 
     Raises:
         ValueError: If the network does not accept the inputs, its outputs are not one row of class
-            scores an example, the test inputs have another shape, or a label has no output.
+            scores an example, other inputs than the training set's have another shape, or a label
+            has no output.
     """
-    if test is not None and test.inputs.shape[1:] != train.inputs.shape[1:]:
-        want, got = tuple(train.inputs.shape[1:]), tuple(test.inputs.shape[1:])
-        raise ValueError(f"`test` inputs must have the shape of `train`'s, {want}, got {got}.")
-    logits = _try(model, train.inputs[:2].clone())
-    rows = min(2, len(train))
+    inputs = sources[0].first(2)
+    want = tuple(inputs.shape[1:])
+    for source in sources[1:]:
+        got = tuple(source.first(1).shape[1:])
+        if got != want:
+            raise ValueError(
+                f"`{source.role}` inputs must have the shape of `train`'s, {want}, got {got}."
+            )
+    rows = len(inputs)
+    logits = _try(model, inputs)
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != rows:
         kind = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits)
         raise ValueError(
             "`model` must return one row of class scores for each input, shape (n, num_classes), "
             f"got {kind} for {rows} inputs."
         )
-    for examples in (train, test):
-        if examples is not None:
-            _check_labels(examples, num_classes=logits.shape[1])
+    for source in sources:
+        source.check_labels(logits.shape[1])
+
+
+def check_kinds(*, recipe: object, execution: object, checkpoint_seconds: float) -> None:
+    """Refuse arguments of `fit` that are of a wrong kind.
+
+    Args:
+        recipe: Must be a Recipe.
+        execution: Must be an Execution.
+        checkpoint_seconds: Must be a number that is at least 0.
+
+    Raises:
+        TypeError: If one is something else.
+        ValueError: If the last is out of range.
+    """
+    if not isinstance(recipe, Recipe):
+        raise TypeError(f"`recipe` must be a Recipe, got {type(recipe).__name__}.")
+    if not isinstance(execution, Execution):
+        raise TypeError(f"`execution` must be an Execution, got {type(execution).__name__}.")
+    check_number("checkpoint_seconds", checkpoint_seconds)
+    if not checkpoint_seconds >= 0:
+        raise ValueError(f"`checkpoint_seconds` must be at least 0, got {checkpoint_seconds}.")
 
 
 def _try(model: nn.Module, inputs: Tensor) -> object:
@@ -89,12 +119,3 @@ def _try(model: nn.Module, inputs: Tensor) -> object:
             f"`model` must accept inputs of shape {tuple(inputs.shape)} and type {inputs.dtype} on "
             f"{inputs.device}, got the error: {reason}"
         ) from error
-
-
-def _check_labels(examples: Examples, *, num_classes: int) -> None:
-    low, high = (int(value) for value in examples.targets.aminmax())
-    if low < 0 or high >= num_classes:
-        raise ValueError(
-            f"`{examples.role}` labels must lie in 0 .. {num_classes - 1}, "
-            f"the {num_classes} outputs of `model`, got {low if low < 0 else high}."
-        )

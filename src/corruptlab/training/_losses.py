@@ -1,9 +1,13 @@
 """The loss of every step, kept on the device so that no step has to wait for it."""
 
 import math
+from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from corruptlab.training._processes import Processes
 
 
 class NonFiniteLossError(FloatingPointError):
@@ -13,6 +17,7 @@ class NonFiniteLossError(FloatingPointError):
         step: The step at which it happened, counted from 1.
         loss: The loss of that step.
         cause: The likely cause and what to do about it, a sentence.
+        checkpoint: The last good checkpoint, if the fit kept any.
 
     Example:
         >>> from corruptlab.training import NonFiniteLossError
@@ -20,30 +25,47 @@ class NonFiniteLossError(FloatingPointError):
         The loss is inf at step 3: the learning rate is probably too high.
     """
 
-    def __init__(self, step: int, loss: float, cause: str) -> None:
-        super().__init__(step, loss, cause)  # the arguments as they are, so that it can be pickled
-        self.step, self.loss, self.cause = step, loss, cause
+    def __init__(self, step: int, loss: float, cause: str, checkpoint: Path | None = None) -> None:
+        super().__init__(step, loss, cause, checkpoint)  # as they are, so that it can be pickled
+        self.step, self.loss, self.cause, self.checkpoint = step, loss, cause, checkpoint
 
     def __str__(self) -> str:
-        return f"The loss is {self.loss} at step {self.step}: {self.cause}"
+        kept = f" The last good checkpoint is {self.checkpoint}." if self.checkpoint else ""
+        return f"The loss is {self.loss} at step {self.step}: {self.cause}{kept}"
 
 
 class LossLog:
     """Losses by step.
 
     Its whole state is ``steps`` and append-only buffers, so that Ctrl-C between any two
-    operations leaves it consistent.
+    operations leaves it consistent. Each process keeps what its share of a batch adds to the
+    loss; what is read out is the sum.
 
     Args:
         steps_per_epoch: Steps of an epoch: the size of a buffer.
         learning_rate: The first rate of the fit, which the error quotes.
+        processes: Who takes part in the fit.
     """
 
-    def __init__(self, steps_per_epoch: int, learning_rate: float) -> None:
+    def __init__(self, steps_per_epoch: int, learning_rate: float, processes: Processes) -> None:
         self.steps = 0
         self._steps_per_epoch, self._learning_rate = steps_per_epoch, learning_rate
+        self._processes = processes
         self._epochs: list[Tensor] = []
         self._checked = 0
+
+    def resume(self, losses: Sequence[float]) -> None:
+        """Take over the losses of the steps that an earlier run has done.
+
+        Args:
+            losses: One a step, summed over the processes.
+        """
+        device = self._processes.device
+        kept = torch.zeros(-(-len(losses) // self._steps_per_epoch) * self._steps_per_epoch)
+        if self._processes.first:
+            kept[: len(losses)] = torch.tensor(losses)
+        self._epochs = list(kept.to(device).view(-1, self._steps_per_epoch))
+        self.steps = self._checked = len(losses)
 
     def add(self, loss: Tensor) -> None:
         """Keep the loss of one step, without waiting for the device.
@@ -85,8 +107,8 @@ class LossLog:
         epoch, step = divmod(start, self._steps_per_epoch)
         if start >= self.steps:
             return []
-        kept = torch.cat(self._epochs[epoch:])
-        losses: list[float] = kept[step : step + self.steps - start].tolist()
+        kept = torch.cat(self._epochs[epoch:])[step : step + self.steps - start]
+        losses: list[float] = self._processes.total(kept).tolist()
         return losses
 
     def error(self, step: int, loss: float) -> NonFiniteLossError:

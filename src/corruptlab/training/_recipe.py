@@ -5,14 +5,22 @@ import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from numbers import Real
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
+
+from corruptlab.training._augmentation import Augmentation
+
+Optimizer: TypeAlias = Literal["sgd", "nesterov", "adam", "adamw", "rmsprop"]
+"""Names of the optimizers that a recipe can ask for."""
+
+Precision: TypeAlias = Literal["float32", "bfloat16", "auto"]
+"""Types that a recipe can ask for, of the products of a network; weights are always float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """Everything that decides how a network is trained, but not on what.
 
-    Stochastic gradient descent with heavy-ball momentum on the mean cross-entropy of each batch:
+    By default stochastic gradient descent with heavy-ball momentum on the mean loss of each batch:
     ``v = momentum * v + gradient``, ``w = w - rate * v``, with ``rate = learning_rate *
     decay**epoch`` for epoch 0, 1, 2, ... The last batch of an epoch holds what is left.
 
@@ -22,12 +30,21 @@ class Recipe:
     Args:
         learning_rate: Rate in the first epoch, > 0.
         epochs: Epochs at most, >= 1; `fit` stops earlier when the training set is interpolated.
-        momentum: Share of the last update that is kept, in ``[0, 1)``.
+        optimizer: ``"sgd"``, ``"nesterov"`` (the same with Nesterov's momentum), ``"adam"``,
+            ``"adamw"``, or ``"rmsprop"``, as in ``torch.optim``. Anything else goes to `fit`
+            as a function.
+        momentum: Share of the last update that is kept, in ``[0, 1)``; the first beta of Adam.
         decay: Factor on the rate after every epoch, in ``(0, 1]``.
         batch_size: Examples in a batch, >= 1. The paper does not give it; 128 is what others take.
-        weight_decay: Multiple of every trained parameter that is added to its gradient, >= 0.
+        weight_decay: Multiple of every trained parameter that is added to its gradient, >= 0;
+            with ``"adamw"`` it shrinks the parameter apart from the gradient.
+        dropout: Probability that every dropout layer of the network drops a unit, in ``[0, 1)``;
+            0 switches them off, and None leaves each as it is.
+        augmentation: Random changes of every image in every epoch, or None for none.
         crop: Height and width of the centre crop, >= 1, or None for whole images.
         whiten: Whether each image is whitened (see `whiten`); otherwise bytes become ``[0, 1]``.
+        precision: ``"float32"``; ``"bfloat16"`` for products in that type, with float32 weights,
+            sums, and losses; or ``"auto"`` for whichever is faster, by a short measurement.
 
     Raises:
         TypeError: If a value is of the wrong kind.
@@ -46,12 +63,16 @@ class Recipe:
 
     learning_rate: float
     epochs: int
+    optimizer: Optimizer = "sgd"
     momentum: float = 0.9
     decay: float = 0.95
     batch_size: int = 128
     weight_decay: float = 0.0
+    dropout: float | None = None
+    augmentation: Augmentation | None = None
     crop: int | None = None
     whiten: bool = True
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         rate = self._as_float("learning_rate")
@@ -67,6 +88,16 @@ class Recipe:
                 self._require(self._as_int(name) >= 1, name, "be at least 1")
         if not isinstance(self.whiten, bool):
             raise TypeError(f"`whiten` must be True or False, got {self.whiten!r}.")
+        if self.dropout is not None:
+            self._require(0 <= self._as_float("dropout") < 1, "dropout", "lie in [0, 1)")
+        if not isinstance(self.augmentation, Augmentation | None):
+            raise TypeError(
+                f"`augmentation` must be an Augmentation or None, got {self.augmentation!r}."
+            )
+        self._as_choice("optimizer", get_args(Optimizer))
+        self._as_choice("precision", get_args(Precision))
+        if self.optimizer == "nesterov":
+            self._require(momentum > 0, "momentum", "be greater than 0 with Nesterov's")
 
     def learning_rate_in(self, epoch: int) -> float:
         """Return the rate of one epoch.
@@ -92,7 +123,7 @@ class Recipe:
             return tuple(image_shape)
         return (*image_shape[:-2], self.crop, self.crop)
 
-    def to_dict(self) -> dict[str, float | int | bool | None]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary that JSON can hold."""
         return asdict(self)
 
@@ -115,7 +146,15 @@ class Recipe:
         for field in fields(cls):
             if field.default is MISSING and field.name not in values:
                 raise ValueError(f"`values` must name {field.name}, got {sorted(values)}.")
+        augmentation = values.get("augmentation")
+        if isinstance(augmentation, Mapping):
+            values = {**values, "augmentation": Augmentation.from_dict(augmentation)}
         return cls(**values)
+
+    def _as_choice(self, name: str, known: tuple[str, ...]) -> None:
+        value = getattr(self, name)
+        if value not in known:
+            raise ValueError(f"`{name}` must be one of {', '.join(known)}, got {value!r}.")
 
     def _as_float(self, name: str) -> float:
         """Store a field as a plain float, so that equal recipes print and serialize alike."""

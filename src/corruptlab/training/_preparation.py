@@ -1,0 +1,79 @@
+"""From stored inputs to what the network sees."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from corruptlab.training._augmentation import Augmentation, augment
+from corruptlab.training._preprocess import as_floats, center_crop, whiten
+from corruptlab.training._recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What a recipe does to inputs before the network sees them.
+
+    Args:
+        crop: Height and width to keep, or None for whole images.
+        whitened: Whether each image is whitened.
+        augmentation: Random changes in training, or None.
+    """
+
+    crop: int | None
+    whitened: bool
+    augmentation: Augmentation | None
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> "Preparation":
+        """Return what a recipe asks for; an augmentation that changes nothing is none."""
+        wanted = recipe.augmentation
+        changes = None if wanted is None or wanted.is_identity else wanted
+        return cls(recipe.crop, recipe.whiten, changes)
+
+    def fixed(self, inputs: Tensor) -> Tensor:
+        """Return inputs as they are measured: cropped in the centre, and whitened.
+
+        Args:
+            inputs: Stored inputs, shape ``(n, ...)``.
+
+        Returns:
+            What the network takes, on the same device.
+        """
+        if self.crop is not None:
+            inputs = center_crop(inputs, self.crop)
+        return whiten(inputs) if self.whitened else as_floats(inputs)
+
+    def augmented(self, inputs: Tensor, draws: Tensor) -> Tensor:
+        """Return inputs as they are trained on: changed at random, cropped, and whitened.
+
+        Args:
+            inputs: Stored images, shape ``(n, channels, height, width)``.
+            draws: Their random numbers, see `augmentation_draws`.
+
+        Returns:
+            What the network takes, on the same device.
+        """
+        assert self.augmentation is not None
+        images = augment(inputs, draws, augmentation=self.augmentation, crop=self.crop)
+        return whiten(images) if self.whitened else images
+
+    def check(self, inputs: Tensor, role: str) -> None:
+        """Refuse inputs that cannot be prepared so.
+
+        Args:
+            inputs: Some stored inputs, shape ``(n, ...)``.
+            role: What the user calls their data set; the error quotes it.
+
+        Raises:
+            ValueError: If the crop does not fit, or what is to be augmented are no images.
+        """
+        shape = tuple(inputs.shape[1:])
+        if self.crop is not None and (len(shape) < 2 or min(shape[-2:]) < self.crop):
+            raise ValueError(
+                f"`recipe.crop` must fit the images of `{role}`, {shape}, got {self.crop}."
+            )
+        if self.augmentation is not None and len(shape) != 3:
+            raise ValueError(
+                "`recipe.augmentation` needs images of shape (channels, height, width), "
+                f"got {shape} in `{role}`."
+            )

@@ -1,0 +1,122 @@
+"""The processes of one fit: alone, or several under ``torchrun``."""
+
+import atexit
+import os
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Who takes part in a fit.
+
+    Every method that exchanges something has to be called by all of them, in the same order. Alone
+    they cost nothing.
+
+    Args:
+        rank: Number of this process, from 0.
+        size: How many there are.
+        device: Where this one works.
+    """
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @classmethod
+    def here(cls, device: torch.device) -> "Processes":
+        """Find out who is there, and join them if ``torchrun`` started this process.
+
+        Args:
+            device: Where this process works; it decides how they talk: NCCL between
+                GPUs, Gloo between CPUs.
+
+        Returns:
+            The processes; one alone without ``torchrun``.
+        """
+        if not distributed.is_available():
+            return cls(0, 1, device)
+        if not distributed.is_initialized():
+            if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+                return cls(0, 1, device)
+            distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+            atexit.register(_leave)
+        return cls(distributed.get_rank(), distributed.get_world_size(), device)
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes files and shows progress."""
+        return self.rank == 0
+
+    def share(self, n: int) -> slice:
+        """Return which of ``n`` examples are this process's; sizes are at most one apart."""
+        return slice(n * self.rank // self.size, n * (self.rank + 1) // self.size)
+
+    def total(self, values: Tensor) -> Tensor:
+        """Return the sum over all processes, elementwise; a new tensor."""
+        if self.size == 1:
+            return values
+        values = values.to(self.device, copy=True)
+        distributed.all_reduce(values)
+        return values
+
+    def any(self, flag: bool) -> bool:
+        """Tell whether it is so in any process."""
+        if self.size == 1:
+            return flag
+        return bool(self.total(torch.tensor([int(flag)], device=self.device)).item())
+
+    def agreed(self, value: T) -> T:
+        """Return the first process's value."""
+        if self.size == 1:
+            return value
+        box: list[Any] = [value]
+        distributed.broadcast_object_list(box, device=self.device)
+        agreed: T = box[0]
+        return agreed
+
+    def share_buffers(self, model: nn.Module) -> None:
+        """Give all processes the buffers of the first one: each has seen batches of its own."""
+        if self.size > 1:
+            for buffer in model.buffers():
+                distributed.broadcast(buffer, 0)
+
+    def wrapped(self, model: nn.Module) -> nn.Module:
+        """Return a network whose gradients are averaged over the processes in each backward pass.
+
+        The weights and buffers of the first process go to all others.
+        """
+        if self.size == 1:
+            return model
+        ids = [self.device] if self.device.type == "cuda" else None
+        return DistributedDataParallel(model, device_ids=ids)
+
+
+def own_device(device: torch.device | str | None) -> torch.device | str | None:
+    """Return the device of this process, when ``torchrun`` started one for each GPU.
+
+    Args:
+        device: What the user asked for; None or ``"cuda"`` leave the number open.
+
+    Returns:
+        ``cuda:LOCAL_RANK`` if there are several processes and the number was left open.
+    """
+    rank = os.environ.get("LOCAL_RANK")
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if not several or rank is None or not torch.cuda.is_available():
+        return device
+    if device is None or str(device) == "cuda":
+        torch.cuda.set_device(int(rank))
+        return torch.device("cuda", int(rank))
+    return device
+
+
+def _leave() -> None:
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
