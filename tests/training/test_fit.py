@@ -74,7 +74,7 @@ def test_random_labels_are_interpolated_and_the_fit_stops_there() -> None:
 
 def test_the_epoch_before_interpolation_had_an_error() -> None:
     report = fit(network(), points(), recipe=RECIPE)
-    fewer = Recipe(**{**RECIPE.to_dict(), "epochs": report.epochs - 1})  # type: ignore[arg-type]
+    fewer = Recipe(**{**RECIPE.to_dict(), "epochs": report.epochs - 1})
     before = fit(network(), points(), recipe=fewer)
     assert before.stopped_by == "epochs"
     assert before.steps_to_interpolation is None

@@ -15,7 +15,15 @@ from corruptlab.corruptions._read_inputs import items_at
 
 
 class ExampleReader(Protocol):
-    """Positions in, inputs and labels out."""
+    """Positions in, inputs and labels out.
+
+    Example:
+        >>> import numpy as np
+        >>> from corruptlab.corruptions import ExampleReader, example_reader
+        >>> read: ExampleReader = example_reader([(np.zeros(2), 1), (np.ones(2), 0)])
+        >>> read(np.array([1]))
+        (array([[1., 1.]]), array([0]))
+    """
 
     @property
     def targets(self) -> Labels | None:
@@ -64,6 +72,12 @@ def served_labels(dataset: MapDataset[Any], at: Sequence[int]) -> list[int]:
 
     Returns:
         One label a position.
+
+    Example:
+        >>> import numpy as np
+        >>> from corruptlab.corruptions import served_labels
+        >>> served_labels([(np.zeros(2), 1), (np.ones(2), 0)], [1, 0, 1])
+        [0, 1, 0]
     """
     items = items_at(dataset, at)
     fields = [Fields.of(item, None, None) for item in items]

@@ -13,6 +13,15 @@ class EpochEnd:
         train: Accuracy on all training examples; None if not measured.
         validation: The same on the validation examples.
         test: The same on the test examples.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> corners = torch.utils.data.TensorDataset(torch.eye(2), torch.tensor([0, 1]))
+        >>> recipe = cl.Recipe(learning_rate=1.0, epochs=50)
+        >>> report = cl.fit(torch.nn.Linear(2, 2), corners, corners, recipe=recipe)
+        >>> report.history[-1].test
+        1.0
     """
 
     loss: float

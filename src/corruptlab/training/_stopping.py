@@ -8,7 +8,13 @@ from corruptlab._checks import check_number, check_probability, whole
 
 
 class Moment(Protocol):
-    """What a rule can know at the end of an epoch."""
+    """What a rule can know at the end of an epoch.
+
+    Example:
+        >>> from corruptlab.training import stopping
+        >>> def late(now: stopping.Moment) -> bool:
+        ...     return now.epochs >= 100 and not now.reaches(0.5)
+    """
 
     @property
     def epochs(self) -> int:
@@ -38,7 +44,16 @@ class Moment(Protocol):
 
 
 class StoppingRule(Protocol):
-    """Anything with a name and an answer."""
+    """Anything with a name and an answer: write your own where none of these suits.
+
+    Example:
+        >>> from corruptlab.training import stopping
+        >>> class Falling:
+        ...     name = "no longer falling"
+        ...     def met(self, now: stopping.Moment, /) -> bool:
+        ...         return len(now.epoch_losses) > 1 and now.epoch_losses[-1] > now.epoch_losses[-2]
+        >>> rule: stopping.StoppingRule = Falling()
+    """
 
     @property
     def name(self) -> str:
