@@ -92,6 +92,13 @@ def test_convolutions_and_pooling_count_as_the_operators_they_are() -> None:
     assert found.width == 75
 
 
+def test_width_counts_the_constant_only_where_it_is_handed_on() -> None:
+    x = points(5, 4)
+    for last, width in ((False, 6), (True, 7)):
+        layers = [nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 2, bias=last)]
+        assert bartlett_spectral(nn.Sequential(*layers), x).width == width
+
+
 def test_shrinking_layers_shrink_no_constant_that_is_handed_on() -> None:
     layers = [nn.Conv2d(1, 1, 1), nn.ReLU(), nn.AvgPool2d(2), nn.Conv2d(1, 1, 1), nn.AvgPool2d(2)]
     found = bartlett_spectral(nn.Sequential(*layers), points(3, 16).reshape(3, 1, 4, 4))

@@ -69,8 +69,12 @@ def test_perceptron_without_biases_is_the_product_of_its_matrices() -> None:
         assert_allclose(other.value, theorem2([one_inf(each) for each in layers], x))
 
 
-def test_biases_are_columns_of_matrices_that_hand_a_constant_on() -> None:
-    network, x = perceptron(bias=True), points(20, 12)
+@pytest.mark.parametrize("scale", [1.0, 0.01])  # of small ones the constant is the longest row
+def test_biases_are_columns_of_matrices_that_hand_a_constant_on(scale: float) -> None:
+    network, x = perceptron(bias=True), scale * points(20, 12)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(scale)
     first, second, third = perceptron_maps(network)
     matrices = [first.with_constant_on, second.with_constant_on, third.with_constant]
     y = with_ones(x)
@@ -130,7 +134,7 @@ def test_mean_pooling_is_part_of_the_matrix_beside_it() -> None:
         nn.AvgPool2d(2, stride=1),  # right after a layer
         nn.ReLU(),
         nn.AvgPool2d(3, stride=2, padding=1),  # between ReLU and the next layer
-        nn.Conv2d(2, 3, 2, bias=False),
+        nn.Conv2d(2, 3, 2),
         nn.ReLU(),
         nn.AdaptiveAvgPool2d(1),  # at the end
     )
@@ -138,32 +142,38 @@ def test_mean_pooling_is_part_of_the_matrix_beside_it() -> None:
     x = points(6, 64).reshape(6, 1, 8, 8)
     places = [(0, (1, 8, 8)), (1, (1, 4, 4)), (2, (2, 4, 4)), (4, (2, 3, 3)), (5, (2, 2, 2))]
     before, first, after, between, second = maps(network, *places)
-    weights = (frobenius(first.matrix) * spectral(before.matrix)) ** 2
-    one = spectral(after.matrix) * math.sqrt(weights + frobenius(first.offset[None]) ** 2)
-    two = frobenius(second.matrix) * spectral(between.matrix)
     y = with_ones(x.reshape(6, 64))
-    assert_allclose(golowich_frobenius(network, x).value, theorem1([one, two], y), rtol=1e-6)
-    rows = np.abs(first.matrix).sum(1) + np.abs(first.offset)
-    norms = [rows.max(), one_inf(second.matrix) * one_inf(between.matrix)]
+    weights = (frobenius(first.matrix) * spectral(before.matrix)) ** 2
+    inner = spectral(after.matrix) ** 2 * (weights + float(first.offset @ first.offset))
+    outer = (frobenius(second.matrix) * spectral(between.matrix)) ** 2
+    norms = [math.sqrt(inner + 1), math.sqrt(outer + float(second.offset @ second.offset))]
+    assert_allclose(golowich_frobenius(network, x).value, theorem1(norms, y), rtol=1e-6)
+    rows = [
+        np.abs(first.matrix).sum(1) + np.abs(first.offset),
+        np.abs(second.matrix).sum(1) * 4 / 9 + np.abs(second.offset),
+    ]
     assert_allclose(one_inf(between.matrix), 4 / 9)  # the padding is averaged over as well
-    assert_allclose(golowich_l1_inf(network, x).value, theorem2(norms, y))
-    # What was bounded is really not above: the chain of matrices, exactly.
-    joined = after.matrix @ np.concatenate(
-        [first.matrix @ before.matrix, first.offset[:, None]], axis=1
-    )
-    assert frobenius(joined) <= one
-    assert one_inf(joined) <= norms[0] + 1e-12
-    assert frobenius(second.matrix @ between.matrix) <= two
+    lengths = [max(rows[0].max(), 1), rows[1].max()]
+    assert_allclose(golowich_l1_inf(network, x).value, theorem2(lengths, y))
+    # What was bounded is really not above: the matrices with the pooling in them.
+    chain = [
+        Map(after.matrix @ first.matrix @ before.matrix, after.matrix @ first.offset),
+        Map(second.matrix @ between.matrix, second.offset),
+    ]
+    matrices = [chain[0].with_constant_on, chain[1].with_constant]
+    for matrix, norm, length in zip(matrices, norms, lengths, strict=True):
+        assert frobenius(matrix) <= norm
+        assert one_inf(matrix) <= length + 1e-12
 
 
 def test_divisor_that_makes_sums_of_means_counts() -> None:
-    sums = nn.Sequential(
-        nn.Conv2d(1, 1, 1, bias=False), nn.ReLU(), nn.AvgPool2d(2, divisor_override=1)
-    )
-    plain = nn.Sequential(sums[0])
+    layer, total = nn.Conv2d(1, 1, 1, bias=False), nn.AvgPool2d(2, divisor_override=1)
     x = points(5, 16).reshape(5, 1, 4, 4)
-    for bound in (golowich_frobenius, golowich_l1_inf):
-        assert_allclose(bound(sums, x).value, 4 * bound(plain, x).value)
+    after, before = nn.Sequential(layer, nn.ReLU(), total), nn.Sequential(layer, total, nn.ReLU())
+    for bound, gain in ((golowich_frobenius, 2), (golowich_l1_inf, 4)):
+        plain = bound(nn.Sequential(layer), x).value
+        assert_allclose(bound(after, x).value, 4 * plain)
+        assert_allclose(bound(before, x).value, gain * plain, rtol=1e-6)
 
 
 def test_bounds_hold_for_networks_of_their_norms() -> None:

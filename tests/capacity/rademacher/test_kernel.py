@@ -116,6 +116,15 @@ def test_kernel_of_rank_one_has_the_absolute_mean_of_a_sum() -> None:
     assert min(estimate.sups) == 0  # as many +1 as -1: nothing below 0 by rounding
 
 
+def test_sums_that_cancel_are_zero_and_not_the_root_of_a_rounding_error() -> None:
+    for third in range(1, 60):
+        x = np.array([[0.1], [0.1 * third], [0.1 + 0.1 * third]], np.float32)
+        gram = (x.astype(np.float64) @ x.T).astype(np.float32)
+        sups = np.array(kernel(gram, draws=64).sups)
+        assert np.isfinite(sups).all()
+        assert sups.min() < 1e-3 * sups.max()
+
+
 def test_scale_is_the_root_of_the_trace() -> None:
     gram = np.diag([4.0, 9.0, 1.0, 2.0])
     for normal in (False, True):
@@ -151,8 +160,14 @@ def test_progress_is_shown_when_asked_for(capsys: pytest.CaptureFixture[str]) ->
             np.eye(3) + np.eye(3, k=2) / 2,
             r"^`data` must give a symmetric matrix, got 0\.5 at \(0, 2\) and 0 at its mirror\.$",
         ),
-        (-np.eye(3), r"^`data` must give a positive semi-definite .*, got a trace of -3\.$"),
-        (np.diag([3.0, -1]), r"^`data` must give a positive semi-definite .* w\^T K w = -"),
+        (
+            np.array([[1.0, 5], [5, -2]]),
+            r"^`data` must give a positive semi-definite matrix, got -2 at \(1, 1\)\.$",
+        ),
+        (
+            np.eye(3) + np.fliplr(np.eye(3)) * 4,
+            r"^`data` must give a positive semi-definite .* w\^T K w = -.* for some w\.$",
+        ),
         (np.array([[0.0, 1], [1, 0]]), r"^`data` must give a positive semi-definite .* = -"),
     ],
 )

@@ -57,6 +57,13 @@ def test_two_equal_largest_singular_values_are_no_obstacle() -> None:
     assert_allclose(spectral_norm(layer, (5,)), 3, rtol=1e-6)
 
 
+def test_norm_of_a_crowded_spectrum_is_rounded_up() -> None:
+    layer = nn.Linear(400, 400, bias=False).double()
+    with torch.no_grad():
+        layer.weight.copy_(torch.diag(1 - 1e-5 * torch.linspace(0, 1, 400).double()))
+    assert 1 - 1e-12 <= spectral_norm(layer, (400,)) < 1 + 1e-6
+
+
 def test_padding_with_zeros_has_a_smaller_norm_than_the_fourier_transform_says() -> None:
     layer = nn.Conv2d(1, 1, 3, padding=1, bias=False)
     seeded(layer)
@@ -104,7 +111,8 @@ def test_means_over_windows_side_by_side_shrink_by_their_edge() -> None:
         (nn.MaxPool2d(3, stride=1, padding=1), (1, 6, 6), 3),
         (nn.MaxPool2d((3, 2), stride=(1, 2)), (1, 6, 6), math.sqrt(3)),
         (nn.MaxPool2d(3, stride=2, ceil_mode=True), (1, 6, 6), 2),
-        (nn.MaxPool2d(2, stride=1, dilation=3), (1, 4, 4), 1),  # a window only, each pixel once
+        (nn.MaxPool2d(2, stride=2, dilation=2), (1, 6, 6), 2),  # pixels 0 and 2, 2 and 4
+        (nn.MaxPool2d(2, stride=1, padding=1), (1, 1, 1), 2),  # one pixel, four windows
         (nn.MaxPool2d(3, stride=1), (1, 3, 3), 1),
     ],
 )

@@ -65,7 +65,7 @@ def gram_products(
             _check_tile(tile, mirror, rows, columns)
             products[rows] += (tile @ w[columns].to(tile)).cpu()
             if rows == columns:
-                trace += float(tile.diagonal().double().sum())
+                trace += _checked_trace(tile, rows.start)
             else:
                 products[columns] += (mirror @ w[rows].to(tile)).cpu()
             line.update(done + 1)
@@ -138,12 +138,25 @@ def _check_tile(tile: Tensor, mirror: Tensor, rows: slice, columns: slice) -> No
         )
 
 
+def _checked_trace(tile: Tensor, start: int) -> float:
+    diagonal = tile.diagonal().double()
+    if float(diagonal.min()) < 0:
+        i = int(diagonal.argmin())
+        raise ValueError(
+            "`data` must give a positive semi-definite matrix, got "
+            f"{float(diagonal[i]):.6g} at ({start + i}, {start + i})."
+        )
+    return float(diagonal.sum())
+
+
 def _forms(w: Tensor, products: Tensor, trace: float) -> Tensor:
     probes = w[:, :_PROBES].T @ products[:, :_PROBES]
     smallest = float(torch.linalg.eigvalsh((probes + probes.T) / 2)[0])
     # Rounding in float32 stays below this by a factor of 100 for signs: each of the n entries of a
     # product is off by about 6e-8 sqrt(n) of an entry, and so many errors of random sign are added.
-    if trace < 0 or smallest < -1e-5 * len(w) ** 0.5 * trace:
-        found = f"a trace of {trace:.6g}" if trace < 0 else f"w^T K w = {smallest:.6g} for some w"
-        raise ValueError(f"`data` must give a positive semi-definite matrix, got {found}.")
+    if smallest < -1e-5 * len(w) ** 0.5 * trace:
+        raise ValueError(
+            "`data` must give a positive semi-definite matrix, got "
+            f"w^T K w = {smallest:.6g} for some w."
+        )
     return (w * products).sum(dim=0).clamp_(min=0)

@@ -69,7 +69,7 @@ def largest_singular_value(operator: Operator, size: int, device: torch.device) 
         device: Where the vectors live.
 
     Returns:
-        The largest singular value, to six digits, rounded up.
+        The largest singular value, to six digits.
     """
     squared = _squared(operator, size, device)  # A^T A
     start = Draws(0).normals("rademacher/spectral_norm", [0], size)[0]
@@ -80,7 +80,8 @@ def largest_singular_value(operator: Operator, size: int, device: torch.device) 
     for _ in range(min(size, _STEPS)):
         step = squared(basis[-1])
         diagonal.append(float(step @ basis[-1]))
-        # Against all vectors so far, twice: the three-term recurrence alone loses orthogonality.
+        # Against all vectors so far, as the three-term recurrence alone loses orthogonality; and
+        # twice, as little is left of what is almost an eigenvector, and that little is inexact.
         known = torch.stack(basis)
         for _ in range(2):
             step = step - known.T @ (known @ step)
