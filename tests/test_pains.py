@@ -20,6 +20,9 @@ N = 2_000
 IMAGES = (torch.arange(N * 64) * 7919 % 251).to(torch.uint8).reshape(N, 1, 8, 8)
 LABELS = torch.arange(N) % 10
 DATA = TensorDataset(IMAGES, LABELS)
+DISTINCT = TensorDataset(
+    torch.from_numpy(np.random.default_rng(0).normal(size=(300, 1, 8, 8))), LABELS[:300]
+)
 NOISE = cl.UniformLabels(p=0.5)
 ALL = (NOISE, cl.ShuffledPixels(), cl.RandomPixels())
 
@@ -182,6 +185,33 @@ def test_pain_18_nan_goes_on_unnoticed() -> None:
             DATA,
             recipe=cl.Recipe(learning_rate=1e20, epochs=3),
         )
+
+
+@pytest.mark.parametrize(
+    ("cause", "changes"),
+    [
+        ("weight_decay", {"weight_decay": 0.3}),
+        ("learning_rate_too_low", {"learning_rate": 1e-5}),
+        ("too_few_epochs", {"epochs": 2}),
+    ],
+)
+def test_pain_19_random_labels_do_not_fit_and_nobody_knows_why(
+    cause: str, changes: dict[str, Any]
+) -> None:
+    values: dict[str, Any] = {"learning_rate": 0.05, "decay": 0.99, "epochs": 40, **changes}
+    noisy = cl.corrupt(DISTINCT, cl.RandomLabels(), seed=0)
+    report = cl.fit(cl.mlp(64, input_shape=(1, 8, 8)), noisy, recipe=cl.Recipe(**values))
+    assert report.train_accuracy < 1
+    assert report.diagnosis[0].name == cause
+
+
+def test_pain_19_copies_of_an_image_with_other_labels_cannot_be_fitted() -> None:
+    twice = ConcatDataset([DISTINCT, DISTINCT])
+    noisy = cl.corrupt(twice, cl.RandomLabels(), seed=0)
+    report = cl.fit(
+        cl.mlp(64, input_shape=(1, 8, 8)), noisy, recipe=cl.Recipe(learning_rate=0.05, epochs=10)
+    )
+    assert report.diagnosis[0].name == "conflicting_duplicates"
 
 
 noises = st.lists(
