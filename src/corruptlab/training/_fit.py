@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 import torch
@@ -22,7 +23,7 @@ from corruptlab.training._checks import (
     trainable_parameters,
 )
 from corruptlab.training._choice import plain
-from corruptlab.training._execution import Execution
+from corruptlab.training._execution import Execution, Reading
 from corruptlab.training._facts import causes
 from corruptlab.training._losses import NonFiniteLossError
 from corruptlab.training._memory import explained_memory
@@ -38,6 +39,7 @@ from corruptlab.training._processes import Processes, own_device
 from corruptlab.training._reading import read
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._report import FitReport, Measure
+from corruptlab.training._resident import Resident
 from corruptlab.training._source import Source
 from corruptlab.training._stepper import Loss
 from corruptlab.training._stopping import StoppingRule, checked_rules, interpolated
@@ -209,10 +211,18 @@ def _training(
     if folder is not None:
         identity = identity_of(plan.recipe, plan.seed, model, optimizer, plan.train.digest())
         kept = Checkpoint(folder, identity)
-    start = plain(plan.execution, plan.recipe.precision)
+    start = replace(plain(plan.execution, plan.recipe.precision), data=_reading(plan))
     training = Training(model, optimizer, plan, start=start, checkpoint=kept)
     training.resume()
     return training
+
+
+def _reading(plan: Plan) -> Reading:
+    """Return how the data reach the device, if it is one way for all of them."""
+    kinds = {type(s) for s in (plan.train, plan.validation, plan.test) if s is not None}
+    if len(kinds) > 1:
+        return plan.execution.data
+    return "device" if Resident in kinds else "stream"
 
 
 def _followed(

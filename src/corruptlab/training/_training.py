@@ -161,6 +161,7 @@ class Training:
             The name of the rule, or ``"epochs"``.
         """
         self.model.train()
+        self._network = self.plan.processes.wrapped(self.model)
         self._use(self.execution)
         at_boundary = self.log.steps == self.epochs * self.steps_per_epoch > 0
         if at_boundary and (rule := self._met(self.plan.rules)):  # resumed after the last epoch
@@ -289,6 +290,7 @@ class Training:
         self.plan.train.lay_out(channels_last=execution.channels_last is True)
         self._stepper = Stepper(
             self.model,
+            self._network,
             self.plan.loss,
             self.optimizer,
             execution=execution,
