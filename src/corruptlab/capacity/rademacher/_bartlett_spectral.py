@@ -33,17 +33,17 @@ def bartlett_spectral(
 
     A convolution counts as its matrix, with the kernel repeated at each position and cut at the
     border. Its spectral norm is that of the operator (see `spectral_norm`), its (2,1) norm is
-    exact, and neither forms the matrix. ReLU has rho = 1, mean pooling its spectral norm (``1 /
-    k`` for k x k windows side by side), maximum pooling the root of the number of windows that
-    share a pixel (1 for windows side by side).
+    exact, and neither forms the matrix. ReLU has rho = 1, mean pooling its spectral norm, which is
+    ``1 / k`` for k x k windows side by side, and maximum pooling the root of the number of windows
+    that share a pixel, which is 1 for windows side by side.
 
     Args:
         network: ``nn.Sequential`` of Linear, Conv2d, ReLU, MaxPool2d, AvgPool2d,
             AdaptiveAvgPool2d, Flatten, Dropout, and Identity.
         inputs: The examples, of the shape that the network takes, without the first axis;
             a tensor, array, memory map, or an iterable of blocks.
-        reference: A network of the same layers that holds M, such as the initial one; None for M
-            = 0.
+        reference: A network of the same layers that holds M, such as the initial one; None for
+            M = 0.
         biases: ``"append"`` appends a constant 1 to each input and hands it on up to the last
             layer with a bias, so that biases are columns of A (and M hands it on, too);
             rho is then at least 1 on the way. ``"refuse"`` is for the theorem's own class.

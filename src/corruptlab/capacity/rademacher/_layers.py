@@ -103,7 +103,7 @@ def read_layers(network: nn.Module, input_shape: tuple[int, ...]) -> list[Part]:
 
     Raises:
         TypeError: If the network is not sequential or has another layer.
-        ValueError: If a layer does not fit its inputs, or is of a kind that no matrix is known for.
+        ValueError: If a layer does not fit its inputs, or pads with something else than zeros.
     """
     if not isinstance(network, nn.Sequential):
         raise TypeError(f"`network` must be an nn.Sequential, got {type(network).__name__}.")

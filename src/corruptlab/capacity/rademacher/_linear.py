@@ -37,8 +37,8 @@ def linear(
     ball.
 
     Inputs are read once, a few million numbers at a time, so what is not in memory (a memory map,
-    an iterator of blocks) can be far larger than memory. The work is one product of ``(draws,
-    b)`` by ``(b, d)`` matrices for each block of b examples, on the device of the block.
+    an iterator of blocks) can be far larger than memory. The work is one matrix product of
+    ``(draws, b)`` by ``(b, d)`` for each block of b examples, on the device of the block.
 
     Args:
         inputs: Tensor, array, or memory map of shape ``(n, ...)``, or an iterable of blocks of that
