@@ -74,10 +74,10 @@ class Measuring:
         with evaluating(model):
             for batch in self._measured(model, source):
                 wrong += batch.size - int(batch.hits)
-                if n - wrong < accuracy * n:
+                if (n - wrong) / n < accuracy:  # rounded as the accuracy itself will be
                     break
                 measured.append(batch)
-        if self.processes.any(n - wrong < accuracy * n):
+        if self.processes.any((n - wrong) / n < accuracy):
             return None
         found = self._summary(measured)
         return found if found.accuracy >= accuracy else None

@@ -2,19 +2,22 @@
 
 import hashlib
 import os
-import pickle
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from corruptlab._errors import DataFileError
 from corruptlab.training._recipe import Recipe
+from corruptlab.training._stepper import Loss
 
 _FORMAT = 1
 _NAME = "fit.pt"
+_EXPECTED = "a checkpoint of `fit`"
+_RUNNING = ("running_mean", "running_var")
 
 
 class Checkpoint:
@@ -52,34 +55,39 @@ class Checkpoint:
     def load(self) -> dict[str, Any] | None:
         """Read the state, if there is one.
 
+        What a killed process has left unfinished is thrown away.
+
         Returns:
             The state, with its tensors on the CPU, or None if nothing has been saved yet.
 
         Raises:
-            DataFileError: If the file is no checkpoint.
+            DataFileError: If the file is no checkpoint, or damaged.
             ValueError: If it is the checkpoint of another fit.
         """
+        for partial in self.path.parent.glob(f"{self.path.stem}.*.partial"):
+            partial.unlink(missing_ok=True)
         if not self.path.exists():
             return None
-        try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
-            found = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DataFileError(self.path, "a checkpoint of `fit`", found.rstrip(".")) from None
+        state = _read(self.path)
         if not isinstance(state, dict) or state.get("format") != _FORMAT:
-            raise DataFileError(self.path, "a checkpoint of `fit`", "something else")
-        if state["identity"] != self._identity:
+            raise DataFileError(self.path, _EXPECTED, "something else")
+        if state.get("identity") != self._identity:
             raise ValueError(
                 "`checkpoint` must be a folder of this fit alone, got "
-                f"{str(self.path.parent)!r}, which holds one of another recipe, seed, network, or "
-                "data set."
+                f"{str(self.path.parent)!r}, which holds one of another recipe, seed, network, "
+                "loss, optimizer, or data set."
             )
         loaded: dict[str, Any] = state
         return loaded
 
 
 def identity_of(
-    recipe: Recipe, seed: int, model: nn.Module, optimizer: torch.optim.Optimizer, data: str
+    recipe: Recipe,
+    seed: int,
+    model: nn.Module,
+    loss: Loss,
+    optimizer: torch.optim.Optimizer,
+    data: str,
 ) -> str:
     """Return a digest of what must not change when a fit is resumed.
 
@@ -89,7 +97,8 @@ def identity_of(
         recipe: The hyper-parameters.
         seed: The seed.
         model: The network: the names and shapes of its tensors, not their values.
-        optimizer: The optimizer: its kind.
+        loss: Mean loss of a batch: its name.
+        optimizer: The optimizer: its kind and its first rates.
         data: A digest of the training examples.
 
     Returns:
@@ -97,5 +106,37 @@ def identity_of(
     """
     shapes = [(name, tuple(value.shape)) for name, value in model.state_dict().items()]
     meant = {**asdict(recipe), "epochs": None}
-    text = repr((sorted(meant.items()), seed, shapes, type(optimizer).__qualname__, data))
+    named = [getattr(each, "__qualname__", type(each).__qualname__) for each in (loss, optimizer)]
+    rates = [group["first_rate"] for group in optimizer.param_groups]
+    text = repr((sorted(meant.items()), seed, shapes, named, rates, data))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_finite(model: nn.Module, optimizer: torch.optim.Optimizer) -> bool:
+    """Tell whether training can go on from a state: no number in it is infinite or none at all.
+
+    Args:
+        model: The network: its parameters, and the running statistics of its layers. Other buffers
+            may be infinite on purpose, as masks are.
+        optimizer: The optimizer: what it remembers.
+
+    Returns:
+        Whether it can.
+    """
+    running = [b for name, b in model.named_buffers() if name.endswith(_RUNNING)]
+    remembered = [value for state in optimizer.state.values() for value in state.values()]
+    values = [*model.parameters(), *running, *remembered]
+    return all(bool(value.isfinite().all()) for value in values if isinstance(value, Tensor))
+
+
+def _read(path: Path) -> object:
+    try:
+        with zipfile.ZipFile(path) as file:  # PyTorch writes checksums but does not compare them
+            if (name := file.testzip()) is not None:
+                raise ValueError(f"another checksum of {name}")
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # a damaged file can be the cause of almost any
+        found = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataFileError(path, _EXPECTED, found.rstrip(".")) from None

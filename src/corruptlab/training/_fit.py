@@ -151,6 +151,7 @@ def fit(
     Draws(seed)  # an unfit seed shall not cost the time to read the data
     place = resolve_device(model, own_device(device))
     processes = Processes.here(place)
+    processes.check_alike(recipe=recipe, seed=seed, measure=measure)
 
     def source(dataset: MapDataset[Any] | None, role: str) -> Source | None:
         if dataset is None:
@@ -209,7 +210,9 @@ def _training(
     optimizer = make_optimizer(parameters, plan.recipe, factory, fused=fused)
     kept = None
     if folder is not None:
-        identity = identity_of(plan.recipe, plan.seed, model, optimizer, plan.train.digest())
+        identity = identity_of(
+            plan.recipe, plan.seed, model, plan.loss, optimizer, plan.train.digest()
+        )
         kept = Checkpoint(folder, identity)
     start = replace(plain(plan.execution, plan.recipe.precision), data=_reading(plan))
     training = Training(model, optimizer, plan, start=start, checkpoint=kept)

@@ -38,8 +38,8 @@ class LossLog:
     """Losses by step.
 
     Its whole state is ``steps`` and append-only buffers, so that Ctrl-C between any two
-    operations leaves it consistent. Each process keeps what its share of a batch adds to the
-    loss; what is read out is the sum.
+    operations leaves it consistent. Each process keeps what its own share adds to the mean loss
+    of a batch; what is read out is the sum over all of them.
 
     Args:
         steps_per_epoch: Steps of an epoch: the size of a buffer.
@@ -58,7 +58,7 @@ class LossLog:
         """Take over the losses of the steps that an earlier run has done.
 
         Args:
-            losses: One a step, summed over the processes.
+            losses: One a step, as they were read out.
         """
         device = self._processes.device
         kept = torch.zeros(-(-len(losses) // self._steps_per_epoch) * self._steps_per_epoch)
@@ -71,8 +71,10 @@ class LossLog:
         """Keep the loss of one step, without waiting for the device.
 
         Args:
-            loss: Mean loss of the batch, shape ``()``.
+            loss: Mean loss of this process's share, times its weight (see `Batch`), shape ``()``.
         """
+        if self._processes.size > 1:  # the weights of all processes have the mean 1
+            loss = loss / self._processes.size
         epoch, step = divmod(self.steps, self._steps_per_epoch)
         if epoch == len(self._epochs):
             self._epochs.append(loss.new_empty(self._steps_per_epoch, requires_grad=False))
@@ -108,7 +110,9 @@ class LossLog:
         if start >= self.steps:
             return []
         kept = torch.cat(self._epochs[epoch:])[step : step + self.steps - start]
-        losses: list[float] = self._processes.total(kept).tolist()
+        if self._processes.size > 1:  # in float64 the order of the sum leaves no trace
+            kept = self._processes.total(kept.double()).float()
+        losses: list[float] = kept.tolist()
         return losses
 
     def error(self, step: int, loss: float) -> NonFiniteLossError:

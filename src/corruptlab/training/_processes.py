@@ -2,8 +2,9 @@
 
 import atexit
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, distributed, nn
@@ -80,6 +81,47 @@ class Processes:
         distributed.broadcast_object_list(box, device=self.device)
         agreed: T = box[0]
         return agreed
+
+    def check_alike(self, **arguments: object) -> None:
+        """Refuse arguments that differ between the processes, which would wait for ever.
+
+        Args:
+            **arguments: Names and values.
+
+        Raises:
+            ValueError: If one differs; in all processes.
+        """
+        if self.size == 1:
+            return
+        everywhere: list[Any] = [None] * self.size
+        distributed.all_gather_object(everywhere, arguments)
+        for name, value in everywhere[0].items():
+            values = [of_one[name] for of_one in everywhere]
+            if any(other != value for other in values):
+                got = ", ".join(map(repr, values))
+                raise ValueError(f"`{name}` must be the same in every process, got {got}.")
+
+    def from_first(self, work: Callable[[], T]) -> T:
+        """Let the first process do some work, and return what it gives, or raise its error, in all.
+
+        Args:
+            work: The work; nothing in it may be an exchange between the processes.
+
+        Returns:
+            Its result.
+        """
+        if self.size == 1:
+            return work()
+        done: tuple[T | None, Exception | None] = None, None
+        if self.first:
+            try:
+                done = work(), None
+            except Exception as error:
+                done = None, error
+        result, failure = self.agreed(done)
+        if failure is not None:
+            raise failure
+        return cast(T, result)
 
     def share_buffers(self, model: nn.Module) -> None:
         """Give all processes the buffers of the first one: each has seen batches of its own."""

@@ -227,7 +227,7 @@ class Training:
         )
         reached = self.state.interpolation
         if reached is None and self.reaches(1.0):
-            reached = Interpolation(self.log.steps, self.state.seconds)
+            reached = Interpolation(self.log.steps, self.seconds)
         history = (*self.state.history, end)
         self.state = replace(self.state, epochs=epoch + 1, history=history, interpolation=reached)
 
@@ -327,7 +327,7 @@ class Training:
         if self.checkpoint is None:
             return
         processes = self.plan.processes
-        kept = processes.agreed(self.checkpoint.load() if processes.first else None)
+        kept = processes.from_first(self.checkpoint.load)
         if kept is None:
             return
         self.model.load_state_dict(kept["model"])
