@@ -81,6 +81,11 @@ class LossLog:
         self._epochs[epoch][step] = loss.detach()
         self.steps += 1
 
+    @property
+    def unchecked(self) -> int:
+        """Steps since the last check."""
+        return self.steps - self._checked
+
     def check(self) -> float:
         """Wait for the device and look at the losses since the last check.
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from corruptlab._progress import Progress
 from corruptlab.training._accuracy import FullPass, Measuring
-from corruptlab.training._checkpoint import Checkpoint
+from corruptlab.training._checkpoint import Checkpoint, is_finite
 from corruptlab.training._choice import Choice, candidates, choose
 from corruptlab.training._execution import Execution
 from corruptlab.training._history import EpochEnd, Interpolation, State
@@ -25,13 +25,12 @@ from corruptlab.training._source import Batch, Source
 from corruptlab.training._stepper import Loss, Stepper
 from corruptlab.training._stopping import StoppingRule, budget
 
-# Batches of a pass that keeps nothing for a gradient can be larger, which is faster.
-_MEASURED_AT_ONCE = 256
+# Batches of a pass that keeps nothing for a gradient can be larger, which is faster; but not
+# so much larger that a network whose training fits in the memory is too large for it.
+_MEASURED_AT_ONCE, _TIMES_A_BATCH = 256, 8
 
 # Reading a loss makes the processor wait for the device: often enough to watch, too rare to cost.
 _SECONDS_BETWEEN_LOOKS = 0.5
-# Several processes have to look at the same step, whatever their clocks say.
-_STEPS_BETWEEN_LOOKS_TOGETHER = 25
 # A first look at the speed, when it has settled.
 _SECONDS_BEFORE_CHOOSING, _STEPS_BEFORE_CHOOSING = 1.0, 10
 
@@ -97,9 +96,10 @@ class Training:
         self._start = start
         self._running_since: float | None = None
         self._looked = self._saved = time.perf_counter()
-        self._measuring = Measuring(
-            plan.loss, max(_MEASURED_AT_ONCE, plan.recipe.batch_size), plan.processes
-        )
+        self._next_look = 0  # the step of the next look, which several processes agree on
+        batch = plan.recipe.batch_size
+        at_once = max(batch, min(_MEASURED_AT_ONCE, _TIMES_A_BATCH * batch))
+        self._measuring = Measuring(plan.loss, at_once, plan.processes)
 
     # ---------------------------------------------------------------- what stopping rules may know
 
@@ -163,8 +163,9 @@ class Training:
         self.model.train()
         self._network = self.plan.processes.wrapped(self.model)
         self._use(self.execution)
-        at_boundary = self.log.steps == self.epochs * self.steps_per_epoch > 0
-        if at_boundary and (rule := self._met(self.plan.rules)):  # resumed after the last epoch
+        at_boundary = self.log.steps == self.epochs * self.steps_per_epoch
+        rules = self.plan.rules if at_boundary else self._budgets
+        if self.log.steps and (rule := self._met(rules)):  # resumed after the last step
             return rule.name
         for epoch in range(self.epochs, self.plan.recipe.epochs):
             with self._clock():
@@ -211,7 +212,7 @@ class Training:
                 self._look(epoch, line)
                 self._choose_if_due(batch)
                 self._save_if_due()
-                if rule := self._met([r for r in self.plan.rules if isinstance(r, budget)]):
+                if rule := self._met(self._budgets):
                     return rule.name
         self._look(epoch, line)
         return None
@@ -239,6 +240,11 @@ class Training:
             self.passed = self.log.steps, found
         return found.accuracy
 
+    @property
+    def _budgets(self) -> list[StoppingRule]:
+        """The rules that can be met in the middle of an epoch."""
+        return [rule for rule in self.plan.rules if isinstance(rule, budget)]
+
     def _met(self, rules: Sequence[StoppingRule]) -> StoppingRule | None:
         # All rules are asked everywhere, because asking may be an exchange between processes.
         met = [rule for rule in rules if self.plan.processes.agreed(bool(rule.met(self)))]
@@ -248,13 +254,18 @@ class Training:
 
     def _time_to_look(self) -> bool:
         if self.plan.processes.size > 1:
-            return self.log.steps % _STEPS_BETWEEN_LOOKS_TOGETHER == 0
+            return self.log.steps >= self._next_look
         return time.perf_counter() - self._looked >= _SECONDS_BETWEEN_LOOKS
 
     def _look(self, epoch: int, line: Progress) -> None:
+        steps, looked = self.log.unchecked, self._looked
         mean = self.log.check()
         line.update(self.log.steps, f"epoch {epoch + 1}  loss {mean:.4f}")
         self._looked = time.perf_counter()
+        if self.plan.processes.size > 1:
+            pace = _SECONDS_BETWEEN_LOOKS / (self._looked - looked)
+            ahead = self.plan.processes.agreed(max(1, round(steps * pace)))
+            self._next_look = self.log.steps + ahead
 
     def _choose_if_due(self, batch: Batch) -> None:
         """Measure once, when the speed is known, whether another way of doing it is faster."""
@@ -306,18 +317,21 @@ class Training:
 
     def save(self) -> None:
         """Write a checkpoint of a network that is still finite, if there is a place for it."""
+        if self.checkpoint is None:
+            return
         losses = self.log.since(0)
         state = replace(self.state, seconds=self.seconds)
-        good = all(bool(p.isfinite().all()) for p in self.model.parameters())
-        if self.checkpoint is not None and self.plan.processes.first and good:
+        choice = self.choice
+        if self.plan.processes.first and is_finite(self.model, self.optimizer):
             self.checkpoint.save(
                 {
                     "model": self.model.state_dict(),
                     "optimizer": self.optimizer.state_dict(),
                     "losses": torch.tensor(losses),
                     "state": state.to_dict(),
-                    "execution": self.execution.to_dict(),
-                    "chosen": self.choice is not None,
+                    "wanted": self._wanted(),
+                    "execution": None if choice is None else choice.execution.to_dict(),
+                    "seconds_per_step": {} if choice is None else choice.seconds_per_step,
                 }
             )
         self._saved = time.perf_counter()
@@ -334,8 +348,15 @@ class Training:
         self.optimizer.load_state_dict(kept["optimizer"])
         self.log.resume(kept["losses"].tolist())
         self.state = State.from_dict(kept["state"])
-        if kept["chosen"]:
-            self.choice = Choice(Execution.from_dict(kept["execution"]), {})
+        if kept["execution"] is not None and kept["wanted"] == self._wanted():
+            chosen, start = Execution.from_dict(kept["execution"]), self._start
+            chosen = replace(chosen, data=start.data, workers=start.workers)
+            self.choice = Choice(chosen, kept["seconds_per_step"])
+
+    def _wanted(self) -> dict[str, object]:
+        """Return what a choice of the execution depends on: made for other wishes, it is void."""
+        execution = replace(self.plan.execution, data="auto", workers=0)
+        return {**execution.to_dict(), "device": self.plan.processes.device.type}
 
     @contextmanager
     def _clock(self) -> Iterator[None]:
