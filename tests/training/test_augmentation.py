@@ -173,6 +173,13 @@ def test_half_of_the_images_are_flipped_and_the_rest_is_left_alone() -> None:
     assert binomtest(int(flipped.sum()), 4_000).pvalue > 1e-4
 
 
+def test_an_image_is_flipped_for_exactly_one_half_of_the_draws() -> None:
+    images, draws = bytes_(1).expand(4, 3, 9, 8), torch.tensor([[0], [0.5 - 2**-24], [0.5], [0.9]])
+    result = augment(images, draws, augmentation=Augmentation(flip=True), crop=None)
+    assert torch.equal(result[:2], images[:2].flip(-1) / 255)
+    assert torch.equal(result[2:], images[2:] / 255)
+
+
 def test_angles_are_uniform() -> None:
     # A ramp, turned, is a ramp whose direction tells the angle; the middle sees no mirror.
     ramp = (torch.arange(16) / 15).expand(2_000, 1, 16, 16)

@@ -94,7 +94,8 @@ def rotate(images: Tensor, rows: Tensor, columns: Tensor, degrees: Tensor) -> Te
                   [1., 3.]]]])
     """
     height, width = images.shape[-2:]
-    cos, sin = _cos_sin(degrees)
+    angle = torch.deg2rad(degrees)[:, None]
+    cos, sin = angle.cos(), angle.sin()
     # Pixel centres, from the centre of the image, turned back by the angle; in half
     # widths and heights, which is how `grid_sample` counts.
     y, x = rows - (height - 1) / 2, columns - (width - 1) / 2
@@ -107,15 +108,3 @@ def rotate(images: Tensor, rows: Tensor, columns: Tensor, degrees: Tensor) -> Te
     return grid_sample(
         images, places, mode="bilinear", padding_mode="reflection", align_corners=False
     )
-
-
-def _cos_sin(degrees: Tensor) -> tuple[Tensor, Tensor]:
-    """Return cosine and sine of each angle, shape ``(b, 1)``.
-
-    Vector units may give another last bit than what handles the rest of a batch. In double
-    precision that bit is far below what is kept, so an image's angle is the same in every batch.
-    """
-    # Apple's GPUs have no double precision.
-    wide = torch.float32 if degrees.device.type == "mps" else torch.float64
-    radians = torch.deg2rad(degrees.to(wide))[:, None]
-    return radians.cos().to(degrees.dtype), radians.sin().to(degrees.dtype)
