@@ -1,6 +1,7 @@
 """Choose how a data set reaches the device, and bring it there."""
 
 import math
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from corruptlab._draws import Draws
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import example_reader, materialize
 from corruptlab.training._execution import Execution
+from corruptlab.training._global_generators import seeded_generators
 from corruptlab.training._preparation import Preparation
 from corruptlab.training._processes import Processes
 from corruptlab.training._resident import Resident
@@ -38,18 +41,33 @@ def read(
         preparation: What is done to the inputs.
         execution: Says whether it shall be whole; it must not be empty.
         processes: Who takes part in the fit.
-        seed: Decides data order and augmentation.
+        seed: Decides data order and augmentation, and what the data set itself draws.
         progress: Whether to show progress.
 
     Returns:
         The examples.
 
     Raises:
-        ValueError: If the data set is empty, shall be whole but does not fit, or an input is not
-            finite or cannot be prepared.
+        ValueError: If the data set is empty or not as long in all processes, shall be whole but
+            does not fit, or an input is not finite or cannot be prepared.
     """
+    processes.check_alike(**{f"len({role})": len(dataset)})
     if len(dataset) == 0:
         raise ValueError(f"`{role}` must hold at least one example, got an empty data set.")
+    word = int(Draws(seed).integers(f"fit/reading/{role}/whole", [0], 2**31)[0])
+    with seeded_generators(word):
+        return _read(dataset, role, preparation, execution, processes, seed, progress)
+
+
+def _read(
+    dataset: MapDataset[Any],
+    role: str,
+    preparation: Preparation,
+    execution: Execution,
+    processes: Processes,
+    seed: int,
+    progress: bool,
+) -> Resident | Stream:
     if execution.data == "stream" or not _fits(dataset, role, preparation, execution, processes):
         return Stream(
             dataset,
@@ -81,6 +99,8 @@ def _fits(
     """Tell whether the data fit in the free memory; refuse what was asked for and cannot be."""
     free = free_memory(processes.device)
     needed = _needed(dataset, role, preparation)
+    if free is not None and processes.size > 1 and processes.device.type == "cpu":
+        free //= int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # each of them holds all data
     if free is None or not processes.any(needed > _SHARE_FOR_DATA * free):
         return True
     text = (
@@ -89,11 +109,12 @@ def _fits(
     )
     if execution.data == "device":
         raise ValueError(f"{text}; try execution=Execution(data='stream', workers=4).")
-    warnings.warn(
-        f"{text}: it is read batch by batch through a DataLoader with {execution.workers} worker "
-        "processes (see `Execution`).",
-        stacklevel=4,
-    )
+    if processes.first:
+        warnings.warn(
+            f"{text}: it is read batch by batch through a DataLoader with {execution.workers} "
+            "worker processes (see `Execution`).",
+            stacklevel=6,  # the caller of `fit`
+        )
     return False
 
 

@@ -55,6 +55,8 @@ class Resident:
         self._role, self._seed, self._processes = role, seed, processes
         self._preparation = preparation
         self._augmented = preparation.augmentation is not None and role == "train"
+        # As they are stored: what tells data sets apart shall not depend on a device's rounding.
+        self._shape, self._some = inputs.shape, inputs[spots(len(inputs))].cpu()
         self.inputs = inputs if self._augmented else preparation.fixed(inputs)
         check_finite(self.inputs, role)
         self.targets = targets
@@ -125,8 +127,7 @@ class Resident:
 
     def digest(self) -> str:
         """Return what tells these examples from others: all labels and a few inputs."""
-        some = self.inputs[spots(len(self))].cpu().contiguous()
-        return digest_of(self.inputs.shape, some, self.targets.cpu())
+        return digest_of(self._shape, self._some, self.targets.cpu())
 
     def _draws(self, epoch: int) -> Tensor | None:
         if not self._augmented or self._preparation.augmentation is None:

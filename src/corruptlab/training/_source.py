@@ -138,13 +138,13 @@ def check_labels(targets: Tensor, role: str, *, num_classes: int) -> None:
         )
 
 
-def check_finite(inputs: Tensor, role: str, first: int = 0) -> None:
+def check_finite(inputs: Tensor, role: str, ids: Sequence[int] | None = None) -> None:
     """Refuse inputs that are infinite or not a number.
 
     Args:
         inputs: Some inputs, shape ``(n, ...)``.
         role: What the user calls their data set; the error quotes it.
-        first: Position of the first of them.
+        ids: Their positions in the data set; None for 0 .. n - 1.
 
     Raises:
         ValueError: If one is not finite; the message names the example.
@@ -154,8 +154,9 @@ def check_finite(inputs: Tensor, role: str, first: int = 0) -> None:
         return
     finite = inputs.flatten(1).isfinite().all(dim=1)
     if not bool(finite.all()):
-        bad = first + int(finite.logical_not().nonzero()[0])
-        raise ValueError(f"`{role}` must hold finite inputs, got nan or inf in example {bad}.")
+        bad = int(finite.logical_not().nonzero()[0])
+        example = bad if ids is None else ids[bad]
+        raise ValueError(f"`{role}` must hold finite inputs, got nan or inf in example {example}.")
 
 
 def spots(n: int) -> list[int]:

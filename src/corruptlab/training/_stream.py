@@ -1,16 +1,19 @@
 """Examples that do not fit on the device: read by a ``DataLoader`` while the device works."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from corruptlab._types import MapDataset
+from corruptlab._draws import Draws
+from corruptlab._types import Ids, MapDataset
 from corruptlab.corruptions import ExampleReader, example_reader
 from corruptlab.training._augmentation import augmentation_draws
+from corruptlab.training._global_generators import seeded_generators
 from corruptlab.training._preparation import Preparation
 from corruptlab.training._processes import Processes
 from corruptlab.training._source import (
@@ -23,19 +26,24 @@ from corruptlab.training._source import (
     spots,
 )
 
+Asked: TypeAlias = tuple[Ids, int]
+"""Which examples to read, shape ``(b,)``, and the seed of what their data set draws meanwhile."""
+
 
 class Stream:
     """One data set, read batch by batch; each process reads only its own share.
 
     Worker processes read and stack the stored inputs; cropping, augmentation, and whitening are
-    done on the device.
+    done on the device. If the data set itself draws at random, from the global generators, it
+    draws anew in every batch of every epoch, and the same in any number of workers and after a
+    resumption.
 
     Args:
         dataset: Map-style data set of inputs of one shape and integer labels.
         role: What the user calls this data set.
         preparation: What is done to the inputs.
         processes: Who takes part in the fit.
-        seed: Decides the data order and the augmentation.
+        seed: Decides the data order, the augmentation, and what the data set draws.
         workers: Processes that read, >= 0.
 
     Raises:
@@ -61,7 +69,6 @@ class Stream:
         self._channels_last = False
         self._num_classes: int | None = None
         preparation.check(self._stored(1), role)
-        self._draws: Tensor | None = None
 
     @property
     def role(self) -> str:
@@ -95,7 +102,9 @@ class Stream:
             draws = augmentation_draws(
                 self._preparation.augmentation, seed=self._seed, epoch=epoch, n=len(self)
             )
-        loaded = self._loaded([ids for ids, _ in shares])
+        in_all = -(-len(self) // size)
+        steps = np.arange(start, in_all) + epoch * in_all
+        loaded = self._loaded([ids.numpy() for ids, _ in shares], self._words("", steps))
         for (ids, weight), (inputs, targets) in zip(shares, loaded, strict=True):
             if draws is not None:
                 moved = draws[ids].to(inputs.device, non_blocking=True)
@@ -107,17 +116,20 @@ class Stream:
     def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield this process's share of all examples; see `Source`."""
         share = self._processes.share(len(self))
-        own = torch.arange(share.start, share.stop)
+        own = np.arange(share.start, share.stop)
         batches = [own[first : first + size] for first in range(0, len(own), size)]
-        for inputs, targets in self._loaded(batches):
+        words = self._words("/in order", np.arange(len(batches)))
+        for inputs, targets in self._loaded(batches, words):
             yield self._seen(self._preparation.fixed(inputs)), targets
 
     def check_labels(self, num_classes: int) -> None:
-        """Refuse labels that have no output, from now on in every batch that is read.
+        """Refuse labels that have no output: now, or, if they are not known, in every batch read.
 
         Args:
             num_classes: Outputs of the network.
         """
+        if (known := self.targets) is not None:
+            check_labels(known, self._role, num_classes=num_classes)
         self._num_classes = num_classes
 
     def first(self, count: int) -> Tensor:
@@ -129,27 +141,38 @@ class Stream:
         return self._preparation.fixed(self._stored(count))
 
     def digest(self) -> str:
-        """Return what tells these examples from others: a few of them, and how many there are."""
-        inputs, targets = _Batches(self._read, [torch.tensor(spots(len(self)))])[0]
-        return digest_of((len(self), *inputs.shape[1:]), inputs, targets)
+        """Return what tells these examples from others: a few of them, and all known labels."""
+        inputs, targets = _Reads(self._read)[np.array(spots(len(self))), 0]
+        known = self.targets
+        shape = (len(self), *inputs.shape[1:])
+        return digest_of(shape, inputs, targets if known is None else known)
 
     def _stored(self, count: int) -> Tensor:
-        inputs, _ = _Batches(self._read, [torch.arange(min(count, len(self)))])[0]
+        inputs, _ = _Reads(self._read)[np.arange(min(count, len(self))), 0]
         return inputs.to(self._processes.device)
 
-    def _loaded(self, batches: list[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    def _words(self, purpose: str, steps: Ids) -> list[int]:
+        rank = f"/{self._processes.rank}" if self._processes.rank else ""
+        stream = f"fit/reading/{self._role}{purpose}{rank}"
+        words: list[int] = Draws(self._seed).integers(stream, steps, 2**31).tolist()
+        return words
+
+    def _loaded(
+        self, batches: Sequence[Ids], words: Sequence[int]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         device = self._processes.device
         on_gpu = device.type == "cuda"
         loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(
-            _Batches(self._read, batches),
-            batch_size=None,  # an item is a whole batch, and comes in the order asked for
+            _Reads(self._read),
+            batch_size=None,  # what is asked for is a whole batch
+            sampler=list(zip(batches, words, strict=True)),
             num_workers=min(self._workers, len(batches)),
             pin_memory=on_gpu,
-            # With workers a loader draws a seed for them; no global generator shall move for that.
+            # A loader draws a seed for its workers; no global generator shall move for that.
             generator=torch.Generator().manual_seed(0),
         )
         for ids, (inputs, targets) in zip(batches, loader, strict=True):
-            check_finite(inputs, self._role, int(ids[0]))
+            check_finite(inputs, self._role, ids.tolist())
             if self._num_classes is not None:
                 check_labels(targets, self._role, num_classes=self._num_classes)
             yield (
@@ -164,15 +187,13 @@ class Stream:
 
 
 @dataclass(frozen=True)
-class _Batches(Dataset[tuple[Tensor, Tensor]]):
+class _Reads(Dataset[tuple[Tensor, Tensor]]):
     """Whole batches as the items of a data set."""
 
     read: ExampleReader
-    batches: list[Tensor]
 
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        inputs, targets = self.read(self.batches[index].numpy())
+    def __getitem__(self, asked: Asked) -> tuple[Tensor, Tensor]:
+        at, word = asked
+        with seeded_generators(word):
+            inputs, targets = self.read(at)
         return torch.from_numpy(inputs), torch.from_numpy(targets)
