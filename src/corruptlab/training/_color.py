@@ -1,8 +1,8 @@
 """Brightness, saturation, and hue, each image by an amount of its own.
 
-Sums, products, quotients, and comparisons only, each of which is exactly rounded: so the bits of an
-image do not depend on its place in the batch. There is no branch for a sector of the color
-circle and nothing that a GPU has to tell the host.
+There is no case for a sector of the color circle, nothing that a GPU has to tell the host, and no
+sum over pixels: each step is one exactly rounded operation a pixel, so that the bits of an image
+do not depend on its place in the batch.
 """
 
 import torch
@@ -36,7 +36,7 @@ def scale_saturation(images: Tensor, factor: Tensor) -> Tensor:
     """Multiply the saturation of an image in HSV space, up to a saturation of 1.
 
     With the value ``V = max(r, g, b)``, the chroma ``C = V - min(r, g, b)``, and the saturation
-    ``S = C / V``, a color ``c`` becomes ``V - (V - c) * S' / S`` for ``S' = min(factor * S, 1)``,
+    ``S = C / V``, a color ``c`` becomes ``V + (c - V) * S' / S`` for ``S' = min(factor * S, 1)``,
     that is, ``S' / S = min(factor, V / C)``. Value and hue stay; gray stays gray.
 
     Args:
@@ -56,17 +56,17 @@ def scale_saturation(images: Tensor, factor: Tensor) -> Tensor:
     value = images.amax(dim=1, keepdim=True)  # (b, 1, h, w)
     chroma = value - images.amin(dim=1, keepdim=True)
     gain = torch.minimum(_each(factor), value / chroma.clamp_(min=_TINY))
-    return (value - gain * (value - images)).clamp_(min=0)  # rounding can pass 0 by a last digit
+    # Rounding could pass 0 by a last digit.
+    return (images - value).mul_(gain).add_(value).clamp_(min=0)
 
 
 def shift_hue(images: Tensor, turns: Tensor) -> Tensor:
     """Turn the hue of an image in HSV space around the color circle.
 
-    With ``V`` and ``C`` as in `scale_saturation` and ``m = V - C``, the hue in turns from red is
-    ``h = ((V - r) + (g - m) + (b - m)) / (6 * C)`` with the sign of ``g - b``. Back again, a
-    primary color whose own hue is ``H`` (0, 1/3, 2/3) has the value ``V`` up to a sixth of a turn
-    from ``H``, ``m`` from a third on, and falls linearly between. Value and saturation stay, and so
-    does gray.
+    With ``V`` and ``C`` as in `scale_saturation` and ``m = V - C``, the hue, in sixths of a turn
+    from red, is ``h = ((V - r) + (g - m) + (b - m)) / C`` with the sign of ``g - b``. Back again,
+    the channel whose own hue is ``H`` (0, 2, 4) lies ``d = 3 - ||h - H| - 3|`` away, the short way
+    around, and is ``V - C * clip(d - 1, 0, 1)``. Value and saturation stay, and so does gray.
 
     Args:
         images: Red, green, and blue in ``[0, 1]``, ``float32``, shape ``(b, 3, h, w)``.
@@ -86,12 +86,12 @@ def shift_hue(images: Tensor, turns: Tensor) -> Tensor:
     chroma = value - least
     r, g, b = images.chunk(3, dim=1)
     # Three differences >= 0, so the sum loses no digits, however faint the color is.
-    size = ((value - r) + (g - least) + (b - least)) / chroma.clamp(min=_TINY)
-    hue = torch.copysign(size, g - b).div_(6).add_(_each(turns))
-    primaries = torch.arange(3, device=images.device).reshape(3, 1, 1) / 3
-    distance = hue - primaries  # (b, 3, h, w)
-    distance -= distance.round()  # the short way around
-    return value - distance.abs_().mul_(6).sub_(1).clamp_(0, 1).mul_(chroma)
+    hue = ((value - r) + (g - least) + (b - least)) / chroma.clamp(min=_TINY)
+    hue = torch.copysign(hue, g - b).add_(_each(6 * turns)).remainder_(6)
+    own = 2 * torch.arange(3, device=images.device).reshape(3, 1, 1)
+    # In place: fresh memory of this size costs more than a sum. This is -clip(d - 1, 0, 1).
+    fall = (hue - own).abs_().sub_(3).abs_().sub_(2).clamp_(-1, 0)  # (b, 3, h, w)
+    return fall.mul_(chroma).add_(value)
 
 
 def _each(numbers: Tensor) -> Tensor:
