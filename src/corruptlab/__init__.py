@@ -30,7 +30,7 @@ from corruptlab.corruptions import (
     materialize,
 )
 from corruptlab.experiments import RandomizationReport, Setting, audit, randomization_test
-from corruptlab.models import mlp
+from corruptlab.models import inception_v3, mlp, small_alexnet, small_inception
 from corruptlab.training import (
     Augmentation,
     Execution,
@@ -46,8 +46,8 @@ __all__ = [
     "Augmentation",
     "Corrupted",
     "Draws",
-    "Execution",
     "ExchangedLabels",
+    "Execution",
     "FitReport",
     "GaussianPixels",
     "GivenLabels",
@@ -71,12 +71,15 @@ __all__ = [
     "datasets",
     "experiments",
     "fit",
+    "inception_v3",
     "materialize",
     "mlp",
     "models",
     "plotting",
     "randomization_test",
     "recipes",
+    "small_alexnet",
+    "small_inception",
     "stopping",
     "training",
 ]

@@ -83,7 +83,7 @@ def test_truncated_normal_weights_follow_their_law() -> None:
 
 
 def test_initialize_works_inside_other_networks() -> None:
-    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 2, bias=False))
+    model = nn.Sequential(nn.PReLU(), nn.Flatten(), nn.Linear(8, 2, bias=False))
     kept = model.get_parameter("0.weight").clone()
     initialize(model, seed=4)
     assert torch.equal(model.get_parameter("0.weight"), kept)

@@ -1,7 +1,18 @@
 """Reference architectures: exact to the parameter, the same weights everywhere."""
 
 from corruptlab.models._by_name import by_name
+from corruptlab.models._inception_v3 import inception_v3
 from corruptlab.models._initialization import Initialization, initialize
 from corruptlab.models._mlp import mlp
+from corruptlab.models._small_alexnet import small_alexnet
+from corruptlab.models._small_inception import small_inception
 
-__all__ = ["Initialization", "by_name", "initialize", "mlp"]
+__all__ = [
+    "Initialization",
+    "by_name",
+    "inception_v3",
+    "initialize",
+    "mlp",
+    "small_alexnet",
+    "small_inception",
+]

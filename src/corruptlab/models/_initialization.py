@@ -1,7 +1,7 @@
 """Initial weights by name, drawn without PyTorch's generators."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -10,17 +10,22 @@ from numpy.typing import NDArray
 from torch import nn
 
 from corruptlab._draws import Draws
+from corruptlab._types import Ids
 
 Initialization: TypeAlias = Literal["glorot_uniform", "truncated_normal"]
 """How the weights of every layer start; see `initialize`."""
+
+_WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 def initialize(
     module: nn.Module, init: Initialization = "glorot_uniform", *, seed: int = 0
 ) -> None:
-    """Give every linear layer of ``module`` its initial weights, in place; biases become 0.
+    """Give every linear and convolutional layer of ``module`` its initial weights, in place.
 
-    Two laws, both in use in TensorFlow when the paper was written:
+    Biases become 0, and batch norm starts as the identity, with nothing seen. Two laws, both in
+    use in TensorFlow when the paper was written:
 
     - ``"glorot_uniform"``: uniform on ``[-a, a)`` with ``a = sqrt(6 / (fan_in + fan_out))``,
       the default of ``tf.get_variable``.
@@ -28,13 +33,17 @@ def initialize(
       values beyond two standard deviations are drawn again, so that the
       standard deviation of the result is 0.88 times that.
 
-    The paper does not say which it used. The weights of a layer are a function of the seed and of
-    the layer's name in ``module`` only: unit ``i`` reads the draws of example ``i`` from
-    the stream ``"init/NAME"``. So they are the same in any version of PyTorch, and
-    no global generator is read or moved.
+    The fans of a convolution are those of TensorFlow: its kernel's area times the channels that a
+    filter sees, and times the number of filters. The paper does not say which law it used. The
+    first is the default here, because it was the default there, and because random labels are
+    fitted from it: signals keep their size through the layers, so that the rates of App. A work.
+
+    The weights of a layer are a function of the seed and of the layer's name in ``module`` only:
+    unit ``i`` reads the draws of example ``i`` from the stream ``"init/NAME"``. So they are the
+    same in any version of PyTorch, and no global generator is read or moved.
 
     Args:
-        module: The network; layers that are not linear keep what they have.
+        module: The network; layers of other kinds keep what they have.
         init: Name of the law.
         seed: Which weights; any integer >= 0.
 
@@ -58,22 +67,37 @@ def initialize(
     draws = Draws(seed)
     with torch.no_grad():
         for name, layer in module.named_modules():
-            if isinstance(layer, nn.Linear):
-                weight = _LAWS[init](draws, f"init/{name}", layer.out_features, layer.in_features)
+            if isinstance(layer, _WEIGHTED):
+                weight = _weight(draws, f"init/{name}", layer.weight.shape, init)
                 layer.weight.copy_(torch.from_numpy(weight))
                 if layer.bias is not None:
                     layer.bias.zero_()
+            elif isinstance(layer, _BATCH_NORMS):
+                layer.reset_parameters()
 
 
-def _glorot_uniform(draws: Draws, stream: str, fan_out: int, fan_in: int) -> NDArray[np.float32]:
+def _weight(
+    draws: Draws, stream: str, shape: Sequence[int], init: Initialization
+) -> NDArray[np.float32]:
+    units, *unit = shape  # (out_channels, in_channels / groups, height, width) for images
+    rows = np.arange(units)
+    fan_in = math.prod(unit)
+    fan_out = units * math.prod(unit[1:])
+    return _LAWS[init](draws, stream, rows, fan_in, fan_out).reshape(shape)
+
+
+def _glorot_uniform(
+    draws: Draws, stream: str, rows: Ids, fan_in: int, fan_out: int
+) -> NDArray[np.float32]:
     bound = math.sqrt(6 / (fan_in + fan_out))
-    words = draws.words(stream, np.arange(fan_out), fan_in)
+    words = draws.words(stream, rows, fan_in)
     uniform = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
     return ((2 * uniform - 1) * bound).astype(np.float32)
 
 
-def _truncated_normal(draws: Draws, stream: str, fan_out: int, fan_in: int) -> NDArray[np.float32]:
-    rows = np.arange(fan_out)
+def _truncated_normal(
+    draws: Draws, stream: str, rows: Ids, fan_in: int, fan_out: int
+) -> NDArray[np.float32]:
     weight = draws.normals(stream, rows, fan_in)
     attempt = 0
     # Each round leaves 4.6% of the values outside, so that half a dozen do for any layer.
@@ -83,7 +107,7 @@ def _truncated_normal(draws: Draws, stream: str, fan_out: int, fan_in: int) -> N
     return weight * np.float32(1 / math.sqrt(fan_in))
 
 
-_LAWS: dict[str, Callable[[Draws, str, int, int], NDArray[np.float32]]] = {
+_LAWS: dict[str, Callable[[Draws, str, Ids, int, int], NDArray[np.float32]]] = {
     "glorot_uniform": _glorot_uniform,
     "truncated_normal": _truncated_normal,
 }

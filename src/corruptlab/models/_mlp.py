@@ -4,11 +4,11 @@ import itertools
 import math
 from collections.abc import Sequence
 
-import torch
 from torch import nn
 
-from corruptlab._checks import whole
-from corruptlab.models._initialization import Initialization, initialize
+from corruptlab.models._build import build
+from corruptlab.models._initialization import Initialization
+from corruptlab.models._sizes import check_num_classes, check_sizes
 
 
 def mlp(
@@ -47,20 +47,15 @@ def mlp(
 
     Source: Zhang et al. 2017, App. A: MLP 1x512 and MLP 3x512 on 28x28x3 inputs.
     """
-    _require_sizes("widths", widths)
-    _require_sizes("input_shape", input_shape)
-    _require_sizes("num_classes", [num_classes])
+    check_sizes("widths", widths)
+    check_sizes("input_shape", input_shape)
+    check_num_classes(num_classes)
     sizes = [math.prod(input_shape), *widths, num_classes]
+    return build(lambda: _layers(sizes), init, seed=seed)
+
+
+def _layers(sizes: Sequence[int]) -> nn.Sequential:
     layers: list[nn.Module] = [nn.Flatten()]
-    # On the meta device the constructors of PyTorch have nothing to fill, so they draw nothing.
     for fan_in, fan_out in itertools.pairwise(sizes):
-        layers += [nn.Linear(fan_in, fan_out, device="meta", dtype=torch.float32), nn.ReLU()]
-    network = nn.Sequential(*layers[:-1]).to_empty(device="cpu")  # no ReLU after the last layer
-    initialize(network, init, seed=seed)
-    return network
-
-
-def _require_sizes(name: str, sizes: Sequence[int]) -> None:
-    if any(whole(name, size) < 1 for size in sizes):
-        given = sizes[0] if name == "num_classes" else tuple(sizes)
-        raise ValueError(f"`{name}` must be at least 1, got {given}.")
+        layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])  # no ReLU after the last layer

@@ -1,0 +1,72 @@
+"""The paper's small AlexNet."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from corruptlab.models._build import build
+from corruptlab.models._initialization import Initialization
+from corruptlab.models._local_response_norm import LocalResponseNorm
+from corruptlab.models._same_padding import SameConv2d, SameMaxPool2d
+from corruptlab.models._sizes import check_num_classes, image_size
+
+_SMALLEST = 4  # two poolings with stride 2 leave one place of it
+
+
+def small_alexnet(
+    *,
+    input_shape: Sequence[int] = (3, 28, 28),
+    num_classes: int = 10,
+    seed: int = 0,
+    init: Initialization = "glorot_uniform",
+) -> nn.Sequential:
+    """Build the paper's small AlexNet.
+
+    Two blocks of a 5x5 convolution with 64 filters, ReLU, 3x3 max-pooling with stride 2, and local
+    response normalization, then fully connected layers of 384 and 192 units, as in TensorFlow's
+    CIFAR-10 model of the time, padded as TensorFlow pads. In float32 on the CPU, in training mode.
+
+    Args:
+        input_shape: Shape ``(channels, height, width)`` of one input *after* cropping, height and
+            width at least 4.
+        num_classes: Number of outputs, >= 1.
+        seed: Which initial weights; any integer >= 0.
+        init: Name of the law of the initial weights, see `initialize`.
+
+    Returns:
+        The network: ``(n, *input_shape)`` float32 in, ``(n, num_classes)`` logits out.
+
+    Raises:
+        TypeError: If a size is not an integer.
+        ValueError: If a size is too small, or ``init`` is not a known name.
+
+    Example:
+        >>> from corruptlab.models import small_alexnet
+        >>> sum(parameter.numel() for parameter in small_alexnet().parameters())
+        1387786
+
+    Source: Zhang et al. 2017, App. A.
+    """
+    channels, height, width = image_size(input_shape, smallest=_SMALLEST)
+    check_num_classes(num_classes)
+    height, width = -(-height // 4), -(-width // 4)
+    return build(
+        lambda: nn.Sequential(
+            SameConv2d(channels, 64, 5),  # (n, 64, 28, 28)
+            nn.ReLU(inplace=True),
+            SameMaxPool2d(3, stride=2),  # (n, 64, 14, 14)
+            LocalResponseNorm(),
+            SameConv2d(64, 64, 5),
+            nn.ReLU(inplace=True),
+            SameMaxPool2d(3, stride=2),  # (n, 64, 7, 7)
+            LocalResponseNorm(),
+            nn.Flatten(),  # (n, 3136)
+            nn.Linear(64 * height * width, 384),
+            nn.ReLU(inplace=True),
+            nn.Linear(384, 192),
+            nn.ReLU(inplace=True),
+            nn.Linear(192, num_classes),
+        ),
+        init,
+        seed=seed,
+    )

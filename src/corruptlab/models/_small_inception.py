@@ -1,0 +1,148 @@
+"""The paper's small Inception."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from corruptlab.models._batch_norm import UnscaledBatchNorm2d
+from corruptlab.models._build import build
+from corruptlab.models._initialization import Initialization
+from corruptlab.models._same_padding import SameConv2d, SameMaxPool2d
+from corruptlab.models._sizes import check_num_classes, image_size
+
+_SMALLEST = 4  # two downsample modules leave one place of it
+
+
+def small_inception(
+    *,
+    batch_norm: bool = True,
+    input_shape: Sequence[int] = (3, 28, 28),
+    num_classes: int = 10,
+    seed: int = 0,
+    init: Initialization = "glorot_uniform",
+) -> nn.Sequential:
+    """Build the paper's small Inception.
+
+    Convolution modules (convolution, batch norm, ReLU), Inception modules (a 1x1 and a 3x3 one side
+    by side), and downsample modules (a 3x3 one with stride 2 and a max-pooling side by side), as in
+    Fig. 3, padded as TensorFlow pads. Batch norm has a shift and no scale; without it, every
+    convolution has a bias instead, so that the number of parameters is the same.
+    In float32 on the CPU, in training mode.
+
+    Args:
+        batch_norm: Whether convolutions are followed by batch norm.
+        input_shape: Shape ``(channels, height, width)`` of one input *after* cropping, height and
+            width at least 4. The last pooling takes the mean over what is left, 7x7 of 28x28.
+        num_classes: Number of outputs, >= 1.
+        seed: Which initial weights; any integer >= 0.
+        init: Name of the law of the initial weights, see `initialize`.
+
+    Returns:
+        The network: ``(n, *input_shape)`` float32 in, ``(n, num_classes)`` logits out.
+
+    Raises:
+        TypeError: If a size is not an integer.
+        ValueError: If a size is too small, or ``init`` is not a known name.
+
+    Example:
+        >>> from corruptlab.models import small_inception
+        >>> sum(parameter.numel() for parameter in small_inception().parameters())
+        1649402
+        >>> sum(parameter.numel() for parameter in small_inception(batch_norm=False).parameters())
+        1649402
+
+    Source: Zhang et al. 2017, App. A and Fig. 3.
+    """
+    channels, _, _ = image_size(input_shape, smallest=_SMALLEST)
+    check_num_classes(num_classes)
+    return build(lambda: _layers(channels, num_classes, batch_norm), init, seed=seed)
+
+
+def _layers(channels: int, num_classes: int, batch_norm: bool) -> nn.Sequential:
+    conv = partial(ConvModule, batch_norm=batch_norm)
+    inception = partial(InceptionModule, batch_norm=batch_norm)
+    downsample = partial(DownsampleModule, batch_norm=batch_norm)
+    return nn.Sequential(
+        conv(channels, 96, 3),  # (n, 96, 28, 28)
+        inception(96, 32, 32),  # (n, 64, 28, 28)
+        inception(64, 32, 48),  # (n, 80, 28, 28)
+        downsample(80, 80),  # (n, 160, 14, 14)
+        inception(160, 112, 48),  # (n, 160, 14, 14)
+        inception(160, 96, 64),  # (n, 160, 14, 14)
+        inception(160, 80, 80),  # (n, 160, 14, 14)
+        inception(160, 48, 96),  # (n, 144, 14, 14)
+        downsample(144, 96),  # (n, 240, 7, 7)
+        inception(240, 176, 160),  # (n, 336, 7, 7)
+        inception(336, 176, 160),  # (n, 336, 7, 7)
+        nn.AdaptiveAvgPool2d(1),  # (n, 336, 1, 1)
+        nn.Flatten(),  # (n, 336)
+        nn.Linear(336, num_classes),  # (n, num_classes)
+    )
+
+
+class ConvModule(nn.Module):
+    """Convolution, batch norm, ReLU.
+
+    Args:
+        in_channels: Channels of the input.
+        channels: Number of filters.
+        kernel: Height and width of a filter.
+        stride: Distance of two places.
+        batch_norm: Whether there is batch norm; otherwise each filter has a bias.
+    """
+
+    def __init__(
+        self, in_channels: int, channels: int, kernel: int, stride: int = 1, *, batch_norm: bool
+    ) -> None:
+        super().__init__()
+        self.conv = SameConv2d(in_channels, channels, kernel, stride, bias=not batch_norm)
+        self.norm = UnscaledBatchNorm2d(channels) if batch_norm else nn.Identity()
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map ``(n, in_channels, ...)`` to ``(n, out_channels, ...)``."""
+        output: Tensor = self.relu(self.norm(self.conv(input)))
+        return output
+
+
+class InceptionModule(nn.Module):
+    """A 1x1 and a 3x3 convolution module side by side.
+
+    Args:
+        in_channels: Channels of the input.
+        channels_1x1: Filters of the one.
+        channels_3x3: Filters of the other.
+        batch_norm: Whether there is batch norm.
+    """
+
+    def __init__(
+        self, in_channels: int, channels_1x1: int, channels_3x3: int, *, batch_norm: bool
+    ) -> None:
+        super().__init__()
+        self.conv1x1 = ConvModule(in_channels, channels_1x1, 1, batch_norm=batch_norm)
+        self.conv3x3 = ConvModule(in_channels, channels_3x3, 3, batch_norm=batch_norm)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map ``(n, in_channels, ...)`` to ``(n, out_channels, ...)``."""
+        return torch.cat([self.conv1x1(input), self.conv3x3(input)], dim=1)
+
+
+class DownsampleModule(nn.Module):
+    """A 3x3 convolution module with stride 2 and a 3x3 max-pooling with stride 2 side by side.
+
+    Args:
+        in_channels: Channels of the input.
+        channels: Filters of the convolution.
+        batch_norm: Whether there is batch norm.
+    """
+
+    def __init__(self, in_channels: int, channels: int, *, batch_norm: bool) -> None:
+        super().__init__()
+        self.conv3x3 = ConvModule(in_channels, channels, 3, stride=2, batch_norm=batch_norm)
+        self.pool = SameMaxPool2d(3, stride=2)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map ``(n, in_channels, ...)`` to ``(n, out_channels, ...)``."""
+        return torch.cat([self.conv3x3(input), self.pool(input)], dim=1)
