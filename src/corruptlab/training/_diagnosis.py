@@ -59,10 +59,12 @@ _ORDERS: dict[State, tuple[Check, ...]] = {
     "slow": (
         decisive_duplicates,
         inputs_far_from_white,
+        augmentation,  # may slow a fit down as much as a low rate does; the others do not
         learning_rate_too_low,
         learning_rate_decayed,
         cut_short,
-        *_REGULARIZERS,
+        dropout,
+        weight_decay,
         inputs_off_white,
         *_WHATEVER_THE_CURVE,
     ),

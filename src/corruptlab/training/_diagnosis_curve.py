@@ -91,9 +91,14 @@ class Curve:
 
     @cached_property
     def rate_needed(self) -> float:
-        """Times the rate spent so far in which the loss, at its last speed, would reach zero."""
+        """Times the rate spent so far in which the loss, at its last speed, would reach zero.
+
+        Infinite if it does not fall, or if it is not known where its zero lies.
+        """
+        if self.guessing is None or self._speed <= 0:
+            return np.inf
         level = float(np.median(self._windows[-_WINDOWS // 4 :]))
-        return level / self._speed if self._speed > 0 else np.inf
+        return level / self._speed
 
     @cached_property
     def epochs_at_first_rate(self) -> float:
@@ -118,7 +123,8 @@ class Curve:
         - ``"unstable"``: it got upset. Some epoch had more than twice the loss of guessing and
           of the untrained network, and the end is not below 0.8 of guessing or would need more than
           three times the rate spent; or the loss left its start, does not fall, and ends worse
-          than guessing by 5%, or than an earlier time by half. Judged from 20 steps on.
+          than its first epoch and guessing by 5%, or than an earlier time by half. Judged from 20
+          steps on.
         - ``"undecided"``: the rate spent is less than that of 10 epochs, or 40 steps, of the first.
         - ``"falling"``: the loss falls, and ten times the rate spent would bring it to zero, or
           it falls ever faster.
@@ -151,7 +157,9 @@ class Curve:
         error = float(np.std(last, ddof=1)) / len(last) ** 0.5
         end = float(np.mean(last)) - _SURE * error
         lowest = float(self._windows.min())
-        return end > _WORSE * guessing or end > _RELAPSE * lowest + 0.1 * guessing
+        # An untrained network may start above guessing; what comes down from there is not upset.
+        worse = _WORSE * max(guessing, self.start)
+        return bool(end > min(worse, _RELAPSE * lowest + 0.1 * guessing))
 
     @property
     def _is_long(self) -> bool:

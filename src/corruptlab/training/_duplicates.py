@@ -53,7 +53,7 @@ def find_duplicates(inputs: Tensor, targets: Tensor) -> Duplicates:
     """
     if len(inputs) == 0:
         return Duplicates(0, 0, 0, 0)
-    groups = _groups(inputs.detach().flatten(1))
+    groups = _groups(inputs.detach())
     sizes = np.bincount(groups)
     most = _majorities(groups, targets.cpu().numpy())
     return Duplicates(
@@ -64,67 +64,72 @@ def find_duplicates(inputs: Tensor, targets: Tensor) -> Duplicates:
     )
 
 
-def _groups(rows: Tensor) -> Ids:
-    """Return a number for each row, the same for equal rows and no others."""
-    keys = _keys(rows)
+def _groups(inputs: Tensor) -> Ids:
+    """Return a number for each input, the same for equal inputs and no others."""
+    keys = _keys(inputs)
     order = np.argsort(keys, kind="stable")
     same_key = keys[order][1:] == keys[order][:-1]
     same = same_key.copy()
-    same[same_key] = _equal(rows, order[:-1][same_key], order[1:][same_key])
+    same[same_key] = _equal(inputs, order[:-1][same_key], order[1:][same_key])
     groups = np.empty(len(order), np.int64)
     groups[order] = np.concatenate([[0], np.cumsum(~same)])
-    if (same_key & ~same).any():  # different rows share a key, and copies may not be neighbours
-        _separate(rows, groups, np.concatenate([[0], np.cumsum(~same_key)]), order, same)
+    if (same_key & ~same).any():  # different inputs share a key, and copies may lie apart
+        _separate(inputs, groups, order, runs=np.concatenate([[0], np.cumsum(~same_key)]))
     return groups
 
 
-def _keys(rows: Tensor) -> NDArray[np.int64]:
-    """Return a random linear function, modulo 2**64, of the bits of each row."""
-    keys = torch.empty(len(rows), dtype=torch.int64, device=rows.device)
-    factors = torch.empty(0, dtype=torch.int64)
-    for some in _slices(rows):
-        words = _words(rows[some])  # (m, w)
-        if len(factors) != words.shape[1]:
-            drawn = Draws(0).words("duplicates", [0], words.shape[1])[0]
-            factors = torch.from_numpy(drawn.view(np.int64)).to(rows.device)
-        keys[some] = words.mul_(factors).sum(dim=1)  # integers wrap: no rounding, in any order
+def _keys(inputs: Tensor) -> NDArray[np.int64]:
+    """Return a random linear function, modulo 2**64, of the bits of each input."""
+    keys = torch.empty(len(inputs), dtype=torch.int64, device=inputs.device)
+    factors = _factors(_words(inputs[:1]).shape[1]).to(inputs.device)
+    for some in _slices(inputs, len(inputs)):
+        keys[some] = _words(inputs[some]).mul_(factors).sum(dim=1)  # wraps: exact in any order
     return keys.cpu().numpy()
 
 
-def _words(rows: Tensor) -> Tensor:
-    """Return the bits of rows as integers below 2**32, fresh, so that they can be overwritten."""
+def _factors(width: int) -> Tensor:
+    drawn = Draws(0).words("duplicates", [0], max(1, width))[0, :width]
+    return torch.from_numpy(drawn.view(np.int64))
+
+
+def _words(inputs: Tensor) -> Tensor:
+    """Return the bits of each input in fresh integers of 32 bits each, shape ``(m, width)``."""
+    rows = _rows(inputs)
     rows = rows + 0.0 if rows.is_floating_point() else rows.contiguous()  # -0.0 + 0.0 is 0.0
-    if rows.element_size() % 4:
+    if rows.element_size() < 4:
         raw = rows.view(torch.uint8)
         rows = pad(raw, (0, -raw.shape[1] % 4))
     return rows.view(torch.int32).to(torch.int64)
 
 
-def _equal(rows: Tensor, a: Ids, b: Ids) -> NDArray[np.bool_]:
-    """Tell for pairs of rows whether they are equal in every value."""
+def _rows(inputs: Tensor) -> Tensor:
+    return inputs.unsqueeze(-1).flatten(1)  # numbers are rows of one
+
+
+def _equal(inputs: Tensor, a: Ids, b: Ids) -> NDArray[np.bool_]:
+    """Tell for pairs of inputs whether they are equal in every value."""
     result = np.empty(len(a), np.bool_)
-    for some in _slices(rows, count=len(a)):
-        left, right = (torch.from_numpy(ids[some]).to(rows.device) for ids in (a, b))
-        result[some] = (rows[left] == rows[right]).all(dim=1).cpu().numpy()
+    for some in _slices(inputs, len(a)):
+        left, right = (torch.from_numpy(ids[some]).to(inputs.device) for ids in (a, b))
+        result[some] = _rows(inputs[left] == inputs[right]).all(dim=1).cpu().numpy()
     return result
 
 
-def _separate(rows: Tensor, groups: Ids, runs: Ids, order: Ids, same: NDArray[np.bool_]) -> None:
-    """Number anew, by their values, the rows of each run of equal keys that are not all equal."""
-    mixed = np.unique(runs[1:][(runs[1:] == runs[:-1]) & ~same])
-    number = int(groups.max()) + 1
-    for run in mixed:
+def _separate(inputs: Tensor, groups: Ids, order: Ids, *, runs: Ids) -> None:
+    """Number the inputs of each run of equal keys anew, by their values."""
+    number = len(groups)  # above all numbers in use
+    for run in np.split(order, np.flatnonzero(np.diff(runs)) + 1):
         seen: dict[bytes, int] = {}
-        for i in order[runs == run]:
-            content = _words(rows[i : i + 1]).cpu().numpy().tobytes()
+        for i in run if len(run) > 1 else ():
+            content = _words(inputs[i : i + 1]).cpu().numpy().tobytes()
             groups[i] = seen.setdefault(content, number + len(seen))
         number += len(seen)
 
 
-def _slices(rows: Tensor, *, count: int | None = None) -> list[slice]:
-    total = len(rows) if count is None else count
-    size = max(1, _BYTES_AT_ONCE // max(1, rows.shape[1] * rows.element_size()))
-    return [slice(start, start + size) for start in range(0, total, size)]
+def _slices(inputs: Tensor, count: int) -> list[slice]:
+    bytes_each = inputs[0].numel() * inputs.element_size()
+    size = max(1, _BYTES_AT_ONCE // max(1, bytes_each))
+    return [slice(start, start + size) for start in range(0, count, size)]
 
 
 def _majorities(groups: Ids, labels: Labels) -> Ids:
