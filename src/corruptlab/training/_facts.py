@@ -13,6 +13,7 @@ from corruptlab.training._accuracy import FullPass
 from corruptlab.training._diagnosis import diagnose
 from corruptlab.training._diagnosis_cause import Cause
 from corruptlab.training._diagnosis_facts import Facts
+from corruptlab.training._global_generators import seeded_generators
 from corruptlab.training._resident import Resident
 from corruptlab.training._source import spots
 from corruptlab.training._training import Training
@@ -82,4 +83,5 @@ def _augmentation(training: Training) -> str | None:
 
 def _labels_again(dataset: MapDataset[Any], training: Training) -> dict[int, int]:
     at = sorted(set(spots(len(training.plan.train))))
-    return dict(zip(at, served_labels(dataset, at), strict=True))
+    with seeded_generators(0):  # reading moves the generators that the data set draws from
+        return dict(zip(at, served_labels(dataset, at), strict=True))

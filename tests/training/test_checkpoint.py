@@ -1,0 +1,544 @@
+"""Checkpoints: a fit that was interrupted ends as if it had not been, to the bit."""
+
+import os
+import pickle
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.utils.data import TensorDataset
+
+import corruptlab.training._choice as choice_module
+import corruptlab.training._training as training_module
+from corruptlab import Execution, FitReport, RandomLabels, Recipe, corrupt, fit, stopping
+from corruptlab._errors import DataFileError
+from corruptlab.training import NonFiniteLossError
+from corruptlab.training._checkpoint import Checkpoint, is_finite
+
+from .cases import network, points
+from .programs.problem import RECIPE, Watched, images, lasting, same_bits
+
+STEPS = 6  # an epoch: five of 10 images, and one of 6
+PLAIN = Recipe(learning_rate=0.05, epochs=3, batch_size=10, whiten=False)
+
+
+class PowerError(Exception):
+    """What ends a run before its time."""
+
+
+def fails_at(wanted: int) -> Callable[[int], None]:
+    def fail(step: int) -> None:
+        if step == wanted:
+            raise PowerError
+
+    return fail
+
+
+def run(model: nn.Module, **changes: Any) -> FitReport:
+    values: dict[str, Any] = {"recipe": RECIPE, "seed": 3, "stop": (), "measure": "all"}
+    return fit(model, images(), images(seed=1), **{**values, **changes})
+
+
+def interrupted(model: Watched, folder: Path, **changes: Any) -> None:
+    with pytest.raises(PowerError):
+        run(model, checkpoint=folder, checkpoint_seconds=0, **changes)
+
+
+@pytest.fixture
+def always_looking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a fit keep a checkpoint of every step."""
+    monkeypatch.setattr(training_module, "_SECONDS_BETWEEN_LOOKS", 0.0)
+
+
+OPTIMIZERS = ["sgd", "nesterov", "adam", "adamw", "rmsprop"]
+
+
+@pytest.mark.usefixtures("always_looking")
+@pytest.mark.parametrize("step", [4, STEPS + 1, 3 * STEPS - 1])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_resumed_fit_has_the_bits_of_an_uninterrupted_one(
+    optimizer: Any, step: int, tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, optimizer=optimizer)
+    whole = run(one := Watched(), recipe=recipe)
+    interrupted(Watched(before_training=fails_at(step)), tmp_path, recipe=recipe)
+    resumed = run(two := Watched(seed=1), recipe=recipe, checkpoint=tmp_path)
+    assert two.steps == whole.steps - (step - 1)  # it went on, and with the weights it had
+    assert lasting(resumed) == lasting(whole)
+    assert same_bits(one, two)
+
+
+@pytest.mark.usefixtures("always_looking")
+def test_what_is_measured_at_the_end_of_an_epoch_is_made_up_for(tmp_path: Path) -> None:
+    whole = run(one := Watched())
+    interrupted(Watched(before_measuring=fails_at(2 * STEPS)), tmp_path)
+    assert len(torch.load(tmp_path / "fit.pt", weights_only=True)["losses"]) == 2 * STEPS
+    resumed = run(two := Watched(seed=1), checkpoint=tmp_path)
+    assert two.steps == whole.steps - 2 * STEPS
+    assert lasting(resumed) == lasting(whole)
+    assert same_bits(one, two)
+
+
+@pytest.mark.usefixtures("always_looking")
+def test_any_number_of_interruptions_leaves_no_trace(tmp_path: Path) -> None:
+    whole = run(one := Watched())
+    for step in (2, 3, 8, 2, 5):
+        interrupted(Watched(before_training=fails_at(step)), tmp_path)
+    resumed = run(two := Watched(seed=1), checkpoint=tmp_path)
+    assert two.steps == whole.steps - (1 + 2 + 7 + 1 + 4)
+    assert lasting(resumed) == lasting(whole)
+    assert same_bits(one, two)
+
+
+@pytest.mark.usefixtures("always_looking")
+@pytest.mark.parametrize("before", ["device", "stream"])
+def test_a_fit_can_go_on_from_a_stream_and_back(before: Any, tmp_path: Path) -> None:
+    after: Any = {"device": "stream", "stream": "device"}[before]
+    whole = run(one := Watched())
+    model = Watched(before_training=fails_at(9))
+    interrupted(model, tmp_path, execution=Execution(data=before))
+    resumed = run(two := Watched(), checkpoint=tmp_path, execution=Execution(data=after))
+    assert two.steps == whole.steps - 8
+    assert (resumed.losses, resumed.history) == (whole.losses, whole.history)
+    assert same_bits(one, two)
+
+
+def test_ctrl_c_keeps_the_last_checkpoint(tmp_path: Path) -> None:
+    def press(step: int) -> None:
+        if step == 2 * STEPS + 3:
+            raise KeyboardInterrupt
+
+    whole = run(one := Watched())
+    first = run(Watched(before_training=press), checkpoint=tmp_path, checkpoint_seconds=0)
+    assert first.stopped_by == "interrupted"
+    resumed = run(two := Watched(seed=1), checkpoint=tmp_path)
+    assert two.steps == whole.steps - 2 * STEPS
+    assert lasting(resumed) == lasting(whole)
+    assert same_bits(one, two)
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_leave_no_trace(tmp_path: Path) -> None:
+    """Three `kill -9` at random moments, and one when a checkpoint has just been written."""
+    subprocess.run(
+        [sys.executable, "-m", "tests.training.programs.killed", str(tmp_path)],
+        check=True,
+        timeout=120,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    found = torch.load(tmp_path / "found.pt", weights_only=True)
+    # The clock is looked at every half second, and 0.2 s are asked for; a step takes 0.02 s.
+    assert [signal for signal, _ in found["kills"]] == [9, 9, 9]
+    assert all(0 <= repeated <= (0.2 + 0.5) / 0.02 + 1 for _, repeated in found["kills"])
+    assert found["left_behind"] == [".partial", ".pt"]
+    assert found["lost_while_writing"] == 0
+    assert 0 < found["steps_at_the_end"] < found["steps_in_all"]
+    (report, weights), (whole, never_killed) = found["killed"], found["whole"]
+    assert report == whole
+    assert all(torch.equal(weights[name], value) for name, value in never_killed.items())
+    assert [path.name for path in (tmp_path / "checkpoint").iterdir()] == ["fit.pt"]
+
+
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Replace the clock of a fit by one that only runs when it is told to."""
+    now = [0.0]
+    monkeypatch.setattr(training_module, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+
+    def forward(seconds: float) -> None:
+        now[0] += seconds
+
+    return forward
+
+
+def test_no_more_than_the_interval_is_ever_at_risk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps of 0.3 s, looks at least 0.5 s apart, checkpoints at least 1 s apart."""
+    forward, saved = clock(monkeypatch), []
+    monkeypatch.setattr(Checkpoint, "save", lambda self, state: saved.append(len(state["losses"])))
+    run(
+        Watched(before_training=lambda step: forward(0.3)),
+        checkpoint=tmp_path,
+        checkpoint_seconds=1,
+    )
+    # Looks at 2, 4, 6, and the like; the end of an epoch is one, too.
+    assert saved == [4, 8, 12, 16, 20, 24, 24]
+
+
+def test_a_checkpoint_less_often_than_the_fit_ends_is_made_at_the_end(tmp_path: Path) -> None:
+    run(Watched(), checkpoint=tmp_path, checkpoint_seconds=1e9)
+    assert len(torch.load(tmp_path / "fit.pt", weights_only=True)["losses"]) == 4 * STEPS
+
+
+# ----------------------------------------------------------------------------- finished fits, again
+
+
+@pytest.mark.parametrize("rule", ["epochs", "interpolated", "patience", "target"])
+def test_a_finished_fit_returns_at_once_with_an_equal_report(rule: str, tmp_path: Path) -> None:
+    rules: dict[str, Any] = {
+        "epochs": (),
+        "interpolated": stopping.interpolated(),
+        "patience": stopping.patience(2, on="test"),
+        "target": stopping.target(0.5),
+    }
+    recipe = replace(RECIPE, epochs=30, augmentation=None, learning_rate=0.05)
+    changes = {"recipe": recipe, "stop": rules[rule], "checkpoint": tmp_path}
+    first = run(one := Watched(), **changes)
+    again = run(two := Watched(seed=1), **changes)
+    assert first.stopped_by == rule
+    assert again == first
+    assert two.steps == 0 < one.steps
+    assert same_bits(one, two)
+
+
+def test_a_spent_budget_is_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forward = clock(monkeypatch)
+    changes = {"stop": stopping.budget(2.0), "checkpoint": tmp_path}
+    first = run(one := Watched(before_training=lambda step: forward(0.25)), **changes)
+    again = run(two := Watched(seed=1), **changes)
+    assert (first.stopped_by, first.steps, first.seconds) == ("budget", 8, 2.0)
+    assert again == first
+    assert two.steps == 0
+    assert same_bits(one, two)
+
+
+def test_the_clock_of_a_budget_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forward = clock(monkeypatch)
+
+    def run_until(budget: float) -> FitReport:
+        model = Watched(before_training=lambda step: forward(0.25))
+        return run(model, stop=stopping.budget(budget), checkpoint=tmp_path)
+
+    assert run_until(1.0).steps == 4
+    more = run_until(2.0)
+    assert (more.steps, more.seconds) == (8, 2.0)
+
+
+def test_a_finished_fit_can_be_given_more_epochs(tmp_path: Path) -> None:
+    longer = replace(RECIPE, epochs=RECIPE.epochs + 2)
+    whole = run(one := Watched(), recipe=longer)
+    run(Watched(), checkpoint=tmp_path)
+    more = run(two := Watched(seed=1), recipe=longer, checkpoint=tmp_path)
+    assert two.steps == 2 * STEPS
+    assert lasting(more) == lasting(whole)
+    assert same_bits(one, two)
+
+
+def test_a_finished_fit_can_be_given_another_end(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, epochs=30, augmentation=None, learning_rate=0.05)
+    changes = {"recipe": recipe, "checkpoint": tmp_path}
+    first = run(Watched(), stop=stopping.target(0.5), **changes)
+    whole = run(one := Watched(), recipe=recipe, stop=stopping.interpolated())
+    more = run(two := Watched(), stop=stopping.interpolated(), **changes)
+    assert first.epochs < more.epochs
+    assert lasting(more) == lasting(whole)
+    assert same_bits(one, two)
+
+
+# -------------------------------------------------------------------------- what was measured, kept
+
+
+@pytest.fixture
+def measuring(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Let fits measure at once whether channels-last is faster, find that it is, and note it."""
+    measured: list[object] = []
+
+    def seconds_a_step(step: object, device: object) -> float:
+        measured.append(step)
+        return 1.0 / len(measured)
+
+    monkeypatch.setattr(training_module, "_SECONDS_BETWEEN_LOOKS", 0.0)
+    monkeypatch.setattr(training_module, "_SECONDS_BEFORE_CHOOSING", 0.0)
+    monkeypatch.setattr(training_module, "_STEPS_BEFORE_CHOOSING", 2)
+    monkeypatch.setattr(choice_module, "SECONDS_WORTH_MEASURING", 0.0)
+    monkeypatch.setattr(choice_module, "_seconds_a_step", seconds_a_step)
+    return measured
+
+
+def test_what_was_measured_is_not_measured_again(measuring: list[object], tmp_path: Path) -> None:
+    interrupted(Watched(before_training=fails_at(9)), tmp_path)
+    assert len(measuring) == 2
+    resumed = run(Watched(), checkpoint=tmp_path)
+    assert len(measuring) == 2
+    assert resumed.execution.channels_last is True
+    assert resumed.seconds_per_step == {"plain": 1.0, "channels_last": 0.5}
+
+
+def test_other_wishes_than_before_come_before_what_was_measured(
+    measuring: list[object], tmp_path: Path
+) -> None:
+    interrupted(Watched(before_training=fails_at(9)), tmp_path)
+    wanted = Execution(channels_last=False, deterministic=True)
+    resumed = run(Watched(), checkpoint=tmp_path, execution=wanted)
+    assert resumed.execution.channels_last is False
+    assert resumed.execution.deterministic is True
+    assert len(measuring) == 2
+
+
+# -------------------------------------------------------------------------------- the file, damaged
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """The checkpoint of a finished fit."""
+    run(Watched(), checkpoint=tmp_path)
+    return tmp_path / "fit.pt"
+
+
+def test_the_file_holds_no_code(kept: Path) -> None:
+    state = torch.load(kept, weights_only=True)
+    model, optimizer = Watched(seed=1), torch.optim.SGD(Watched().parameters(), momentum=0.9)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    assert len(state["losses"]) == 4 * STEPS
+
+
+@pytest.mark.parametrize("left", [0, 1, 100, -1000, -1])
+def test_a_truncated_file_is_an_error_that_names_it(kept: Path, left: int) -> None:
+    kept.write_bytes(kept.read_bytes()[:left])
+    message = rf"^{re.escape(str(kept))}: expected a checkpoint of `fit`, found .+[^.]\.$"
+    with pytest.raises(DataFileError, match=message):
+        run(Watched(), checkpoint=kept.parent)
+
+
+class Trap:
+    """What runs code when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_foreign_file_is_refused_and_nothing_in_it_is_run(tmp_path: Path) -> None:
+    kept, sprung = tmp_path / "fit.pt", tmp_path / "sprung"
+    torch.save({"model": Watched().state_dict()}, tmp_path / "weights.pt")
+    torch.save({"format": 1, "trap": Trap(sprung)}, tmp_path / "trap.pt")
+    for foreign, found in [
+        (b"", "File is not a zip file"),
+        (b"learning rate: 0.1\n" * 50, "File is not a zip file"),
+        (pickle.dumps({"trap": Trap(sprung)}), "File is not a zip file"),
+        ((tmp_path / "trap.pt").read_bytes(), "Weights only load failed"),
+        ((tmp_path / "weights.pt").read_bytes(), "something else"),
+    ]:
+        kept.write_bytes(foreign)
+        with pytest.raises(DataFileError, match=f": expected a checkpoint of `fit`, found {found}"):
+            run(Watched(), checkpoint=tmp_path)
+    assert not sprung.exists()
+
+
+def test_one_wrong_bit_is_found_wherever_it_matters(kept: Path) -> None:
+    whole, bits = kept.read_bytes(), random.Random(0)
+    checkpoint = Checkpoint(kept.parent, torch.load(kept, weights_only=True)["identity"])
+    expected, found = checkpoint.load(), 0
+    for _ in range(200):
+        wrong = bytearray(whole)
+        wrong[bits.randrange(len(wrong))] ^= 1 << bits.randrange(8)
+        kept.write_bytes(wrong)
+        try:
+            assert alike(checkpoint.load(), expected)  # the bit was in what nobody reads
+        except DataFileError:
+            found += 1
+    assert found > 100
+
+
+def alike(one: Any, two: Any) -> bool:
+    if isinstance(one, Tensor):
+        return isinstance(two, Tensor) and one.dtype == two.dtype and torch.equal(one, two)
+    if isinstance(one, dict):
+        return list(one) == list(two) and all(alike(one[name], two[name]) for name in one)
+    if isinstance(one, list):
+        return len(one) == len(two) and all(map(alike, one, two))
+    return bool(one == two)
+
+
+def test_a_failed_write_leaves_the_old_checkpoint_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = Checkpoint(tmp_path, "this one")
+    checkpoint.save({"losses": torch.zeros(3)})
+
+    def no_space(file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OSError, match="No space left on device"):
+        checkpoint.save({"losses": torch.ones(1_000)})
+    assert [path.name for path in tmp_path.iterdir()] == ["fit.pt"]
+    loaded = checkpoint.load()
+    assert loaded is not None
+    assert torch.equal(loaded["losses"], torch.zeros(3))
+
+
+def test_what_a_killed_process_has_left_is_ignored_and_thrown_away(kept: Path) -> None:
+    (kept.parent / "fit.4711.partial").write_bytes(kept.read_bytes()[:500])
+    assert run(Watched(), checkpoint=kept.parent).steps == 4 * STEPS
+    assert [path.name for path in kept.parent.iterdir()] == ["fit.pt"]
+
+
+# ----------------------------------------------------------------------------- another fit's folder
+
+OTHERS: dict[str, dict[str, Any]] = {
+    "learning rate": {"recipe": replace(PLAIN, learning_rate=0.01)},
+    "batch size": {"recipe": replace(PLAIN, batch_size=20)},
+    "seed": {"seed": 1},
+    "width": {"model": nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))},
+    "names of layers": {"model": nn.Sequential(nn.Identity(), *network())},
+    "labels": {"train": points(classes=2)},
+    "one label": {"train": points()},
+    "inputs": {"train": TensorDataset(points().tensors[0] + 1, points().tensors[1])},
+    "number of examples": {"train": points(50)},
+    "noise": {"train": corrupt(points(), RandomLabels(), seed=5)},
+    "loss": {"loss": nn.CrossEntropyLoss()},
+    "optimizer": {"optimizer": lambda parameters: torch.optim.Adagrad(parameters, lr=0.05)},
+    "optimizer's rate": {"optimizer": lambda parameters: torch.optim.SGD(parameters, lr=0.06)},
+}
+OTHERS["one label"]["train"].tensors[1][37] += 1
+OTHERS["one label"]["train"].tensors[1].remainder_(3)
+
+
+@pytest.mark.parametrize("data", ["device", "stream"])
+@pytest.mark.parametrize("what", OTHERS)
+def test_another_fit_is_refused_by_the_folder_s_name(what: str, data: Any, tmp_path: Path) -> None:
+    def run(**changes: Any) -> FitReport:
+        values: dict[str, Any] = {"model": network(), "train": points(), **changes}
+        execution = Execution(data=data)
+        model, train = values.pop("model"), values.pop("train")
+        values = {"recipe": PLAIN, "execution": execution, "checkpoint": tmp_path, **values}
+        return fit(model, train, **values)
+
+    first = run()
+    message = rf"^`checkpoint` must be a folder of this fit alone, got '{re.escape(str(tmp_path))}'"
+    with pytest.raises(ValueError, match=message):
+        run(**OTHERS[what])
+    assert run() == first  # and it is still there
+
+
+def test_a_folder_is_made_and_may_be_given_as_text(tmp_path: Path) -> None:
+    run(Watched(), checkpoint=str(tmp_path / "new" / "one"))
+    assert (tmp_path / "new" / "one" / "fit.pt").exists()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "kind", "message"),
+    [
+        (-1, ValueError, r"^`checkpoint_seconds` must be at least 0, got -1\.$"),
+        ("often", TypeError, r"^`checkpoint_seconds` must be a number, got 'often'\.$"),
+    ],
+)
+def test_a_wrong_interval_is_one_clear_error(
+    seconds: Any, kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        run(Watched(), checkpoint_seconds=seconds)
+
+
+# ------------------------------------------------------------------------------- losses gone astray
+
+
+def losing(at: int) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return a loss that is infinite in one training pass."""
+    steps = 0
+
+    def loss(outputs: Tensor, targets: Tensor) -> Tensor:
+        nonlocal steps
+        steps += outputs.requires_grad
+        return cross_entropy(outputs, targets) * (torch.inf if steps == at else 1.0)
+
+    return loss
+
+
+@pytest.mark.usefixtures("always_looking")
+def test_a_loss_gone_astray_names_the_last_good_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(NonFiniteLossError) as caught:
+        run(Watched(), loss=losing(9), checkpoint=tmp_path, checkpoint_seconds=0)
+    assert caught.value.step == 9
+    assert caught.value.checkpoint == tmp_path / "fit.pt"
+    assert str(caught.value).endswith(f" The last good checkpoint is {tmp_path / 'fit.pt'}.")
+    state = torch.load(tmp_path / "fit.pt", weights_only=True)
+    assert len(state["losses"]) == 8
+    assert state["losses"].isfinite().all()
+    assert all(value.isfinite().all() for value in state["model"].values())
+    assert state["losses"].tolist() == list(run(Watched()).losses[:8])
+
+
+def test_without_a_checkpoint_none_is_named() -> None:
+    with pytest.raises(NonFiniteLossError) as caught:
+        run(Watched(), loss=losing(9))
+    assert caught.value.checkpoint is None
+    assert "checkpoint" not in str(caught.value)
+
+
+def test_no_checkpoint_is_named_when_none_was_made_yet(tmp_path: Path) -> None:
+    with pytest.raises(NonFiniteLossError) as caught:
+        run(Watched(), loss=losing(2), checkpoint=tmp_path)
+    assert caught.value.checkpoint is None
+
+
+@pytest.mark.usefixtures("always_looking")
+def test_a_network_that_is_no_longer_finite_is_not_kept(tmp_path: Path) -> None:
+    """The first step is fine; its update is not, and only the second loss shows it."""
+    recipe = replace(PLAIN, learning_rate=3e38)
+    data = TensorDataset(points().tensors[0] * 1e3, points().tensors[1])
+    with pytest.raises(NonFiniteLossError) as caught:
+        fit(network(), data, recipe=recipe, checkpoint=tmp_path, checkpoint_seconds=0)
+    assert caught.value.step == 2
+    assert caught.value.checkpoint is None
+
+
+@pytest.mark.parametrize("where", ["parameter", "running statistic", "momentum", "mask", "nowhere"])
+def test_what_counts_as_finite(where: str) -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    model.register_buffer("mask", torch.tensor([0.0, -torch.inf if where == "mask" else 0.0]))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    model(torch.randn(4, 2)).sum().backward()
+    optimizer.step()
+    places = {
+        "parameter": model.get_parameter("0.weight"),
+        "running statistic": model.get_buffer("1.running_var"),
+        "momentum": optimizer.state[model.get_parameter("0.bias")]["momentum_buffer"],
+    }
+    if where in places:
+        with torch.no_grad():
+            places[where].view(-1)[1] = torch.nan
+    assert is_finite(model, optimizer) is (where not in places)
+
+
+# ------------------------------------------------------------------------------------- and no trace
+
+_WRITTEN: list[str] = []
+_listening = False
+
+
+def _note_writes(event: str, arguments: tuple[Any, ...]) -> None:
+    opened = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+    if _listening and (opened or event in ("os.mkdir", "os.rename")):
+        _WRITTEN.append(str(arguments[0]))
+
+
+def test_without_a_folder_nothing_is_written_anywhere(tmp_path: Path) -> None:
+    def written(**changes: Any) -> list[str]:
+        global _listening
+        _WRITTEN.clear()
+        _listening = True
+        try:
+            run(Watched(), checkpoint_seconds=0, **changes)
+        finally:
+            _listening = False
+        return _WRITTEN.copy()
+
+    sys.addaudithook(_note_writes)  # cannot be taken back, but told not to listen
+    assert written() == []
+    assert written(checkpoint=tmp_path) != []
