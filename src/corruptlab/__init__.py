@@ -10,6 +10,7 @@ rethinking generalization", ICLR, arXiv 1611.03530.
 from corruptlab import corruptions, datasets, experiments, models, plotting, training
 from corruptlab._draws import Draws
 from corruptlab._version import __version__
+from corruptlab.capacity import interpolate
 from corruptlab.corruptions import (
     AsymmetricLabels,
     Corrupted,
@@ -72,6 +73,7 @@ __all__ = [
     "experiments",
     "fit",
     "inception_v3",
+    "interpolate",
     "materialize",
     "mlp",
     "models",

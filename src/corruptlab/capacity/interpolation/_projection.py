@@ -1,0 +1,95 @@
+"""Projections that come out the same, bit by bit, however many points are projected at once."""
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+# Numbers cut at a time, 2 MB: in the processor's cache, slicing is five times as fast.
+_NUMBERS_AT_ONCE = 1 << 18
+
+
+def project(x: Tensor, directions: Tensor) -> Tensor:
+    """Return ``<a, x>`` for each point and direction, reproducible to the last bit.
+
+    A matrix product adds in an order that depends on the number of rows, the threads, and the
+    library, and so its last bits do. Where two projections are 1e-10 apart, and a function
+    rises by 2 between them, these bits move the function by 1e-6. So points and directions are cut
+    into slices of so few bits that the sum of products of slices is exact in *any* order:
+    d products of two numbers of b bits need ``2 b + log2(d)`` bits, and ``float64`` holds 53. What
+    the first two slices leave is about 1e-12 of the whole (for d = 3,072) and the rounding of its
+    products as much less than that of the result.
+
+    Args:
+        x: Points, shape ``(m, d)``, of any real type, finite.
+        directions: Columns a, shape ``(d, q)``, ``float64``, on the same device.
+
+    Returns:
+        ``float64`` of shape ``(m, q)``, right to about one unit in the last place of
+        ``sum_i abs(a_i x_i)``.
+
+    Source: Ozaki, Ogita, Oishi, and Rump 2012, "Error-free transformations of matrix
+    multiplication by using fast routines of matrix multiplication and its applications".
+    """
+    bits = (53 - math.ceil(math.log2(x.shape[1]))) // 2
+    a = _slices(directions, bits, dim=0)
+    rows = max(1, _NUMBERS_AT_ONCE // x.shape[1])
+    return torch.cat([_project(some, a, bits) for some in x.split(rows)])  # type: ignore[no-untyped-call]  # PyTorch's
+
+
+def _project(x: Tensor, a: "_Slices", bits: int) -> Tensor:
+    if not x.is_floating_point() and 8 * x.element_size() <= bits:  # the first slice is all
+        sums, low, rest = (x.double() @ torch.cat([a.high, a.low, a.rest], 1)).chunk(3, 1)
+        return (sums + (low + rest) * 2.0**-bits) / a.factor
+    p = _slices(x.double(), bits, dim=1)
+    sums, high_low, high_rest = (p.high @ torch.cat([a.high, a.low, a.rest], 1)).chunk(3, 1)
+    low_high, low_low = (p.low @ torch.cat([a.high, a.low + a.rest], 1)).chunk(2, 1)
+    rest = high_rest + p.rest @ (a.high + (a.low + a.rest) * 2.0**-bits) + low_low * 2.0**-bits
+    return (sums + ((high_low + low_high) + rest) * 2.0**-bits) / p.factor / a.factor
+
+
+class _Slices(NamedTuple):
+    """Numbers as ``(high + (low + rest) * 2**-bits) / factor``: two integers, and what is left."""
+
+    high: Tensor
+    low: Tensor
+    rest: Tensor
+    factor: Tensor
+
+
+def _slices(numbers: Tensor, bits: int, *, dim: int) -> _Slices:
+    """Cut numbers that share the axis ``dim`` of a sum; every step is exact."""
+    _, exponents = torch.frexp(numbers.abs().amax(dim, keepdim=True))
+    factor = _power_of_two((bits - exponents.long()).clamp(-1022, 1000))
+    scaled = numbers * factor  # at most 2**bits in size
+    high = scaled.round()
+    scaled = (scaled - high) * 2.0**bits
+    low = scaled.round()
+    return _Slices(high, low, scaled - low, factor)
+
+
+def _power_of_two(exponents: Tensor) -> Tensor:
+    # Written into the exponent's bits: not every library's `exp2` is exact at integers.
+    return ((exponents + 1023) << 52).view(torch.float64)
+
+
+class Projection(torch.autograd.Function):
+    """`project` onto one direction, with the gradient of an inner product."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, a: Tensor) -> Tensor:
+        """Return ``<a, x>``, shape ``(m,)``, for points of shape ``(m, d)``."""
+        ctx.save_for_backward(x, a)
+        return project(x, a[:, None])[:, 0]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Return ``dz/dx = a`` and ``dz/da = x``, times what came down."""
+        x, a = ctx.saved_tensors
+        (grad,) = grads
+        for_x = (grad[:, None] * a).to(x.dtype) if ctx.needs_input_grad[0] else None
+        for_a = grad @ x.to(a.dtype) if ctx.needs_input_grad[1] else None
+        return for_x, for_a

@@ -1,0 +1,89 @@
+"""What an interpolation came to."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from corruptlab._environment import Environment
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterpolationReport:
+    """How many weights interpolate how many points, how well apart they are, and how exactly.
+
+    Attributes:
+        n: Number of different points, and of hinges.
+        duplicates: Points left out because an equal one, with an equal target, is there.
+        d: Numbers in a point.
+        outputs: Numbers in a target, K.
+        depth: Layers of weights.
+        width: Units of the widest hidden layer.
+        num_weights: Weights of the network: ``n + d + n K`` for two layers, see
+            `DeepInterpolant` for more.
+        weight_bound: What the theorem, or its corollary, says they are not above.
+        direction: How the direction was found: ``"random"``, ``"best of 32"``, ``"separated"``
+            (by linear programs), or ``"given"``.
+        directions_tried: Random directions that were projected onto.
+        smallest_gap: Smallest distance between two projections; infinite for one point.
+        relative_gap: The same as a share of the range of the projections. At best it is
+            ``1 / (n - 1)``; for a random direction it is about ``1 / n**2``.
+        smallest_eigenvalue: Of the triangular matrix ``A_ij = max(z_i - b_j, 0)``.
+        condition_number: Of that matrix, exactly, in the maximum norm.
+        residual: Largest ``abs(c(x_i) - y_i)`` over all points and outputs, by the pieces: what
+            ``Interpolant.forward`` computes.
+        dense_residual: The same by adding up the hinges, layer by layer, over ``dense_points``
+            points, the last and others equally spaced among the sorted ones.
+        dense_points: How many that are: all if that is quick, else some, as adding up
+            takes n operations for each.
+        seed: Seed of the directions.
+        seconds_reading: Time to read the points, check them, take their fingerprints, and
+            project them.
+        seconds_solving: Time for all the rest: sorting, the search for a direction, the weights,
+            and the residuals.
+        environment: Versions, machine, and device.
+
+    Example:
+        >>> import numpy as np
+        >>> import corruptlab as cl
+        >>> report = cl.interpolate(np.eye(4), np.array([1.0, -1.0, 1.0, 1.0])).report
+        >>> report.num_weights, report.weight_bound, report.residual < 1e-15
+        (12, 12, True)
+        >>> round(report.relative_gap, 3)  # as wide apart as four points can be
+        0.333
+    """
+
+    n: int
+    duplicates: int
+    d: int
+    outputs: int
+    depth: int
+    width: int
+    num_weights: int
+    weight_bound: int
+    direction: str
+    directions_tried: int
+    smallest_gap: float
+    relative_gap: float
+    smallest_eigenvalue: float
+    condition_number: float
+    residual: float
+    dense_residual: float
+    dense_points: int
+    seed: int
+    seconds_reading: float = field(compare=False)
+    seconds_solving: float = field(compare=False)
+    environment: Environment
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a dictionary that JSON can hold."""
+        return asdict(self)
+
+    def __repr__(self) -> str:
+        merged = f" ({self.duplicates} duplicates merged)" if self.duplicates else ""
+        return (
+            f"InterpolationReport({self.n} points{merged} by {self.num_weights} weights, depth "
+            f"{self.depth}, width {self.width}; direction {self.direction}, smallest gap "
+            f"{self.relative_gap:.3g} of the range, condition number {self.condition_number:.3g}; "
+            f"residual {self.residual:.3g}, of the dense network {self.dense_residual:.3g} on "
+            f"{self.dense_points} points; {self.seconds_reading:.3g} + "
+            f"{self.seconds_solving:.3g} s, seed={self.seed})"
+        )
