@@ -1,0 +1,274 @@
+"""Train copies of one network on many label sets as one program."""
+
+import copy
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
+
+from corruptlab._draws import Draws
+from corruptlab._environment import Environment
+from corruptlab._progress import Progress
+from corruptlab.training._checks import resolve_device
+from corruptlab.training._fit import fit
+from corruptlab.training._modes import dropout_of, evaluating
+from corruptlab.training._preparation import Preparation
+from corruptlab.training._recipe import Recipe
+from corruptlab.training._replicas_report import ReplicasReport
+from corruptlab.training._replicas_run import Outcome, Problem, Run
+from corruptlab.training._replicas_strategy import (
+    Strategy,
+    Way,
+    fastest_way,
+    obstacle,
+    program_for,
+)
+from corruptlab.training._replicas_wide import is_perceptron
+from corruptlab.training._source import check_finite, check_labels
+
+Choice: TypeAlias = Literal["auto", "wide", "vmap", "loop"]
+
+
+def fit_replicas(
+    model: nn.Module | Sequence[nn.Module],
+    inputs: Tensor,
+    labels: Tensor,
+    *,
+    recipe: Recipe,
+    seed: int = 0,
+    subsets: Tensor | None = None,
+    strategy: Choice = "auto",
+    device: torch.device | str | None = None,
+    progress: bool = False,
+) -> ReplicasReport:
+    """Train R copies of a network on R label sets, each until it interpolates its own.
+
+    Replica r becomes what ``fit(copy_of_model, (inputs, labels[r]), recipe=recipe, seed=seed)``
+    would make of it, up to rounding (about 1e-5 of a loss, growing as training goes on, as any
+    rounding does; to the bit with ``strategy="loop"``): the same data order for all, the same
+    epoch in which it stops. A replica that has interpolated costs nothing any more.
+
+    Three strategies do the work. ``"wide"`` is for perceptrons (``Flatten``, ``Linear``, and
+    ``ReLU`` in a ``Sequential``): weights are stacked, and where replicas share their inputs the
+    first layer is one wide product. ``"vmap"`` maps over any network by ``torch.func``, batch norm
+    included. ``"loop"`` calls `fit` for each. ``"auto"`` times a few steps of those that suit, on
+    copies, for all replicas at once and for a few at a time, whose weights stay in
+    the processor's cache, and takes the fastest.
+
+    Dropout, augmentation, bfloat16, optimizers other than plain SGD, and frozen parameters go
+    through the loop only. Ctrl-C ends the training and returns the report of what was done.
+
+    Args:
+        model: The network that is copied, or R networks of one architecture, each with its own
+            initial weights. They are not changed.
+        inputs: All inputs, shape ``(n, ...)``: bytes or floats, cropped and whitened by the
+            recipe, as in `fit`.
+        labels: ``int64``, shape ``(R, n)``: row r holds the labels of replica r.
+        recipe: The hyper-parameters.
+        seed: Decides the data order; any integer >= 0.
+        subsets: Positions ``(R, m)``, ``int64``: replica r is trained on examples ``subsets[r]``
+            only. None for all examples.
+        strategy: How to do it.
+        device: Where to train; None for where the network is.
+        progress: Whether to show progress on standard error.
+
+    Returns:
+        What happened, and the trained networks; see `ReplicasReport`.
+
+    Raises:
+        TypeError: If an argument is of a wrong kind.
+        ValueError: If shapes do not agree, a label or position is out of range, an input is not
+            finite, architectures differ, or ``strategy`` does not suit.
+        NonFiniteLossError: If the loss of a replica becomes infinite or not a number; the message
+            says whose. Nothing is returned then.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> images, _ = cl.datasets.fashion_mnist_mini("train").tensors
+        >>> labels = torch.arange(400).reshape(4, 100) % 10
+        >>> report = cl.fit_replicas(cl.mlp(32, input_shape=(1, 28, 28)), images[:100], labels,
+        ...                          recipe=cl.Recipe(learning_rate=0.05, decay=1.0, epochs=150))
+        >>> report.interpolated
+        array([ True,  True,  True,  True])
+
+    Source: Zhang et al. 2017, §2: the same network, again and again, on other labels.
+    """
+    networks = _networks(model, labels)
+    _check(inputs, labels, subsets, recipe, strategy)
+    Draws(seed)
+    start = time.perf_counter()
+    place = resolve_device(networks[0], device)
+    networks = [copy.deepcopy(network).to(place) for network in networks]
+    preparation = Preparation.of(recipe)
+    preparation.check(inputs, "inputs")
+    prepared = preparation.fixed(inputs.to(place))
+    check_finite(prepared, "inputs")
+    problem = Problem(
+        inputs=prepared,
+        labels=labels.to(place),
+        subsets=None if subsets is None else subsets.to(place),
+        recipe=recipe,
+        seed=seed,
+        first=0,
+    )
+    with evaluating(networks[0]):
+        check_labels(labels, "labels", num_classes=networks[0](prepared[:1].clone()).shape[-1])
+    total = len(networks) * recipe.epochs
+    with (
+        dropout_of(networks[0], recipe.dropout),
+        Progress(total, "replicas", show=progress) as line,
+    ):
+        way = _way(strategy, networks, problem)
+        if way.strategy == "loop":
+            outcomes = _one_by_one(networks, inputs, problem, line)
+        else:
+            outcomes = _together(way, networks, problem, line)
+    return ReplicasReport(
+        stopped_by=tuple(outcome.stopped_by for outcome in outcomes),
+        epochs=np.array([outcome.epochs for outcome in outcomes], np.int64),
+        losses=tuple(tuple(outcome.losses) for outcome in outcomes),
+        train_accuracy=np.array([outcome.train_accuracy for outcome in outcomes]),
+        train_loss=np.array([outcome.train_loss for outcome in outcomes]),
+        strategy=way.strategy,
+        group=way.group,
+        seconds_per_step=way.seconds_per_step,
+        seconds=time.perf_counter() - start,
+        recipe=recipe,
+        seed=seed,
+        environment=Environment.here(place),
+        _network=networks[0],
+        _states=tuple(outcome.state for outcome in outcomes),
+    )
+
+
+def _together(
+    way: Way, networks: list[nn.Module], problem: Problem, line: Progress
+) -> list[Outcome]:
+    """Train the replicas group by group."""
+    outcomes: list[Outcome] = []
+    for first in range(0, len(networks), way.group):
+        some = slice(first, first + way.group)
+        own = Problem(
+            inputs=problem.inputs,
+            labels=problem.labels[some],
+            subsets=None if problem.subsets is None else problem.subsets[some],
+            recipe=problem.recipe,
+            seed=problem.seed,
+            first=first,
+        )
+        run = Run(program_for(way.strategy, networks[some]), own)
+        before = first * problem.recipe.epochs
+        try:
+            run.train(partial(_tell, line, before))
+        except KeyboardInterrupt:
+            rest = networks[first + len(run.outcomes) :]
+            return [*outcomes, *run.outcomes, *(Outcome(_state(network)) for network in rest)]
+        outcomes += run.outcomes
+    return outcomes
+
+
+def _tell(line: Progress, before: int, done: int) -> None:
+    line.update(before + done)
+
+
+def _one_by_one(
+    networks: list[nn.Module], inputs: Tensor, problem: Problem, line: Progress
+) -> list[Outcome]:
+    outcomes = [Outcome(_state(network)) for network in networks]
+    for replica, network in enumerate(networks):
+        data = TensorDataset(inputs, problem.labels[replica].cpu())
+        if problem.subsets is not None:
+            own = problem.subsets[replica].cpu()
+            data = TensorDataset(inputs[own], problem.labels[replica].cpu()[own])
+        report = fit(
+            network, data, recipe=problem.recipe, seed=problem.seed, device=problem.inputs.device
+        )
+        outcomes[replica] = Outcome(
+            state=_state(network),
+            stopped_by=report.stopped_by,
+            epochs=report.epochs,
+            losses=list(report.losses),
+            train_accuracy=report.train_accuracy,
+            train_loss=report.train_loss,
+        )
+        line.update((replica + 1) * problem.recipe.epochs)
+        if report.stopped_by == "interrupted":
+            break
+    return outcomes
+
+
+def _way(strategy: Choice, networks: list[nn.Module], problem: Problem) -> Way:
+    reason = obstacle(problem.recipe, networks)
+    if strategy == "wide" and not is_perceptron(networks[0]):
+        raise ValueError("`strategy` must not be 'wide' for a network that is no perceptron.")
+    if strategy in ("wide", "vmap") and reason is not None:
+        raise ValueError(f"`strategy` must be 'loop' or 'auto' with {reason}, got {strategy!r}.")
+    if strategy == "loop" or reason is not None:
+        return Way("loop", 1, {})
+    if strategy == "auto":
+        return fastest_way(networks, problem)
+    chosen: Strategy = strategy
+    return Way(chosen, len(networks), {})
+
+
+def _networks(model: nn.Module | Sequence[nn.Module], labels: Any) -> list[nn.Module]:
+    if not isinstance(labels, Tensor) or labels.ndim != 2 or len(labels) == 0:
+        shape = tuple(labels.shape) if isinstance(labels, Tensor) else type(labels).__name__
+        raise ValueError(f"`labels` must have shape (R, n) with R >= 1, got {shape}.")
+    # A Sequential has a length too, but it is one network.
+    networks = [model] * len(labels) if isinstance(model, nn.Module) else list(model)
+    for network in networks:
+        if not isinstance(network, nn.Module):
+            raise TypeError(f"`model` must hold modules, got {type(network).__name__}.")
+    if len(networks) != len(labels):
+        raise ValueError(
+            f"`model` must be one network or {len(labels)}, one for each row of `labels`, "
+            f"got {len(networks)}."
+        )
+    shapes = [{name: value.shape for name, value in n.state_dict().items()} for n in networks]
+    for number, own in enumerate(shapes):
+        if own != shapes[0] or type(networks[number]) is not type(networks[0]):
+            raise ValueError(
+                f"`model` must hold networks of one architecture, got another at {number}."
+            )
+    return networks
+
+
+def _check(
+    inputs: Any, labels: Tensor, subsets: Tensor | None, recipe: object, strategy: str
+) -> None:
+    if not isinstance(recipe, Recipe):
+        raise TypeError(f"`recipe` must be a Recipe, got {type(recipe).__name__}.")
+    if strategy not in get_args(Choice):
+        raise ValueError(f"`strategy` must be one of auto, wide, vmap, loop, got {strategy!r}.")
+    if not isinstance(inputs, Tensor):
+        raise TypeError(f"`inputs` must be a tensor, got {type(inputs).__name__}.")
+    if labels.dtype != torch.int64:
+        raise TypeError(f"`labels` must be int64, got {labels.dtype}.")
+    if len(inputs) != labels.shape[1] or len(inputs) == 0:
+        raise ValueError(
+            f"`inputs` must be as many as the columns of `labels`, {labels.shape[1]}, and at "
+            f"least one, got {len(inputs)}."
+        )
+    if subsets is None:
+        return
+    if subsets.ndim != 2 or len(subsets) != len(labels) or subsets.shape[1] == 0:
+        raise ValueError(
+            f"`subsets` must have shape ({len(labels)}, m) with m >= 1, got {tuple(subsets.shape)}."
+        )
+    if subsets.dtype != torch.int64:
+        raise TypeError(f"`subsets` must be int64, got {subsets.dtype}.")
+    low, high = (int(value) for value in subsets.aminmax())
+    if low < 0 or high >= len(inputs):
+        bad = low if low < 0 else high
+        raise ValueError(f"`subsets` must lie in 0 .. {len(inputs) - 1}, got {bad}.")
+
+
+def _state(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}

@@ -1,0 +1,195 @@
+"""Train the replicas of one program, each until it interpolates."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from corruptlab.training._losses import NonFiniteLossError
+from corruptlab.training._recipe import Recipe
+from corruptlab.training._replicas_program import Program, Rule, State
+from corruptlab.training._source import data_order
+
+_MEASURED_AT_ONCE = 256
+
+
+@dataclass
+class Outcome:
+    """What became of one replica.
+
+    Args:
+        state: Its tensors at the end.
+        stopped_by: ``"interpolated"``, ``"epochs"``, or ``"interrupted"``.
+        epochs: Finished epochs.
+        losses: Mean loss of each batch before its update.
+        train_accuracy: Share of its examples that it gets right at the end.
+        train_loss: Mean loss over them.
+    """
+
+    state: State
+    stopped_by: str = "interrupted"
+    epochs: int = 0
+    losses: list[float] = field(default_factory=list)
+    train_accuracy: float = math.nan
+    train_loss: float = math.nan
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What all replicas of a group are trained on.
+
+    Args:
+        inputs: As the networks take them, ``(n, ...)``.
+        labels: ``int64``, shape ``(R, n)``.
+        subsets: Positions of each replica's own examples, ``(R, m)``, or None for all of them.
+        recipe: The hyper-parameters.
+        seed: Decides the data order.
+        first: Number of the first replica, for errors.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    subsets: Tensor | None
+    recipe: Recipe
+    seed: int
+    first: int
+
+    @property
+    def size(self) -> int:
+        """Examples that each replica is trained on."""
+        return self.labels.shape[1] if self.subsets is None else self.subsets.shape[1]
+
+    def batch(self, alive: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
+        """Return inputs and labels of some replicas, at the same places of each one's examples.
+
+        Args:
+            alive: Which replicas.
+            at: Places, in ``0 .. size - 1``.
+
+        Returns:
+            Inputs, ``(b, ...)`` if shared and else ``(R, b, ...)``, and labels, ``(R, b)``.
+        """
+        if self.subsets is None:
+            return self.inputs[at], self.labels[alive][:, at]
+        rows = self.subsets[alive][:, at]
+        return self.inputs[rows], self.labels[alive].gather(1, rows)
+
+
+class Run:
+    """The way of a group of replicas from their first step to wherever each of them stops.
+
+    A replica that interpolates is taken out with its state, so that it stands exactly where a fit
+    of its own would have stopped, and the others go on without it.
+
+    Args:
+        program: The replicas.
+        problem: What they are trained on.
+    """
+
+    def __init__(self, program: Program, problem: Problem) -> None:
+        self._program, self._problem = program, problem
+        count = len(problem.labels)
+        self.outcomes = [Outcome(program.state(replica)) for replica in range(count)]
+        self._alive = list(range(count))
+
+    @torch.no_grad()
+    def train(self, tell: Callable[[int], None]) -> None:
+        """Train until every replica has interpolated or the epochs are over.
+
+        Ctrl-C passes through, after the states of those under way have been taken out.
+
+        Args:
+            tell: Is told how many epochs of replicas are done or no longer needed.
+
+        Raises:
+            KeyboardInterrupt: On Ctrl-C.
+        """
+        epochs = self._problem.recipe.epochs
+        try:
+            for epoch in range(epochs):
+                self._epoch(epoch)
+                self._take_out("interpolated", self._interpolating())
+                stopped = len(self.outcomes) - len(self._alive)
+                tell(len(self._alive) * (epoch + 1) + stopped * epochs)
+                if not self._alive:
+                    return
+            self._take_out("epochs", self._alive)
+        except KeyboardInterrupt:
+            self._take_out("interrupted", self._alive)
+            raise
+
+    def _epoch(self, epoch: int) -> None:
+        problem = self._problem
+        recipe, device = problem.recipe, problem.inputs.device
+        rule = Rule(recipe.learning_rate_in(epoch), recipe.momentum, recipe.weight_decay)
+        order = data_order(problem.seed, epoch, problem.size).to(device)
+        alive = torch.tensor(self._alive, device=device)
+        shared = problem.subsets is None
+        losses: list[Tensor] = []
+        try:
+            for first in range(0, problem.size, recipe.batch_size):
+                inputs, targets = problem.batch(alive, order[first : first + recipe.batch_size])
+                losses.append(self._program.step(inputs, targets, rule, shared=shared))
+        finally:  # an epoch that Ctrl-C cut short has moved the weights too
+            self._note(losses)
+        for replica in self._alive:
+            self.outcomes[replica].epochs += 1
+
+    def _note(self, losses: list[Tensor]) -> None:
+        if not losses:
+            return
+        by_replica: list[list[float]] = torch.stack(losses, dim=1).tolist()
+        for replica, recent in zip(self._alive, by_replica, strict=True):
+            outcome = self.outcomes[replica]
+            for step, loss in enumerate(recent, start=len(outcome.losses) + 1):
+                if not math.isfinite(loss):
+                    raise self._error(replica, step, loss)
+            outcome.losses += recent
+
+    def _error(self, replica: int, step: int, loss: float) -> NonFiniteLossError:
+        rate = self._problem.recipe.learning_rate
+        number = self._problem.first + replica
+        cause = f"replica {number}, the learning rate {rate:g} is probably too high; try a tenth."
+        return NonFiniteLossError(step, loss, cause)
+
+    def _interpolating(self) -> list[int]:
+        """Return the replicas that are right on every example, giving up when there is none."""
+        perfect = torch.ones(len(self._alive), dtype=torch.bool)
+        for logits, targets in self._measured():
+            perfect &= (logits.argmax(dim=2) == targets).all(dim=1).cpu()
+            if not perfect.any():
+                break
+        found = zip(self._alive, perfect.tolist(), strict=True)
+        return [replica for replica, good in found if good]
+
+    def _take_out(self, reason: str, replicas: list[int]) -> None:
+        if not replicas:
+            return
+        hits = torch.zeros(len(self._alive), dtype=torch.float64)
+        losses = torch.zeros(len(self._alive), dtype=torch.float64)
+        for logits, targets in self._measured():
+            hits += (logits.argmax(dim=2) == targets).sum(dim=1).cpu()
+            each = cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+            losses += each.view(targets.shape).sum(dim=1).cpu()
+        for place, replica in enumerate(self._alive):
+            if replica in replicas:
+                outcome = self.outcomes[replica]
+                outcome.state, outcome.stopped_by = self._program.state(place), reason
+                outcome.train_accuracy = hits[place].item() / self._problem.size
+                outcome.train_loss = losses[place].item() / self._problem.size
+        left = [place for place, replica in enumerate(self._alive) if replica not in replicas]
+        if left:
+            self._program.keep(left)
+        self._alive = [self._alive[place] for place in left]
+
+    def _measured(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield outputs, ``(R, b, num_classes)``, and labels, ``(R, b)``, of those under way."""
+        problem = self._problem
+        alive = torch.tensor(self._alive, device=problem.inputs.device)
+        places = torch.arange(problem.size, device=problem.inputs.device)
+        for first in range(0, problem.size, _MEASURED_AT_ONCE):
+            inputs, targets = problem.batch(alive, places[first : first + _MEASURED_AT_ONCE])
+            yield self._program.logits(inputs, shared=problem.subsets is None), targets

@@ -1,0 +1,351 @@
+"""Replicas: each becomes what a fit of its own would make of it."""
+
+import json
+import signal
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
+
+import corruptlab.training._fit_replicas as fit_module
+import corruptlab.training._replicas_run as run_module
+import corruptlab.training._replicas_strategy as strategy_module
+from corruptlab import Augmentation, Recipe, fit, fit_replicas, mlp, small_inception
+from corruptlab.training import NonFiniteLossError, center_crop, whiten
+from corruptlab.training._replicas_strategy import Way
+from corruptlab.training._replicas_wide import is_perceptron
+from corruptlab.training._source import data_order
+
+RECIPE = Recipe(learning_rate=0.1, decay=0.99, epochs=150, batch_size=16, whiten=False)
+N, D, K, R = 50, 6, 3, 4
+GENERATOR = torch.Generator().manual_seed(0)
+INPUTS = torch.randn(N, D, generator=GENERATOR)
+LABELS = torch.randint(K, (R, N), generator=GENERATOR)
+IMAGES = torch.randint(0, 256, (24, 1, 10, 10), generator=GENERATOR).to(torch.uint8)
+IMAGE_LABELS = torch.randint(K, (R, 24), generator=GENERATOR)
+
+
+def perceptron(seed: int = 0, *, hidden: tuple[int, ...] = (40,)) -> nn.Sequential:
+    return mlp(*hidden, input_shape=(D,), num_classes=K, seed=seed)
+
+
+def convnet() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 3),
+        nn.BatchNorm2d(6),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(6 * 9, K),
+    )
+
+
+def single(
+    model: nn.Module, inputs: Tensor, labels: Tensor, recipe: Recipe, seed: int = 0
+) -> tuple[Any, nn.Module]:
+    return fit(model, TensorDataset(inputs, labels), recipe=recipe, seed=seed), model
+
+
+def assert_is_the_single_fit(report: Any, r: int, own: Any, model: nn.Module, tol: float) -> None:
+    assert report.stopped_by[r] == own.stopped_by
+    assert report.epochs[r] == own.epochs
+    assert report.losses[r] == pytest.approx(own.losses, rel=tol, abs=tol)
+    assert report.train_accuracy[r] == own.train_accuracy
+    assert report.train_loss[r] == pytest.approx(own.train_loss, rel=tol, abs=tol)
+    trained = report.model(r).state_dict()
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(trained[name], value, rtol=10 * tol, atol=tol)
+
+
+@pytest.mark.parametrize("hidden", [(), (40,), (20, 30)])
+@pytest.mark.parametrize("strategy", ["wide", "vmap"])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.01])
+def test_each_replica_is_the_fit_of_its_labels(
+    strategy: Any, hidden: tuple[int, ...], weight_decay: float
+) -> None:
+    # Rounding grows exponentially with the steps, and faster in a deeper network.
+    epochs = 10 if len(hidden) > 1 else 60
+    recipe = replace(RECIPE, weight_decay=weight_decay, epochs=epochs)
+    model = perceptron(hidden=hidden)
+    report = fit_replicas(model, INPUTS, LABELS, recipe=recipe, seed=3, strategy=strategy)
+    assert report.strategy == strategy
+    for r in range(R):
+        own = single(perceptron(hidden=hidden), INPUTS, LABELS[r], recipe, seed=3)
+        assert_is_the_single_fit(report, r, *own, tol=2e-4)
+
+
+def test_replicas_stop_at_their_own_epochs() -> None:
+    report = fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE, strategy="wide")
+    assert report.interpolated.all()
+    assert len(set(report.epochs.tolist())) > 1
+    assert_array_equal(report.steps, report.epochs * 4)
+    assert (report.logits(INPUTS).argmax(2) == LABELS).all()
+
+
+def test_the_loop_is_the_single_fit_to_the_bit() -> None:
+    report = fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE, seed=3, strategy="loop")
+    for r in range(R):
+        own = single(perceptron(), INPUTS, LABELS[r], RECIPE, seed=3)
+        assert_is_the_single_fit(report, r, *own, tol=0.0)
+
+
+def inception() -> nn.Sequential:
+    return small_inception(input_shape=(1, 8, 8), num_classes=K)
+
+
+@pytest.mark.parametrize("make", [convnet, inception])
+def test_convolutions_and_batch_norm_keep_their_own_statistics(make: Any) -> None:
+    recipe = Recipe(learning_rate=0.005, epochs=2, batch_size=8, crop=8)
+    report = fit_replicas(make(), IMAGES, IMAGE_LABELS[:2], recipe=recipe, strategy="vmap")
+    for r in range(2):
+        own = single(make(), IMAGES, IMAGE_LABELS[r], recipe)
+        assert_is_the_single_fit(report, r, *own, tol=2e-3)
+
+
+@pytest.mark.parametrize("strategy", ["wide", "vmap", "loop"])
+def test_subsets_are_trained_on_alone(strategy: Any) -> None:
+    generator = torch.Generator().manual_seed(5)
+    subsets = torch.stack([torch.randperm(N, generator=generator)[:30] for _ in range(R)])
+    recipe = replace(RECIPE, epochs=40)
+    report = fit_replicas(
+        perceptron(), INPUTS, LABELS, recipe=recipe, subsets=subsets, strategy=strategy
+    )
+    for r in range(R):
+        at = subsets[r]
+        own = single(perceptron(), INPUTS[at], LABELS[r][at], recipe)
+        assert_is_the_single_fit(report, r, *own, tol=2e-4)
+
+
+def test_networks_with_their_own_initial_weights_keep_them() -> None:
+    networks = [perceptron(seed) for seed in range(R)]
+    before = [network.get_parameter("1.weight").clone() for network in networks]
+    report = fit_replicas(networks, INPUTS, LABELS, recipe=replace(RECIPE, epochs=20))
+    for r in range(R):
+        own = single(perceptron(r), INPUTS, LABELS[r], replace(RECIPE, epochs=20))
+        assert_is_the_single_fit(report, r, *own, tol=2e-4)
+        assert torch.equal(networks[r].get_parameter("1.weight"), before[r])
+
+
+def test_as_many_replicas_as_examples_of_a_batch_are_not_mistaken_for_it() -> None:
+    inputs, labels = torch.randn(4, 4, generator=GENERATOR), torch.arange(16).reshape(4, 4) % 2
+    model, recipe = mlp(8, input_shape=(4,), num_classes=2), replace(RECIPE, batch_size=4, epochs=9)
+    for strategy in ("wide", "vmap"):
+        report = fit_replicas(model, inputs, labels, recipe=recipe, strategy=strategy)
+        for r in range(4):
+            own = single(mlp(8, input_shape=(4,), num_classes=2), inputs, labels[r], recipe)
+            assert_is_the_single_fit(report, r, *own, tol=2e-4)
+
+
+def test_groups_of_replicas_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE, strategy="wide")
+    monkeypatch.setattr(fit_module, "fastest_way", lambda networks, problem: Way("wide", 3, {}))
+    parts = fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE)
+    assert parts.group == 3
+    assert_array_equal(parts.epochs, whole.epochs)
+    for a, b in zip(parts.losses, whole.losses, strict=True):
+        assert a == pytest.approx(b, rel=1e-3)
+
+
+def test_a_job_worth_it_is_measured_and_the_fastest_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strategy_module, "_WORTH_MEASURING", 0)
+    model = perceptron()
+    before = model.get_parameter("1.weight").clone()
+    report = fit_replicas(model, INPUTS, LABELS, recipe=RECIPE)
+    seconds = report.seconds_per_step
+    assert set(seconds) == {"wide, 4 at a time", "wide, 2 at a time", "loop"}
+    fastest = min(seconds, key=lambda name: seconds[name])
+    named = "loop" if report.strategy == "loop" else f"wide, {report.group} at a time"
+    assert named == fastest
+    assert torch.equal(model.get_parameter("1.weight"), before)
+    own = single(perceptron(), INPUTS, LABELS[0], RECIPE)
+    assert_is_the_single_fit(report, 0, *own, tol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "adam", "learning_rate": 0.01},
+        {"precision": "bfloat16"},
+        {"optimizer": "nesterov"},
+    ],
+)
+def test_what_only_a_fit_can_do_goes_through_the_loop(changes: dict[str, Any]) -> None:
+    recipe = replace(RECIPE, epochs=3, **changes)
+    report = fit_replicas(perceptron(), INPUTS, LABELS, recipe=recipe)
+    assert report.strategy == "loop"
+    own = single(perceptron(), INPUTS, LABELS[1], recipe)
+    assert_is_the_single_fit(report, 1, *own, tol=0.0)
+
+
+def test_dropout_goes_through_the_loop_unless_the_recipe_switches_it_off() -> None:
+    def net() -> nn.Sequential:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(D, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, K))
+
+    recipe = replace(RECIPE, epochs=3)
+    assert fit_replicas(net(), INPUTS, LABELS, recipe=recipe).strategy == "loop"
+    off = replace(recipe, dropout=0.0)
+    report = fit_replicas(net(), INPUTS, LABELS, recipe=off, strategy="vmap")
+    assert_is_the_single_fit(report, 2, *single(net(), INPUTS, LABELS[2], off), tol=2e-4)
+    assert report.model(2).get_submodule("2").p == 0.5
+
+
+@pytest.mark.parametrize(
+    ("network", "answer"),
+    [
+        (perceptron(), True),
+        (mlp(input_shape=(D,)), True),
+        (nn.Sequential(nn.Linear(6, 5, bias=False), nn.ReLU(), nn.Linear(5, 3)), True),
+        (nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 3)), False),
+        (nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3)), False),
+        (nn.Sequential(nn.Linear(6, 5), nn.ReLU()), False),
+        (nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Flatten(), nn.Linear(5, 3)), False),
+        (nn.Linear(6, 3), False),
+        (convnet(), False),
+    ],
+)
+def test_only_perceptrons_go_wide(network: nn.Module, answer: bool) -> None:
+    assert is_perceptron(network) is answer
+
+
+def test_layers_without_bias_stay_without() -> None:
+    def net() -> nn.Sequential:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(D, 9, bias=False), nn.ReLU(), nn.Linear(9, K))
+
+    recipe = replace(RECIPE, epochs=8)
+    report = fit_replicas(net(), INPUTS, LABELS, recipe=recipe, strategy="wide")
+    assert_is_the_single_fit(report, 0, *single(net(), INPUTS, LABELS[0], recipe), tol=2e-4)
+
+
+def test_outputs_and_accuracies_are_those_of_the_trained_networks() -> None:
+    recipe = Recipe(learning_rate=0.02, epochs=2, batch_size=8, crop=8)
+    report = fit_replicas(convnet(), IMAGES, IMAGE_LABELS, recipe=recipe)
+    seen = whiten(center_crop(IMAGES, 8))
+    for r in range(R):
+        network = report.model(r).eval()
+        torch.testing.assert_close(report.logits(IMAGES)[r], network(seen))
+        hits = (network(seen).argmax(1) == IMAGE_LABELS[r]).double().mean().item()
+        assert report.accuracy(IMAGES, IMAGE_LABELS)[r] == pytest.approx(hits)
+        assert report.train_accuracy[r] == pytest.approx(hits)
+    with pytest.raises(IndexError, match=r"^`replica` must lie in 0 \.\. 3, got 4\.$"):
+        report.model(4)
+
+
+def test_ctrl_c_returns_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    original, calls = data_order, [0]
+
+    def pressing(seed: int, epoch: int, n: int) -> Tensor:
+        calls[0] += 1
+        if calls[0] == 3:
+            signal.raise_signal(signal.SIGINT)
+        return original(seed, epoch, n)
+
+    monkeypatch.setattr(run_module, "data_order", pressing)
+    report = fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE, strategy="wide")
+    assert report.stopped_by == ("interrupted",) * R
+    assert report.epochs.tolist() == [2] * R
+    two = replace(RECIPE, epochs=2)
+    own = single(perceptron(), INPUTS, LABELS[0], two)[0]
+    assert report.losses[0] == pytest.approx(own.losses, rel=1e-4)
+    assert report.train_accuracy[0] == own.train_accuracy
+    json.dumps(report.to_dict(), allow_nan=False)
+
+
+def test_a_loss_that_is_not_finite_names_the_replica() -> None:
+    networks = [perceptron(seed) for seed in range(R)]
+    with torch.no_grad():
+        networks[2].get_parameter("3.bias").fill_(float("nan"))
+    with pytest.raises(
+        NonFiniteLossError, match=r"^The loss is nan at step 1: replica 2, the lear"
+    ):
+        fit_replicas(networks, INPUTS, LABELS, recipe=RECIPE, strategy="wide")
+
+
+def test_global_generators_stay() -> None:
+    before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[index]  # noqa: NPY002
+    fit_replicas(perceptron(), INPUTS, LABELS, recipe=replace(RECIPE, epochs=2), strategy="vmap")
+    assert torch.equal(torch.get_rng_state(), before)
+    assert_array_equal(np.random.get_state()[1], numpy_before)  # type: ignore[index]  # noqa: NPY002
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        (
+            {"labels": LABELS[0]},
+            ValueError,
+            r"^`labels` must have shape \(R, n\) with R >= 1, got \(",
+        ),
+        ({"labels": LABELS.int()}, TypeError, r"^`labels` must be int64, got torch\.int32\.$"),
+        (
+            {"labels": LABELS + 1},
+            ValueError,
+            r"^`labels` labels must lie in 0 \.\. 2, the 3 outputs",
+        ),
+        (
+            {"inputs": INPUTS[:9]},
+            ValueError,
+            r"^`inputs` must be as many as the columns of `labels`, 50, and at least one, got 9\.$",
+        ),
+        (
+            {"inputs": INPUTS / 0},
+            ValueError,
+            r"^`inputs` must hold finite inputs, got nan or inf in",
+        ),
+        (
+            {"model": [perceptron()] * 3},
+            ValueError,
+            r"^`model` must be one network or 4, one for each row of `labels`, got 3\.$",
+        ),
+        (
+            {"model": [*[perceptron()] * 3, perceptron(hidden=(5,))]},
+            ValueError,
+            r"^`model` must hold networks of one architecture, got another at 3\.$",
+        ),
+        (
+            {"subsets": torch.zeros(R, 0, dtype=torch.int64)},
+            ValueError,
+            r"^`subsets` must have shape \(4, m\) with m >= 1, got \(4, 0\)\.$",
+        ),
+        (
+            {"subsets": torch.full((R, 2), 50)},
+            ValueError,
+            r"^`subsets` must lie in 0 \.\. 49, got 50\.$",
+        ),
+        (
+            {"strategy": "fast"},
+            ValueError,
+            r"^`strategy` must be one of auto, wide, vmap, loop, got 'fast'\.$",
+        ),
+        (
+            {"strategy": "wide", "recipe": replace(RECIPE, optimizer="adam")},
+            ValueError,
+            r"^`strategy` must be 'loop' or 'auto' with recipe\.optimizer='adam', got 'wide'\.$",
+        ),
+        (
+            {"strategy": "vmap", "recipe": replace(RECIPE, augmentation=Augmentation(flip=True))},
+            ValueError,
+            r"^`recipe\.augmentation` needs images",
+        ),
+        (
+            {"strategy": "wide", "model": nn.Linear(D, K)},
+            ValueError,
+            r"^`strategy` must not be 'wide' for a network that is no perceptron\.$",
+        ),
+        ({"recipe": None}, TypeError, r"^`recipe` must be a Recipe, got NoneType\.$"),
+    ],
+)
+def test_bad_input_is_one_clear_error(
+    changes: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    arguments: dict[str, Any] = {"model": perceptron(), "inputs": INPUTS, "labels": LABELS}
+    given = {**arguments, "recipe": RECIPE, **changes}
+    with pytest.raises(kind, match=message):
+        fit_replicas(given.pop("model"), given.pop("inputs"), given.pop("labels"), **given)
