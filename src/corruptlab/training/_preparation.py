@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from corruptlab.training._augmentation import Augmentation, augment
+from corruptlab.training._augmentation import Augmentation, augment, augmentation_draws
 from corruptlab.training._preprocess import as_floats, center_crop, whiten
 from corruptlab.training._recipe import Recipe
 
@@ -65,7 +65,7 @@ class Preparation:
             role: What the user calls their data set; the error quotes it.
 
         Raises:
-            ValueError: If the crop does not fit, or what is to be augmented are no images.
+            ValueError: If the crop does not fit, or the inputs cannot be augmented so.
         """
         shape = tuple(inputs.shape[1:])
         if self.crop is not None and (len(shape) < 2 or min(shape[-2:]) < self.crop):
@@ -77,3 +77,5 @@ class Preparation:
                 "`recipe.augmentation` needs images of shape (channels, height, width), "
                 f"got {shape} in `{role}`."
             )
+        if self.augmentation is not None:  # an empty batch shows all else that would not do
+            self.augmented(inputs[:0], augmentation_draws(self.augmentation, seed=0, epoch=0, n=0))
