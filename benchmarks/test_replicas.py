@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -11,50 +12,62 @@ import corruptlab as cl
 from benchmarks.conftest import Comparison, tell
 
 
-def test_32_small_perceptrons(compare: Comparison) -> None:
+LOOPS = pytest.mark.parametrize("loop", ["calls of fit", "plain loops"])
+
+
+@LOOPS
+def test_32_small_perceptrons(compare: Comparison, loop: str) -> None:
     """64-128-10 on as many points as scikit-learn has digits."""
     inputs = torch.randn(1797, 64, generator=torch.Generator().manual_seed(0))
-    both(compare, "32 MLPs 64-128-10", lambda: cl.mlp(128, input_shape=(64,)), inputs, 32, 2)
+    against(
+        compare, "32 MLPs 64-128-10", lambda: cl.mlp(128, input_shape=(64,)), inputs, 32, 2, loop
+    )
 
 
-def test_16_larger_perceptrons(compare: Comparison) -> None:
+@LOOPS
+def test_16_larger_perceptrons(compare: Comparison, loop: str) -> None:
     """784-512-10 on 4,000 points: nearly all of the time is matrix products in either way."""
     inputs = torch.randn(4000, 784, generator=torch.Generator().manual_seed(0))
-    both(compare, "16 MLPs 784-512-10", lambda: cl.mlp(512, input_shape=(784,)), inputs, 16, 2)
+    against(
+        compare, "16 MLPs 784-512-10", lambda: cl.mlp(512, input_shape=(784,)), inputs, 16, 2, loop
+    )
 
 
-def test_8_convolutional_networks(compare: Comparison) -> None:
+@LOOPS
+def test_8_convolutional_networks(compare: Comparison, loop: str) -> None:
     """Two convolutions with batch norm on 500 images of 28x28."""
     inputs = torch.randn(500, 1, 28, 28, generator=torch.Generator().manual_seed(0))
-    both(compare, "8 small convnets with batch norm", convnet, inputs, 8, 6)
+    against(compare, "8 small convnets with batch norm", convnet, inputs, 8, 3, loop)
 
 
-def both(
+def against(
     compare: Comparison,
     name: str,
     make: Callable[[], nn.Module],
     inputs: Tensor,
     replicas: int,
     epochs: int,
+    loop: str,
 ) -> None:
-    """Compare with loops of `fit`, and tell what plain loops take."""
+    """Compare with a loop over the replicas: of `fit`, or as PyTorch's tutorials write it."""
     generator = torch.Generator().manual_seed(1)
     labels = torch.randint(10, (replicas, len(inputs)), generator=generator)
     # Too low a rate to interpolate: the work is the same in all.
     recipe = cl.Recipe(learning_rate=1e-3, decay=1.0, epochs=epochs, whiten=False)
     reports: list[cl.ReplicasReport] = []
+
+    def fits() -> None:
+        for row in labels:
+            cl.fit(make(), TensorDataset(inputs, row), recipe=recipe)
+
+    def plain() -> None:
+        plain_loops([make() for _ in labels], inputs, labels, recipe)
+
     compare(
         f"{name}, {epochs} epochs",
         lambda: reports.append(cl.fit_replicas(make(), inputs, labels, recipe=recipe)),
-        lambda: [cl.fit(make(), TensorDataset(inputs, row), recipe=recipe) for row in labels],
-        than=f"{replicas} calls of fit",
-        rounds=3,
-    )
-    compare(
-        f"{name}, {epochs} epochs",
-        lambda: reports.append(cl.fit_replicas(make(), inputs, labels, recipe=recipe)),
-        lambda: plain_loops([make() for _ in labels], inputs, labels, recipe),
-        than=f"{replicas} plain loops without measuring accuracy",
+        fits if loop == "calls of fit" else plain,
+        than=f"{replicas} {loop}",
         rounds=3,
     )
     tell(f"  {reports[-1].strategy}, {reports[-1].group} at a time; {reports[-1].seconds_per_step}")

@@ -37,18 +37,14 @@ def test_mlp_against_a_data_loader(compare: Comparison) -> None:
     )
 
 
-def test_mlp_against_its_bound(compare: Comparison) -> None:
+@pytest.mark.parametrize("batch", [64, 128])
+def test_mlp_against_its_bound(compare: Comparison, batch: int) -> None:
     """The same network and recipe against the least that the machine needs for it.
 
     The bound adds the time of the matrix operations (forward and backward, none for the gradient
     to the inputs) at the rate of large products, and the time of the optimizer's bytes (weight,
     gradient and momentum read, weight and momentum written) at the rate of a copy.
     """
-    for batch in (64, 128):
-        bound_of(compare, batch)
-
-
-def bound_of(compare: Comparison, batch: int) -> None:
     recipe = replace(cl.recipes.cifar10("mlp-1x512"), epochs=EPOCHS, batch_size=batch)
     data = random_images()
     reports: list[cl.FitReport] = []
