@@ -11,7 +11,6 @@ from torch.utils.data import TensorDataset
 import corruptlab as cl
 from benchmarks.conftest import Comparison, tell
 
-
 LOOPS = pytest.mark.parametrize("loop", ["calls of fit", "plain loops"])
 
 

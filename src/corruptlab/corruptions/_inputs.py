@@ -27,14 +27,7 @@ def changed(inputs: Sequence[Any], change: Change) -> list[Any]:
         TypeError: If the inputs are of another type.
         ValueError: If they have different shapes.
     """
-    arrays = [as_array(value) for value in inputs]
-    shapes = {array.shape for array in arrays}
-    if len(shapes) > 1:
-        raise ValueError(
-            f"`dataset` must have inputs of one shape, got {sorted(shapes)}; "
-            "resize or crop them first."
-        )
-    batch = change(np.stack(arrays))
+    batch = change(_as_batch([as_array(value) for value in inputs]))
     return [_restored(value, array) for value, array in zip(inputs, batch, strict=True)]
 
 
@@ -65,7 +58,17 @@ def channels_first(value: Any) -> Array:
 
 def stacked(inputs: Sequence[Any]) -> Array:
     """Return inputs as one batch, PIL images with the channels first."""
-    return np.stack([channels_first(value) for value in inputs])
+    return _as_batch([channels_first(value) for value in inputs])
+
+
+def _as_batch(arrays: Sequence[Array]) -> Array:
+    shapes = {array.shape for array in arrays}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"`dataset` must have inputs of one shape, got {sorted(shapes)}; "
+            "resize or crop them first."
+        )
+    return np.stack(arrays)
 
 
 def _is_pil(value: Any) -> bool:
