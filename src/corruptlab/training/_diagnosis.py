@@ -23,6 +23,7 @@ from corruptlab.training._diagnosis_training import (
     learning_rate_too_low,
     nothing_learned,
     too_few_epochs,
+    too_few_steps,
 )
 
 Check: TypeAlias = Callable[[Facts], Cause | None]
@@ -93,6 +94,7 @@ _ORDERS: dict[State, tuple[Check, ...]] = {
         inputs_not_whitened,
         too_few_parameters,
         _unless_held_up(nothing_learned),
+        _unless_held_up(too_few_steps),
         cut_short,
         *_WHATEVER_THE_CURVE,
     ),

@@ -18,13 +18,12 @@ _ENOUGH_EPOCHS, _ENOUGH_STEPS = 10, 40  # random labels may need some epochs to 
 _ENOUGH_TO_BE_UPSET = 20  # steps
 _SIGNIFICANT = 18  # of 28 pairs of 8 windows, falls less rises: p = 0.016 (Mann and Kendall)
 _SOON, _WITHIN_REACH = 3.0, 10.0  # times the rate spent so far
-_SURE = 3.0  # standard errors
 _STEADY = 0.2  # share of the whole fall that the second half has; a straight line has 0.5
 _ACCELERATING = 1.5  # times the fall of the first half
 _FROZEN, _UNMOVED = 1e-4, 0.01  # shares of the loss
 _UPHEAVAL = 2.0  # times what guessing and the untrained network have
 _RECOVERED, _WORSE = 0.8, 1.05  # times what guessing has
-_RELAPSE = 1.5  # times the lowest loss
+_RELAPSE, _MARGIN = 1.5, 0.1  # times the lowest loss, and a share of what guessing has
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -122,9 +121,8 @@ class Curve:
 
         - ``"unstable"``: it got upset. Some epoch had more than twice the loss of guessing and
           of the untrained network, and the end is not below 0.8 of guessing or would need more than
-          three times the rate spent; or the loss left its start, does not fall, and ends worse
-          than its first epoch and guessing by 5%, or than an earlier time by half. Judged from 20
-          steps on.
+          three times the rate spent; or the loss does not fall, and ends worse than guessing and
+          its first epoch by 5%, or than an earlier time by half. Judged from 20 steps on.
         - ``"undecided"``: the rate spent is less than that of 10 epochs, or 40 steps, of the first.
         - ``"falling"``: the loss falls, and ten times the rate spent would bring it to zero, or
           it falls ever faster.
@@ -151,15 +149,12 @@ class Curve:
         has_recovered = self.end < _RECOVERED * guessing and self.rate_needed <= _SOON
         if self.peak > _UPHEAVAL * max(guessing, float(self._steps[0])) and not has_recovered:
             return True
-        if self.is_falling or self._is_where_it_was:
+        if self.is_falling:
             return False
-        last = self._windows[-_WINDOWS // 4 :]
-        error = float(np.std(last, ddof=1)) / len(last) ** 0.5
-        end = float(np.mean(last)) - _SURE * error
-        lowest = float(self._windows.min())
-        # An untrained network may start above guessing; what comes down from there is not upset.
-        worse = _WORSE * max(guessing, self.start)
-        return bool(end > min(worse, _RELAPSE * lowest + 0.1 * guessing))
+        windows = self._windows
+        worse = _WORSE * max(guessing, self.start)  # an untrained network may start above guessing
+        relapsed = _RELAPSE * float(windows.min()) + _MARGIN * guessing
+        return bool(windows[-4:].min() > worse or windows[-2:].min() > relapsed)
 
     @property
     def _is_long(self) -> bool:

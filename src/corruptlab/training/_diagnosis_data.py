@@ -158,8 +158,8 @@ def _moments(facts: Facts) -> tuple[float, float] | None:
     inputs = facts.inputs
     if inputs is None or not inputs.is_floating_point() or inputs.numel() < 2:
         return None
-    mean = float(inputs.mean(dtype=torch.float32))
-    norm = float(torch.linalg.vector_norm(inputs, dtype=torch.float32))
+    mean = float(inputs.detach().mean(dtype=torch.float32))
+    norm = float(torch.linalg.vector_norm(inputs.detach(), dtype=torch.float32))
     return mean, math.sqrt(max(0.0, norm**2 / inputs.numel() - mean**2))
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import torch
 from scipy.stats import entropy
 from torch import Tensor
 
@@ -21,7 +20,8 @@ class Facts:
 
     Args:
         losses: Mean loss of each batch before its update, finite, one a step.
-        targets: The labels that were trained on, integers, shape ``(n,)``, n >= 1.
+        targets: The labels that were trained on, integers, shape ``(n,)``, n >= 1; None if they
+            were never together.
         train_accuracy: Share of the training examples that the network got right in the end.
         stopped_by: What ended the fit: ``"epochs"`` (all that were allowed), ``"interrupted"``, or
             the name of a stopping rule such as ``"budget"``.
@@ -40,8 +40,11 @@ class Facts:
         augmentation: What was changed at random in every input anew, in words; None for nothing.
         cross_entropy: Whether the loss is plain cross-entropy, so that its values can be compared
             with what guessing has. Otherwise some reasons cannot be seen.
-        labels_again: Labels of some examples, by their number, as the data set gave them when
-            it was asked once more.
+        num_examples: How many examples there are; only needed if ``targets`` is None.
+        num_classes: The same for classes, which are then taken to be equally frequent.
+        labels_before: Labels of some examples, by their number, as the data set first gave them;
+            only needed if ``targets`` is None.
+        labels_again: Labels of some examples as it gave them when it was asked once more.
         streamed: Whether the examples were read anew in every epoch, and not kept.
 
     Raises:
@@ -49,6 +52,7 @@ class Facts:
         ValueError: If a value is out of its range, or lengths do not agree.
 
     Example:
+        >>> import torch
         >>> facts = Facts(
         ...     losses=[1.2, 1.1], targets=torch.tensor([0, 1]), train_accuracy=0.5,
         ...     stopped_by="epochs", steps_per_epoch=2, batch_size=1, num_parameters=9,
@@ -59,7 +63,7 @@ class Facts:
     """
 
     losses: Sequence[float]
-    targets: Tensor
+    targets: Tensor | None
     train_accuracy: float
     stopped_by: str
     steps_per_epoch: int
@@ -73,6 +77,9 @@ class Facts:
     dropout: Sequence[float] = ()
     augmentation: str | None = None
     cross_entropy: bool = True
+    num_examples: int | None = None
+    num_classes: int | None = None
+    labels_before: Mapping[int, int] = field(default_factory=dict)
     labels_again: Mapping[int, int] = field(default_factory=dict)
     streamed: bool = False
 
@@ -95,51 +102,65 @@ class Facts:
     @property
     def n(self) -> int:
         """Number of training examples."""
-        return len(self.targets)
+        if self.targets is not None:
+            return len(self.targets)
+        assert self.num_examples is not None
+        return self.num_examples
 
     @cached_property
     def curve(self) -> Curve:
         """How the loss went."""
-        guessing = _entropy(self.targets) if self.cross_entropy else None
         left = self.n - (self.steps_per_epoch - 1) * self.batch_size
         return Curve(
             losses=self.losses,
             steps_per_epoch=self.steps_per_epoch,
             decay=self.decay,
-            guessing=guessing,
+            guessing=self._guessing,
             last_weight=left / self.batch_size if 0 < left < self.batch_size else 1.0,
         )
 
     @cached_property
     def duplicates(self) -> Duplicates | None:
-        """Copies among the inputs; None if these are unknown."""
-        return None if self.inputs is None else find_duplicates(self.inputs, self.targets)
+        """Copies among the inputs; None if these, or their labels, are unknown."""
+        if self.inputs is None or self.targets is None:
+            return None
+        return find_duplicates(self.inputs, self.targets)
 
     @cached_property
     def redrawn(self) -> int:
-        """How many of `labels_again` differ from the labels that were trained on."""
-        ids = torch.tensor(list(self.labels_again), dtype=torch.int64)
-        again = torch.tensor(list(self.labels_again.values()), dtype=torch.int64)
-        return int((self.targets.cpu()[ids] != again).sum())
+        """How many of ``labels_again`` differ from the labels that were there before."""
+        before = self.labels_before
+        if self.targets is not None:
+            before = dict(enumerate(self.targets.tolist()))
+        return sum(before[example] != label for example, label in self.labels_again.items())
+
+    @property
+    def _guessing(self) -> float | None:
+        """Mean cross-entropy of predicting the frequencies of the labels, in nats."""
+        if not self.cross_entropy:
+            return None
+        if self.targets is None:
+            return None if self.num_classes is None else math.log(self.num_classes)
+        _, counts = np.unique(self.targets.cpu().numpy(), return_counts=True)
+        return float(entropy(counts))
 
     def _check_examples(self) -> None:
-        if self.targets.ndim != 1 or self.n == 0 or self.targets.is_floating_point():
+        if self.targets is None:
+            for name in ("num_examples", "num_classes"):
+                given = getattr(self, name)
+                if given is not None or name == "num_examples":
+                    self._require(natural(name, given) >= 1, name, "be at least 1")
+        elif self.targets.ndim != 1 or self.n == 0 or self.targets.is_floating_point():
             kind = f"{self.targets.dtype} of shape {tuple(self.targets.shape)}"
             raise ValueError(f"`targets` must be integers of shape (n,) with n >= 1, got {kind}.")
         if self.inputs is not None and len(self.inputs) != self.n:
-            text = f"`inputs` must be as many as `targets`, {self.n}, got {len(self.inputs)}."
+            text = f"`inputs` must be as many as the labels, {self.n}, got {len(self.inputs)}."
             raise ValueError(text)
-        for example in self.labels_again:
-            if not 0 <= example < self.n:
-                text = f"`labels_again` must name examples 0 .. {self.n - 1}, got {example}."
-                raise ValueError(text)
+        known = range(self.n) if self.targets is not None else self.labels_before
+        if unknown := [example for example in self.labels_again if example not in known]:
+            text = f"`labels_again` must name examples of known labels, got {unknown[0]}."
+            raise ValueError(text)
 
     def _require(self, condition: bool, name: str, text: str) -> None:
         if not condition:
             raise ValueError(f"`{name}` must {text}, got {getattr(self, name)}.")
-
-
-def _entropy(targets: Tensor) -> float:
-    """Return the mean cross-entropy of predicting the frequencies of the labels, in nats."""
-    _, counts = np.unique(targets.cpu().numpy(), return_counts=True)
-    return float(entropy(counts))

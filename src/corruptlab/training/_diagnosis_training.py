@@ -7,6 +7,7 @@ from corruptlab.training._diagnosis_facts import Facts
 from corruptlab.training._diagnosis_regularizers import shrinkage
 
 _LITTLE = 0.1  # of the rate spent
+_MANY_STEPS = 200
 _NOTHING = 0.95  # of what guessing has
 
 
@@ -104,7 +105,7 @@ def too_few_epochs(facts: Facts) -> Cause | None:
         return None
     curve = facts.curve
     remedy = "Allow more epochs."
-    if curve.state == "undecided":
+    if curve.state in ("undecided", "settled"):
         seen = f"the fit had only {_epochs(curve.epochs)}, {len(facts.losses):,} steps in all"
         return Cause("too_few_epochs", seen, remedy)
     if curve.state == "unmoved":
@@ -118,6 +119,20 @@ def too_few_epochs(facts: Facts) -> Cause | None:
         more = math.ceil(curve.rate_needed * curve.epochs)
         remedy = f"Allow more epochs: at its last speed the loss needs about {more:,} more."
     return Cause("too_few_epochs", seen, remedy)
+
+
+def too_few_steps(facts: Facts) -> Cause | None:
+    """Tell whether a loss that seems to have settled had few steps to show where it leads.
+
+    Args:
+        facts: What was seen of a fit whose curve is settled.
+
+    Returns:
+        Too few epochs, if there were fewer than 200 steps of the first rate, too few to tell a slow
+        fall from the noise of small batches, and if the network learned something.
+    """
+    steps = facts.curve.epochs_at_first_rate * facts.steps_per_epoch
+    return None if steps >= _MANY_STEPS or nothing_learned(facts) else too_few_epochs(facts)
 
 
 def cut_short(facts: Facts) -> Cause | None:
