@@ -86,8 +86,10 @@ class DeepInterpolant(HingeNetwork):
     ) -> None:
         super().__init__(a, b, w, classes=classes, report=report)
         check_depth(depth, len(b))
-        if not bool((b[1:] > b[:-1]).all()):
-            raise ValueError(f"`b` must rise, got {b.tolist()}.")
+        falls = (self.b[1:] <= self.b[:-1]).nonzero()
+        if len(falls):
+            at = int(falls[0])
+            raise ValueError(f"`b` must rise, got {self.b[at + 1]:g} after {self.b[at]:g}.")
         self.depth = depth
 
     @property

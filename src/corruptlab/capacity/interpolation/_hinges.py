@@ -1,6 +1,5 @@
 """The closed form behind Theorem 1: hinges and weights from projections and targets."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -82,8 +81,10 @@ def with_exact_differences(slopes: Floats) -> Floats:
 def condition_number(gaps: Floats) -> float:
     """Return the exact condition number of A in the maximum norm, ``|A| |A^-1|``.
 
-    The norm is the largest sum of sizes in a row. The last row of ``A = L G L`` is the largest:
-    ``sum_j (z_n - b_j)``. Row i of ``A^-1`` is ``(1/g_{i-1}, -1/g_{i-1} - 1/g_i, 1/g_i)``.
+    The norm is the largest sum of sizes in a row. In ``A = L G L`` that is the last row, ``sum_j
+    (z_n - b_j)``, in which gap j occurs j times. In the inverse, row i holds two differences of
+    neighbouring targets, one divided by ``g_i`` and one by ``g_{i-1}``; the first target is the
+    first difference.
 
     Args:
         gaps: The diagonal of A, shape ``(n,)``.
@@ -92,10 +93,9 @@ def condition_number(gaps: Floats) -> float:
         The condition number, >= 1; infinite if the gaps span more than ``float64`` can divide.
     """
     unit = gaps / gaps.max()  # the condition number does not depend on the scale
-    norm = float(np.dot(unit, np.arange(1, len(unit) + 1)))  # j entries of it hold gap j
-    with np.errstate(divide="ignore"):
-        inverse = 1 / unit
-    rows = 2 * (inverse[1:] + inverse[:-1])
-    rows[:1] -= inverse[:1]  # the second row has no slope before the first piece
-    largest = max(float(inverse[0]), float(rows.max(initial=0.0)))
-    return norm * largest if math.isfinite(largest) else math.inf
+    norm = np.dot(unit, np.arange(1, len(unit) + 1))
+    with np.errstate(divide="ignore", over="ignore"):
+        differences = 2 / unit
+        differences[0] = 1 / unit[0]
+        rows = differences + np.append(0, differences[:-1])
+        return float(norm * rows.max())

@@ -135,8 +135,10 @@ def interpolate(
     if whole("depth", depth) < 2:
         raise ValueError(f"`depth` must be at least 2, got {depth}.")
     points = Points(x, y)
-    at_once = 1 if way == "random" and points.can_be_read_again else candidates
     begin = time.perf_counter()
+    at_once = candidates
+    if isinstance(way, str) and way == "random" and points.can_be_read_again:
+        at_once = 1  # the next ones are for another reading, if need be
     with torch.no_grad(), torch.inference_mode(False):
         survey = Survey(
             points,

@@ -111,16 +111,15 @@ class Search:
 
         Where none does so clearly, it is the one with the largest of the smallest gaps.
         """
-        best: Choice | None = None
-        for number in range(self._candidates):
-            choice = self._choice(number, "random")
-            if choice.spacing.resolved:
-                return choice
-            if best is None or choice.spacing.relative > best.spacing.relative:
-                best = choice
-            if number + 1 == self._survey.z.shape[1] and not self._survey.can_look_again:
+        in_hand = self._survey.z.shape[1]
+        best = self._choice(0, "random")
+        for number in range(1, self._candidates):
+            if best.spacing.resolved or (number >= in_hand and not self._survey.can_look_again):
                 break
-        assert best is not None
+            choice = self._choice(number, "random")
+            if choice.spacing.resolved or choice.spacing.relative > best.spacing.relative:
+                best = choice
+            best = replace(best, tried=choice.tried)
         return self._distinguishing(best)
 
     def _best(self) -> Choice:
@@ -169,8 +168,10 @@ class Search:
             return choice
         at = int(np.argmin(np.diff(choice.z)))
         one, other = sorted(choice.order[at : at + 2].tolist())
+        remedy = {"given": "; give another", "only": "; as `float64` they are one number"}.get(
+            choice.how, f", with each of {choice.tried}; more `candidates` may do better"
+        )
         raise ValueError(
             f"`direction` must tell all points apart, got the projection {choice.z[at]:g} for "
-            f"points {one} and {other} of `x`, which differ, "
-            + ("; give another." if choice.how == "given" else f"with the best of {choice.tried}.")
+            f"points {one} and {other} of `x`, which differ{remedy}."
         )

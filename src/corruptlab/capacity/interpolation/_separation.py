@@ -36,8 +36,10 @@ def separate(sketch: Floats, start: int) -> Floats | None:
     Returns:
         Coefficients of the directions, shape ``(q,)``, or None if nothing better was found.
     """
+    if len(sketch) < 3:  # the gap is the range
+        return None
     basis, place = _whitened(sketch, start)
-    if len(sketch) < 3 or len(place) < 2:
+    if len(place) < 2:
         return None
     share = Spacing.of(sketch[:, start]).relative
     best = None
@@ -50,7 +52,7 @@ def separate(sketch: Floats, start: int) -> Floats | None:
         if not grown > 1.01 * share:
             break
         best, share = basis @ place, grown
-    return best
+    return best if best is None else best / np.abs(best).max()
 
 
 def _whitened(sketch: Floats, start: int) -> tuple[Floats, Floats]:

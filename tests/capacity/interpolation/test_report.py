@@ -1,0 +1,91 @@
+"""The report is right about the network."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+from corruptlab.capacity import interpolate
+from tests.capacity.interpolation.naive import (
+    matrix,
+    points,
+    signs,
+    values,
+)
+
+
+def test_report_is_right_about_the_network() -> None:
+    x, y = points(200, 6), signs(200)
+    net = interpolate(x, y)
+    report = net.report
+    assert report is not None
+    z = np.sort(net.project(torch.from_numpy(x)).numpy())
+    A = matrix(z, net.b.numpy())
+    assert (report.n, report.d, report.outputs, report.depth, report.width) == (200, 6, 1, 2, 200)
+    assert report.smallest_gap == np.diff(z).min()
+    assert_allclose(report.relative_gap, np.diff(z).min() / (z[-1] - z[0]))
+    assert report.smallest_eigenvalue == np.diag(A).min()
+    assert_allclose(report.condition_number, np.linalg.cond(A, np.inf), rtol=1e-6)
+    assert report.residual == np.abs(values(net, x) - y).max()
+    dense = net.dense()(torch.from_numpy(x)).detach().numpy()[:, 0]
+    assert_allclose(report.dense_residual, np.abs(dense - y).max(), rtol=2, atol=1e-13)
+    assert report.residual < report.dense_residual < 1e-8
+    assert report.dense_points == 200
+    assert report.seconds_reading > 0
+    assert report.seconds_solving > 0
+
+
+def test_report_reads_well_and_fits_json() -> None:
+
+    report = interpolate(np.repeat(points(20, 6), 2, axis=0), np.repeat(signs(20), 2)).report
+    assert report is not None
+    assert repr(report).startswith(
+        "InterpolationReport(20 points (20 duplicates merged) by 46 weights, depth 2, width 20; "
+        "direction separated, smallest gap 0.0"
+    )
+    assert json.loads(json.dumps(report.to_dict()))["environment"]["device"] == "cpu"
+
+
+def test_dense_residual_of_many_points_is_found_on_some_and_the_last() -> None:
+    from corruptlab.capacity.interpolation._build import _some
+
+    some = _some(10_000)
+    assert (len(some), some[-1]) == (104, 9_999)
+    assert np.ptp(np.diff(some)) <= 1
+    assert_array_equal(_some(1000), np.arange(1000))
+    assert len(_some(1_000_000)) == 16
+
+
+def test_separated_direction_has_a_far_larger_gap_than_random_ones() -> None:
+    x, y = points(2000, 40), signs(2000)
+    random = [interpolate(x, y, direction="random", seed=s).report for s in range(9)]
+    best, separated = (interpolate(x, y, direction=way).report for way in ("best", "auto"))
+    assert best is not None
+    assert separated is not None
+    median = np.median([each.relative_gap for each in random if each])
+    assert best.relative_gap > median
+    assert separated.direction == "separated"
+    assert separated.relative_gap > 10 * median
+    assert separated.condition_number < best.condition_number
+    assert separated.relative_gap <= 1 / 1999
+
+
+@pytest.mark.parametrize("n", [3, 8, 20])
+def test_few_points_are_spaced_almost_equally(n: int) -> None:
+    report = interpolate(points(n, 30), signs(n)).report
+    assert report is not None
+    assert report.relative_gap > 0.9 / (n - 1)
+    assert report.relative_gap <= (1 + 1e-12) / (n - 1)
+
+
+def test_scale_of_the_points_does_not_change_the_conditioning() -> None:
+    x, y = points(100, 6), signs(100)
+    one = interpolate(x, y).report
+    assert one is not None
+    for scale in (2.0**-400, 2.0**400):
+        other = interpolate(scale * x, y).report
+        assert other is not None
+        assert_allclose(other.relative_gap, one.relative_gap, rtol=1e-6)
+        assert_allclose(other.condition_number, one.condition_number, rtol=1e-6)
