@@ -2,13 +2,14 @@
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corruptlab import Recipe, recipes
+from corruptlab import Augmentation, Recipe, recipes
 
 built = st.builds(
     Recipe,
@@ -68,6 +69,27 @@ def test_default_recipe_is_bounded_for_very_few_images() -> None:
         ({"epochs": 1.5}, TypeError, r"^`epochs` must be an integer, got 1\.5\.$"),
         ({"batch_size": 0}, ValueError, r"^`batch_size` must be at least 1, got 0\.$"),
         ({"crop": 0}, ValueError, r"^`crop` must be at least 1, got 0\.$"),
+        (
+            {"optimizer": "lamb"},
+            ValueError,
+            r"^`optimizer` must be one of sgd, nesterov, adam, adamw, rmsprop, got 'lamb'\.$",
+        ),
+        (
+            {"optimizer": "nesterov", "momentum": 0},
+            ValueError,
+            r"^`momentum` must be greater than 0 with Nesterov's, got 0\.0\.$",
+        ),
+        (
+            {"precision": "float16"},
+            ValueError,
+            r"^`precision` must be one of float32, bfloat16, auto, got 'float16'\.$",
+        ),
+        ({"dropout": 1}, ValueError, r"^`dropout` must lie in \[0, 1\), got 1\.0\.$"),
+        (
+            {"augmentation": "flip"},
+            TypeError,
+            r"^`augmentation` must be an Augmentation or None, got 'flip'\.$",
+        ),
         ({"whiten": 1}, TypeError, r"^`whiten` must be True or False, got 1\.$"),
     ],
 )
@@ -93,3 +115,55 @@ def test_models_without_a_recipe_are_quoted() -> None:
             recipe("resnet")
     with pytest.raises(ValueError, match=r"^`n` must be at least 1, got 0\.$"):
         recipes.default("mlp-1x512", input_shape=(3, 32, 32), n=0)
+
+
+def test_a_recipe_with_everything_survives_json() -> None:
+    changes = Augmentation(flip=True, rotation=25, hue=0.1)
+    recipe = Recipe(
+        learning_rate=0.1,
+        epochs=3,
+        optimizer="rmsprop",
+        dropout=0.2,
+        augmentation=changes,
+        precision="auto",
+    )
+    again = Recipe.from_dict(json.loads(json.dumps(recipe.to_dict())))
+    assert again == recipe
+    assert again.augmentation == changes
+    assert hash(again) == hash(recipe)
+
+
+@pytest.mark.parametrize(
+    ("model", "rate", "batch", "weight_decay"),
+    [
+        ("small-inception", 0.1, 128, 5e-4),
+        ("small-inception-no-bn", 0.1, 128, 5e-4),
+        ("small-alexnet", 0.01, 128, 5e-4),
+        ("mlp-3x512", 0.01, 64, 1e-4),
+    ],
+)
+def test_the_rows_of_table_1_differ_by_their_regularizers_only(
+    model: str, rate: float, batch: int, weight_decay: float
+) -> None:
+    plain = recipes.cifar10(model)
+    assert (plain.learning_rate, plain.batch_size, plain.weight_decay) == (rate, batch, 0.0)
+    assert (plain.momentum, plain.decay, plain.crop, plain.augmentation) == (0.9, 0.95, 28, None)
+    assert recipes.cifar10(model, weight_decay=True) == replace(plain, weight_decay=weight_decay)
+    cropped = recipes.cifar10(model, random_crop=True)
+    assert cropped == replace(plain, augmentation=Augmentation(random_crop=True))
+
+
+def test_the_augmentation_of_table_4_rotates_to_25_degrees_and_leaves_the_crop_alone() -> None:
+    changes = recipes.cifar10("small-inception", augmentation=True).augmentation
+    assert changes is not None
+    assert (changes.rotation, changes.flip, changes.random_crop) == (25.0, True, False)
+    assert min(changes.brightness, changes.saturation, changes.hue) > 0
+    both = recipes.cifar10("small-inception", augmentation=True, random_crop=True).augmentation
+    assert both == replace(changes, random_crop=True)
+
+
+def test_imagenet_recipe_switches_dropout_off_unless_asked() -> None:
+    assert recipes.imagenet().dropout == 0.0
+    assert recipes.imagenet(weight_decay=True).weight_decay == 4e-5
+    with pytest.raises(ValueError, match=r"^`model` must be 'inception-v3', got 'vgg'\.$"):
+        recipes.imagenet("vgg")
