@@ -206,7 +206,7 @@ def test_pain_19_random_labels_do_not_fit_and_nobody_knows_why(
 
 
 def test_pain_19_copies_of_an_image_with_other_labels_cannot_be_fitted() -> None:
-    twice = ConcatDataset([DISTINCT, DISTINCT])
+    twice: ConcatDataset[Any] = ConcatDataset([DISTINCT, DISTINCT])
     noisy = cl.corrupt(twice, cl.RandomLabels(), seed=0)
     report = cl.fit(
         cl.mlp(64, input_shape=(1, 8, 8)), noisy, recipe=cl.Recipe(learning_rate=0.05, epochs=10)
