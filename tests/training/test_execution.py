@@ -68,6 +68,17 @@ def test_bfloat16_is_close_and_weights_stay_float32() -> None:
     assert over.losses == rough.losses
 
 
+def test_a_loss_gets_float32_whatever_the_products_are() -> None:
+    kinds = set()
+
+    def loss(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        kinds.add(outputs.dtype)
+        return cross_entropy(outputs, labels)
+
+    fit(network(), points(), recipe=replace(SHORT, epochs=1, precision="bfloat16"), loss=loss)
+    assert kinds == {torch.float32}
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyTorch's own, in its compiler
 def test_a_compiled_network_computes_the_same() -> None:
@@ -235,7 +246,7 @@ def test_dropout_draws_by_seed_and_step_and_differently_at_each() -> None:
 
 
 def test_the_best_last_and_early_stopped_test_accuracies_have_their_own_names() -> None:
-    test, validation = points(50, seed=1), points(50, seed=2)
+    test, validation = points(50, seed=1), points(50, seed=3)
     model = network()
     report = fit(model, points(), test, validation=validation, recipe=RECIPE, stop=())
     tests = [end.test for end in report.history if end.test is not None]
@@ -243,7 +254,8 @@ def test_the_best_last_and_early_stopped_test_accuracies_have_their_own_names() 
     assert len(tests) == len(validations) == RECIPE.epochs
     assert report.test_accuracy == tests[-1]
     assert report.best_test_accuracy == max(tests) > tests[-1]
-    assert report.early_stopped_test_accuracy == tests[validations.index(max(validations))]
+    early = tests[validations.index(max(validations))]
+    assert report.early_stopped_test_accuracy == early < report.best_test_accuracy
     inputs, targets = test.tensors
     assert tests[-1] == pytest.approx((model(inputs).argmax(1) == targets).double().mean().item())
 
@@ -283,6 +295,27 @@ def test_augmentation_is_a_function_of_seed_epoch_and_example() -> None:
         return fit(net, images(), recipe=recipe, seed=seed).losses
 
     assert run(0) == run(0) != run(1)
+
+
+def test_augmented_images_are_whitened_after_they_were_changed() -> None:
+    seen: list[torch.Tensor] = []
+
+    class Watching(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.Sequential(nn.Flatten(), nn.Linear(108, 3))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if self.training:
+                seen.append(x.flatten(1).clone())
+            out: torch.Tensor = self.body(x)
+            return out
+
+    changes = Augmentation(random_crop=True, brightness=0.3)
+    fit(Watching(), images(), recipe=replace(PIXELS, crop=6, epochs=1, augmentation=changes))
+    for batch in seen:
+        torch.testing.assert_close(batch.mean(1), torch.zeros(10), atol=1e-5, rtol=0)
+        torch.testing.assert_close(batch.std(1, correction=0), torch.ones(10), atol=1e-4, rtol=0)
 
 
 def test_training_accuracy_is_measured_without_augmentation() -> None:
