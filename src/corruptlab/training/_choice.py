@@ -149,7 +149,6 @@ def _on_copies(
     copied = copy.deepcopy(model, memo)
     return Stepper(
         copied,
-        processes.wrapped(copied),
         loss,
         copy.deepcopy(optimizer, memo),
         execution=execution,

@@ -20,8 +20,6 @@ class Stepper:
 
     Args:
         model: The network.
-        network: The same as it is called: `Processes.wrapped`, once and for all, because two
-            wrappers would average gradients twice.
         loss: Its mean loss over a batch.
         optimizer: What changes it.
         execution: How; nothing is left at ``"auto"``.
@@ -31,7 +29,6 @@ class Stepper:
     def __init__(
         self,
         model: nn.Module,
-        network: nn.Module,
         loss: Loss,
         optimizer: torch.optim.Optimizer,
         *,
@@ -40,6 +37,9 @@ class Stepper:
     ) -> None:
         self.execution, self._optimizer, self._device = execution, optimizer, processes.device
         _lay_out(model, optimizer, channels_last=execution.channels_last is True)
+        # Afterwards, because the wrapper gives gradients the layout of the weights. One of an
+        # earlier stepper is at rest: it averages only after a forward pass of its own.
+        network = processes.wrapped(model)
 
         def mean_loss(inputs: Tensor, targets: Tensor) -> Tensor:
             with self.autocast():

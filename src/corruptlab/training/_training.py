@@ -161,7 +161,6 @@ class Training:
             The name of the rule, or ``"epochs"``.
         """
         self.model.train()
-        self._network = self.plan.processes.wrapped(self.model)
         self._use(self.execution)
         at_boundary = self.log.steps == self.epochs * self.steps_per_epoch
         rules = self.plan.rules if at_boundary else self._budgets
@@ -301,7 +300,6 @@ class Training:
         self.plan.train.lay_out(channels_last=execution.channels_last is True)
         self._stepper = Stepper(
             self.model,
-            self._network,
             self.plan.loss,
             self.optimizer,
             execution=execution,
