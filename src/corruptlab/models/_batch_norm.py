@@ -36,7 +36,6 @@ class UnscaledBatchNorm2d(nn.BatchNorm2d):
         self, num_features: int, *, eps: float = EPSILON, momentum: float = MOMENTUM
     ) -> None:
         super().__init__(num_features, eps=eps, momentum=momentum)
-        self._share = momentum
         self.register_parameter("weight", None)
         self.register_buffer("ones", torch.ones(num_features), persistent=False)
 
@@ -44,7 +43,7 @@ class UnscaledBatchNorm2d(nn.BatchNorm2d):
         """Make the shift 0 and forget what was seen."""
         self.reset_running_stats()
         nn.init.zeros_(self.bias)
-        if "ones" in self._buffers:
+        if "ones" in self._buffers:  # the base class calls this before there is one
             nn.init.ones_(self.ones)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -56,8 +55,11 @@ class UnscaledBatchNorm2d(nn.BatchNorm2d):
         Returns:
             Of the same shape.
         """
+        share = self.momentum
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
+            if share is None:  # the mean over all batches, as in `torch.optim.swa_utils.update_bn`
+                share = 1 / float(self.num_batches_tracked)
         return batch_norm(
             input,
             self.running_mean,
@@ -65,6 +67,6 @@ class UnscaledBatchNorm2d(nn.BatchNorm2d):
             self.ones,
             self.bias,
             self.training,
-            self._share,
+            share or 0.0,
             self.eps,
         )

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 from torch import nn
 
@@ -24,7 +26,7 @@ KNOWN = (
 def by_name(
     name: str,
     *,
-    input_shape: Sequence[int] = (3, 28, 28),
+    input_shape: Sequence[int] | None = None,
     num_classes: int = 10,
     seed: int = 0,
 ) -> nn.Module:
@@ -34,8 +36,8 @@ def by_name(
         name: ``"mlp-1x512"``, ``"mlp-3x512"`` (generally ``"mlp-DEPTHxWIDTH"``),
             ``"small-inception"``, ``"small-inception-no-bn"``, ``"small-alexnet"``, or
             ``"inception-v3"``, the paper's.
-        input_shape: Shape of one input *after* cropping, such as ``(channels, height, width)``.
-            Inception V3 has its own, 3x299x299, and takes no other.
+        input_shape: Shape of one input *after* cropping, such as ``(channels, height, width)``;
+            None for the paper's: 3x299x299 for Inception V3, and 3x28x28 for the others.
         num_classes: Number of outputs, >= 1.
         seed: Which initial weights; any integer >= 0.
 
@@ -43,7 +45,10 @@ def by_name(
         The network: ``(n, *input_shape)`` float32 in, ``(n, num_classes)`` logits out.
 
     Raises:
-        ValueError: If there is no architecture of that name; the message lists the known ones.
+        MissingExtraError: If it is Inception V3 and torchvision is not installed.
+        TypeError: If a size is not an integer.
+        ValueError: If there is no architecture of that name (the message lists the known ones), or
+            a size does not suit it.
 
     Example:
         >>> from corruptlab.models import by_name
@@ -55,36 +60,22 @@ def by_name(
           (3): Linear(in_features=512, out_features=10, bias=True)
         )
     """
-    if name == "inception-v3":
-        if tuple(input_shape) != (3, 299, 299):
-            raise ValueError(
-                f"`input_shape` must be (3, 299, 299) for {name}, got {tuple(input_shape)}."
-            )
-        return inception_v3(num_classes=num_classes, seed=seed)
+    options: dict[str, Any] = {"num_classes": num_classes, "seed": seed}
+    if input_shape is not None:
+        options["input_shape"] = input_shape
     if name in _CONVOLUTIONAL:
-        return _CONVOLUTIONAL[name](input_shape, num_classes, seed)
+        return _CONVOLUTIONAL[name](**options)
     match = re.fullmatch(r"mlp-([1-9]\d*)x([1-9]\d*)", name, re.ASCII)
     if match is None:
         known = ", ".join(KNOWN)
         raise ValueError(f"`name` must be one of {known} (or mlp-DEPTHxWIDTH), got {name!r}.")
     depth, width = int(match[1]), int(match[2])
-    return mlp(*[width] * depth, input_shape=input_shape, num_classes=num_classes, seed=seed)
+    return mlp(*[width] * depth, **options)
 
 
-def _inception(shape: Sequence[int], num_classes: int, seed: int) -> nn.Module:
-    return small_inception(input_shape=shape, num_classes=num_classes, seed=seed)
-
-
-def _inception_without(shape: Sequence[int], num_classes: int, seed: int) -> nn.Module:
-    return small_inception(batch_norm=False, input_shape=shape, num_classes=num_classes, seed=seed)
-
-
-def _alexnet(shape: Sequence[int], num_classes: int, seed: int) -> nn.Module:
-    return small_alexnet(input_shape=shape, num_classes=num_classes, seed=seed)
-
-
-_CONVOLUTIONAL: dict[str, Callable[[Sequence[int], int, int], nn.Module]] = {
-    "small-inception": _inception,
-    "small-inception-no-bn": _inception_without,
-    "small-alexnet": _alexnet,
+_CONVOLUTIONAL: dict[str, Callable[..., nn.Module]] = {
+    "small-inception": small_inception,
+    "small-inception-no-bn": partial(small_inception, batch_norm=False),
+    "small-alexnet": small_alexnet,
+    "inception-v3": inception_v3,
 }

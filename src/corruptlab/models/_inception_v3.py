@@ -1,57 +1,73 @@
 """Inception V3, the paper's network for ImageNet: torchvision's, with weights of ours."""
 
+from collections.abc import Sequence
+
 from torch import nn
 
+from corruptlab._checks import check_probability
 from corruptlab._errors import require
 from corruptlab.models._build import build
 from corruptlab.models._initialization import Initialization
-from corruptlab.models._sizes import check_num_classes
+from corruptlab.models._sizes import check_num_classes, image_size
+
+_SMALLEST = 75  # what is smaller is gone before the last module
 
 
 def inception_v3(
     *,
     num_classes: int = 1000,
     dropout: float = 0.5,
+    aux_logits: bool = False,
+    input_shape: Sequence[int] = (3, 299, 299),
     seed: int = 0,
     init: Initialization = "glorot_uniform",
 ) -> nn.Module:
-    """Build Inception V3 for images of 299x299, without the auxiliary classifier.
+    """Build Inception V3 with random weights.
 
-    The architecture is torchvision's (extra ``vision``), and nothing is downloaded. The weights are
-    drawn by `initialize`. In float32 on the CPU, in training mode.
+    The architecture is torchvision's (extra ``vision``); nothing is downloaded. Its batch norm
+    has a scale beside the shift, where TensorFlow's has none. torchvision's own initial weights,
+    which take minutes to draw in some versions, are passed over: `initialize` draws them. In
+    float32 on the CPU, in training mode.
 
     Args:
         num_classes: Number of outputs, >= 1.
-        dropout: Probability of dropout before the last layer, in ``[0, 1]``; `Recipe.dropout` can
-            change it for one fit.
+        dropout: Probability of dropout before the last layer, in ``[0, 1]``.
+        aux_logits: Whether there is a second classifier half-way, whose outputs come beside the
+            others in training mode, as a named tuple ``(logits, aux_logits)``. `fit` takes
+            networks that give logits alone.
+        input_shape: Shape of one image, ``(3, height, width)``, at least 75 a side. It is only
+            checked: the network takes images of any size from there on.
         seed: Which initial weights; any integer >= 0.
         init: Name of the law of the initial weights, see `initialize`.
 
     Returns:
-        The network: ``(n, 3, 299, 299)`` float32 in, ``(n, num_classes)`` logits out.
+        The network: ``(n, *input_shape)`` float32 in, ``(n, num_classes)`` logits out.
 
     Raises:
         MissingExtraError: If torchvision is not installed.
-        TypeError: If ``num_classes`` is not an integer.
-        ValueError: If it is below 1, or ``dropout`` is out of range.
+        TypeError: If a value is of the wrong kind.
+        ValueError: If a value is out of its range, or ``init`` is not a known name.
 
     Example:
         >>> from corruptlab.models import inception_v3
-        >>> network = inception_v3(num_classes=10)  # doctest: +SKIP
+        >>> inception_v3(input_shape=(3, 28, 28))
+        Traceback (most recent call last):
+        ...
+        ValueError: `input_shape` must have a height and a width of at least 75, got (3, 28, 28).
 
-    Source: Zhang et al. 2017, App. A; Szegedy et al. 2016, "Rethinking the Inception architecture
-    for computer vision".
+    Source: Zhang et al. 2017, §2.1 and Table 2; Szegedy et al. 2016, "Rethinking the Inception
+    architecture for computer vision".
     """
     check_num_classes(num_classes)
-    models = require("torchvision.models", extra="vision")
+    check_probability("dropout", dropout)
+    channels, _, _ = image_size(input_shape, smallest=_SMALLEST)
+    if channels != 3:
+        raise ValueError(f"`input_shape` must have 3 channels, got {tuple(input_shape)}.")
+    inception = require("torchvision.models.inception", extra="vision")
 
     def layers() -> nn.Module:
-        network: nn.Module = models.inception_v3(
-            weights=None,
-            num_classes=num_classes,
-            dropout=dropout,
-            aux_logits=False,
-            init_weights=False,
+        network: nn.Module = inception.Inception3(
+            num_classes=num_classes, aux_logits=aux_logits, dropout=dropout, init_weights=False
         )
         return network
 

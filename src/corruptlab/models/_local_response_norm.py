@@ -1,5 +1,6 @@
 """Local response normalization in TensorFlow's terms."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
@@ -45,4 +46,6 @@ class LocalResponseNorm(nn.Module):
         channels = input.shape[1]
         band = input.new_ones(channels, channels).triu(-self.radius).tril(self.radius)
         sums = conv2d(input.square(), band[:, :, None, None])
-        return input * (self.bias + self.alpha * sums).pow(-self.beta)
+        # The steps of bfloat16 near 1 are coarser than all that is added to the bias.
+        sums = sums.to(torch.promote_types(input.dtype, torch.float32))
+        return (input * (self.bias + self.alpha * sums).pow(-self.beta)).to(input.dtype)
