@@ -140,7 +140,11 @@ class Processes:
             return DistributedDataParallel(model, device_ids=[self.device])
         network = DistributedDataParallel(model)
         if self.size > 2:  # two numbers have the same sum in either order
-            network.register_comm_hook(self.size, _mean_in_float64)
+            network.register_comm_hook(
+                self.size,
+                # Without annotations: PyTorch insists on its own class, which not every build has.
+                lambda size, bucket: _mean_in_float64(size, bucket),
+            )
         return network
 
 
