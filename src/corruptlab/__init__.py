@@ -7,10 +7,10 @@ Source: Zhang, Bengio, Hardt, Recht, Vinyals 2017, "Understanding deep learning 
 rethinking generalization", ICLR, arXiv 1611.03530.
 """
 
-from corruptlab import corruptions, datasets, experiments, models, plotting, training
+from corruptlab import capacity, corruptions, datasets, experiments, models, plotting, training
 from corruptlab._draws import Draws
 from corruptlab._version import __version__
-from corruptlab.capacity import interpolate
+from corruptlab.capacity import KernelInterpolant, interpolate
 from corruptlab.corruptions import (
     AsymmetricLabels,
     Corrupted,
@@ -55,6 +55,7 @@ __all__ = [
     "GaussianPixels",
     "GivenLabels",
     "InstanceDependentLabels",
+    "KernelInterpolant",
     "PMDLabels",
     "PairFlipLabels",
     "RandomLabels",
@@ -70,6 +71,7 @@ __all__ = [
     "UniformLabels",
     "__version__",
     "audit",
+    "capacity",
     "corrupt",
     "corruptions",
     "datasets",

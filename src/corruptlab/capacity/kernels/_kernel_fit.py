@@ -1,0 +1,200 @@
+"""A fitted kernel interpolant, and what the fit found."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from typing import Any
+
+from torch import Tensor
+
+from corruptlab._environment import Environment
+from corruptlab.capacity.kernels._estimate import Estimate
+from corruptlab.capacity.kernels._gram import evaluate
+from corruptlab.capacity.kernels._inputs import Values, read_labels, read_points, tensor_of
+from corruptlab.capacity.kernels._kernels import Kernel
+from corruptlab.capacity.kernels._solvers import StoppedBy
+from corruptlab.capacity.kernels._spans import spans
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class KernelFit:
+    """The function ``f(x) = sum_i alpha_i k(x, x_i)``, one for each output.
+
+    Without a ridge it takes the values ``y`` at the training points, up to `residual`, and among
+    all functions that do it has the least norm in the kernel's Hilbert space.
+
+    Attributes:
+        kernel: The kernel.
+        ridge: What was added to the diagonal of the kernel matrix.
+        points: Distinct training points, shape ``(n, d)``.
+        coefficients: ``alpha``, ``float64`` of shape ``(n, k)``.
+        num_classes: Number of classes, or None if the targets were real numbers.
+        flat: Whether the targets were one real number a point.
+        num_merged: Training points that equal another one, with equal targets, and were left out.
+        stopped_by: Why the fit ended: ``"solved"``; ``"stalled"`` if conjugate gradients did not
+            get to their tolerance; ``"interrupted"`` by Ctrl-C.
+        residuals: Largest absolute entry of ``y - (K + ridge I) alpha``, computed in ``float64``,
+            after the first solution and after each refinement.
+        norms: Norm of each output in the kernel's Hilbert space, ``sqrt(alpha_c^T K alpha_c)``.
+        iterations: Products with the kernel matrix that conjugate gradients took; 0 for Cholesky.
+        seconds: Name of each phase to its seconds.
+        estimate: What was foreseen: solver, type, memory, and work.
+        environment: Versions, machine, and device.
+
+    Example:
+        >>> import torch
+        >>> from corruptlab.capacity.kernels import GaussianKernel, KernelInterpolant
+        >>> x = torch.tensor([[0.0], [1.0], [2.0]])
+        >>> fit = KernelInterpolant(GaussianKernel(1.0)).fit(x, [0, 1, 0], num_classes=2)
+        >>> fit.error(x, [0, 1, 0]), fit.residual < 1e-6
+        (0.0, True)
+        >>> fit.classify([[0.9], [5.0]])
+        tensor([1, 0])
+        >>> round(fit.norm, 3)
+        2.009
+
+    Source: Zhang et al. 2017, §5.
+    """
+
+    kernel: Kernel
+    ridge: float
+    points: Tensor
+    coefficients: Tensor
+    num_classes: int | None
+    flat: bool
+    num_merged: int
+    stopped_by: StoppedBy
+    residuals: tuple[float, ...]
+    norms: tuple[float, ...]
+    iterations: int
+    seconds: Mapping[str, float]
+    estimate: Estimate
+    environment: Environment
+
+    @property
+    def residual(self) -> float:
+        """The least of `residuals`, which is that of `coefficients`."""
+        return min(self.residuals)
+
+    @property
+    def norm(self) -> float:
+        """Norm of all outputs together: the root of the sum of the squares of `norms`."""
+        return math.hypot(*self.norms)
+
+    @property
+    def gflops_per_second(self) -> float | None:
+        """Rate of the factorization, ``n**3 / 3`` operations; None without one."""
+        seconds = self.seconds.get("factor")
+        return len(self.points) ** 3 / 3e9 / seconds if seconds else None
+
+    def predict(self, x: Values) -> Tensor:
+        """Evaluate the function, in the type of the fit.
+
+        Args:
+            x: Inputs, shape ``(m, ...)`` as in the fit; bytes are divided by 255.
+
+        Returns:
+            Values of shape ``(m, k)``, or ``(m,)`` if the targets were flat, on the device of the
+            fit. For classes, column ``c`` interpolates 1 on class ``c`` and 0 elsewhere.
+
+        Raises:
+            TypeError: If the inputs are no real numbers.
+            ValueError: If they have another number of dimensions, or are not finite.
+        """
+        inputs = read_points(x, dtype=self.points.dtype, device=self.points.device)
+        if inputs.shape[1] != self.points.shape[1]:
+            raise ValueError(
+                f"`x` must have the {self.points.shape[1]} dimensions of the training points, "
+                f"got {inputs.shape[1]}."
+            )
+        weights = self.coefficients.to(inputs.dtype)
+        values = inputs.new_zeros(len(inputs), weights.shape[1])
+        for start, stop in spans(len(inputs), _TILE):
+            for left, right in spans(len(weights), _TILE):
+                block = evaluate(self.kernel, inputs[start:stop], self.points[left:right])
+                values[start:stop] += block @ weights[left:right]
+        return values[:, 0] if self.flat else values
+
+    def classify(self, x: Values) -> Tensor:
+        """Return the class with the largest value for each input.
+
+        Args:
+            x: Inputs, as in `predict`.
+
+        Returns:
+            ``int64`` classes of shape ``(m,)``; the lowest of those that tie.
+
+        Raises:
+            TypeError: If the targets were no classes, or the inputs are no real numbers.
+            ValueError: If the inputs do not suit, see `predict`.
+        """
+        if self.num_classes is None:
+            raise TypeError("`classify` needs a fit to integer labels, got one to real targets.")
+        return self.predict(x).argmax(dim=1)
+
+    def error(self, x: Values, y: Values) -> float:
+        """Measure the function on labelled inputs.
+
+        Args:
+            x: Inputs, as in `predict`.
+            y: Their targets, of the kind of the training targets.
+
+        Returns:
+            For classes the share that is classified wrongly; for real targets the mean squared
+            error over all inputs and outputs.
+
+        Raises:
+            TypeError: If inputs or targets are of another kind.
+            ValueError: If their numbers or shapes do not match, or a label names no class.
+        """
+        wanted = tensor_of("y", y)
+        outcome = self.predict(x) if self.num_classes is None else self.classify(x)
+        if self.num_classes is not None:
+            wanted = read_labels(wanted, self.num_classes)
+        if wanted.shape != outcome.shape:
+            shape, got = tuple(outcome.shape), tuple(wanted.shape)
+            raise ValueError(f"`y` must have shape {shape} like the predictions, got {got}.")
+        wanted = wanted.to(outcome.device)
+        if self.num_classes is not None:
+            return float((outcome != wanted).double().mean())
+        return float((outcome.double() - wanted.double()).square().mean())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but points and coefficients as a dictionary that JSON can hold."""
+        return {
+            "kernel": _described(self.kernel),
+            "ridge": self.ridge,
+            "num_points": len(self.points),
+            "num_merged": self.num_merged,
+            "num_classes": self.num_classes,
+            "num_outputs": len(self.norms),
+            "stopped_by": self.stopped_by,
+            "residuals": list(self.residuals),
+            "norm": self.norm,
+            "norms": list(self.norms),
+            "iterations": self.iterations,
+            "seconds": dict(self.seconds),
+            "gflops_per_second": self.gflops_per_second,
+            "estimate": asdict(self.estimate),
+            "environment": self.environment.to_dict(),
+        }
+
+    def __repr__(self) -> str:
+        n, k = self.coefficients.shape
+        how = "" if self.stopped_by == "solved" else f", {self.stopped_by}"
+        return (
+            f"KernelFit({n:,} points, {k} outputs by {self.estimate.solver} in "
+            f"{self.estimate.dtype}{how}, {sum(self.seconds.values()):.1f} s; "
+            f"residual {self.residual:.1e}, norm {self.norm:.4g})"
+        )
+
+
+# Rows and columns of the kernel matrix that a prediction holds at a time.
+_TILE = 1000
+
+
+def _described(kernel: Any) -> dict[str, Any]:
+    """Return the name of a kernel, and its parameters if it is a dataclass."""
+    name = getattr(kernel, "__name__", type(kernel).__name__)
+    own = fields(kernel) if is_dataclass(kernel) else ()
+    return {"name": name, **{field.name: getattr(kernel, field.name) for field in own}}

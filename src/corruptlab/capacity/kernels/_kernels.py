@@ -1,0 +1,153 @@
+"""Kernels: functions of two points that are inner products in some feature space."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from corruptlab._checks import whole
+from corruptlab.capacity.kernels._distances import distances, squared_distances
+from corruptlab.capacity.kernels._numbers import at_least_zero, positive
+
+
+class Kernel(Protocol):
+    """Any function that gives the matrix ``k(a_i, b_j)`` for two sets of points.
+
+    It has to be symmetric and positive semi-definite: every matrix ``k(a, a)`` is. Points come
+    as tensors of one float type on one device, and the matrix has to be of the same.
+
+    Example:
+        >>> import torch
+        >>> from corruptlab.capacity.kernels import Kernel
+        >>> def cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        ...     return torch.nn.functional.normalize(a) @ torch.nn.functional.normalize(b).T
+        >>> kernel: Kernel = cosine
+        >>> kernel(torch.tensor([[3.0, 4.0]]), torch.tensor([[4.0, 3.0], [0.0, 1.0]]))
+        tensor([[0.9600, 0.8000]])
+    """
+
+    def __call__(self, a: Tensor, b: Tensor, /) -> Tensor:
+        """Return the matrix of shape ``(len(a), len(b))``, which the caller may change."""
+
+
+@dataclass(frozen=True)
+class GaussianKernel:
+    """The kernel ``exp(-gamma ||a - b||**2)``, positive definite on distinct points.
+
+    With a standard deviation ``s`` for the width, ``gamma = 1 / (2 s**2)``.
+
+    Args:
+        gamma: Inverse squared length, > 0: in units of one over the inputs' squared.
+
+    Raises:
+        TypeError: If ``gamma`` is not a number.
+        ValueError: If it is not positive and finite.
+
+    Example:
+        >>> import torch
+        >>> from corruptlab.capacity.kernels import GaussianKernel
+        >>> GaussianKernel(gamma=0.5)(torch.tensor([[0.0]]), torch.tensor([[0.0], [2.0]]))
+        tensor([[1.0000, 0.1353]])
+
+    Source: Zhang et al. 2017, §5, Table 3; on MNIST with pixels / 255 it is ``gamma=0.02``.
+    """
+
+    gamma: float
+
+    def __post_init__(self) -> None:
+        positive("gamma", self.gamma)
+
+    def __call__(self, a: Tensor, b: Tensor, /) -> Tensor:
+        """Return the matrix of shape ``(len(a), len(b))``."""
+        return squared_distances(a, b).mul_(-self.gamma).exp_()
+
+
+@dataclass(frozen=True)
+class LaplaceKernel:
+    """The kernel ``exp(-||a - b|| / scale)`` with the l2 norm, positive definite likewise.
+
+    It is rougher than the Gaussian, and its matrices are better conditioned.
+
+    Args:
+        scale: Length over which it falls to ``1 / e``, > 0, in units of the inputs.
+
+    Raises:
+        TypeError: If ``scale`` is not a number.
+        ValueError: If it is not positive and finite.
+
+    Example:
+        >>> import torch
+        >>> from corruptlab.capacity.kernels import LaplaceKernel
+        >>> LaplaceKernel(scale=5.0)(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]]))
+        tensor([[0.3679]])
+
+    Source: Belkin, Ma, and Mandal 2018, "To understand deep learning we need to understand
+    kernel learning", where it fits random labels as easily as a ReLU network does.
+    """
+
+    scale: float
+
+    def __post_init__(self) -> None:
+        positive("scale", self.scale)
+
+    def __call__(self, a: Tensor, b: Tensor, /) -> Tensor:
+        """Return the matrix of shape ``(len(a), len(b))``."""
+        return distances(a, b).mul_(-1 / self.scale).exp_()
+
+
+@dataclass(frozen=True)
+class LinearKernel:
+    """The kernel ``<a, b>``: the linear model, whose interpolant has the least weights.
+
+    Its matrix has at most the rank of the inputs, so that more points than dimensions need a
+    ridge, or `min_norm`.
+
+    Example:
+        >>> import torch
+        >>> from corruptlab.capacity.kernels import LinearKernel
+        >>> LinearKernel()(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]))
+        tensor([[11.]])
+
+    Source: Zhang et al. 2017, §5, ``X X^T alpha = y``.
+    """
+
+    def __call__(self, a: Tensor, b: Tensor, /) -> Tensor:
+        """Return the matrix of shape ``(len(a), len(b))``."""
+        return a @ b.T
+
+
+@dataclass(frozen=True)
+class PolynomialKernel:
+    """The kernel ``(gamma <a, b> + constant)**degree``.
+
+    Args:
+        degree: Degree of the polynomials, an integer >= 1.
+        gamma: Factor of the inner product, > 0.
+        constant: What is added, >= 0; with 0 there are monomials of the full degree only.
+
+    Raises:
+        TypeError: If an argument is of a wrong kind.
+        ValueError: If one is out of its range.
+
+    Example:
+        >>> import torch
+        >>> from corruptlab.capacity.kernels import PolynomialKernel
+        >>> PolynomialKernel(degree=2)(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]))
+        tensor([[144.]])
+
+    Source: Schölkopf and Smola 2002, "Learning with kernels", §2.1.
+    """
+
+    degree: int
+    gamma: float = 1.0
+    constant: float = 1.0
+
+    def __post_init__(self) -> None:
+        if whole("degree", self.degree) < 1:
+            raise ValueError(f"`degree` must be at least 1, got {self.degree}.")
+        positive("gamma", self.gamma)
+        at_least_zero("constant", self.constant)
+
+    def __call__(self, a: Tensor, b: Tensor, /) -> Tensor:
+        """Return the matrix of shape ``(len(a), len(b))``."""
+        return (a @ b.T).mul_(self.gamma).add_(self.constant).pow_(self.degree)

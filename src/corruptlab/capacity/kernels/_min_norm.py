@@ -1,0 +1,158 @@
+"""The least solution of a linear system: where SGD from zero ends."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from corruptlab.capacity.kernels._inputs import Values, check_finite, tensor_of
+from corruptlab.capacity.kernels._numbers import positive
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MinNorm:
+    """The solution of ``X w = y`` with the least l2 norm, which lies in the span of the rows.
+
+    Attributes:
+        weights: ``w = X^T alpha``, ``float64`` of shape ``(d,)`` or ``(d, k)`` as ``y`` is.
+        coefficients: ``alpha``, shape ``(n,)`` or ``(n, k)``: how much of each row there is in
+            ``w``. If rows depend on one another, it is the least of those that give ``w``.
+        rank: Rank of ``X``.
+        residual: ``||X w - y|| / ||y||``: 0 up to rounding if the system has a solution.
+
+    Example:
+        >>> import torch
+        >>> from corruptlab.capacity.kernels import min_norm
+        >>> least = min_norm([[1.0, 1.0, 0.0], [0.0, 0.0, 2.0]], [2.0, 4.0])
+        >>> least.weights
+        tensor([1., 1., 2.], dtype=torch.float64)
+        >>> least
+        MinNorm(3 weights of norm 2.449, rank 2, residual 0.0e+00)
+
+    Source: Zhang et al. 2017, §5.
+    """
+
+    weights: Tensor
+    coefficients: Tensor
+    rank: int
+    residual: float
+
+    @property
+    def norm(self) -> float:
+        """The norm of the weights, all outputs together."""
+        return float(self.weights.norm())
+
+    def __repr__(self) -> str:
+        return (
+            f"MinNorm({self.weights.numel():,} weights of norm {self.norm:.4g}, "
+            f"rank {self.rank}, residual {self.residual:.1e})"
+        )
+
+
+def min_norm(
+    x: Values, y: Values, *, least_squares: bool = False, tolerance: float = 1e-8
+) -> MinNorm:
+    """Solve ``X w = y`` for the ``w`` of least l2 norm.
+
+    With rows that do not depend on one another it comes from their inner products alone:
+    ``X X^T alpha = y``, ``w = X^T alpha``. Otherwise, and where the inner products lose too much to
+    rounding, it comes from the singular values of ``X``, those below ``max(n, d) eps`` of the
+    largest counted as 0. Everything is in ``float64`` on the CPU.
+
+    SGD on the squared loss from ``w = 0`` adds multiples of rows, so it stays in their span, in
+    which only one point solves the system: this one.
+
+    Args:
+        x: ``X``, one example a row, shape ``(n, d)``.
+        y: Real targets of shape ``(n,)`` or ``(n, k)``.
+        least_squares: Whether a system without a solution may be solved in the least-squares
+            sense: the least ``w`` of those with the least residual.
+        tolerance: A system has a solution if ``||X w - y|| <= tolerance ||y||``, > 0.
+
+    Returns:
+        Weights, coefficients, rank, and residual.
+
+    Raises:
+        TypeError: If ``x`` or ``y`` holds no real numbers.
+        ValueError: If shapes do not match, a number is not finite, or the system has no solution
+            and ``least_squares`` is not set.
+
+    Example:
+        >>> import torch
+        >>> from corruptlab.capacity.kernels import min_norm
+        >>> x, y = torch.tensor([[1.0, 2.0], [2.0, 4.0]]), torch.tensor([5.0, 11.0])
+        >>> min_norm(x, y)
+        Traceback (most recent call last):
+        ...
+        ValueError: `x` must have a solution of X w = y, got rank 1 for 2 rows and a residual
+        of 0.037 of ||y||: pass `least_squares=True` for the nearest.
+        >>> min_norm(x, y, least_squares=True).weights
+        tensor([1.0800, 2.1600], dtype=torch.float64)
+
+    Source: Zhang et al. 2017, §5.
+    """
+    positive("tolerance", tolerance)
+    rows, targets = _system(x, y)
+    values = targets[:, None] if targets.ndim == 1 else targets
+    solved = _by_inner_products(rows, values)
+    if solved is None or _residual(rows, solved, values) > tolerance:
+        solved, rank = _by_singular_values(rows, values)
+    else:
+        rank = len(rows)
+    weights, residual = rows.T @ solved, _residual(rows, solved, values)
+    if residual > tolerance and not least_squares:
+        raise ValueError(
+            f"`x` must have a solution of X w = y, got rank {rank} for {len(rows)} rows and a "
+            f"residual of {residual:.2g} of ||y||: pass `least_squares=True` for the nearest."
+        )
+    if targets.ndim == 1:
+        weights, solved = weights[:, 0], solved[:, 0]
+    return MinNorm(weights=weights, coefficients=solved, rank=rank, residual=residual)
+
+
+def _system(x: Values, y: Values) -> tuple[Tensor, Tensor]:
+    rows = tensor_of("x", x).to("cpu", torch.float64)
+    targets = tensor_of("y", y).to("cpu", torch.float64)
+    if rows.ndim != 2 or rows.numel() == 0:
+        raise ValueError(
+            f"`x` must have shape (n, d) with n and d at least 1, got {tuple(rows.shape)}."
+        )
+    if targets.ndim not in (1, 2) or len(targets) != len(rows):
+        raise ValueError(
+            f"`y` must have shape ({len(rows)},) or ({len(rows)}, k), got {tuple(targets.shape)}."
+        )
+    check_finite("x", rows)
+    check_finite("y", targets)
+    return rows, targets
+
+
+def _by_inner_products(rows: Tensor, values: Tensor) -> Tensor | None:
+    """Return ``alpha`` from ``X X^T``; None if that is singular, or nearly so."""
+    n, d = rows.shape
+    if n > d:
+        return None
+    gram = rows @ rows.T
+    factor, info = torch.linalg.cholesky_ex(gram)
+    pivots = factor.diagonal().square()
+    # A pivot is the squared distance of a row to the span of those before it. Below this share
+    # of the row's own size it is mostly rounding.
+    if int(info) or bool((pivots <= max(n, d) * _EPS**0.5 * gram.diagonal()).any()):
+        return None
+    alpha = torch.cholesky_solve(values, factor)
+    return alpha + torch.cholesky_solve(values - rows @ (rows.T @ alpha), factor)  # refined once
+
+
+def _by_singular_values(rows: Tensor, values: Tensor) -> tuple[Tensor, int]:
+    """Return ``alpha = U S^-2 U^T y``, and the rank."""
+    u, s, _ = torch.linalg.svd(rows, full_matrices=False)
+    kept = s > max(rows.shape) * _EPS * s[0]
+    u, s = u[:, kept], s[kept]
+    return u @ ((u.T @ values) / s[:, None].square()), int(kept.sum())
+
+
+def _residual(rows: Tensor, alpha: Tensor, values: Tensor) -> float:
+    size = float(values.norm())
+    return float((rows @ (rows.T @ alpha) - values).norm()) / size if size else 0.0
+
+
+_EPS = torch.finfo(torch.float64).eps

@@ -1,0 +1,150 @@
+"""What a fit will cost is known before it starts, and one that does not fit is refused."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from corruptlab.capacity.kernels import Estimate, GaussianKernel, KernelInterpolant
+from corruptlab.capacity.kernels import _memory as memory_module
+from corruptlab.capacity.kernels._estimate import _rate
+from corruptlab.capacity.kernels._memory import available_memory
+from tests.capacity.kernels.cases import labels, points
+
+CPU = torch.device("cpu")
+
+
+def estimate(n: int = 60_000, d: int = 784, k: int = 10, **settings: Any) -> Estimate:
+    settings = {"memory": 1e12, **settings}
+    return KernelInterpolant(GaussianKernel(0.02), **settings).estimate(n, d, num_outputs=k)
+
+
+def test_whole_of_mnist_takes_less_than_ten_gigabytes() -> None:
+    whole = estimate()
+    assert whole.solver == "cholesky"
+    assert 7.2e9 < whole.num_bytes < 10e9
+    assert 60_000**3 / 3 < whole.flops < 1.3 * 60_000**3 / 3
+
+
+def test_estimates_follow_the_known_powers_of_n() -> None:
+    small, large = estimate(40_000), estimate(80_000)
+    assert 3.5 < large.num_bytes / small.num_bytes < 4.1
+    assert 6.5 < large.flops / small.flops < 8.1
+    double = estimate(40_000, dtype=torch.float64)
+    assert 1.8 < double.num_bytes / small.num_bytes < 2.1
+    few, many = (estimate(n, solver="cg").num_bytes for n in (40_000, 80_000))
+    assert 1.5 < many / few < 2.1
+    assert estimate(40_000, refinements=0).flops < small.flops
+    assert estimate(9000, solver="cg", max_iterations=10).flops < (
+        0.2 * estimate(9000, solver="cg", max_iterations=100).flops
+    )
+
+
+def test_auto_takes_cholesky_while_its_memory_is_there() -> None:
+    needed = estimate().num_bytes
+    assert estimate(memory=needed).solver == "cholesky"
+    assert estimate(memory=needed - 1).solver == "cg"
+    assert estimate(memory=needed, solver="cg").solver == "cg"
+
+
+def test_refusal_names_what_is_needed_what_is_there_and_what_would_do() -> None:
+    with pytest.raises(
+        MemoryError,
+        match=r"^`memory` must be at least 8\.\d+ GB for 60,000 points with solver='cholesky' in "
+        r"float32, got 4 GB; solver='cg' needs \d+ MB\.$",
+    ):
+        estimate(memory=4e9, solver="cholesky")
+    with pytest.raises(
+        MemoryError,
+        match=r"^`memory` must be at least \d+ MB for 60,000 points with solver='cg' in float32, "
+        r"got 10 kB\.$",
+    ):
+        estimate(memory=1e4)
+    with pytest.raises(MemoryError, match=r"solver='cholesky' in float64, got 500 B\.$"):
+        estimate(memory=500, solver="cholesky", dtype=torch.float64)
+
+
+def test_fit_keeps_to_the_limit() -> None:
+    x, y = points(), labels()
+    small = KernelInterpolant(GaussianKernel(0.3), dtype=torch.float64, block=5, rank=5)
+    needed = small.estimate(40, 5, num_outputs=3).num_bytes
+    with_limit = {"dtype": torch.float64, "block": 5, "rank": 5}
+    for memory, solver in ((needed, "cholesky"), (needed - 1, "cg")):
+        interpolant = KernelInterpolant(GaussianKernel(0.3), memory=memory, **with_limit)  # type: ignore[arg-type]
+        assert interpolant.fit(x, y, num_classes=3).estimate.solver == solver
+    with pytest.raises(MemoryError, match=r"^`memory` must be at least .* for 40 points"):
+        KernelInterpolant(GaussianKernel(0.3), memory=1).fit(x, y, num_classes=3)
+
+
+def test_free_memory_is_the_limit_by_default() -> None:
+    n = 10_000_000  # 200 TB: no machine has that free
+    default = KernelInterpolant(GaussianKernel(0.02), solver="cholesky")
+    with pytest.raises(MemoryError, match=r"^`memory` must be at least 200 TB for 10,000,000"):
+        default.estimate(n, 784)
+
+
+def test_seconds_are_operations_over_a_measured_rate() -> None:
+    small = estimate(1000)
+    rate = _rate(torch.float32, CPU)
+    assert small.seconds() == small.flops / rate
+    assert 1e8 < rate < 1e14
+
+
+def test_available_memory_heeds_system_and_control_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, group = tmp_path / "meminfo", tmp_path / "group"
+    table.write_text("MemTotal: 9000000 kB\nMemAvailable: 4000000 kB\n")
+    group.mkdir()
+    system, control = memory_module._system, memory_module._control_group
+    monkeypatch.setattr(memory_module, "_system", lambda: system(table))
+    monkeypatch.setattr(memory_module, "_control_group", lambda: control(group))
+    assert available_memory(CPU) == int(0.9 * 4_096_000_000)
+    (group / "memory.max").write_text("3000000000\n")
+    (group / "memory.current").write_text("1000000000\n")
+    assert available_memory(CPU) == int(0.9 * 2_000_000_000)
+    (group / "memory.max").write_text("max\n")
+    assert available_memory(CPU) == int(0.9 * 4_096_000_000)
+    table.unlink()
+    assert available_memory(CPU) == int(0.9 * memory_module._physical())
+    table.write_text("MemTotal: 9000000 kB\n")
+    assert system(table) is None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux's own account")
+def test_fit_stays_within_its_estimate() -> None:
+    program = """if True:
+        from pathlib import Path
+        import torch
+        from corruptlab.capacity.kernels import GaussianKernel, KernelInterpolant
+
+        def account(name):  # in bytes
+            lines = Path("/proc/self/status").read_text().splitlines()
+            return 1024 * int(next(line.split()[1] for line in lines if line.startswith(name)))
+
+        def fit(n, **settings):
+            interpolant = KernelInterpolant(GaussianKernel(0.02), **settings)
+            return interpolant.fit(x[:n], y[:n], num_classes=10)
+
+        torch.set_num_threads(1)
+        x = torch.randn(4000, 40, generator=torch.Generator().manual_seed(0))
+        y = torch.arange(4000) % 10
+        for solver in ("cg", "cholesky"):
+            settings = {"solver": solver, "max_iterations": 1, "rank": 200}
+            fit(300, **settings)  # loads libraries
+            Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+            before = account("VmRSS")
+            foreseen = fit(4000, **settings).estimate.num_bytes
+            print(account("VmHWM") - before, foreseen)
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    iterated, factored = ([int(word) for word in line.split()] for line in run.stdout.splitlines())
+    assert iterated[0] < 1.15 * iterated[1]
+    assert 4000**2 / 2 * 4 < factored[0] < 1.15 * factored[1]

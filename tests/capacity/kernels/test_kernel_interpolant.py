@@ -1,0 +1,434 @@
+"""A fit interpolates, equals a dense solve, and says what is wrong before it starts."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from torch import Tensor
+
+from corruptlab.capacity.kernels import (
+    GaussianKernel,
+    Kernel,
+    KernelFit,
+    KernelInterpolant,
+    LinearKernel,
+    NotPositiveDefiniteError,
+)
+from tests.capacity.kernels.cases import KERNELS, Floats, gram, labels, points
+
+DEFINITE = ["gaussian", "laplace"]
+GAUSSIAN = GaussianKernel(0.3)
+
+
+def interpolant(kernel: Kernel = GAUSSIAN, **settings: Any) -> KernelInterpolant:
+    return KernelInterpolant(kernel, **{"dtype": torch.float64, "block": 11, **settings})
+
+
+def one_hot(y: Tensor, classes: int = 3) -> Floats:
+    return np.asarray(np.eye(classes)[y.numpy()])
+
+
+@pytest.mark.parametrize("block", [7, 40, 1000])
+@pytest.mark.parametrize("name", DEFINITE)
+def test_fit_equals_a_dense_solve_in_numpy(name: str, block: int) -> None:
+    x, y, new = points(), labels(), points(9, seed=5)
+    fit = interpolant(KERNELS[name][0], block=block).fit(x, y, num_classes=3)
+    alpha = np.linalg.solve(gram(name, x, x), one_hot(y))
+    assert_allclose(fit.coefficients.numpy(), alpha, rtol=0, atol=1e-9 * np.abs(alpha).max())
+    assert_allclose(fit.predict(new).numpy(), gram(name, new, x) @ alpha, rtol=0, atol=1e-9)
+    assert_array_equal(fit.classify(new).numpy(), (gram(name, new, x) @ alpha).argmax(1))
+
+
+@pytest.mark.parametrize("name", list(KERNELS))
+def test_ridge_is_the_closed_form_of_every_kernel(name: str) -> None:
+    x, y = points(), points(40, 2, seed=3)
+    fit = interpolant(KERNELS[name][0], ridge=0.7).fit(x, y)
+    alpha = np.linalg.solve(gram(name, x, x) + 0.7 * np.eye(40), y.numpy())
+    assert_allclose(fit.coefficients.numpy(), alpha, rtol=1e-9, atol=1e-9)
+
+
+def test_random_labels_are_interpolated_exactly() -> None:
+    x, y = points(200), labels(200)
+    fit = interpolant().fit(x, y, num_classes=3)
+    assert_allclose(fit.predict(x).numpy(), one_hot(y), rtol=0, atol=1e-10)
+    assert fit.error(x, y) == 0
+    assert fit.residual < 1e-10
+
+
+def test_float32_interpolates_to_its_own_precision_and_stays_in_it() -> None:
+    x, y = points(200).float(), labels(200)
+    fit = interpolant(dtype=torch.float32).fit(x, y, num_classes=3)
+    assert fit.predict(x).dtype is torch.float32
+    assert_allclose(fit.predict(x).numpy(), one_hot(y), rtol=0, atol=1e-3)
+    assert fit.estimate.dtype == "float32"
+
+
+@pytest.mark.parametrize("refinements", [0, 1, 2])
+def test_refinement_lowers_the_residual_far_below_float32(refinements: int) -> None:
+    x, y = points(300, 3), labels(300)
+    narrow = GaussianKernel(3.0)
+    fit = interpolant(narrow, dtype=torch.float32, refinements=refinements).fit(x, y, num_classes=3)
+    assert len(fit.residuals) <= refinements + 1
+    direct = gram_of(narrow, x.float().double()) @ fit.coefficients.numpy()
+    assert_allclose(np.abs(one_hot(y) - direct).max(), fit.residual, rtol=1e-3, atol=1e-12)
+    if refinements:
+        assert fit.residuals[1] < 0.01 * fit.residuals[0]
+
+
+def test_refinement_that_does_not_help_is_dropped() -> None:
+    fit = interpolant(refinements=50).fit(points(), labels(), num_classes=3)
+    again = interpolant(refinements=0).fit(points(), labels(), num_classes=3)
+    assert len(fit.residuals) < 51
+    assert fit.residuals[0] == again.residual
+    assert fit.residual == min(fit.residuals)
+    kept = gram("gaussian", points(), points()) @ fit.coefficients.numpy()
+    assert np.abs(one_hot(labels()) - kept).max() < 1e-12
+
+
+def test_norms_are_those_of_the_hilbert_space() -> None:
+    x, y = points(), labels()
+    for ridge in (0.0, 0.5):
+        fit = interpolant(ridge=ridge).fit(x, y, num_classes=3)
+        alpha = fit.coefficients.numpy()
+        squares = np.diag(alpha.T @ gram("gaussian", x, x) @ alpha)
+        assert_allclose(fit.norms, np.sqrt(squares), rtol=1e-9)
+        assert fit.norm == pytest.approx(np.sqrt(squares.sum()), rel=1e-9)
+
+
+def test_norm_of_a_linear_fit_is_that_of_its_weights() -> None:
+    x, y = points(4, 6), points(4, 2, seed=2)
+    fit = interpolant(LinearKernel()).fit(x, y)
+    weights = np.linalg.pinv(x.numpy()) @ y.numpy()
+    assert fit.norm == pytest.approx(np.linalg.norm(weights), rel=1e-10)
+    assert_allclose((x.T @ fit.coefficients).numpy(), weights, rtol=1e-9)
+
+
+def test_ridgeless_fit_has_less_norm_than_any_other_interpolant() -> None:
+    x, y = points(20), labels(20)
+    fit = interpolant().fit(x, y, num_classes=3)
+    longer = interpolant().fit(
+        torch.cat([x, points(5, seed=9)]), torch.cat([y, labels(5)]), num_classes=3
+    )
+    assert fit.norm < longer.norm
+
+
+def test_targets_of_one_number_give_flat_predictions() -> None:
+    x, y = points(), points(40, 1, seed=4)[:, 0]
+    fit = interpolant().fit(x, y)
+    assert fit.predict(x).shape == (40,)
+    assert_allclose(fit.predict(x).numpy(), y.numpy(), atol=1e-10)
+    assert interpolant().fit(x, y[:, None]).predict(x).shape == (40, 1)
+    new, wanted = points(7, seed=6), points(7, 1, seed=7)[:, 0]
+    expected = ((fit.predict(new) - wanted) ** 2).mean()
+    assert fit.error(new, wanted) == pytest.approx(float(expected))
+
+
+def test_images_are_flattened_and_bytes_are_shares_of_255() -> None:
+    images = torch.randint(0, 256, (30, 1, 3, 4), generator=torch.Generator().manual_seed(0))
+    bytes_, y = images.to(torch.uint8), labels(30)
+    fit = interpolant().fit(bytes_, y, num_classes=3)
+    same = interpolant().fit(images.flatten(1).double() / 255, y, num_classes=3)
+    assert torch.equal(fit.coefficients, same.coefficients)
+    assert torch.equal(fit.predict(bytes_[:5]), same.predict(bytes_[:5].flatten(1).double() / 255))
+
+
+@pytest.mark.parametrize("form", [np.asarray, torch.as_tensor, lambda x: np.asarray(x).tolist()])
+def test_arrays_tensors_and_lists_are_the_same(form: Callable[[Any], Any]) -> None:
+    fit = interpolant().fit(form(points()), form(labels()), num_classes=3)
+    assert torch.equal(
+        fit.coefficients, interpolant().fit(points(), labels(), num_classes=3).coefficients
+    )
+
+
+def test_read_only_arrays_pass_without_a_warning() -> None:
+    x = points().numpy()
+    x.flags.writeable = False
+    assert interpolant().fit(x, labels(), num_classes=3).error(x, labels()) == 0
+
+
+def test_fit_keeps_nothing_of_the_users_memory_and_changes_nothing_in_it() -> None:
+    x, y = points(), points(40, 2, seed=3)
+    fit = interpolant().fit(x, y)
+    assert torch.equal(x, points())
+    assert torch.equal(y, points(40, 2, seed=3))
+    before = fit.predict(points(3, seed=8))
+    x.zero_()
+    assert torch.equal(fit.predict(points(3, seed=8)), before)
+
+
+def test_same_fit_has_the_same_bits_and_moves_no_generator() -> None:
+    state = torch.get_rng_state()
+    one, two = (
+        interpolant(dtype=torch.float32).fit(points(), labels(), num_classes=3) for _ in range(2)
+    )
+    assert torch.equal(one.coefficients, two.coefficients)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_own_functions_are_kernels() -> None:
+    def own(a: Tensor, b: Tensor) -> Tensor:
+        return torch.exp(-0.3 * torch.cdist(a, b) ** 2)
+
+    fit = interpolant(own).fit(points(), labels(), num_classes=3)
+    same = interpolant().fit(points(), labels(), num_classes=3)
+    assert_allclose(fit.coefficients.numpy(), same.coefficients.numpy(), rtol=1e-8, atol=1e-8)
+    assert fit.to_dict()["kernel"] == {"name": "own"}
+
+
+def test_equal_points_with_equal_targets_count_once() -> None:
+    x, y = points(), labels()
+    twice, both = torch.cat([x, x[3:5], -0.0 * x[:1] + x[:1]]), torch.cat([y, y[3:5], y[:1]])
+    fit = interpolant().fit(twice, both, num_classes=3)
+    assert fit.num_merged == 3
+    assert torch.equal(fit.coefficients, interpolant().fit(x, y, num_classes=3).coefficients)
+    assert fit.error(twice, both) == 0
+
+
+def test_zeros_of_either_sign_are_equal_points() -> None:
+    x = torch.tensor([[0.0, 1.0], [-0.0, 1.0], [2.0, 0.0]])
+    assert interpolant().fit(x, [1, 1, 0], num_classes=2).num_merged == 1
+
+
+def test_equal_points_with_other_targets_are_named() -> None:
+    x, y = points(), labels() % 2
+    x[31], y[31], y[17] = x[17], 0, 1
+    text = (
+        r"^`y` must be equal on equal points, got class 1 and class 0 for points 17 and 31 of `x`, "
+        r"which are the same: drop one, or use a `ridge`\.$"
+    )
+    with pytest.raises(ValueError, match=text):
+        interpolant().fit(x, y, num_classes=2)
+    with pytest.raises(ValueError, match=r"got 0\.5 and 2 for points 0 and 1 of"):
+        interpolant().fit([[1.0], [1.0]], [0.5, 2.0])
+    with pytest.raises(
+        ValueError, match=r"got \[0\.0, 1\.0\] and \[1\.0, 1\.0\] for points 0 and 1"
+    ):
+        interpolant().fit([[1.0], [1.0]], [[0.0, 1.0], [1.0, 1.0]])
+
+
+def test_ridge_averages_over_equal_points() -> None:
+    fit = interpolant(ridge=1e-6).fit([[1.0], [1.0], [9.0]], [0.0, 1.0, 3.0])
+    assert fit.num_merged == 0
+    assert float(fit.predict([[1.0]])) == pytest.approx(0.5, abs=1e-5)
+
+
+def test_points_that_become_equal_by_rounding_are_equal() -> None:
+    x, y = torch.tensor([[1.0], [1.0 + 1e-12]], dtype=torch.float64), torch.tensor([0, 1])
+    with pytest.raises(ValueError, match=r"points 0 and 1 of `x`, which are the same"):
+        interpolant(dtype=torch.float32).fit(x, y, num_classes=2)
+
+
+def test_matrix_that_is_not_positive_definite_is_one_error_with_the_pivot() -> None:
+    x = torch.cat([torch.eye(4, dtype=torch.float64), points(8, 4).clamp(-1, 1)])
+    with pytest.raises(NotPositiveDefiniteError, match=r"at point 4 of 12 in float64") as caught:
+        interpolant(LinearKernel()).fit(x, labels(12), num_classes=3)
+    assert caught.value.pivot == 4
+    assert abs(caught.value.value) < 1e-12
+    fit = interpolant(LinearKernel(), ridge=1e-3).fit(x, labels(12), num_classes=3)
+    assert fit.stopped_by == "solved"
+
+
+def test_report_is_what_happened_and_fits_into_json() -> None:
+    fit = interpolant().fit(points(), labels(), num_classes=3)
+    assert list(fit.seconds) == ["gram", "factor", "solve", "residual"]
+    assert all(seconds >= 0 for seconds in fit.seconds.values())
+    assert fit.gflops_per_second == pytest.approx(40**3 / 3e9 / fit.seconds["factor"])
+    report = json.loads(json.dumps(fit.to_dict()))
+    assert report["kernel"] == {"name": "GaussianKernel", "gamma": 0.3}
+    assert (report["num_points"], report["num_outputs"], report["iterations"]) == (40, 3, 0)
+    assert report["norm"] == fit.norm
+    assert report["residuals"] == list(fit.residuals)
+    assert report["estimate"]["solver"] == "cholesky"
+    assert report["environment"]["device"] == "cpu"
+    assert "40 points, 3 outputs by cholesky in float64," in repr(fit)
+    assert "solved" not in repr(fit)
+
+
+def test_progress_tells_the_cost_first(capsys: pytest.CaptureFixture[str]) -> None:
+    interpolant().fit(points(), labels(), num_classes=3, progress=True)
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first.startswith("kernel fit: estimate  1/1  cholesky in float64 on cpu: 40 points, ")
+    assert first.endswith(" s")
+    interpolant().fit(points(), labels(), num_classes=3)
+    assert capsys.readouterr() == ("", "")
+
+
+class Interrupting:
+    """A kernel during which Ctrl-C is pressed: at its ``at``-th use in a type."""
+
+    def __init__(self, at: int, dtype: torch.dtype) -> None:
+        self.left, self.dtype = at, dtype
+
+    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
+        if a.dtype == self.dtype:
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return GaussianKernel(3.0)(a, b)
+
+
+def interrupted(kernel: Interrupting, **settings: Any) -> KernelFit:
+    settings = {"dtype": torch.float32, "block": 1000, **settings}
+    return interpolant(kernel, **settings).fit(points(300, 3), labels(300), num_classes=3)
+
+
+def test_interrupt_during_the_matrix_passes_through() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(Interrupting(3, torch.float32))
+
+
+def test_interrupt_during_refinement_keeps_the_solution_so_far() -> None:
+    fit = interrupted(Interrupting(2, torch.float64))
+    whole = interrupted(Interrupting(-1, torch.float64), refinements=0)
+    assert (fit.stopped_by, len(fit.residuals)) == ("interrupted", 1)
+    assert torch.equal(fit.coefficients, whole.coefficients)
+    assert "interrupted" in repr(fit)
+
+
+def gram_of(kernel: Kernel, x: Tensor) -> Floats:
+    return np.asarray(kernel(x, x).numpy())
+
+
+def fit_with(**settings: Any) -> KernelFit:
+    return interpolant(**settings).fit(points(), labels(), num_classes=3)
+
+
+def test_bad_settings_are_quoted() -> None:
+    with pytest.raises(TypeError, match=r"^`kernel` must be a function of two points, got 3\.$"):
+        KernelInterpolant(3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^`ridge` must be at least 0, got -1\.$"):
+        fit_with(ridge=-1)
+    with pytest.raises(ValueError, match=r"^`ridge` must be finite, got nan\.$"):
+        fit_with(ridge=float("nan"))
+    with pytest.raises(
+        ValueError, match=r"^`dtype` must be torch\.float32 or torch\.float64, got torch\.float16"
+    ):
+        fit_with(dtype=torch.float16)
+    with pytest.raises(ValueError, match=r"^`solver` must be one of \('auto', .*, got 'lu'\.$"):
+        fit_with(solver="lu")
+    with pytest.raises(ValueError, match=r"^`memory` must be positive, got 0\.$"):
+        fit_with(memory=0)
+    with pytest.raises(ValueError, match=r"^`tolerance` must be positive, got 0\.$"):
+        fit_with(tolerance=0)
+    for name in ("refinements", "rank", "seed"):
+        with pytest.raises(ValueError, match=rf"^`{name}` must be at least 0, got -1\.$"):
+            fit_with(**{name: -1})
+    for name in ("block", "max_iterations"):
+        with pytest.raises(ValueError, match=rf"^`{name}` must be at least 1, got 0\.$"):
+            fit_with(**{name: 0})
+    with pytest.raises(
+        ValueError, match=r"^`device` must be usable on this machine, got 'cuda:99'"
+    ):
+        fit_with(device="cuda:99")
+
+
+def test_bad_points_are_quoted() -> None:
+    def fit(x: Any) -> KernelFit:
+        return interpolant().fit(x, labels(), num_classes=3)
+
+    bad = points()
+    bad[7, 2] = torch.inf
+    with pytest.raises(ValueError, match=r"^`x` must be finite, got nan or inf in row 7\.$"):
+        fit(bad)
+    with pytest.raises(ValueError, match=r"^`x` must have shape \(n, d\) .*, got \(40,\)\.$"):
+        fit(points()[:, 0])
+    with pytest.raises(ValueError, match=r"^`x` must have shape \(n, d\) .*, got \(0, 5\)\.$"):
+        fit(points()[:0])
+    with pytest.raises(TypeError, match=r"^`x` must hold real numbers, got torch\.complex128\.$"):
+        fit(points().to(torch.complex128))
+    with pytest.raises(TypeError, match=r"^`x` must hold numbers, got \[\['a'\]\]\.$"):
+        fit([["a"]])
+    with pytest.raises(TypeError, match=r"^`x` must hold numbers, got an array of object\.$"):
+        fit(np.array([[None]]))
+
+
+def test_bad_targets_are_quoted() -> None:
+    def fit(y: Any, **classes: Any) -> KernelFit:
+        return interpolant().fit(points(), y, **classes)
+
+    with pytest.raises(
+        ValueError, match=r"^`y` must hold one target for each of the 40 inputs, got 39\.$"
+    ):
+        fit(labels()[:39], num_classes=3)
+    with pytest.raises(
+        TypeError, match=r"^`num_classes` must be given for integer labels, got None"
+    ):
+        fit(labels())
+    with pytest.raises(TypeError, match=r"^`num_classes` must be None for real targets, got 3\.$"):
+        fit(labels().double(), num_classes=3)
+    with pytest.raises(ValueError, match=r"^`y` must lie in 0 \.\. 1, got 2 at position \d+\.$"):
+        fit(labels(), num_classes=2)
+    with pytest.raises(ValueError, match=r"^`num_classes` must be at least 1, got 0\.$"):
+        fit(labels(), num_classes=0)
+    with pytest.raises(
+        ValueError, match=r"^`y` must have shape \(n,\) for integer labels, got \(40, 1\)\.$"
+    ):
+        fit(labels()[:, None], num_classes=3)
+    with pytest.raises(ValueError, match=r"^`y` must have shape \(n,\) or \(n, k\), got \(40, 0\)"):
+        fit(torch.zeros(40, 0))
+    bad = points(40, 2)
+    bad[5, 1] = torch.nan
+    with pytest.raises(ValueError, match=r"^`y` must be finite, got nan or inf in row 5\.$"):
+        fit(bad)
+
+
+def test_what_a_kernel_returns_is_checked_before_the_work() -> None:
+    def fit(kernel: Any) -> KernelFit:
+        return interpolant(kernel).fit(points(), labels(), num_classes=3)
+
+    with pytest.raises(
+        TypeError, match=r"^`kernel` must return a float64 tensor .*, got float32\.$"
+    ):
+        fit(lambda a, b: (a @ b.T).float())
+    with pytest.raises(TypeError, match=r"^`kernel` must return a float64 .*, got ndarray\.$"):
+        fit(lambda a, b: (a @ b.T).numpy())
+    with pytest.raises(
+        ValueError, match=r"^`kernel` must return a matrix of shape \(8, 8\), got \(8,\)\.$"
+    ):
+        fit(lambda a, b: (a * b).sum(1))
+    with pytest.raises(ValueError, match=r"^`kernel` must be finite, got nan or inf"):
+        fit(lambda a, b: (a @ b.T).log())
+    with pytest.raises(ValueError, match=r"^`kernel` must be symmetric, got matrices .* differ by"):
+        fit(lambda a, b: a @ b.T + a[:, :1])
+
+
+def test_bad_inputs_of_a_prediction_are_quoted() -> None:
+    fit = fit_with()
+    with pytest.raises(
+        ValueError, match=r"^`x` must have the 5 dimensions of the training points, got 4\.$"
+    ):
+        fit.predict(points(3, 4))
+    with pytest.raises(ValueError, match=r"^`y` must have shape \(3,\) .*, got \(2,\)\.$"):
+        fit.error(points(3), labels(2))
+    with pytest.raises(TypeError, match=r"^`y` must hold integer labels, got torch\.float64\.$"):
+        fit.error(points(3), points(3))
+    with pytest.raises(ValueError, match=r"^`y` must lie in 0 \.\. 2, got 3 at position 1\.$"):
+        fit.error(points(2), [0, 3])
+    real = interpolant().fit(points(), points(40, 2, seed=3))
+    with pytest.raises(TypeError, match=r"^`classify` needs a fit to integer labels"):
+        real.classify(points(3))
+    with pytest.raises(ValueError, match=r"^`y` must have shape \(3, 2\) .*, got \(3,\)\.$"):
+        real.error(points(3), points(3)[:, 0])
+
+
+def test_predictions_do_not_depend_on_how_they_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    from corruptlab.capacity.kernels import _kernel_fit
+
+    fit, new = fit_with(), points(17, seed=5)
+    whole = fit.predict(new)
+    monkeypatch.setattr(_kernel_fit, "_TILE", 6)
+    assert_allclose(fit.predict(new).numpy(), whole.numpy(), rtol=0, atol=1e-12)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("solver", ["cholesky", "cg"])
+def test_gpu_agrees_with_the_cpu(solver: str) -> None:
+    settings = {"solver": solver, "tolerance": 1e-9}
+    here, there = (fit_with(**settings, device=device) for device in ("cpu", "cuda"))
+    assert there.points.device.type == there.predict(points(3)).device.type == "cuda"
+    assert_allclose(there.coefficients.cpu(), here.coefficients, rtol=0, atol=1e-6)
+    assert there.error(points(), labels()) == 0
