@@ -1,7 +1,7 @@
 """Rademacher complexity: how well the functions of a class can follow random signs.
 
-`linear`, `kernel`, and `finite` estimate it, each draw exactly; the bounds are called by their
-authors.
+`linear`, `kernel`, and `finite` estimate it, each draw exactly; `network` trains on random signs,
+which reaches a lower bound; the upper bounds are called by their authors.
 """
 
 from corruptlab.capacity.rademacher._bartlett_spectral import bartlett_spectral
@@ -16,10 +16,12 @@ from corruptlab.capacity.rademacher._golowich_l1_inf import golowich_l1_inf
 from corruptlab.capacity.rademacher._kernel import kernel
 from corruptlab.capacity.rademacher._linear import linear
 from corruptlab.capacity.rademacher._massart import massart
+from corruptlab.capacity.rademacher._network import network
 from corruptlab.capacity.rademacher._risk_bound import RiskBound, risk_bound
 from corruptlab.capacity.rademacher._sauer import sauer
 from corruptlab.capacity.rademacher._spectral_complexity import SpectralComplexity
 from corruptlab.capacity.rademacher._spectral_norm import spectral_norm
+from corruptlab.capacity.rademacher._trained_estimate import TrainedEstimate
 
 __all__ = [
     "Bound",
@@ -27,6 +29,7 @@ __all__ = [
     "Estimate",
     "RiskBound",
     "SpectralComplexity",
+    "TrainedEstimate",
     "bartlett_spectral",
     "finite",
     "gaussian_to_rademacher",
@@ -36,6 +39,7 @@ __all__ = [
     "linear",
     "massart",
     "maurer",
+    "network",
     "risk_bound",
     "sauer",
     "spectral_norm",

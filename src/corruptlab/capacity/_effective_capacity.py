@@ -1,0 +1,210 @@
+"""Effective capacity: the largest number of examples that a network and a recipe fit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from corruptlab._checks import check_number, check_probability
+from corruptlab._draws import Draws
+from corruptlab.capacity._effective_capacity_result import (
+    EffectiveCapacity,
+    EffectiveCapacityTrial,
+    StoppedBy,
+)
+from corruptlab.capacity._effective_capacity_search import most_trials, next_size
+from corruptlab.capacity._examples import Rows, read_inputs, read_labels
+from corruptlab.capacity._procedure import Models, Procedure, as_recipe
+from corruptlab.capacity.rademacher._checks import at_least, check_confidence, not_negative
+from corruptlab.training import Recipe
+
+RecipeFor: TypeAlias = Recipe | Callable[[int], Recipe]
+"""A recipe, or a function that gives the one for a number of examples."""
+
+
+def effective_capacity(
+    model: Models,
+    inputs: Rows,
+    *,
+    recipe: RecipeFor,
+    labels: ArrayLike | Tensor | None = None,
+    replicas: int = 10,
+    share: float = 0.5,
+    error: float = 0.0,
+    tolerance: float = 0.05,
+    seed: int = 0,
+    confidence: float = 0.95,
+    device: torch.device | str | None = None,
+    progress: bool = False,
+) -> EffectiveCapacity:
+    """Find the largest number of randomly labelled examples that a network and a recipe fit.
+
+    n examples are *fitted* if at least ``share`` of the replicas, each trained on its own random
+    subset of n inputs with its own labels, end with at most ``error * n`` errors on them. The
+    sizes 16, 32, 64, ... are tried until one is not fitted, and the last step is bisected until
+    the bracket is at most ``tolerance`` of its lower end wide, or 1. Where all examples are
+    fitted the answer is "at least n", and says so.
+
+    Every n draws anew, so the trials are independent and `EffectiveCapacity.interval` is exact.
+    Bisection takes it that fewer examples are not harder to fit. A recipe can break that: its rate
+    decays with *epochs*, and an epoch of few examples has few steps. Then give a recipe for each n,
+    such as ``lambda n: cl.recipes.default("mlp-1x512", input_shape=(3, 32, 32), n=n)``. And copies
+    of an input that got different labels can never all be fitted.
+
+    For n examples, replica r takes the first n of
+    ``Draws(seed).permutations("effective_capacity/{n}/subset", [r], N)``, and example i there has
+    the label ``Draws(seed).integers("effective_capacity/{n}/labels/{r}", [i], K)``.
+
+    Args:
+        model: A network whose weights every replica starts from, or a sequence of ``replicas``
+            networks. They are copied. Its outputs are the K classes.
+        inputs: Inputs as they are stored, shape ``(N, ...)``; the recipe crops and whitens them.
+        recipe: The hyper-parameters, or a function that gives them for n examples.
+        labels: Class of each input, shape ``(N,)``, to fit these instead of random ones.
+        replicas: Trainings for each n, >= 1. By default ``interval`` has two ends from about 9 on;
+            with fewer, no number of fits in one trial is enough to be sure.
+        share: Share of the replicas that have to fit, in ``(0, 1]``.
+        error: Share of errors that a replica may make, in ``[0, 1)``.
+        tolerance: Relative width of the bracket at which the search ends, >= 0.
+        seed: Decides subsets, random labels, and the data order; any integer >= 0.
+        confidence: Level of `EffectiveCapacity.interval`, in ``(0, 1)``.
+        device: Where to train; None for where the network is.
+        progress: Whether to show progress on standard error.
+
+    Returns:
+        The capacity, with everything that was tried. Ctrl-C ends the search with what is known by
+        then; before the end of the first trial ``KeyboardInterrupt`` passes through.
+
+    Raises:
+        TypeError: If an argument is of a wrong kind.
+        ValueError: If there are no inputs, the network does not take them, a label has no
+            output, or an option is out of range.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> from corruptlab.capacity import effective_capacity
+        >>> points = torch.randn(100, 5, generator=torch.Generator().manual_seed(0))
+        >>> recipe = cl.Recipe(learning_rate=1.0, decay=1.0, epochs=100, whiten=False)
+        >>> model = cl.mlp(input_shape=(5,), num_classes=2)  # no hidden layer: a plane
+        >>> found = effective_capacity(model, points, recipe=recipe)
+        >>> 6 < found.value < 18  # planes separate half of the labellings of 2 (d + 1) = 12 points
+        True
+
+    Source: Nakkiran et al. 2020, "Deep double descent", Def. 1 (effective model complexity, there
+    of the mean error); Shwartz-Ziv et al. 2024, "Just how flexible are neural networks in
+    practice?"; Cover 1965 for the example.
+    """
+    check_probability("share", share)
+    if share == 0:
+        raise ValueError(f"`share` must be above 0, got {share}.")
+    check_number("error", error)
+    if not 0 <= error < 1:
+        raise ValueError(f"`error` must lie in [0, 1), got {error}.")
+    tolerance = not_negative("tolerance", tolerance)
+    check_confidence(confidence)
+    replicas = at_least(1, "replicas", replicas)
+    examples = read_inputs(inputs)
+    total = len(examples)
+    procedure = Procedure.of(
+        model,
+        examples,
+        recipe=_recipe_for(recipe, total),
+        seed=seed,
+        device=device,
+        progress=progress,
+        replicas=replicas,
+    )
+    classes = procedure.num_classes
+    given = None if labels is None else read_labels(labels, n=total, num_classes=classes)
+    task = _Task(procedure, recipe, examples, given, replicas, float(error))
+    trials, stopped_by = _search(task, share=share, tolerance=tolerance)
+    return EffectiveCapacity(
+        labels="random" if given is None else "given",
+        trials=trials,
+        examples=total,
+        share=float(share),
+        error=float(error),
+        tolerance=tolerance,
+        most_trials=most_trials(total, tolerance),
+        confidence=float(confidence),
+        stopped_by=stopped_by,
+        num_classes=classes,
+        seed=procedure.seed,
+        environment=procedure.environment,
+    )
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What the replicas have to fit, whatever the number of examples."""
+
+    procedure: Procedure
+    recipe: RecipeFor
+    inputs: Tensor
+    given: Tensor | None
+    replicas: int
+    error: float
+
+    def trial(self, n: int) -> EffectiveCapacityTrial:
+        """Train all replicas on n examples each."""
+        recipe = _recipe_for(self.recipe, n)
+        accuracies = replace(self.procedure, recipe=recipe).measured(
+            lambda replicas: replicas.train_accuracy,
+            self.inputs,
+            self._labels(n),
+            subsets=self._subsets(n),
+            least=self.replicas,
+        )
+        errors = ((1 - accuracies) * n).round()
+        few = errors <= self.error * n + 1e-9  # 0.29 * 100 is a little below 29
+        return EffectiveCapacityTrial(
+            n=n,
+            train_accuracies=tuple(accuracies.tolist()),
+            fitted=int(few.sum()),
+            recipe=recipe,
+        )
+
+    def _subsets(self, n: int) -> Tensor:
+        """Return the examples of each replica, ``int64``, shape ``(replicas, n)``."""
+        draws, stream = Draws(self.procedure.seed), f"effective_capacity/{n}/subset"
+        rows = [  # one at a time: a permutation of all examples can be much longer than its head
+            draws.permutations(stream, [r], len(self.inputs))[0, :n] for r in range(self.replicas)
+        ]
+        return torch.from_numpy(np.stack(rows))
+
+    def _labels(self, n: int) -> Tensor:
+        """Return a label of every example for each replica, ``int64``, ``(replicas, N)``."""
+        if self.given is not None:
+            return self.given.expand(self.replicas, -1)
+        draws, ids = Draws(self.procedure.seed), np.arange(len(self.inputs))
+        rows = [
+            draws.integers(f"effective_capacity/{n}/labels/{r}", ids, self.procedure.num_classes)
+            for r in range(self.replicas)
+        ]
+        return torch.from_numpy(np.stack(rows))
+
+
+def _search(
+    task: _Task, *, share: float, tolerance: float
+) -> tuple[tuple[EffectiveCapacityTrial, ...], StoppedBy]:
+    trials: list[EffectiveCapacityTrial] = []
+    low, high = 0, None
+    while (n := next_size(low, high, len(task.inputs), tolerance)) is not None:
+        try:
+            trial = task.trial(n)
+        except KeyboardInterrupt:
+            if not trials:
+                raise
+            return tuple(trials), "interrupted"
+        trials.append(trial)
+        low, high = (n, high) if trial.fits(share) else (low, n)
+    return tuple(trials), "all_fitted" if high is None else "tolerance"
+
+
+def _recipe_for(recipe: object, n: int) -> Recipe:
+    return as_recipe(recipe(n) if callable(recipe) else recipe)

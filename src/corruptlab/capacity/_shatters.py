@@ -1,0 +1,118 @@
+"""Shattering: which of the two-class labellings of some points a network can be trained to."""
+
+import itertools
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from corruptlab._draws import Draws
+from corruptlab.capacity._examples import Rows, read_inputs
+from corruptlab.capacity._procedure import Procedure
+from corruptlab.capacity._shatters_result import Shattering
+from corruptlab.capacity.rademacher._checks import at_least, check_confidence
+from corruptlab.training import Recipe
+
+# All dichotomies of more points than this are not tried unasked: 4,096 trainings.
+_MOST_POINTS = 12
+
+
+def shatters(
+    model: nn.Module,
+    inputs: Rows,
+    *,
+    recipe: Recipe,
+    sample: int | None = None,
+    seed: int = 0,
+    confidence: float = 0.95,
+    device: torch.device | str | None = None,
+    progress: bool = False,
+) -> Shattering:
+    """Train a network on every way to label points with two classes, or on a sample of them.
+
+    If all ``2**n`` dichotomies are fitted, the points are *shattered*: that is a proof, and n is a
+    lower bound on the VC dimension of the classifiers that the network can be. A dichotomy
+    that is not fitted proves nothing about the network alone, for other weights may fit it that
+    this recipe does not find from these initial weights.
+
+    A sample is drawn independently and uniformly, with replacement: example i of dichotomy t
+    has the class ``Draws(seed).integers("shatters/{t}", [i], 2)``. So the number that is fitted is
+    binomial, and the limits on the share of all dichotomies that would be are exact.
+
+    Args:
+        model: A network with two outputs, whose weights every training starts from. It is copied.
+        inputs: The n points, inputs as they are stored, shape ``(n, ...)``; the recipe crops and
+            whitens them.
+        recipe: The hyper-parameters.
+        sample: Dichotomies to draw, >= 1; None to try all, of 12 points at most.
+        seed: Decides the sample and the data order; any integer >= 0.
+        confidence: Level of `Shattering.share_interval`, in ``(0, 1)``.
+        device: Where to train; None for where the network is.
+        progress: Whether to show progress on standard error.
+
+    Returns:
+        What was fitted, and what was not. Ctrl-C ends it with the groups of dichotomies (256 at
+        most) that are done by then, and before the first passes through.
+
+    Raises:
+        TypeError: If an argument is of a wrong kind.
+        ValueError: If there are no points, the network does not take them or has not two outputs,
+            there are too many points to try all dichotomies, or an option is out of range.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> from corruptlab.capacity import shatters
+        >>> recipe = cl.Recipe(learning_rate=1.0, decay=1.0, epochs=200, whiten=False)
+        >>> triangle = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+        >>> found = shatters(cl.mlp(input_shape=(2,), num_classes=2), triangle, recipe=recipe)
+        >>> found
+        Shattering(3 points: 8 of all 8 dichotomies fitted; seed=0)
+        >>> found.shattered
+        True
+
+    Source: Vapnik and Chervonenkis 1971; Clopper and Pearson 1934.
+    """
+    points = read_inputs(inputs)
+    n = len(points)
+    check_confidence(confidence)
+    if sample is not None:
+        sample = at_least(1, "sample", sample)
+    elif n > _MOST_POINTS:
+        raise ValueError(
+            f"`sample` must say how many dichotomies to draw for more than {_MOST_POINTS} points, "
+            f"got None for {n}."
+        )
+    procedure = Procedure.of(
+        model, points, recipe=recipe, seed=seed, device=device, progress=progress
+    )
+    if procedure.num_classes != 2:
+        raise ValueError(f"`model` must have 2 outputs, one a class, got {procedure.num_classes}.")
+    labels = _all_labels(n) if sample is None else _drawn_labels(n, sample, procedure.seed)
+    accuracies = procedure.measured(
+        lambda replicas: replicas.train_accuracy, points, labels, least=1
+    )
+    fitted = accuracies == 1
+    unfitted: list[list[int]] = labels[: len(fitted)][~fitted].tolist()
+    return Shattering(
+        n=n,
+        tried=len(fitted),
+        fitted=int(fitted.sum()),
+        exhaustive=sample is None,
+        unfitted=tuple(map(tuple, unfitted)),
+        confidence=float(confidence),
+        recipe=procedure.recipe,
+        seed=procedure.seed,
+        environment=procedure.environment,
+    )
+
+
+def _all_labels(n: int) -> Tensor:
+    """Return all dichotomies in the order of binary numbers, ``int64``, shape ``(2**n, n)``."""
+    return torch.tensor(list(itertools.product((0, 1), repeat=n)))
+
+
+def _drawn_labels(n: int, sample: int, seed: int) -> Tensor:
+    draws, ids = Draws(seed), np.arange(n)
+    rows = [draws.integers(f"shatters/{t}", ids, 2) for t in range(sample)]
+    return torch.from_numpy(np.stack(rows))

@@ -1,0 +1,136 @@
+"""Networks, by training them on random signs."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from corruptlab._draws import Draws
+from corruptlab.capacity._examples import Rows, read_inputs
+from corruptlab.capacity._procedure import Models, Procedure, count_parameters
+from corruptlab.capacity.rademacher._checks import at_least
+from corruptlab.capacity.rademacher._monte_carlo import MonteCarlo
+from corruptlab.capacity.rademacher._trained_estimate import TrainedEstimate
+from corruptlab.training import Recipe
+
+
+def network(
+    model: Models,
+    inputs: Rows,
+    *,
+    recipe: Recipe,
+    num_classes: int = 2,
+    draws: int = 20,
+    seed: int = 0,
+    confidence: float = 0.95,
+    device: torch.device | str | None = None,
+    progress: bool = False,
+) -> TrainedEstimate:
+    """Estimate what networks reach when they are trained on random signs: a lower bound.
+
+    Each draw of signs trains one replica, and counts ``(1/n) sum_i sigma_i sign h(x_i)`` of the
+    trained network, ``sign h`` = +1 where the second output is the largest, on all n inputs in
+    evaluation mode. That is at most the supremum over all weights, so the mean over draws estimates
+    a *lower bound* on the complexity of the classifiers that the network can be: the
+    one that this recipe reaches from these initial weights. A value near 1 says that bounds
+    built on Rademacher complexity say nothing; a small value may be the optimizer's fault.
+
+    With K > 2 classes the labels are uniform over them, and a draw counts the mean of
+    ``(K 1[h(x_i) = y_i] - 1) / (K - 1)``: 1 if all labels are fitted, and 0 on average for
+    functions that cannot know the labels. For K = 2 it is the correlation with signs; both are
+    ``(K accuracy - 1) / (K - 1)``.
+
+    Signs are those of the other estimates with the same seed. Of K > 2 classes, draw t
+    gives example i ``Draws(seed).integers("rademacher/classes/{t}", [i], K)``. All replicas see the
+    examples in the same order.
+
+    Args:
+        model: A network with ``num_classes`` outputs, whose weights every replica starts from, or a
+            sequence of ``draws`` networks. They are copied.
+        inputs: Inputs as they are stored, shape ``(n, ...)``; the recipe crops and whitens them.
+        recipe: The hyper-parameters. Augmentation and weight decay make it harder to fit signs.
+        num_classes: Number K of classes, >= 2.
+        draws: Number of random sign vectors, >= 2; each is one training.
+        seed: Decides the labels and the data order; any integer >= 0.
+        confidence: Level of the t-interval, in ``(0, 1)``.
+        device: Where to train; None for where the network is.
+        progress: Whether to show progress on standard error.
+
+    Returns:
+        The estimate. ``sups`` holds what each draw reached; there is no bound and no scale. Ctrl-C
+        ends the draws with the groups of replicas (256 at most) that are done by then, and before
+        the first passes through.
+
+    Raises:
+        TypeError: If an argument is of a wrong kind.
+        ValueError: If there are no inputs, the network does not take them or has another
+            number of outputs, or an option is out of range.
+
+    Example:
+        >>> import corruptlab as cl
+        >>> from corruptlab.capacity import rademacher
+        >>> images = cl.datasets.fashion_mnist_mini("train").images[:50]
+        >>> model = cl.mlp(64, input_shape=(1, 28, 28), num_classes=2)
+        >>> recipe = cl.Recipe(learning_rate=0.1, epochs=50)
+        >>> rademacher.network(model, images, recipe=recipe, draws=3)
+        Estimate(Rademacher complexity of Sequential with 50,370 parameters, lower bound reached by
+        training: 1, 95% t-interval [1, 1], bounds [unknown, unknown]; n=50, draws=3, seed=0,
+        convention='zhang')
+
+    Source: Zhang et al. 2017, §2.2.
+    """
+    plan = MonteCarlo(
+        draws=draws, seed=seed, convention="zhang", gaussian=False, confidence=confidence
+    )
+    classes = at_least(2, "num_classes", num_classes)
+    examples = read_inputs(inputs)
+    procedure = Procedure.of(
+        model,
+        examples,
+        recipe=recipe,
+        seed=plan.seed,
+        device=device,
+        progress=progress,
+        replicas=plan.draws,
+    )
+    if procedure.num_classes != classes:
+        raise ValueError(
+            f"`num_classes` must be {procedure.num_classes}, the outputs of `model`, got "
+            f"{classes}; random signs need a network with 2 outputs."
+        )
+    labels = _labels(plan, len(examples), classes)
+    accuracies = procedure.measured(
+        lambda replicas: replicas.train_accuracy, examples, labels, least=2
+    )
+    reached: list[float] = ((classes * accuracies - 1) / (classes - 1)).tolist()
+    return TrainedEstimate(
+        name=_name(model, classes),
+        sups=tuple(reached),
+        scale=None,
+        lower_bound=None,
+        upper_bound=None,
+        n=len(examples),
+        convention="zhang",
+        gaussian=False,
+        symmetric=classes == 2,  # exchange the outputs; of classes there is no absolute value
+        confidence=float(confidence),
+        seed=plan.seed,
+        environment=procedure.environment,
+        num_classes=classes,
+        recipe=procedure.recipe,
+    )
+
+
+def _labels(plan: MonteCarlo, n: int, classes: int) -> Tensor:
+    """Return the labels of each draw, ``int64``, shape ``(draws, n)``; of two, 1 means +1."""
+    if classes == 2:
+        return (plan.weights.rows(0, n).T > 0).long()
+    draws, ids = Draws(plan.seed), np.arange(n)
+    rows = [draws.integers(f"rademacher/classes/{t}", ids, classes) for t in range(plan.draws)]
+    return torch.from_numpy(np.stack(rows))
+
+
+def _name(model: Models, classes: int) -> str:
+    first = model if isinstance(model, nn.Module) else model[0]
+    labels = "" if classes == 2 else f" on {classes} classes"
+    kind = f"{type(first).__name__} with {count_parameters(model):,} parameters"
+    return f"{kind}{labels}, lower bound reached by training"
