@@ -14,7 +14,9 @@ from corruptlab.capacity.kernels import (
     LinearKernel,
     PolynomialKernel,
 )
+from corruptlab.capacity.kernels._triangle import LowerTriangle
 
+CPU = torch.device("cpu")
 Floats = NDArray[np.float64]
 Naive = Callable[[Floats, Floats], float]
 
@@ -55,3 +57,11 @@ def positive_definite(n: int, *, least: float = 0.5, seed: int = 0) -> torch.Ten
     """Return a dense positive definite matrix in float64, its eigenvalues at least ``least``."""
     x = points(n, n, seed)
     return x @ x.T / n + least * torch.eye(n, dtype=torch.float64)
+
+
+def triangle(matrix: torch.Tensor, block: int) -> LowerTriangle:
+    """Return the lower triangle of a dense matrix, in blocks."""
+    stored = LowerTriangle(len(matrix), block=block, dtype=matrix.dtype, device=CPU)
+    for (start, stop), row in zip(stored.bounds, stored.rows, strict=True):
+        row.copy_(matrix[start:stop, :stop])
+    return stored

@@ -11,43 +11,16 @@ from corruptlab.capacity.kernels import NotPositiveDefiniteError
 from corruptlab.capacity.kernels import _cholesky as cholesky_module
 from corruptlab.capacity.kernels._cholesky import factorize, solve
 from corruptlab.capacity.kernels._triangle import LowerTriangle
-from tests.capacity.kernels.cases import positive_definite
+from tests.capacity.kernels.cases import positive_definite, triangle
 
 N = 53
 BLOCKS = [1, 2, 7, 16, 26, 52, 53, 100]
-CPU = torch.device("cpu")
-
-
-def triangle(matrix: torch.Tensor, block: int) -> LowerTriangle:
-    stored = LowerTriangle(len(matrix), block=block, dtype=matrix.dtype, device=CPU)
-    for (start, stop), row in zip(stored.bounds, stored.rows, strict=True):
-        row.copy_(matrix[start:stop, :stop])
-    return stored
 
 
 def factor(matrix: torch.Tensor, block: int) -> LowerTriangle:
     stored = triangle(matrix, block)
     factorize(stored, Progress(1, "", show=False))
     return stored
-
-
-@pytest.mark.parametrize("block", BLOCKS)
-def test_stored_triangle_is_the_lower_triangle(block: int) -> None:
-    matrix = positive_definite(N)
-    stored = triangle(matrix, block)
-    assert torch.equal(stored.dense(), matrix.tril())
-    assert torch.equal(stored.diagonal(), matrix.diagonal())
-    for i, (start, stop) in enumerate(stored.bounds):
-        for j, (left, right) in enumerate(stored.bounds[: i + 1]):
-            assert torch.equal(stored.block(i, j), matrix[start:stop, left:right])
-
-
-@pytest.mark.parametrize("block", BLOCKS)
-def test_triangle_takes_about_half_the_memory_and_says_how_much(block: int) -> None:
-    stored = LowerTriangle(N, block=block, dtype=torch.float32, device=CPU)
-    held = stored.rows[0].untyped_storage().nbytes() // 4
-    assert held == LowerTriangle.numbers(N, block) == sum(row.numel() for row in stored.rows)
-    assert N * (N + 1) / 2 <= held <= (N**2 + N * min(block, N)) / 2
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -137,8 +110,3 @@ def test_progress_counts_the_operations_of_a_factorization() -> None:
     factorize(stored, line)  # type: ignore[arg-type]  # all that is asked of it
     assert line.done[-1] == round(n**3 / 3e9)
     assert sorted(line.done) == list(line.done)
-
-
-def test_memory_that_is_not_there_is_one_error() -> None:
-    with pytest.raises(MemoryError, match=r"^No 625000000\.0 GB for the kernel matrix on cpu: "):
-        LowerTriangle(500_000_000, block=125_000_000, dtype=torch.float32, device=CPU)

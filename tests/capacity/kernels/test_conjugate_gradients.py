@@ -6,16 +6,11 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
-from scipy.stats import chisquare
 from torch import Tensor
 
 from corruptlab._progress import Progress
-from corruptlab.capacity.kernels import GaussianKernel, KernelFit, KernelInterpolant, LinearKernel
-from corruptlab.capacity.kernels import _partial_cholesky as partial_module
+from corruptlab.capacity.kernels import GaussianKernel, KernelFit, KernelInterpolant
 from corruptlab.capacity.kernels._conjugate_gradients import Iterate, conjugate_gradients
-from corruptlab.capacity.kernels._gram import gram_times
-from corruptlab.capacity.kernels._partial_cholesky import partial_cholesky
-from corruptlab.capacity.kernels._preconditioner import Preconditioner
 from tests.capacity.kernels.cases import gram, labels, points, positive_definite
 
 GAUSSIAN = GaussianKernel(0.3)
@@ -36,13 +31,6 @@ def iterate(matrix: Tensor, targets: Tensor, goal: float = 1e-12, **settings: An
         line=Progress(1, "", show=False),
         **settings,
     )
-
-
-@pytest.mark.parametrize("tile", [1, 7, 40, 100])
-def test_product_in_tiles_is_the_product(tile: int) -> None:
-    x, vectors = points(), points(40, 3, seed=2)
-    product = gram_times(GAUSSIAN, x, vectors, dtype=torch.float64, tile=tile)
-    assert_allclose(product.numpy(), gram("gaussian", x, x) @ vectors.numpy(), atol=1e-12)
 
 
 def test_iteration_solves_each_column_by_itself() -> None:
@@ -143,78 +131,3 @@ def test_preconditioner_saves_iterations_and_full_rank_all_but_one() -> None:
     assert counts == sorted(counts, reverse=True)
     assert counts[0] > 2 * counts[2]
     assert counts[3] <= 5
-
-
-@pytest.mark.parametrize("rank", [0, 3, 40])
-@pytest.mark.parametrize("ridge", [0.0, 0.2])
-def test_preconditioner_is_the_inverse_it_says(rank: int, ridge: float) -> None:
-    x = points()
-    approximate = Preconditioner(GAUSSIAN, x, ridge=ridge, rank=rank, seed=0)
-    factor, left = partial_cholesky(GAUSSIAN, x, rank=rank, seed=0)
-    delta = ridge + max(float(left.mean()), 2**-26)
-    inverse = torch.linalg.inv(factor @ factor.T + delta * torch.eye(40, dtype=torch.float64))
-    vectors = points(40, 2, seed=3)
-    assert_allclose(approximate(vectors).numpy(), (inverse @ vectors).numpy(), rtol=1e-6)
-
-
-def test_partial_factor_agrees_with_the_matrix_on_its_pivots_and_stays_below_it() -> None:
-    x = points()
-    whole = gram("gaussian", x, x)
-    factor, left = partial_cholesky(GAUSSIAN, x, rank=13, seed=0)
-    rest = whole - (factor @ factor.T).numpy()
-    assert factor.shape == (40, 13)
-    assert_allclose(np.diag(rest), left.numpy(), atol=1e-12)
-    assert int((left == 0).sum()) == 13
-    assert np.abs(rest[left.numpy() == 0]).max() < 1e-12  # pivot rows are exact
-    assert np.linalg.eigvalsh(rest)[0] > -1e-12
-
-
-def test_partial_factor_of_full_rank_is_the_matrix() -> None:
-    factor, left = partial_cholesky(GAUSSIAN, points(), rank=40, seed=0)
-    whole = gram("gaussian", points(), points())
-    assert_allclose((factor @ factor.T).numpy(), whole, atol=1e-12)
-    assert not left.any()
-
-
-def test_factor_ends_when_nothing_is_left() -> None:
-    factor, left = partial_cholesky(LinearKernel(), points(40, 4), rank=30, seed=0)
-    assert factor.shape == (40, 4)
-    assert not left.any()
-
-
-def test_seed_decides_the_pivots() -> None:
-    one, same, other = (
-        partial_cholesky(GAUSSIAN, points(), rank=9, seed=seed)[0] for seed in (1, 1, 2)
-    )
-    assert torch.equal(one, same)
-    assert not torch.equal(one, other)
-
-
-def test_pivots_proposed_in_groups_follow_the_law_of_single_ones(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # Diagonal 4, 4, 1, 1; the first two points are nearly one: K = [[4, c], [c, 4]], c = 3.6.
-    x = torch.arange(4.0, dtype=torch.float64)[:, None]
-    matrix = torch.diag(torch.tensor([4.0, 4.0, 1.0, 1.0], dtype=torch.float64))
-    matrix[0, 1] = matrix[1, 0] = 3.6
-
-    def kernel(a: Tensor, b: Tensor) -> Tensor:
-        return matrix[a[:, 0].long()][:, b[:, 0].long()]
-
-    def pair(seed: int) -> frozenset[int]:
-        _, left = partial_cholesky(kernel, x, rank=2, seed=seed)
-        return frozenset(int(i) for i in (left == 0).nonzero())
-
-    rest = 4 - 3.6**2 / 4  # what is left of one of the two after the other
-    expected = {
-        frozenset({0, 1}): 2 * 0.4 * rest / (rest + 2),
-        frozenset({2, 3}): 2 * 0.1 * 1 / 9,
-        **{frozenset({i, j}): 0.4 / (rest + 2) + 0.1 * 4 / 9 for i in (0, 1) for j in (2, 3)},
-    }
-    draws = 400
-    for proposals in (1, 128):
-        monkeypatch.setattr(partial_module, "_PROPOSALS", proposals)
-        pairs = [pair(seed) for seed in range(draws)]
-        counts = [pairs.count(pair) for pair in expected]
-        assert sum(counts) == draws
-        assert chisquare(counts, [draws * p for p in expected.values()]).pvalue > 1e-4

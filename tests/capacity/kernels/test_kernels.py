@@ -11,8 +11,6 @@ from corruptlab.capacity.kernels import (
     LinearKernel,
     PolynomialKernel,
 )
-from corruptlab.capacity.kernels import _distances as distances_module
-from corruptlab.capacity.kernels._distances import distances, squared_distances
 from tests.capacity.kernels.cases import KERNELS, gram, points
 
 NAMES = list(KERNELS)
@@ -49,32 +47,6 @@ def test_kernels_of_distances_forget_where_the_origin_is(kernel: GaussianKernel)
     x = points(30).float()
     far = (x.double() + 3000).float()  # what the shift rounds away is no fault of the kernel
     assert_allclose(kernel(far, far), kernel((far - 3000), (far - 3000)), atol=2e-5)
-
-
-def test_squared_distances_are_never_negative_and_symmetric_in_their_arguments() -> None:
-    x = points(50).float() * 1e-3 + 1
-    assert float(squared_distances(x, x).min()) >= 0
-    assert_allclose(squared_distances(x, x[:7]).T, squared_distances(x[:7], x), atol=1e-11)
-
-
-def test_distances_of_near_and_equal_points_keep_their_digits_in_float32() -> None:
-    x = 10 * points(40, 20).float()
-    near = x + 1e-4 * points(40, 20, seed=1).float()
-    exact = (x.double() - near.double()).norm(dim=1)
-    assert_allclose(distances(x, near).diagonal().double().numpy(), exact.numpy(), rtol=1e-5)
-    assert not distances(x, x).diagonal().any()
-    assert_allclose(LaplaceKernel(1.0)(x, x).diagonal().numpy(), 1, rtol=0)
-    # Which a root of the plain formula does not do: this is why they are computed anew.
-    assert (
-        float(squared_distances(x, near).sqrt().diagonal().double().sub(exact).abs().max()) > 1e-4
-    )
-
-
-def test_close_pairs_are_recomputed_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    x = points(30).float()
-    whole = distances(x, x)
-    monkeypatch.setattr(distances_module, "_VALUES_AT_ONCE", 7)
-    assert torch.equal(distances(x, x), whole)
 
 
 def test_gaussian_width_follows_gamma() -> None:

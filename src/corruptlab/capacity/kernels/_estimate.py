@@ -21,6 +21,11 @@ _TILES = 3
 class Estimate:
     """Memory and work of a kernel fit.
 
+    For ``n`` points of ``d`` numbers, ``k`` outputs, and ``s`` bytes a number, the largest terms
+    are ``s n**2 / 2`` bytes and ``n**3 / 3 + n**2 d`` operations of the Cholesky factorization; or
+    ``2 s n r`` bytes for a preconditioner of rank ``r``, and ``n**2 (d + 2 k)`` operations for each
+    iteration of conjugate gradients.
+
     Args:
         solver: How the system is solved.
         dtype: Name of the type of the matrix.

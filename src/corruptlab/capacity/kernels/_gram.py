@@ -9,6 +9,9 @@ from corruptlab.capacity.kernels._numbers import type_name
 from corruptlab.capacity.kernels._spans import spans
 from corruptlab.capacity.kernels._triangle import LowerTriangle
 
+NOT_FINITE = "`kernel` must be finite, got nan or inf on the points of `x`."
+"""What is said of a kernel whose values are no numbers."""
+
 
 def evaluate(kernel: Kernel, a: Tensor, b: Tensor) -> Tensor:
     """Return ``kernel(a, b)``, or say what is wrong with it.
@@ -50,7 +53,7 @@ def check_kernel(kernel: Kernel, points: Tensor) -> None:
     some, other = points[:8], points[-8:]
     matrix, mirrored = evaluate(kernel, some, other), evaluate(kernel, other, some).T
     if not bool(matrix.isfinite().all()):
-        raise ValueError("`kernel` must be finite, got nan or inf on the points of `x`.")
+        raise ValueError(NOT_FINITE)
     difference = float((matrix - mirrored).abs().max())
     if difference > 1e3 * torch.finfo(matrix.dtype).eps * float(matrix.abs().max()):
         raise ValueError(
@@ -100,6 +103,9 @@ def gram_times(
 
     Returns:
         The product, shape ``(n, k)``, in the type of ``V``.
+
+    Raises:
+        ValueError: If it is not finite, though ``V`` is.
     """
     product = torch.zeros_like(vectors)
     bounds = spans(len(points), tile)
@@ -112,4 +118,6 @@ def gram_times(
                 product[left:right] += block.T @ own
         if line is not None:
             line.update(stop)
+    if bool(vectors.isfinite().all()) and not bool(product.isfinite().all()):
+        raise ValueError(NOT_FINITE)
     return product

@@ -190,17 +190,22 @@ class KernelInterpolant:
         """Say what a fit would cost, and so which solver it would take; nothing is allocated.
 
         Args:
-            num_points: Number of distinct training points.
-            num_features: Numbers in a point.
-            num_outputs: Number of classes, or of real targets a point.
+            num_points: Number of distinct training points, >= 1.
+            num_features: Numbers in a point, >= 1.
+            num_outputs: Number of classes, or of real targets a point, >= 1.
 
         Returns:
             Solver, memory, and work.
 
         Raises:
+            TypeError: If a number is no integer.
+            ValueError: If one is below 1.
             MemoryError: If it needs more memory than there is.
         """
         n, d, k = num_points, num_features, num_outputs
+        for name, value in (("num_points", n), ("num_features", d), ("num_outputs", k)):
+            if whole(name, value) < 1:
+                raise ValueError(f"`{name}` must be at least 1, got {value}.")
         place, tile = torch.device(self.device), self._tile(n)
         size = Size(n, d, k, self.dtype, place)
         factor = cholesky_estimate(

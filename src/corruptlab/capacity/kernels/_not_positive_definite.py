@@ -8,7 +8,9 @@ class NotPositiveDefiniteError(ArithmeticError):
         pivot: The point, counted from 0, at which the factorization ended: given the points
             before it, it adds nothing that this arithmetic can see.
         value: What should have been positive there: the squared distance, in feature space, from
-            that point to the span of those before it. Rounding can leave it a little above 0.
+            that point p to the span of those before it, ``K_pp - K_p< K_<<^-1 K_<p``. Rounding can
+            leave it a little above 0. Conjugate gradients, which take points in another order,
+            find it while they make their preconditioner, or do not find it.
         num_points: Size of the matrix.
         dtype: Name of the arithmetic's type.
 

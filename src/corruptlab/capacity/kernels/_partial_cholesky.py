@@ -6,8 +6,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from corruptlab._draws import Draws
-from corruptlab.capacity.kernels._gram import evaluate
+from corruptlab.capacity.kernels._gram import NOT_FINITE, evaluate
 from corruptlab.capacity.kernels._kernels import Kernel
+from corruptlab.capacity.kernels._not_positive_definite import NotPositiveDefiniteError
+from corruptlab.capacity.kernels._numbers import type_name
 from corruptlab.capacity.kernels._spans import spans
 
 # Pivots that are proposed at once: as many as make matrix products fast.
@@ -36,12 +38,18 @@ def partial_cholesky(
     Returns:
         ``F``, shape ``(n, m)`` with ``m <= rank``, and the diagonal of ``K - F F^T``, >= 0.
 
+    Raises:
+        NotPositiveDefiniteError: If that diagonal falls below 0 by more than rounding.
+        ValueError: If a value of the kernel is not finite.
+
     Source: Chen, Epperly, Tropp, and Webber 2022, "Randomly pivoted Cholesky"; Epperly, Tropp, and
     Webber 2024, "Embrace rejection", for the groups.
     """
     draws, proposed, m = Draws(seed), 0, 0
     left = _diagonal(kernel, points)
-    floor = 100 * torch.finfo(points.dtype).eps * float(left.max())  # what rounding may leave
+    eps, largest = torch.finfo(points.dtype).eps, float(left.abs().max())
+    floor = 100 * eps * largest  # what rounding may leave
+    _check(left, eps**0.5 * largest)
     factor = points.new_empty(len(points), rank)
     while m < rank and bool(left.any()):
         ids = np.arange(proposed, proposed + min(_PROPOSALS, rank - m))
@@ -56,6 +64,7 @@ def partial_cholesky(
         factor[:, m : m + len(kept)] = new
         m += len(kept)
         left -= new.square().sum(1)
+        _check(left, eps**0.5 * largest)
         left[pivots[kept]] = 0
         left[pivots[columns[pivots].diagonal() <= floor]] = 0
         left[left <= floor] = 0
@@ -66,6 +75,15 @@ def _diagonal(kernel: Kernel, points: Tensor) -> Tensor:
     """Return ``k(x, x)`` for each point, from small squares."""
     pieces = [points[start:stop] for start, stop in spans(len(points), _DIAGONAL)]
     return torch.cat([evaluate(kernel, some, some).diagonal() for some in pieces])
+
+
+def _check(left: Tensor, most: float) -> None:
+    """Refuse a diagonal that is not finite, or below ``-most`` after some steps of elimination."""
+    if not bool(left.isfinite().all()):
+        raise ValueError(NOT_FINITE)
+    value, at = left.min(0)
+    if float(value) < -most:
+        raise NotPositiveDefiniteError(int(at), float(value), len(left), type_name(left.dtype))
 
 
 def _proposals(left: Tensor, uniform: NDArray[np.float64]) -> Tensor:

@@ -26,6 +26,10 @@ class Preconditioner:
         rank: Columns of ``F`` at most, >= 0; there are fewer if nothing is left of the diagonal.
         seed: Decides the pivots.
 
+    Raises:
+        NotPositiveDefiniteError: If ``K`` is seen not to be positive semi-definite.
+        ValueError: If a value of the kernel is not finite.
+
     Source: Díaz, Epperly, Frangella, Tropp, and Webber 2023, "Robust, randomized preconditioning
     for kernel ridge regression".
     """
