@@ -309,6 +309,12 @@ def test_weight_decay_of_other_optimizers_is_named_without_a_figure() -> None:
     assert str(diagnose(seen)[1]) == "weight_decay: weight decay is 1e-09. Set `weight_decay=0`."
 
 
+def test_layers_that_drop_nothing_are_not_named() -> None:
+    assert names(diagnose(facts([1.0] * 6, dropout=[0.0]))) == ["too_few_epochs"]
+    seen = diagnose(facts([1.0] * 6, dropout=[0.5, 0.0, 0.25, 0.5]))[1]
+    assert seen.evidence == "dropout layers drop units with probability 0.25, 0.5"
+
+
 def test_strong_weight_decay_excludes_a_rate_that_is_too_low() -> None:
     still = [1.0986] * 300
     assert names(diagnose(facts(still))) == ["learning_rate_too_low"]

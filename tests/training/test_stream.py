@@ -278,8 +278,10 @@ def test_errors_of_the_data_set_come_through() -> None:
 
     for workers in (0, 1):
         execution = Execution(data="stream", workers=workers)
-        with pytest.raises(OSError, match="file 41 is unreadable"):
+        with pytest.raises(OSError, match="file 41 is unreadable") as caught:
             fit(network(), Broken(points()), recipe=SHORT, execution=execution)
+        assert caught.tb is not None  # who still looks at the error keeps no readers alive
+        assert not torch.multiprocessing.active_children()
 
 
 def test_readers_do_not_outlive_the_fit() -> None:

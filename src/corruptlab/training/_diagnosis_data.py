@@ -137,7 +137,8 @@ def _share_of_errors(facts: Facts) -> float:
     found = facts.duplicates
     if found is None:
         return 0.0
-    return (found.n - found.attainable) / found.n / (1 - facts.train_accuracy)
+    wrong = found.n - round(facts.train_accuracy * found.n)
+    return (found.n - found.attainable) / max(1, wrong)
 
 
 def _conflicting_duplicates(facts: Facts) -> Cause | None:

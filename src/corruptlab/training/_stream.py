@@ -1,5 +1,6 @@
 """Examples that do not fit on the device: read by a ``DataLoader`` while the device works."""
 
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -171,14 +172,19 @@ class Stream:
             # A loader draws a seed for its workers; no global generator shall move for that.
             generator=torch.Generator().manual_seed(0),
         )
-        for ids, (inputs, targets) in zip(batches, loader, strict=True):
-            check_finite(inputs, self._role, ids.tolist())
-            if self._num_classes is not None:
-                check_labels(targets, self._role, num_classes=self._num_classes)
-            yield (
-                inputs.to(device, non_blocking=on_gpu),
-                targets.to(device, non_blocking=on_gpu),
-            )
+        try:
+            for ids, (inputs, targets) in zip(batches, loader, strict=True):
+                check_finite(inputs, self._role, ids.tolist())
+                if self._num_classes is not None:
+                    check_labels(targets, self._role, num_classes=self._num_classes)
+                yield (
+                    inputs.to(device, non_blocking=on_gpu),
+                    targets.to(device, non_blocking=on_gpu),
+                )
+        except BaseException as error:
+            if loader.num_workers:  # which live as long as the traceback knows their loader
+                traceback.clear_frames(error.__traceback__)
+            raise
 
     def _seen(self, inputs: Tensor) -> Tensor:
         if self._channels_last and inputs.ndim == 4:
