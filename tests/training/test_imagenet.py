@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import nn
 
 from corruptlab import Draws, Execution, RandomLabels, Recipe, corrupt, fit
@@ -61,7 +61,7 @@ def test_an_unreadable_picture_is_named(tree: Path, tmp_path: Path) -> None:
     folder = image_folder(tmp_path, [], 48)
     model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 48 * 48, 1))
     recipe = Recipe(learning_rate=0.01, epochs=1)
-    with pytest.raises(Image.UnidentifiedImageError, match=r"broken\.JPEG"):
+    with pytest.raises(UnidentifiedImageError, match=r"broken\.JPEG"):
         fit(model, folder, recipe=recipe, execution=Execution(data="stream", workers=1))
 
 
