@@ -83,6 +83,18 @@ def test_first_bad_pivot_is_named_with_its_value(block: int, at: int) -> None:
     assert re.search(re.escape(text), str(caught.value))
 
 
+@pytest.mark.parametrize("block", [1, 2])
+def test_pivot_that_is_only_rounding_is_bad_whatever_its_sign(block: int) -> None:
+    eps = torch.finfo(torch.float64).eps
+    for excess, good in ((4 * eps, False), (64 * eps, True)):
+        matrix = torch.tensor([[1.0, 1.0], [1.0, 1.0 + excess]], dtype=torch.float64)
+        if good:
+            assert float(factor(matrix, block).diagonal()[1]) == pytest.approx(excess**0.5)
+            continue
+        with pytest.raises(NotPositiveDefiniteError, match=r"got pivot 8\.88e-16 at point 1 of 2"):
+            factor(matrix, block)
+
+
 @pytest.mark.parametrize("block", [10, 53])
 def test_not_a_number_is_a_bad_pivot_too(block: int) -> None:
     matrix = positive_definite(N)

@@ -44,6 +44,22 @@ def test_iteration_solves_each_column_by_itself() -> None:
     assert_allclose(reached.solution[:, 1:2].numpy(), alone.solution.numpy(), rtol=1e-9)
 
 
+def test_column_that_is_solved_rests_while_others_go_on() -> None:
+    matrix, targets = positive_definite(30), points(30, 2)
+    goal = torch.tensor([1e-2, 1e-12], dtype=torch.float64) * targets.norm(dim=0)
+    both = conjugate_gradients(
+        lambda v: matrix @ v,
+        targets,
+        precondition=lambda r: r,
+        goal=goal,
+        iterations=500,
+        line=Progress(1, "", show=False),
+    )
+    alone = iterate(matrix, targets[:, :1], goal=1e-2)
+    assert alone.iterations < both.iterations
+    assert_allclose(both.solution[:, :1].numpy(), alone.solution.numpy(), rtol=1e-9)
+
+
 def test_iterations_are_as_many_as_there_are_eigenvalues() -> None:
     basis = torch.linalg.qr(points(30, 30)).Q
     spectrum = torch.tensor([1.0, 5.0, 20.0], dtype=torch.float64).repeat(10)
