@@ -7,10 +7,11 @@ from numpy.testing import assert_allclose
 from scipy.stats import chisquare
 from torch import Tensor
 
+from corruptlab._draws import Draws
 from corruptlab.capacity.kernels import GaussianKernel, LinearKernel, NotPositiveDefiniteError
 from corruptlab.capacity.kernels import _partial_cholesky as module
 from corruptlab.capacity.kernels._partial_cholesky import partial_cholesky
-from tests.capacity.kernels.cases import gram, points
+from tests.capacity.kernels.cases import Floats, gram, points
 
 GAUSSIAN = GaussianKernel(0.3)
 
@@ -46,6 +47,38 @@ def test_seed_decides_the_pivots() -> None:
     )
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
+
+
+def naive_pivots(matrix: Floats, rank: int, seed: int, group: int) -> list[int]:
+    """Draw pivots one by one from the dense matrix, each step of elimination written out."""
+    rest, draws, proposed = matrix.copy(), Draws(seed), 0
+    pivots: list[int] = []
+    while len(pivots) < rank:
+        ids = range(proposed, proposed + min(group, rank - len(pivots)))
+        proposed = ids.stop
+        before = rest.diagonal().copy()
+        shares = before.cumsum()
+        places = draws.uniform("kernels/pivot", ids) * shares[-1]
+        for place, u in zip(places, draws.uniform("kernels/keep", ids), strict=True):
+            pivot = int((shares <= place).sum())
+            now = rest[pivot, pivot]
+            if u * before[pivot] < now:
+                pivots.append(pivot)
+                rest -= np.outer(rest[:, pivot], rest[pivot]) / now
+                rest[pivot] = rest[:, pivot] = 0  # which rounding may have missed
+    return pivots
+
+
+@pytest.mark.parametrize("group", [1, 6, 128])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_pivots_equal_those_of_a_naive_loop(
+    seed: int, group: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PROPOSALS", group)
+    x = points(40, 2)
+    _, left = partial_cholesky(GAUSSIAN, x, rank=12, seed=seed)
+    expected = naive_pivots(gram("gaussian", x, x), 12, seed, group)
+    assert sorted(expected) == (left == 0).nonzero().flatten().tolist()
 
 
 def test_pivots_proposed_in_groups_follow_the_law_of_single_ones(
@@ -88,8 +121,9 @@ def test_matrix_that_is_seen_to_be_indefinite_is_one_error(dtype: torch.dtype) -
 
     with pytest.raises(NotPositiveDefiniteError, match=r"got pivot -3 at point [01] of 3 in float"):
         partial_cholesky(kernel, x, rank=3, seed=0)
-    with pytest.raises(NotPositiveDefiniteError, match=r"got pivot -4 at point 2 of 3"):
-        partial_cholesky(lambda a, b: -(a @ b.T), x, rank=3, seed=0)
+    for rank in (0, 3):
+        with pytest.raises(NotPositiveDefiniteError, match=r"got pivot -4 at point 2 of 3"):
+            partial_cholesky(lambda a, b: -(a @ b.T), x, rank=rank, seed=0)
 
 
 @pytest.mark.parametrize("where", ["on the diagonal", "beside it"])
