@@ -10,7 +10,14 @@ rethinking generalization", ICLR, arXiv 1611.03530.
 from corruptlab import capacity, corruptions, datasets, experiments, models, plotting, training
 from corruptlab._draws import Draws
 from corruptlab._version import __version__
-from corruptlab.capacity import KernelInterpolant, interpolate
+from corruptlab.capacity import (
+    KernelInterpolant,
+    effective_capacity,
+    interpolate,
+    memorization,
+    shatters,
+    stability,
+)
 from corruptlab.corruptions import (
     AsymmetricLabels,
     Corrupted,
@@ -75,19 +82,23 @@ __all__ = [
     "corrupt",
     "corruptions",
     "datasets",
+    "effective_capacity",
     "experiments",
     "fit",
     "fit_replicas",
     "inception_v3",
     "interpolate",
     "materialize",
+    "memorization",
     "mlp",
     "models",
     "plotting",
     "randomization_test",
     "recipes",
+    "shatters",
     "small_alexnet",
     "small_inception",
+    "stability",
     "stopping",
     "training",
 ]
