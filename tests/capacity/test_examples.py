@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import corruptlab as cl
 from corruptlab.capacity import effective_capacity, memorization, rademacher, shatters, stability
-from corruptlab.training import _fit_replicas
+from corruptlab.training import NonFiniteLossError, _fit_replicas
 from tests.capacity.naive import FROZEN, classes, plane, points
 
 X, Y = points(12, 4), classes(12)
@@ -122,6 +122,15 @@ def test_other_bad_arguments_are_quoted(
     arguments = {"model": plane(4), **change}
     with pytest.raises(kind, match=text):
         measure(arguments.pop("model"), X, **arguments)
+
+
+@pytest.mark.parametrize("measure", ALL)
+def test_loss_that_is_not_finite_is_an_error_and_no_result(measure: Measure) -> None:
+    recipe = cl.Recipe(learning_rate=1e38, epochs=9, whiten=False, batch_size=4)
+    with pytest.raises(
+        NonFiniteLossError, match=r"^The loss is (nan|inf) at step \d+: replica \d+"
+    ):
+        measure(plane(4), X, recipe=recipe)
 
 
 @pytest.mark.parametrize("measure", ALL)

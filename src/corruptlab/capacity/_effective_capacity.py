@@ -83,6 +83,7 @@ def effective_capacity(
         TypeError: If an argument is of a wrong kind.
         ValueError: If there are no inputs, the network does not take them, a label has no
             output, or an option is out of range.
+        NonFiniteLossError: If the loss of a replica becomes infinite or not a number.
 
     Example:
         >>> import torch

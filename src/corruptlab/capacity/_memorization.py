@@ -73,6 +73,7 @@ def memorization(
         ValueError: If there are no inputs, the network does not take them, a label has no output,
             subsets would be empty or whole, or there are too few replicas; then the message says
             how many are needed.
+        NonFiniteLossError: If the loss of a replica becomes infinite or not a number.
 
     Example:
         >>> import corruptlab as cl

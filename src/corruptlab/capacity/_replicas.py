@@ -1,4 +1,4 @@
-"""The one place where capacity meets the engine that trains many replicas."""
+"""Networks that were trained together, and what they say of inputs."""
 
 import copy
 from collections.abc import Iterator, Sequence

@@ -58,6 +58,7 @@ def shatters(
         TypeError: If an argument is of a wrong kind.
         ValueError: If there are no points, the network does not take them or has not two outputs,
             there are too many points to try all dichotomies, or an option is out of range.
+        NonFiniteLossError: If the loss of a replica becomes infinite or not a number.
 
     Example:
         >>> import torch

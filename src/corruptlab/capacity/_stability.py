@@ -68,6 +68,7 @@ def stability(
         TypeError: If an argument is of a wrong kind.
         ValueError: If inputs are missing or of different shapes, there are fewer than two fresh
             examples, the network does not take the inputs, or a label or position is out of range.
+        NonFiniteLossError: If the loss of a replica becomes infinite or not a number.
 
     Example:
         >>> import corruptlab as cl

@@ -64,6 +64,7 @@ def network(
         TypeError: If an argument is of a wrong kind.
         ValueError: If there are no inputs, the network does not take them or has another
             number of outputs, or an option is out of range.
+        NonFiniteLossError: If the loss of a replica becomes infinite or not a number.
 
     Example:
         >>> import corruptlab as cl
