@@ -187,3 +187,27 @@ def test_uint8_labels_are_labels() -> None:
 
 def test_top_level_name_is_this_function() -> None:
     assert cl.interpolate is interpolate
+
+
+@pytest.mark.parametrize(
+    ("kind", "classes"), [(np.int8, 128), (np.int8, 200), (np.uint8, 256), (np.uint8, 1000)]
+)
+def test_number_of_classes_may_be_more_than_labels_of_their_type_hold(
+    kind: type, classes: int
+) -> None:
+    x, labels = points(9, 2), np.array([0, np.iinfo(kind).max, 100, 99, 98, 3, 2, 1, 0])
+    net, same_labels = (
+        interpolate(x, each, num_classes=classes, encoding="index")
+        for each in (labels.astype(kind), labels)
+    )
+    same(net, same_labels)
+
+
+def test_classes_that_would_be_misread_are_refused() -> None:
+    x, labels = np.array([[0.0], [1e-9], [1.0]]), [1, 10**7 - 1, 5]
+    with pytest.raises(
+        ValueError, match=r"^`x` must have projections with gaps .* so that targets are missed by "
+    ):
+        interpolate(x, labels, num_classes=10**7, encoding="index")
+    net = interpolate(x, np.array(labels, float))  # a millionth of the largest for real targets
+    assert np.abs(values(net, x) - labels).max() > 0.25

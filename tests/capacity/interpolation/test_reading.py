@@ -71,6 +71,16 @@ def test_unsigned_integers_are_what_they_are() -> None:
     x = np.arange(12).reshape(6, 2)
     for kind in (np.uint8, np.uint16, np.uint32, np.uint64):
         same(interpolate(x, signs(6)), interpolate(x.astype(kind), signs(6)))
+        same(interpolate(x, signs(6)), interpolate(torch.from_numpy(x.astype(kind)), signs(6)))
+        labels = np.arange(6)
+        same(
+            interpolate(x, labels, num_classes=6),
+            interpolate(x, torch.from_numpy(labels.astype(kind)), num_classes=6),
+        )
+        same(
+            interpolate(x, labels, num_classes=6),
+            interpolate(x, labels.astype(kind), num_classes=6),
+        )
 
 
 def test_memory_map_is_never_held_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,6 +121,12 @@ def test_given_direction_is_taken_as_it_is() -> None:
     assert net.report is not None
     assert (net.report.direction, net.report.directions_tried) == ("given", 0)
     assert_allclose(values(net, x), y, atol=1e-12)
+
+
+def test_given_direction_may_be_a_tensor_in_training() -> None:
+    x, y = points(20, 3), signs(20)
+    direction = torch.tensor([1.0, -2.5, 0.5], requires_grad=True)
+    same(interpolate(x, y, direction=direction), interpolate(x, y, direction=[1.0, -2.5, 0.5]))
 
 
 def test_equal_points_with_equal_targets_are_merged_and_counted() -> None:

@@ -96,3 +96,11 @@ def test_blocks_that_change_between_readings_are_refused() -> None:
     ):
         interpolate(shuffling)
     assert_allclose(interpolate(iter(shuffling))(x), y, atol=1e-11)
+
+
+def test_projections_too_small_for_a_search_get_the_best_of_the_random_directions() -> None:
+    x, y = points(6, 3), signs(6)
+    net = interpolate(x * 1e-310, y * 1e-300)  # a warning, of an overflow, would be an error
+    assert net.report is not None
+    assert net.report.direction == "best of 32"
+    assert_allclose(values(net, x * 1e-310), y * 1e-300, rtol=1e-12)

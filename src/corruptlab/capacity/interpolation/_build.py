@@ -20,8 +20,10 @@ _HINGES_TO_ADD = 1 << 20
 _LEAST_POINTS = 16
 
 # What a residual may be as a share of the largest target. It is about 1e-10 unless gaps
-# between neighbours differ by more than ten orders of magnitude.
+# between neighbours differ by more than ten orders of magnitude. A class is a whole number or a
+# sign, so what is off by more than a quarter may be read as another.
 _TOLERANCE = 1e-6
+_TOLERANCE_OF_CLASSES = 0.25
 
 
 class Exactness(NamedTuple):
@@ -62,7 +64,10 @@ def build(
     if depth > 2:
         net = DeepInterpolant(a, b, weights, depth=depth, classes=survey.classes)
     residual = _largest(shallow.at(z) - y)
-    if not residual <= _TOLERANCE * max(_largest(y), np.finfo(float).tiny):
+    allowed = _TOLERANCE * max(_largest(y), np.finfo(float).tiny)
+    if survey.classes is not None:
+        allowed = min(allowed, _TOLERANCE_OF_CLASSES)
+    if not residual <= allowed:
         widths = np.sort(np.stack([hinges.gaps[1:], hinges.gaps[:-1]]), axis=0)
         raise ValueError(
             "`x` must have projections with gaps that `float64` weights can bridge, got one "

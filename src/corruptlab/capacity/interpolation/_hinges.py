@@ -26,11 +26,13 @@ def solve(z: Floats, y: Floats) -> Hinges:
     """Return hinges b and weights w with ``sum_j w_j max(z_i - b_j, 0) = y_i`` for all i.
 
     The theorem interleaves ``b_1 < z_1 < b_2 < z_2 < ...``. Its proof needs ``z_j <= b_{j+1} <
-    z_{j+1}`` only, and equality is where the matrix ``A_ij = max(z_i - b_j, 0)`` is conditioned
-    best: its diagonal, the eigenvalues, are the whole gaps between neighbours, and none can be
+    z_{j+1}`` only, and equality is where the eigenvalues of the matrix ``A_ij = max(z_i - b_j,
+    0)`` are largest: on its diagonal are the whole gaps between neighbours, and none can be
     larger. It then is ``A = L G L``, L the triangle of ones and G the diagonal of gaps, so
     that ``w = L^-1 G^-1 L^-1 y``: differences of y, divided by the gaps, are the slopes of the
-    function from point to point; and the weights are the differences of the slopes.
+    function from point to point; and the weights are the differences of the slopes. (The
+    condition number may be smaller elsewhere: with a hinge inside a gap that is wide beside
+    others, the norm of A shrinks.)
     The first hinge lies one mean gap left of the first point.
 
     Args:

@@ -125,7 +125,7 @@ def interpolate(
 
     Source: Zhang et al. 2017, §4, Theorem 1 and Corollary 1, and App. C. The paper takes any
     direction that will do; it places each hinge strictly between two projections, where here it
-    lies on the left one, the limit that is conditioned best.
+    lies on the left one, the limit that has the largest eigenvalues.
     """
     check_encoding(encoding)
     natural("seed", seed)

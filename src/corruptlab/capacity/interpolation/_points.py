@@ -154,10 +154,7 @@ def _array(name: str, values: Any) -> Any:
 def _tensor(array: Any) -> Tensor:
     if isinstance(array, Tensor):
         return array
-    kind, size = array.dtype.kind, array.dtype.itemsize
-    if kind == "u" and size > 1:  # PyTorch lacks most of what to do with them
-        array = array.astype(np.float64 if size == 8 else np.int64)
-    elif size > 8:
+    if array.dtype.itemsize > 8:
         array = array.astype(np.float64)
     elif not (array.flags.writeable and array.flags.c_contiguous and array.dtype.isnative):
         # PyTorch warns of memory that must not be written to, and takes no foreign byte order.

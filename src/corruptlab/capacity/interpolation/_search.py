@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from corruptlab._checks import reals
 from corruptlab.capacity.interpolation._directions import Spacing, random_directions
@@ -59,6 +60,8 @@ def check_direction(direction: Direction | ArrayLike) -> Direction | Floats:
             known = ", ".join(map(repr, get_args(Direction)))
             raise ValueError(f"`direction` must be {known}, or an array, got {direction!r}.")
         return direction  # type: ignore[return-value]  # one of the names
+    if isinstance(direction, Tensor):
+        direction = direction.detach().cpu()
     a = reals("direction", direction)
     if a.ndim != 1 or not np.isfinite(a).all() or not a.any():
         raise ValueError(f"`direction` must be a finite vector other than 0, got {direction!r}.")

@@ -39,7 +39,7 @@ def separate(sketch: Floats, start: int) -> Floats | None:
     if len(sketch) < 3:  # the gap is the range
         return None
     basis, place = _whitened(sketch, start)
-    if len(place) < 2:
+    if len(place) < 2 or not np.isfinite(basis).all():
         return None
     share = Spacing.of(sketch[:, start]).relative
     best = None
@@ -69,7 +69,9 @@ def _whitened(sketch: Floats, start: int) -> tuple[Floats, Floats]:
     kept = variances > 1e-12 * variances[-1]
     deviations = np.sqrt(variances[kept])
     place = axes[start, kept] * deviations
-    return axes[:, kept] / deviations / scale, place / np.linalg.norm(place)
+    with np.errstate(over="ignore"):  # projections so small that their inverses are infinite
+        basis = axes[:, kept] / deviations / scale
+    return basis, place / np.linalg.norm(place)
 
 
 def _step(sketch: Floats, basis: Floats, place: Floats) -> Floats | None:

@@ -45,6 +45,7 @@ class Classes:
         Raises:
             ValueError: If there is such a label.
         """
+        labels = labels.long()  # a number of classes may be more than the type of labels holds
         strays = ((labels < 0) | (labels >= self.num_classes)).nonzero()
         if len(strays):
             at = int(strays[0])
