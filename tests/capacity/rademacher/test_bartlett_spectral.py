@@ -202,3 +202,27 @@ def test_what_does_not_fit_is_quoted() -> None:
         made().normalized_margins(torch.zeros(3, 1), torch.zeros(3))
     with pytest.raises(ValueError, match=r"shape \(m,\), got \(3, 2\) and \(2,\)\.$"):
         made().normalized_margins(torch.zeros(3, 2), torch.zeros(2))
+    labels = torch.tensor([0, 2])
+    with pytest.raises(ValueError, match=r"^`labels` must lie in 0 \.\. 1, got 2\.$"):
+        made().normalized_margins(torch.zeros(2, 2), labels)
+    with pytest.raises(ValueError, match=r"^`labels` must lie in 0 \.\. 1, got -1\.$"):
+        made().normalized_margins(torch.zeros(2, 2), labels - 1)
+    with pytest.raises(TypeError, match=r"^`labels` must be integers, got torch\.float32\.$"):
+        made().normalized_margins(torch.zeros(2, 2), labels.float())
+
+
+def test_reference_has_no_bias_that_no_matrix_of_the_network_has_a_column_for() -> None:
+    x, start = points(11, 6), perceptron(bias=True, seed=1)
+    text = r"^`reference` must have no bias after the last one of `network`, got one in Linear\("
+    with pytest.raises(ValueError, match=text):
+        bartlett_spectral(perceptron(bias=False), x, reference=start, biases="refuse")
+    network = nn.Sequential(nn.Linear(6, 5, bias=False), nn.ReLU(), nn.Linear(5, 3))
+    seeded(network)
+    maps = [dense(network[0], (6,)), dense(network[2], (5,))]
+    others = [dense(start[0], (6,)), dense(start[2], (5,))]
+    gaps = [
+        two_one(one.with_constant_on - other.with_constant_on)
+        for one, other in zip(maps, others, strict=True)
+    ]
+    found = bartlett_spectral(network, x, reference=start)
+    assert_allclose(found.distances, gaps)

@@ -27,6 +27,12 @@ def test_t_interval_is_students() -> None:
     assert_allclose(ESTIMATE.t_interval, expected)
 
 
+def test_t_interval_is_finite_at_a_confidence_next_to_one() -> None:
+    low, high = replace(ESTIMATE, confidence=math.nextafter(1, 0)).t_interval
+    quantile = float(t.isf(2.0**-54, 29))
+    assert_allclose((high - low) / 2, quantile * ESTIMATE.standard_error)
+
+
 def test_bounded_differences_interval_is_mcdiarmids() -> None:
     # |error| <= M sqrt(2 log(2/delta) / (n T)), with the mean square of M_i in place of M^2
     norms = np.linalg.norm(points(50), axis=1)

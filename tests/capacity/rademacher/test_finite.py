@@ -129,6 +129,15 @@ def test_blocks_of_columns_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> No
     assert_allclose(parts.scale or 0, whole.scale or 0)
 
 
+@pytest.mark.parametrize("exponent", [-25, 30])
+def test_squares_beyond_float32_neither_vanish_nor_overflow(exponent: int) -> None:
+    values = (points(6, 50) * 10.0**exponent).astype(np.float32)
+    one, other = finite(values), finite(values.astype(np.float64))
+    assert_allclose(one.sups, other.sups)
+    assert_allclose(value(one.upper_bound), value(other.upper_bound))
+    assert_allclose(value(one.lower_bound), value(other.lower_bound))
+
+
 def test_finite_class_refuses_the_other_convention_afterwards() -> None:
     estimate: Estimate = finite(points(2, 5))
     assert estimate.to_convention("zhang") is estimate

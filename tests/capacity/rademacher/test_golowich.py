@@ -207,6 +207,14 @@ def test_inputs_may_come_in_blocks_and_a_network_in_float64() -> None:
     assert whole.n == 10
 
 
+@pytest.mark.parametrize("bound", [golowich_frobenius, golowich_l1_inf])
+@pytest.mark.parametrize("factor", [2.0**-100, 2.0**80])
+def test_scale_of_the_inputs_is_a_factor_beyond_float32_too(bound: Any, factor: float) -> None:
+    x = points(10, 4).astype(np.float32)
+    scaled = bound([1.0, 2.0], (x * factor).astype(np.float32))
+    assert_allclose(scaled.value, factor * bound([1.0, 2.0], x).value, rtol=1e-5)
+
+
 BATCH_NORM = nn.Sequential(nn.Linear(4, 2, bias=False), nn.BatchNorm1d(2))
 MAXIMUM = nn.Sequential(nn.Conv2d(1, 1, 1), nn.ReLU(), nn.MaxPool2d(2))
 INFINITE = nn.Sequential(nn.Linear(4, 1))

@@ -191,3 +191,11 @@ def test_functions_that_are_no_kernel_are_refused() -> None:
         kernel([1, 2], function=dot)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"^`radius` must be above 0, got -1\.$"):
         kernel(np.eye(2), radius=-1)
+    with pytest.raises(TypeError, match=r"^`function` must be a function of .*, got 'rbf'\.$"):
+        kernel(x, function="rbf")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("kind", "largest"), [(np.float32, 3e38), (np.float64, 1e308)])
+def test_sums_that_overflow_are_refused(kind: type, largest: float) -> None:
+    with pytest.raises(ValueError, match=r"^`data` must give kernel values whose sums are finite"):
+        kernel(np.full((3, 3), largest, kind))

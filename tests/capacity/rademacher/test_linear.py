@@ -199,6 +199,13 @@ def test_tensors_arrays_memory_maps_and_iterators_agree(tmp_path: Path) -> None:
         same(linear(form), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("ball", BALLS)
+@pytest.mark.parametrize("exponent", [-36, -25, 18, 30, 37])
+def test_squares_beyond_float32_neither_vanish_nor_overflow(ball: Ball, exponent: int) -> None:
+    x = (points(200, 5) * 10.0**exponent).astype(np.float32)
+    same(linear(x, ball=ball), linear(x.astype(np.float64), ball=ball))
+
+
 def test_one_pass_over_blocks_is_enough() -> None:
     served = []
 
@@ -252,6 +259,11 @@ def test_inputs_stay_as_they_are_and_gradients_are_not_asked_for() -> None:
             [np.ones((2, 3)), np.array([[1, 2, 3], [0, np.inf, 0]])],
             ValueError,
             "example 3 with .*inf",
+        ),
+        (
+            np.full((2, 3), 1e160),
+            ValueError,
+            r"^`inputs` must be finite and of finite squares, got example 0 with norm .*\.$",
         ),
         (np.ones((2, 3), complex), TypeError, r"^`inputs` must be real numbers, got complex128\.$"),
         (

@@ -53,8 +53,9 @@ def bartlett_spectral(
 
     Raises:
         TypeError: If the network, a layer, or the inputs are of an unknown kind.
-        ValueError: If a layer does not fit, the reference has other shapes, weights or
-            inputs are not finite, or there are biases to refuse.
+        ValueError: If a layer does not fit, the reference has other shapes or a bias after the
+            last one of the network, weights or inputs are not finite, or there are biases to
+            refuse.
 
     Example:
         >>> import torch
@@ -133,4 +134,10 @@ def _origins(
     )
     if own != others:
         raise ValueError(f"`reference` must have weights of shapes {own}, got {others}.")
+    for stage, origin in zip(stages, origins, strict=True):
+        if origin.layer.bias is not None and not stage.has_constant:
+            raise ValueError(
+                "`reference` must have no bias after the last one of `network`, got one in "
+                f"{origin.layer}."
+            )
     return origins

@@ -38,7 +38,7 @@ def read_blocks(inputs: Inputs, *, beside: int = 0, name: str = "inputs") -> Ite
 
     Yields:
         Blocks of shape ``(b, ...)``, ``float32`` if that holds every value of the type given and
-        ``float64`` otherwise, on the device they came from.
+        the squares of the block, ``float64`` otherwise, on the device they came from.
 
     Raises:
         TypeError: If the inputs are of another kind, or complex.
@@ -64,7 +64,7 @@ def read_blocks(inputs: Inputs, *, beside: int = 0, name: str = "inputs") -> Ite
             raise ValueError(f"`{name}` must hold numbers, got examples of shape {tuple(shape)}.")
         size = rows_at_once(shape.numel() + beside)
         for start in range(0, len(piece), size):
-            yield floats(piece[start : start + size], name)
+            yield with_squares(floats(piece[start : start + size], name))
     if shape is None:
         raise ValueError(f"`{name}` must hold at least one example, got none.")
 
@@ -92,6 +92,12 @@ def floats(rows: Rows, name: str) -> Tensor:
     if tensor.is_complex():
         raise TypeError(f"`{name}` must be real, got {tensor.dtype}.")
     return tensor.to(torch.float32 if tensor.dtype in _EXACT_IN_FLOAT32 else torch.float64)
+
+
+def with_squares(block: Tensor) -> Tensor:
+    """Return a block in a type in which norms, made of squares, neither overflow nor vanish."""
+    largest = float(block.abs().max())
+    return block if largest == 0 or 1e-15 < largest < 1e15 else block.double()
 
 
 def _pieces(inputs: Inputs, name: str) -> Iterator[Rows]:

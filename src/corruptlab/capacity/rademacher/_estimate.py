@@ -89,7 +89,8 @@ class Estimate:
     @property
     def t_interval(self) -> Interval:
         """Student's interval at ``confidence`` for the complexity, from the spread of the draws."""
-        quantile = float(stdtrit(self.draws - 1, (1 + self.confidence) / 2))
+        # The lower tail keeps the digits of a confidence near 1.
+        quantile = -float(stdtrit(self.draws - 1, (1 - self.confidence) / 2))
         return self._around(quantile * self.standard_error)
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from corruptlab.capacity.rademacher._blocks import Rows, floats, rows_at_once
+from corruptlab.capacity.rademacher._blocks import Rows, floats, rows_at_once, with_squares
 from corruptlab.capacity.rademacher._convention import Convention
 from corruptlab.capacity.rademacher._estimate import Estimate
 from corruptlab.capacity.rademacher._massart import massart
@@ -102,4 +102,4 @@ def _columns(predictions: Rows, *, beside: int) -> Iterator[Tensor]:
         )
     size = rows_at_once(shape[0] + beside)
     for start in range(0, shape[1], size):
-        yield floats(predictions[:, start : start + size], "predictions").T
+        yield with_squares(floats(predictions[:, start : start + size], "predictions")).T

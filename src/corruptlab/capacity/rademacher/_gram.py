@@ -50,11 +50,14 @@ def gram_products(
         Quadratic forms and trace.
 
     Raises:
-        TypeError: If ``data`` is no tensor or array of real numbers, or the kernel gives none.
-        ValueError: If shapes do not fit, or the matrix is not finite, symmetric, and positive
-            semi-definite.
+        TypeError: If ``data`` is no tensor or array of real numbers, ``function`` no function, or
+            what it gives no tensor.
+        ValueError: If shapes do not fit, the matrix is not finite, symmetric, and positive
+            semi-definite, or sums of its entries overflow.
     """
     n = _check_shape(data, square=function is None)
+    if not (function is None or callable(function)):
+        raise TypeError(f"`function` must be a function of two tensors, got {function!r}.")
     entries = _entries_of_matrix(data) if function is None else _entries_of(data, function)
     w = weights.rows(0, n)  # (n, draws)
     products = torch.zeros_like(w, dtype=torch.float64)
@@ -150,6 +153,11 @@ def _checked_trace(tile: Tensor, start: int) -> float:
 
 
 def _forms(w: Tensor, products: Tensor, trace: float) -> Tensor:
+    forms = (w * products).sum(dim=0)
+    if not bool(forms.isfinite().all()):
+        raise ValueError(
+            "`data` must give kernel values whose sums are finite, got w^T K w = inf for some w."
+        )
     probes = w[:, :_PROBES].T @ products[:, :_PROBES]
     smallest = float(torch.linalg.eigvalsh((probes + probes.T) / 2)[0])
     # Rounding in float32 stays below this by a factor of 100 for signs: each of the n entries of a
@@ -159,4 +167,4 @@ def _forms(w: Tensor, products: Tensor, trace: float) -> Tensor:
             "`data` must give a positive semi-definite matrix, got "
             f"w^T K w = {smallest:.6g} for some w."
         )
-    return (w * products).sum(dim=0).clamp_(min=0)
+    return forms.clamp_(min=0)

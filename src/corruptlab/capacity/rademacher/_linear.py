@@ -42,7 +42,8 @@ def linear(
 
     Args:
         inputs: Tensor, array, or memory map of shape ``(n, ...)``, or an iterable of blocks of that
-            shape. Types that float32 holds exactly are multiplied in float32, others in float64.
+            shape. Types that float32 holds exactly are multiplied in float32, others in float64,
+            and so are blocks whose squares float32 does not hold.
         radius: Radius B of the ball, > 0.
         ball: Norm of the ball.
         draws: Number of random sign vectors, >= 2.

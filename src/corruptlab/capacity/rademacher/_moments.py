@@ -10,7 +10,7 @@ from corruptlab.capacity.rademacher._blocks import Inputs, read_blocks
 
 
 def row_norms(block: Tensor, order: Literal["l2", "linf"], *, first: int, name: str) -> Tensor:
-    """Return the norm of each example, and refuse examples that are not finite.
+    """Return the norm of each example, and refuse one that is not finite or has no square.
 
     Args:
         block: Floats of shape ``(b, d)``.
@@ -22,17 +22,19 @@ def row_norms(block: Tensor, order: Literal["l2", "linf"], *, first: int, name: 
         ``float64`` of shape ``(b,)``.
 
     Raises:
-        ValueError: If a norm is infinite or not a number.
+        ValueError: If the square of a norm is infinite or not a number.
     """
     # Unlike the general norm, maxima of absolute values are vectorized by PyTorch on the CPU.
     norms = torch.linalg.vector_norm(block, dim=1) if order == "l2" else block.abs().amax(dim=1)
-    if not bool(norms.isfinite().all()):
-        bad = int((~norms.isfinite()).nonzero()[0])
+    norms = norms.to(torch.float64)
+    strays = norms.square().isfinite().logical_not()
+    if bool(strays.any()):
+        bad = int(strays.nonzero()[0])
         raise ValueError(
-            f"`{name}` must be finite and of finite norm, got example {first + bad} with norm "
+            f"`{name}` must be finite and of finite squares, got example {first + bad} with norm "
             f"{float(norms[bad])}."
         )
-    return norms.to(torch.float64)
+    return norms
 
 
 def column_squares(block: Tensor) -> Tensor:

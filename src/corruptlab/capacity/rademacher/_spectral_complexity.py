@@ -49,7 +49,10 @@ class SpectralComplexity:
 
     @property
     def lipschitz_constant(self) -> float:
-        """``prod_i rho_i s_i``, a Lipschitz constant of the network in the Euclidean norm."""
+        """``prod_i rho_i s_i``, a Lipschitz constant of the network in the Euclidean norm.
+
+        It begins at the first matrix; pooling before that is in `input_norm`.
+        """
         return prod(self.lipschitz) * prod(self.spectral_norms)
 
     @property
@@ -77,14 +80,20 @@ class SpectralComplexity:
             ``(f(x)_y - max_{j != y} f(x)_j) / (||X||_2 R_A / n)``, float64 of shape ``(m,)``.
 
         Raises:
-            ValueError: If the shapes do not fit.
+            TypeError: If the labels are not integers.
+            ValueError: If the shapes do not fit, or a label names no class.
         """
         if scores.ndim != 2 or scores.shape[1] < 2 or labels.shape != scores.shape[:1]:
             raise ValueError(
                 "`scores` must have shape (m, K) with K >= 2 and `labels` shape (m,), "
                 f"got {tuple(scores.shape)} and {tuple(labels.shape)}."
             )
-        at = labels[:, None].to(torch.int64)
+        if labels.is_floating_point():
+            raise TypeError(f"`labels` must be integers, got {labels.dtype}.")
+        at, last = labels[:, None].to(torch.int64), scores.shape[1] - 1
+        strays = at[(at < 0) | (at > last)]
+        if len(strays):
+            raise ValueError(f"`labels` must lie in 0 .. {last}, got {int(strays[0])}.")
         own = scores.detach().double().gather(1, at)[:, 0]
         others = scores.detach().double().scatter(1, at, -math.inf).amax(dim=1)
         return (own - others) / self.margin_normalizer
