@@ -1,6 +1,7 @@
 """How many examples are fitted: against loops of fits, planes, and the law of the interval."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -212,30 +213,30 @@ class Coins:
         return EffectiveCapacityTrial(n=n, train_accuracies=accuracies, fitted=fitted, recipe=SHORT)
 
 
-def searched(coins: Coins, *, share: float, tolerance: float, confidence: float) -> Any:
-    trials, stopped_by = _search(coins, share=share, tolerance=tolerance)  # type: ignore[arg-type]  # it tosses coins
-    return EffectiveCapacity(
-        labels="random",
-        trials=trials,
-        examples=len(coins.inputs),
-        share=share,
-        error=0.0,
-        tolerance=tolerance,
-        most_trials=most_trials(len(coins.inputs), tolerance),
-        confidence=confidence,
-        stopped_by=stopped_by,
-        num_classes=2,
-        seed=0,
-        environment=cl.capacity.rademacher.linear(np.eye(2), draws=2).environment,
-    )
+def result(trials: Sequence[EffectiveCapacityTrial], **changes: Any) -> EffectiveCapacity:
+    fields: dict[str, Any] = {
+        "labels": "random",
+        "examples": 1000,
+        "share": 0.5,
+        "error": 0.0,
+        "tolerance": 0.05,
+        "most_trials": most_trials(1000, 0.05),
+        "confidence": 0.95,
+        "stopped_by": "tolerance",
+        "num_classes": 2,
+        "seed": 0,
+        "environment": cl.capacity.rademacher.linear(np.eye(2), draws=2).environment,
+        **changes,
+    }
+    return EffectiveCapacity(trials=tuple(trials), **fields)
 
 
 def test_interval_holds_the_capacity_as_often_as_it_says() -> None:
-    coins = Coins(range(1000), np.random.default_rng(0))
-    share, confidence = 0.5, 0.6
-    found = [
-        searched(coins, share=share, tolerance=0.05, confidence=confidence) for _ in range(400)
-    ]
+    coins, confidence = Coins(range(1000), np.random.default_rng(0)), 0.6
+    found = []
+    for _ in range(400):
+        trials, stopped_by = _search(coins, share=0.5, tolerance=0.05)  # type: ignore[arg-type]  # it tosses coins
+        found.append(result(trials, stopped_by=stopped_by, confidence=confidence))
     held = sum(low <= 100 < (high or 1001) for low, high in (each.interval for each in found))
     assert binomtest(held, len(found), confidence, alternative="less").pvalue > 1e-4
     assert sum(each.interval[1] is not None and each.interval[0] > 0 for each in found) > 200
@@ -246,21 +247,39 @@ def test_interval_holds_the_capacity_as_often_as_it_says() -> None:
         assert sure <= low < high <= (out or 1001)
 
 
-def test_interval_is_that_of_the_exact_limits_of_the_trials() -> None:
-    each = searched(
-        Coins(range(1000), np.random.default_rng(1)), share=0.4, tolerance=0.05, confidence=0.8
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 1.0])
+@pytest.mark.parametrize("trials", [1, 14])
+def test_interval_takes_each_trial_by_its_exact_limits(share: float, trials: int) -> None:
+    level = 1 - 2 * 0.2 / trials  # two-sided, so that each side has 0.2 / trials
+    ends = set()
+    for fitted in range(31):
+        trial = EffectiveCapacityTrial(
+            n=40, train_accuracies=(1.0,) * 30, fitted=fitted, recipe=SHORT
+        )
+        found = result([trial], share=share, most_trials=trials, confidence=0.8)
+        limits = binomtest(fitted, 30).proportion_ci(level, method="exact")
+        expected = (40 if limits.low >= share else 0, 40 if limits.high < share else None)
+        assert found.interval == expected
+        ends.add(expected)
+    assert (0, 40) in ends
+    assert share == 1 or (40, None) in ends
+
+
+def test_bracket_and_interval_take_the_innermost_trials() -> None:
+    counts = {16: 30, 32: 30, 64: 29, 128: 0, 96: 1, 80: 14, 72: 16}
+    found = result(
+        [
+            EffectiveCapacityTrial(n=n, train_accuracies=(1.0,) * 30, fitted=k, recipe=SHORT)
+            for n, k in counts.items()
+        ]
     )
-    level = 1 - 2 * 0.2 / each.most_trials  # two-sided, so that each side has 0.2 / most_trials
-    sure, out = 0, None
-    for trial in each.trials:
-        limits = binomtest(trial.fitted, 30).proportion_ci(level, method="exact")
-        if limits.low >= 0.4:
-            sure = max(sure, trial.n)
-        if limits.high < 0.4:
-            out = trial.n if out is None else min(out, trial.n)
-    assert each.interval == (sure, out)
-    assert sure > 0
-    assert out is not None
+    assert (found.bracket, found.value, found.at_least) == ((72, 80), 72, False)
+    assert found.relative_error == pytest.approx(8 / 72)
+    assert found.interval == (64, 96)
+    assert repr(found) == (
+        "EffectiveCapacity(72 examples with random labels of 2 classes, bracket [72, 80), "
+        "95% interval [64, 96); 30 replicas, share 0.5, error 0, seed=0)"
+    )
 
 
 def test_record_survives_json() -> None:

@@ -174,6 +174,17 @@ def test_bytes_are_cropped_and_whitened_as_in_fit() -> None:
     assert_allclose(found.means, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("loss", ["cross_entropy", "zero_one"])
+def test_points_are_measured_in_parts_as_in_one_go(
+    monkeypatch: pytest.MonkeyPatch, loss: Literal["cross_entropy", "zero_one"]
+) -> None:
+    whole = measured(loss=loss)
+    monkeypatch.setattr("corruptlab.capacity._replicas._NUMBERS_AT_ONCE", 7 * 2 * 8)
+    parts = measured(loss=loss)
+    assert_allclose(parts.means, whole.means, rtol=1e-9)
+    assert_allclose(parts.largest, whole.largest, rtol=1e-9)
+
+
 def test_ctrl_c_keeps_whole_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = cl.Recipe(learning_rate=0.3, epochs=1, whiten=False)
     whole = measured(recipe=recipe)

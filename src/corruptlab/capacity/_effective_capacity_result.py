@@ -129,7 +129,8 @@ class EffectiveCapacity:
         provided that this probability does not grow with n. The lower end is the largest n tried at
         which the exact lower limit of that probability is not below ``share``, or 0; the upper end
         is the smallest at which the exact upper limit is, or None. At any n only one of the two can
-        mislead, and each does so with probability ``(1 - confidence) / most_trials`` at most.
+        mislead, and each does so with probability ``(1 - confidence) / most_trials`` at most. That
+        *all* replicas would fit (``share`` 1) no sample can tell: then the lower end is 0.
         """
         level = 1 - (1 - self.confidence) / self.most_trials
         limits = [

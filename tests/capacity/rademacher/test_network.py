@@ -173,6 +173,10 @@ def test_ctrl_c_keeps_whole_groups(monkeypatch: pytest.MonkeyPatch) -> None:
         press_ctrl_c(patch, epoch=3)
         found = network(plane(4), x, recipe=FROZEN, draws=20)
     assert found.sups == expected
+    groups_of(monkeypatch, 2)
+    with monkeypatch.context() as patch:
+        press_ctrl_c(patch, epoch=2)
+        assert network(plane(4), x, recipe=FROZEN, draws=20).sups == expected[:2]
     press_ctrl_c(monkeypatch, epoch=1)
     with pytest.raises(KeyboardInterrupt):
         network(plane(4), x, recipe=FROZEN, draws=20)
