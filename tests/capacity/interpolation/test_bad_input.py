@@ -185,8 +185,14 @@ BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
     (
         lambda: interpolate(X * 1e-300, Y * 1e300),
         ValueError,
-        r"^`x` and `y` must be of a size at which all weights are finite, got a smallest gap of "
-        r"[\d.]+e-30\d and targets up to 1e\+300\.$",
+        r"^`x` and `y` must be of a size at which weights neither overflow nor vanish, got a "
+        r"smallest gap of [\d.]+e-30\d and targets up to 1e\+300\.$",
+    ),
+    (
+        lambda: interpolate(X * 1e300, Y * 1e-300),
+        ValueError,
+        r"^`x` and `y` must be of a size at which weights neither overflow nor vanish, got a "
+        r"smallest gap of [\d.]+e\+(299|300) and targets up to 1e-300\.$",
     ),
     (
         lambda: interpolate(np.array([[2**53], [2**53 + 1]]), Y[:2]),

@@ -138,6 +138,8 @@ def test_bad_depths_and_hinges_are_quoted() -> None:
         DeepInterpolant(a, b, w, depth=1)
     with pytest.raises(ValueError, match=r"^`b` must rise, got 1 after 1\.$"):
         DeepInterpolant(a, torch.tensor([0.5, 1, 1]), w, depth=3)
+    with pytest.raises(ValueError, match=r"^`b` must rise, got nan after 1\.$"):
+        DeepInterpolant(a, torch.tensor([0.5, 1, math.nan]), w, depth=3)
 
 
 def test_repr_tells_depth_and_width() -> None:

@@ -50,7 +50,7 @@ def build(
         The network, and how exact it is.
 
     Raises:
-        ValueError: If weights overflow, or if ``float64`` weights miss the targets.
+        ValueError: If weights overflow or vanish, or if ``float64`` weights miss the targets.
     """
     targets = survey.targets(choice.order)
     hinges = _finite_hinges(choice.z, targets.reshape(len(targets), -1))
@@ -86,10 +86,11 @@ def build(
 def _finite_hinges(z: Floats, y: Floats) -> Hinges:
     with np.errstate(all="ignore"):
         hinges = solve(z, y)
-    if not all(np.isfinite(part).all() for part in hinges):
+    vanished = y.any() and not hinges.w.any()
+    if vanished or not all(np.isfinite(part).all() for part in hinges):
         raise ValueError(
-            "`x` and `y` must be of a size at which all weights are finite, got a smallest gap of "
-            f"{np.diff(z).min(initial=np.inf):g} and targets up to {np.abs(y).max():g}."
+            "`x` and `y` must be of a size at which weights neither overflow nor vanish, got a "
+            f"smallest gap of {hinges.gaps.min():g} and targets up to {np.abs(y).max():g}."
         )
     return hinges
 

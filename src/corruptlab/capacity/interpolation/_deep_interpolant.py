@@ -86,7 +86,7 @@ class DeepInterpolant(HingeNetwork):
     ) -> None:
         super().__init__(a, b, w, classes=classes, report=report)
         check_depth(depth, len(b))
-        falls = (self.b[1:] <= self.b[:-1]).nonzero()
+        falls = (self.b[1:] > self.b[:-1]).logical_not().nonzero()  # NaN too
         if len(falls):
             at = int(falls[0])
             raise ValueError(f"`b` must rise, got {self.b[at + 1]:g} after {self.b[at]:g}.")

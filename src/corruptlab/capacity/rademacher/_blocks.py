@@ -96,7 +96,8 @@ def floats(rows: Rows, name: str) -> Tensor:
 
 def with_squares(block: Tensor) -> Tensor:
     """Return a block in a type in which norms, made of squares, neither overflow nor vanish."""
-    largest = float(block.abs().max())
+    least, most = block.aminmax()
+    largest = float(torch.maximum(-least, most))
     return block if largest == 0 or 1e-15 < largest < 1e15 else block.double()
 
 
