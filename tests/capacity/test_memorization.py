@@ -130,6 +130,11 @@ def test_memorized_examples_come_largest_score_first(any_result: Memorization) -
         found.memorized("high")  # type: ignore[arg-type]
 
 
+def test_equal_scores_come_in_the_order_of_the_examples(any_result: Memorization) -> None:
+    found = replace(any_result, correct_in=np.array([0.5, 1.0] * 500), correct_out=np.zeros(1000))
+    assert_array_equal(found.memorized(), [*range(1, 1000, 2), *range(0, 1000, 2)])
+
+
 def test_more_replicas_keep_the_first_and_groups_change_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
