@@ -133,6 +133,19 @@ def test_half_of_the_doubt_is_spent_on_the_draws_of_an_estimate() -> None:
     assert_allclose(bound.value, expected)
 
 
+def test_doubt_is_shared_out_before_the_draws_choose_between_limit_and_closed_form() -> None:
+    # Massart's closed form is far off, that of orthonormal inputs is reached by every draw.
+    wide, sharp = finite(points(50, 200), draws=500), linear(np.eye(200), draws=2)
+    assert wide.upper_bound is not None
+    assert wide.upper_limit(0.95).value < wide.upper_bound.value
+    for estimate in (wide, sharp):
+        bound = risk_bound(0.0, estimate, bound=8.0, confidence=0.9)
+        assert_allclose(bound.deviation, 24 * math.sqrt(math.log(2 / 0.05) / 400))
+    assert sharp.upper_bound is not None
+    certain = risk_bound(0.0, sharp.upper_bound, bound=8.0, confidence=0.9)
+    assert_allclose(certain.deviation, 24 * math.sqrt(math.log(2 / 0.1) / 400))
+
+
 def test_what_a_bound_leaves_of_the_doubt_is_spent_on_the_sample() -> None:
     bound = risk_bound(0, Bound(0.1, n=400, convention="zhang", confidence=0.99), confidence=0.9)
     assert_allclose(bound.deviation, 3 * math.sqrt(math.log(2 / 0.09) / 800))

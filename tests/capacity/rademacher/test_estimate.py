@@ -78,8 +78,10 @@ def test_upper_limit_is_one_sided(confidence: float | None) -> None:
 
 
 def test_closed_form_is_the_limit_where_it_is_smaller() -> None:
-    assert ESTIMATE.upper_limit(0.999) is ESTIMATE.upper_bound
-    assert ESTIMATE.upper_limit(0.999).confidence == 1
+    closed = ESTIMATE.upper_bound
+    assert closed is not None
+    assert closed.confidence == 1
+    assert ESTIMATE.upper_limit(0.999) == replace(closed, confidence=0.999)
 
 
 def test_without_a_scale_there_is_a_t_interval_and_no_sure_one() -> None:

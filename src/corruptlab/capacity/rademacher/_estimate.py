@@ -107,7 +107,9 @@ class Estimate:
         """Return what the complexity is not above, one-sided, at some level of confidence.
 
         It is the estimate plus ``scale * sqrt(2 log(1 / (1 - confidence)) / draws)``, or the closed
-        form ``upper_bound`` where that is smaller, which then holds with confidence 1.
+        form ``upper_bound`` where that is smaller. The closed form is certain, but which of the two
+        it is depends on the draws, so a theorem that shares out its doubt has to count the same
+        confidence for both; for full certainty take ``upper_bound`` whatever the draws are.
 
         Args:
             confidence: Level in ``(0, 1)``; None for that of the intervals.
@@ -133,7 +135,9 @@ class Estimate:
             confidence=confidence,
         )
         closed = self.upper_bound
-        return limit if closed is None or limit.value < closed.value else closed
+        if closed is None or limit.value < closed.value:
+            return limit
+        return replace(closed, confidence=confidence)
 
     def to_convention(self, convention: Convention) -> "Estimate":
         """Return the same result under another definition.

@@ -70,8 +70,9 @@ def risk_bound(
     complexity of the classifiers, for a Lipschitz loss see `talagrand` and `maurer`.
 
     The theorem is about the convention ``"zhang"``. A number in Bartlett and Mendelson's is
-    halved, and a Gaussian one is refused. Half of delta is spent on the draws of an estimate, and
-    what a `Bound` with a confidence below 1 leaves over is spent on the sample.
+    halved, and a Gaussian one is refused. Half of delta is spent on the draws of an estimate
+    (nothing if you pass its ``upper_bound``), and what a `Bound` with a confidence below 1 leaves
+    over is spent on the sample.
 
     Args:
         train_risk: Mean loss on the sample, in ``[0, bound]``.
