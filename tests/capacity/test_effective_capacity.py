@@ -45,12 +45,12 @@ def task(n: int, r: int, *, total: int, k: int = 2, seed: int = 0) -> tuple[Tens
 
 @pytest.mark.parametrize("k", [2, 3])
 def test_trials_equal_a_loop_of_fits(k: int) -> None:
-    found = effective_capacity(plane(4, k), X, recipe=SHORT, replicas=3, seed=2)
+    found = effective_capacity(plane(4, k), X, recipe=SHORT, replicas=2, seed=2)
     assert len(found.trials) > 2
     assert 0 < found.value < 60
     for trial in found.trials:
         expected = []
-        for r in range(3):
+        for r in range(2):
             at, labels = task(trial.n, r, total=60, k=k, seed=2)
             right = hits(plane(4, k), X[at], labels, SHORT, seed=2)
             expected.append(sum(right) / trial.n)
