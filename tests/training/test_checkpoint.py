@@ -6,12 +6,15 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -19,11 +22,13 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import TensorDataset
 
 import corruptlab.training._choice as choice_module
+import corruptlab.training._fit as fit_module
 import corruptlab.training._training as training_module
 from corruptlab import Execution, FitReport, RandomLabels, Recipe, corrupt, fit, stopping
 from corruptlab._errors import DataFileError
 from corruptlab.training import NonFiniteLossError
 from corruptlab.training._checkpoint import Checkpoint, is_finite
+from corruptlab.training._optimizers import make_optimizer
 
 from .cases import network, points
 from .programs.problem import RECIPE, Watched, images, lasting, same_bits
@@ -330,7 +335,7 @@ def test_a_foreign_file_is_refused_and_nothing_in_it_is_run(tmp_path: Path) -> N
         (b"", "File is not a zip file"),
         (b"learning rate: 0.1\n" * 50, "File is not a zip file"),
         (pickle.dumps({"trap": Trap(sprung)}), "File is not a zip file"),
-        ((tmp_path / "trap.pt").read_bytes(), "Weights only load failed"),
+        ((tmp_path / "trap.pt").read_bytes(), "posix.mkdir, which is no tensor, number, or name"),
         ((tmp_path / "weights.pt").read_bytes(), "something else"),
     ]:
         kept.write_bytes(foreign)
@@ -404,6 +409,9 @@ OTHERS: dict[str, dict[str, Any]] = {
     "loss": {"loss": nn.CrossEntropyLoss()},
     "optimizer": {"optimizer": lambda parameters: torch.optim.Adagrad(parameters, lr=0.05)},
     "optimizer's rate": {"optimizer": lambda parameters: torch.optim.SGD(parameters, lr=0.06)},
+    "kinds of layers": {
+        "model": nn.Sequential(nn.Flatten(), nn.Linear(6, 64), nn.Tanh(), nn.Linear(64, 3))
+    },
 }
 OTHERS["one label"]["train"].tensors[1][37] += 1
 OTHERS["one label"]["train"].tensors[1].remainder_(3)
@@ -424,6 +432,172 @@ def test_another_fit_is_refused_by_the_folder_s_name(what: str, data: Any, tmp_p
     with pytest.raises(ValueError, match=message):
         run(**OTHERS[what])
     assert run() == first  # and it is still there
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"momentum": 0.9}, {"momentum": 0.5}),
+        ({"weight_decay": 0.0}, {"weight_decay": 0.1}),
+    ],
+)
+def test_other_numbers_of_an_optimizer_make_another_fit(
+    first: dict[str, Any], second: dict[str, Any], tmp_path: Path
+) -> None:
+    def run(numbers: dict[str, Any]) -> FitReport:
+        optimizer = partial(torch.optim.SGD, lr=0.1, **numbers)
+        return fit(network(), points(), recipe=PLAIN, optimizer=optimizer, checkpoint=tmp_path)
+
+    report = run(first)
+    with pytest.raises(ValueError, match="which holds one of another recipe, seed, network, loss"):
+        run(second)
+    assert run(first) == report
+
+
+def test_a_resumed_fit_computes_updates_as_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether they are fused is a switch for speed, and the checkpoint's does not count."""
+    made: list[torch.optim.Optimizer] = []
+
+    def noted(*args: Any, **kwargs: Any) -> torch.optim.Optimizer:
+        made.append(make_optimizer(*args, **kwargs))
+        return made[-1]
+
+    monkeypatch.setattr(fit_module, "make_optimizer", noted)
+    for epochs, deterministic in [(1, False), (2, True), (3, False)]:
+        recipe = replace(PLAIN, epochs=epochs)
+        execution = Execution(deterministic=deterministic)
+        fit(network(), points(), recipe=recipe, stop=(), execution=execution, checkpoint=tmp_path)
+    assert [optimizer.param_groups[0]["fused"] for optimizer in made] == [True, None, True]
+
+
+def test_losses_in_float64_are_kept_to_the_last_digit(tmp_path: Path) -> None:
+    def exact(outputs: Tensor, targets: Tensor) -> Tensor:
+        return cross_entropy(outputs.double(), targets)
+
+    def run(epochs: int, folder: Path | None) -> FitReport:
+        recipe = replace(PLAIN, epochs=epochs)
+        return fit(network(), points(), recipe=recipe, loss=exact, stop=(), checkpoint=folder)
+
+    run(1, tmp_path)
+    assert run(2, tmp_path).losses == run(2, None).losses
+    assert any(loss != torch.tensor(loss).item() for loss in run(1, None).losses)
+
+
+# --------------------------------------------------- what would be lost is found before it is made
+
+
+class Counting(nn.Module):
+    """A network that counts its training passes."""
+
+    def __init__(self, settings: object = None) -> None:
+        super().__init__()
+        self.body, self.steps, self.settings = network(), 0, settings
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.steps += self.training
+        out: Tensor = self.body(x)
+        return out
+
+
+class Extra(Counting):
+    """One with a state beside its tensors."""
+
+    def get_extra_state(self) -> object:
+        return self.settings
+
+    def set_extra_state(self, state: object) -> None:
+        self.settings = state
+
+
+def test_a_state_that_could_not_be_read_again_is_refused_before_the_first_step(
+    tmp_path: Path,
+) -> None:
+    message = (
+        r"^`model` and `optimizer` must have states of tensors, numbers, and names to be kept in a "
+        r"checkpoint, got numpy\S*\.scalar, which is no tensor, number, or name\.$"
+    )
+    decay = partial(torch.optim.SGD, lr=0.1, weight_decay=np.float64(1e-4))
+    odd, plain = Extra(np.float64(1.0)), Counting()
+    with pytest.raises(ValueError, match=message):
+        fit(odd, points(), recipe=PLAIN, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match=message):
+        fit(plain, points(), recipe=PLAIN, optimizer=decay, checkpoint=tmp_path)
+    assert odd.steps == plain.steps == 0
+    assert list(tmp_path.iterdir()) == []
+    fine = Extra({"numbers": [1.0, "two"]})
+    report = fit(fine, points(), recipe=PLAIN, checkpoint=tmp_path)
+    assert fit(fine, points(), recipe=PLAIN, checkpoint=tmp_path) == report
+
+
+@contextmanager
+def room(size: int) -> Iterator[None]:
+    """Let no file grow beyond a size, as on a disk that is full."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [10, 1000, 5000])
+def test_a_full_disk_is_named_before_the_first_step(size: int, tmp_path: Path) -> None:
+    """PyTorch hides the reason behind an error about positions in its archive."""
+    model = Counting()
+    with (
+        room(size),
+        pytest.raises(OSError, match=rf"File too large: '{re.escape(str(tmp_path / 'fit.pt'))}'$"),
+    ):
+        fit(model, points(), recipe=PLAIN, checkpoint=tmp_path)
+    assert model.steps == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (file := tmp_path / "model.pt").touch()
+    message = rf"^`checkpoint` must be a folder, got the file '{re.escape(str(file))}'\.$"
+    with pytest.raises(ValueError, match=message):
+        fit(network(), points(), recipe=PLAIN, checkpoint=file)
+
+
+# --------------------------------------------------------------------------- two fits in one folder
+
+
+def test_one_that_is_disturbed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one takes what is just being written for what a killed process has left."""
+    one, other = Checkpoint(tmp_path, "this one"), Checkpoint(tmp_path, "this one")
+    one.save({"losses": torch.zeros(3)})
+    fsync = os.fsync
+
+    def disturbed(file: int) -> None:
+        fsync(file)
+        other.load()
+
+    monkeypatch.setattr(os, "fsync", disturbed)
+    message = r"^`checkpoint` must be a folder of this fit alone, got '.*', where another one is at"
+    with pytest.raises(ValueError, match=message):
+        one.save({"losses": torch.ones(1)})
+    kept = one.load()
+    assert kept is not None
+    assert torch.equal(kept["losses"], torch.zeros(3))
+
+
+def test_two_that_write_at_once_do_not_mix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = Checkpoint(tmp_path, "this one"), Checkpoint(tmp_path, "this one")
+    fsync = os.fsync
+
+    def crossing(file: int) -> None:
+        monkeypatch.setattr(os, "fsync", fsync)
+        other.save({"losses": torch.zeros(3)})
+
+    monkeypatch.setattr(os, "fsync", crossing)
+    one.save({"losses": torch.ones(1_000)})
+    kept = one.load()
+    assert kept is not None
+    assert torch.equal(kept["losses"], torch.ones(1_000))
 
 
 def test_a_folder_is_made_and_may_be_given_as_text(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ LABELS = torch.randint(K, (R, N), generator=GENERATOR)
 IMAGES = torch.randint(0, 256, (24, 1, 10, 10), generator=GENERATOR).to(torch.uint8)
 IMAGE_LABELS = torch.randint(K, (R, 24), generator=GENERATOR)
 
+LAST = nn.Linear(40, K)
+
 
 def perceptron(seed: int = 0, *, hidden: tuple[int, ...] = (40,)) -> nn.Sequential:
     return mlp(*hidden, input_shape=(D,), num_classes=K, seed=seed)
@@ -214,6 +216,82 @@ def test_only_perceptrons_go_wide(network: nn.Module, answer: bool) -> None:
     assert is_perceptron(network) is answer
 
 
+def shared_layer() -> nn.Sequential:
+    torch.manual_seed(0)
+    layer = nn.Linear(D, D)
+    return nn.Sequential(layer, nn.ReLU(), layer, nn.ReLU(), nn.Linear(D, K))
+
+
+def shared_weight() -> nn.Sequential:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(D, D), nn.ReLU(), nn.Linear(D, D), nn.ReLU(), nn.Linear(D, K))
+    network[2].weight = network[0].weight
+    return network
+
+
+def _halve(layer: nn.Module, into: Any, out: Any) -> tuple[Tensor]:
+    return (into[0] * 0.5,)
+
+
+def hooked() -> nn.Sequential:
+    """A perceptron whose gradients are changed on their way."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(D, 9), nn.ReLU(), nn.Linear(9, K))
+    network[1].register_full_backward_hook(_halve)
+    return network
+
+
+@pytest.mark.parametrize("make", [shared_layer, shared_weight, hooked])
+def test_shared_weights_and_backward_hooks_keep_their_meaning(make: Any) -> None:
+    recipe = replace(RECIPE, epochs=3)
+    report = fit_replicas(make(), INPUTS, LABELS, recipe=recipe)
+    assert report.strategy == "loop"
+    assert_is_the_single_fit(report, 1, *single(make(), INPUTS, LABELS[1], recipe), tol=0)
+    reason = "(weights that layers share|backward hooks)"
+    for strategy in ("wide", "vmap"):
+        message = rf"^`strategy` must be 'loop' or 'auto' with {reason}, got '{strategy}'\.$"
+        with pytest.raises(ValueError, match=message):
+            fit_replicas(make(), INPUTS, LABELS, recipe=recipe, strategy=strategy)
+
+
+def test_one_network_with_frozen_weights_among_others_keeps_them() -> None:
+    networks = [perceptron(seed) for seed in range(R)]
+    networks[2].get_parameter("1.weight").requires_grad_(False)
+    report = fit_replicas(networks, INPUTS, LABELS, recipe=replace(RECIPE, epochs=3))
+    frozen = networks[2].get_parameter("1.weight")
+    assert torch.equal(report.model(2).get_parameter("1.weight"), frozen)
+    assert not torch.equal(report.model(1).get_parameter("1.weight"), frozen)
+
+
+class Reading(nn.Module):
+    """A network that looks at its weights, which cannot be mapped over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = perceptron()
+
+    def forward(self, x: Tensor) -> Tensor:
+        small = self.body.get_parameter("1.weight").abs().max().item() < 10
+        out: Tensor = self.body(x if small else -x)
+        return out
+
+
+def averaging() -> nn.Sequential:
+    """Batch norm that counts its batches, in evaluation mode a network like any other."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(D, 9), nn.BatchNorm1d(9, momentum=None), nn.Linear(9, K))
+
+
+@pytest.mark.parametrize("make", [Reading, averaging])
+def test_what_cannot_be_mapped_over_goes_through_the_loop(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strategy_module, "_WORTH_MEASURING", 1)
+    recipe = replace(RECIPE, epochs=2)
+    report = fit_replicas(make(), INPUTS, LABELS, recipe=replace(recipe, batch_size=25))
+    assert (report.strategy, report.seconds_per_step) == ("loop", {})
+
+
 def test_layers_without_bias_stay_without() -> None:
     def net() -> nn.Sequential:
         torch.manual_seed(0)
@@ -308,6 +386,43 @@ def test_global_generators_stay() -> None:
             {"model": [*[perceptron()] * 3, perceptron(hidden=(5,))]},
             ValueError,
             r"^`model` must hold networks of one architecture, got another at 3\.$",
+        ),
+        (
+            {"model": [*[perceptron()] * 3, nn.Sequential(*[*perceptron()][:2], nn.Tanh(), LAST)]},
+            ValueError,
+            r"^`model` must hold networks of one architecture, got another at 3\.$",
+        ),
+        (
+            {"model": nn.Sequential(nn.LazyLinear(K))},
+            ValueError,
+            r"^`model` must have weights to be copied, got lazy layers without any; call it on an",
+        ),
+        ({"model": None}, TypeError, r"^`model` must be a torch\.nn\.Module, got NoneType\.$"),
+        (
+            {"model": perceptron()[:1]},
+            ValueError,
+            r"^`model` must have parameters that require a gradient, got none\.$",
+        ),
+        (
+            {"model": mlp(input_shape=(D + 1,))},
+            ValueError,
+            r"^`model` must accept inputs of shape \(2, 6\) and type torch\.float32 on cpu, got",
+        ),
+        (
+            {"model": nn.Sequential(nn.Linear(D, K), nn.Flatten(0))},
+            ValueError,
+            r"^`model` must return one row of class scores .* got shape \(6,\) for 2 inputs\.$",
+        ),
+        (
+            {"model": nn.BatchNorm1d(D), "recipe": replace(RECIPE, batch_size=7)},
+            ValueError,
+            r"^`recipe\.batch_size` must leave batch norm more than one value .* one of the 50 exa",
+        ),
+        ({"labels": LABELS.numpy()}, TypeError, r"^`labels` must be a tensor, got ndarray\.$"),
+        (
+            {"subsets": np.zeros((R, 2), np.int64)},
+            TypeError,
+            r"^`subsets` must be a tensor, got ndarray\.$",
         ),
         (
             {"subsets": torch.zeros(R, 0, dtype=torch.int64)},

@@ -41,13 +41,13 @@ def materialize(
     n = checked_length(dataset)
     read = example_reader(dataset)
     inputs: torch.Tensor | None = None
-    targets = torch.empty(n, dtype=torch.int64)
+    targets = torch.empty(n, dtype=torch.int64, device="cpu")
     with Progress(n, "reading", show=progress, least_seconds=1.0) as line:
         for at in chunks(n):
             images, labels = read(at)
             chunk = torch.from_numpy(images)
             if inputs is None:
-                inputs = torch.empty((n, *chunk.shape[1:]), dtype=chunk.dtype)
+                inputs = torch.empty((n, *chunk.shape[1:]), dtype=chunk.dtype, device="cpu")
             some = slice(int(at[0]), int(at[-1]) + 1)
             inputs[some], targets[some] = chunk, torch.from_numpy(labels)
             line.update(some.stop)

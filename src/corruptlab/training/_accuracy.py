@@ -91,7 +91,7 @@ class Measuring:
 
     def _summary(self, measured: list["_Measured"]) -> FullPass:
         device = self.processes.device
-        sums = torch.zeros(3, dtype=torch.float64)
+        sums = torch.zeros(3, dtype=torch.float64, device="cpu")
         sums[0] = sum(batch.size for batch in measured)
         if measured:
             sums[1] = torch.stack([batch.hits for batch in measured]).sum()

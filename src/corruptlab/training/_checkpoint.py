@@ -2,7 +2,11 @@
 
 import hashlib
 import os
+import re
+import uuid
 import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -41,14 +45,53 @@ class Checkpoint:
 
         Args:
             state: The state.
+
+        Raises:
+            OSError: If the file cannot be written; the old one stays.
+            ValueError: If another fit is at work in the folder.
         """
-        partial = self.path.with_suffix(f".{os.getpid()}.partial")
+        with self._written(state) as partial:
+            try:
+                partial.replace(self.path)
+            except FileNotFoundError:
+                raise ValueError(
+                    "`checkpoint` must be a folder of this fit alone, got "
+                    f"{str(self.path.parent)!r}, where another one is at work."
+                ) from None
+
+    def try_out(self, state: dict[str, Any]) -> None:
+        """Write a state, read it again, and keep nothing of it.
+
+        So a folder that cannot be written to, a full disk, or a state that holds more than numbers
+        and names shows before the first step and not after the last.
+
+        Args:
+            state: The state.
+
+        Raises:
+            OSError: If the file cannot be written.
+            ValueError: If it could not be read again.
+        """
+        with self._written(state) as partial:
+            try:
+                _read(partial)
+            except DataFileError as error:
+                raise ValueError(
+                    "`model` and `optimizer` must have states of tensors, numbers, and names to be "
+                    f"kept in a checkpoint, got {error.found}."
+                ) from None
+
+    @contextmanager
+    def _written(self, state: dict[str, Any]) -> Iterator[Path]:
+        """Write a state to a file that is there for a while."""
+        # A name that no other process takes, on whatever machine it shares the folder from.
+        partial = self.path.with_suffix(f".{uuid.uuid4().hex}.partial")
         try:
-            with partial.open("wb") as file:
+            with _explained(self.path), partial.open("wb") as file:
                 torch.save({"format": _FORMAT, "identity": self._identity, **state}, file)
                 file.flush()
                 os.fsync(file.fileno())
-            partial.replace(self.path)
+            yield partial
         finally:
             partial.unlink(missing_ok=True)
 
@@ -96,19 +139,21 @@ def identity_of(
     Args:
         recipe: The hyper-parameters.
         seed: The seed.
-        model: The network: the names and shapes of its tensors, not their values.
+        model: The network: the kinds of its layers, and the names and shapes of its tensors, but
+            not their values, which may be drawn anew.
         loss: Mean loss of a batch: its name.
-        optimizer: The optimizer: its kind and its first rates.
+        optimizer: The optimizer: its kind, its first rates, and its other numbers.
         data: A digest of the training examples.
 
     Returns:
         64 hexadecimal digits.
     """
-    shapes = [(name, tuple(value.shape)) for name, value in model.state_dict().items()]
+    kinds = [(name, type(layer).__qualname__) for name, layer in model.named_modules()]
+    shapes = [(name, tuple(value.shape)) for name, value in _tensors(model.state_dict())]
     meant = {**asdict(recipe), "epochs": None}
     named = [getattr(each, "__qualname__", type(each).__qualname__) for each in (loss, optimizer)]
-    rates = [group["first_rate"] for group in optimizer.param_groups]
-    text = repr((sorted(meant.items()), seed, shapes, named, rates, data))
+    numbers = [_numbers(group) for group in optimizer.param_groups]
+    text = repr((sorted(meant.items()), seed, kinds, shapes, named, numbers, data))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -129,6 +174,32 @@ def is_finite(model: nn.Module, optimizer: torch.optim.Optimizer) -> bool:
     return all(bool(value.isfinite().all()) for value in values if isinstance(value, Tensor))
 
 
+def _tensors(state: Mapping[str, Any]) -> list[tuple[str, Tensor]]:
+    return [(name, value) for name, value in state.items() if isinstance(value, Tensor)]
+
+
+def _numbers(group: dict[str, Any]) -> list[tuple[str, object]]:
+    """Return what a group of parameters is trained with, apart from switches for speed."""
+    kinds = (int, float, tuple)
+    return sorted(
+        (name, value)
+        for name, value in group.items()
+        if name != "lr" and type(value) in kinds  # a bool is none of them
+    )
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Name the file in errors about writing it, which PyTorch hides behind its own."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        cause = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(cause, OSError) or cause.errno is None:
+            raise
+        raise OSError(cause.errno, cause.strerror, str(path)) from None
+
+
 def _read(path: Path) -> object:
     try:
         with zipfile.ZipFile(path) as file:  # PyTorch writes checksums but does not compare them
@@ -139,4 +210,6 @@ def _read(path: Path) -> object:
         raise
     except Exception as error:  # a damaged file can be the cause of almost any
         found = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if foreign := re.search(r"GLOBAL (\S+)", str(error)):  # and not PyTorch's advice to run it
+            found = f"{foreign[1]}, which is no tensor, number, or name"
         raise DataFileError(path, _EXPECTED, found.rstrip(".")) from None

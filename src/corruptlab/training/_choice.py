@@ -1,6 +1,7 @@
 """Which way of doing a step is fastest here: a short measurement, on copies."""
 
 import copy
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -109,6 +110,8 @@ def choose(
 ) -> Choice:
     """Turn on what makes a step faster, one switch after the other.
 
+    What cannot be tried is left off: some networks cannot be copied, or compiled, or not here.
+
     Args:
         start: What is done now.
         changes: Switches to try; see `candidates`.
@@ -123,19 +126,27 @@ def choose(
     """
 
     def seconds_a_step(execution: Execution) -> float:
-        stepper = _on_copies(model, loss, optimizer, execution, processes)
-        tried = _laid_out(batch, channels_last=execution.channels_last is True)
-        return processes.agreed(_seconds_a_step(lambda: stepper.step(tried), processes.device))
+        try:
+            stepper = _on_copies(model, loss, optimizer, execution, processes)
+            tried = _laid_out(batch, channels_last=execution.channels_last is True)
+            took = _seconds_a_step(lambda: stepper.step(tried), processes.device)
+        except Exception:
+            if processes.size > 1:  # the others would wait for this one
+                raise
+            return math.inf
+        return processes.agreed(took)
 
     best, seconds = start, {"plain": seconds_a_step(start)}
     fastest = seconds["plain"]
+    if math.isinf(fastest):
+        return Choice(start, {})
     for change in changes:
         tried = replace(best, **change)
         name = "+".join(change)
         seconds[name] = seconds_a_step(tried)
         if seconds[name] < _WORTHWHILE * fastest:
             best, fastest = tried, seconds[name]
-    return Choice(best, seconds)
+    return Choice(best, {name: took for name, took in seconds.items() if math.isfinite(took)})
 
 
 def _on_copies(

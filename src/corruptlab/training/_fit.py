@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, get_args
 
 import torch
@@ -17,7 +18,9 @@ from corruptlab._types import MapDataset
 from corruptlab.training._accuracy import FullPass
 from corruptlab.training._checkpoint import Checkpoint, identity_of
 from corruptlab.training._checks import (
+    check_batch_norm,
     check_kinds,
+    check_loss,
     check_outputs,
     resolve_device,
     trainable_parameters,
@@ -32,6 +35,7 @@ from corruptlab.training._modes import (
     dropout_of,
     kept_generators,
     kept_modes,
+    recording_gradients,
 )
 from corruptlab.training._optimizers import OptimizerFactory, can_fuse, make_optimizer
 from corruptlab.training._preparation import Preparation
@@ -140,7 +144,15 @@ def fit(
 
     Source: Zhang et al. 2017, §2.1 and App. A.
     """
-    check_kinds(recipe=recipe, execution=execution, checkpoint_seconds=checkpoint_seconds)
+    check_kinds(
+        model=model,
+        recipe=recipe,
+        loss=loss,
+        optimizer=optimizer,
+        execution=execution,
+        checkpoint=checkpoint,
+        checkpoint_seconds=checkpoint_seconds,
+    )
     if measure not in get_args(Measure):
         raise ValueError(f"`measure` must be one of loss, test, all, got {measure!r}.")
     rules = checked_rules(
@@ -166,7 +178,7 @@ def fit(
             progress=progress and processes.first,
         )
 
-    with explained_memory(recipe, place):
+    with explained_memory(recipe, place), recording_gradients():
         learned, held_out, unseen = (
             source(train, "train"),
             source(validation, "validation"),
@@ -193,7 +205,12 @@ def fit(
             dropout_of(model, recipe.dropout),
             deterministic_kernels(execution.deterministic, place),
         ):
-            check_outputs(model, [s for s in (learned, held_out, unseen) if s is not None])
+            num_classes = check_outputs(
+                model, [s for s in (learned, held_out, unseen) if s is not None]
+            )
+            check_loss(loss, num_classes, place)
+            one = partial(learned.first, 1)
+            check_batch_norm(model, one, len(learned), recipe.batch_size, processes)
             training = _training(model, plan, optimizer, checkpoint)
             return _followed(training, train, progress=progress and processes.first, name=name)
 

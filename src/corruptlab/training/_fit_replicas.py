@@ -9,15 +9,23 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.utils.data import TensorDataset
 
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._progress import Progress
-from corruptlab.training._checks import resolve_device
+from corruptlab.training._checks import (
+    check_batch_norm,
+    check_module,
+    resolve_device,
+    scores_of,
+    trainable_parameters,
+)
 from corruptlab.training._fit import fit
-from corruptlab.training._modes import dropout_of, evaluating
+from corruptlab.training._modes import dropout_of, recording_gradients
 from corruptlab.training._preparation import Preparation
+from corruptlab.training._processes import Processes
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._replicas_report import ReplicasReport
 from corruptlab.training._replicas_run import Outcome, Problem, Run
@@ -60,8 +68,9 @@ def fit_replicas(
     copies, for all replicas at once and for a few at a time, whose weights stay in
     the processor's cache, and takes the fastest.
 
-    Dropout, augmentation, bfloat16, optimizers other than plain SGD, and frozen parameters go
-    through the loop only. Ctrl-C ends the training and returns the report of what was done.
+    Dropout, augmentation, bfloat16, optimizers other than plain SGD, frozen or shared parameters,
+    and backward hooks go through the loop only. Ctrl-C ends the training and returns the report of
+    what was done.
 
     Args:
         model: The network that is copied, or R networks of one architecture, each with its own
@@ -104,23 +113,12 @@ def fit_replicas(
     Draws(seed)
     start = time.perf_counter()
     place = resolve_device(networks[0], device)
-    networks = [copy.deepcopy(network).to(place) for network in networks]
-    preparation = Preparation.of(recipe)
-    preparation.check(inputs, "inputs")
-    prepared = preparation.fixed(inputs.to(place))
-    check_finite(prepared, "inputs")
-    problem = Problem(
-        inputs=prepared,
-        labels=labels.to(place),
-        subsets=None if subsets is None else subsets.to(place),
-        recipe=recipe,
-        seed=seed,
-        first=0,
-    )
-    with evaluating(networks[0]):
-        check_labels(labels, "labels", num_classes=networks[0](prepared[:1].clone()).shape[-1])
     total = len(networks) * recipe.epochs
+    with recording_gradients():
+        networks = [copy.deepcopy(network).to(place) for network in networks]
+        problem = _problem(networks[0], inputs.to(place), labels, subsets, recipe, seed)
     with (
+        recording_gradients(),
         dropout_of(networks[0], recipe.dropout),
         Progress(total, "replicas", show=progress) as line,
     ):
@@ -145,6 +143,35 @@ def fit_replicas(
         _network=networks[0],
         _states=tuple(outcome.state for outcome in outcomes),
     )
+
+
+def _problem(
+    network: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    subsets: Tensor | None,
+    recipe: Recipe,
+    seed: int,
+) -> Problem:
+    """Prepare the inputs, and refuse what does not suit the network."""
+    preparation = Preparation.of(recipe)
+    preparation.check(inputs, "inputs")
+    prepared = preparation.fixed(inputs)
+    check_finite(prepared, "inputs")
+    problem = Problem(
+        inputs=prepared,
+        labels=labels.to(inputs.device),
+        subsets=None if subsets is None else subsets.to(inputs.device),
+        recipe=recipe,
+        seed=seed,
+        first=0,
+    )
+    trainable_parameters(network)
+    scores = scores_of(network, prepared[:2].clone())
+    check_labels(labels, "labels", num_classes=scores.shape[1])
+    alone = Processes(0, 1, inputs.device)
+    check_batch_norm(network, prepared[:1].clone, problem.size, recipe.batch_size, alone)
+    return problem
 
 
 def _together(
@@ -218,14 +245,19 @@ def _way(strategy: Choice, networks: list[nn.Module], problem: Problem) -> Way:
 
 
 def _networks(model: nn.Module | Sequence[nn.Module], labels: Any) -> list[nn.Module]:
-    if not isinstance(labels, Tensor) or labels.ndim != 2 or len(labels) == 0:
-        shape = tuple(labels.shape) if isinstance(labels, Tensor) else type(labels).__name__
-        raise ValueError(f"`labels` must have shape (R, n) with R >= 1, got {shape}.")
+    if not isinstance(labels, Tensor):
+        raise TypeError(f"`labels` must be a tensor, got {type(labels).__name__}.")
+    if labels.ndim != 2 or len(labels) == 0:
+        raise ValueError(f"`labels` must have shape (R, n) with R >= 1, got {tuple(labels.shape)}.")
     # A Sequential has a length too, but it is one network.
-    networks = [model] * len(labels) if isinstance(model, nn.Module) else list(model)
+    networks = list(model) if isinstance(model, Sequence) else [model] * len(labels)
     for network in networks:
-        if not isinstance(network, nn.Module):
-            raise TypeError(f"`model` must hold modules, got {type(network).__name__}.")
+        check_module(network)
+        if any(is_lazy(tensor) for tensor in _all(network)):
+            raise ValueError(
+                "`model` must have weights to be copied, got lazy layers without any; "
+                "call it on an input first."
+            )
     if len(networks) != len(labels):
         raise ValueError(
             f"`model` must be one network or {len(labels)}, one for each row of `labels`, "
@@ -233,16 +265,15 @@ def _networks(model: nn.Module | Sequence[nn.Module], labels: Any) -> list[nn.Mo
         )
     shapes = [{name: value.shape for name, value in n.state_dict().items()} for n in networks]
     for number, own in enumerate(shapes):
-        if own != shapes[0] or type(networks[number]) is not type(networks[0]):
+        # What prints alike has the same layers; equal shapes alone may hide another activation.
+        if own != shapes[0] or repr(networks[number]) != repr(networks[0]):
             raise ValueError(
                 f"`model` must hold networks of one architecture, got another at {number}."
             )
     return networks
 
 
-def _check(
-    inputs: Any, labels: Tensor, subsets: Tensor | None, recipe: object, strategy: str
-) -> None:
+def _check(inputs: Any, labels: Tensor, subsets: Any, recipe: object, strategy: str) -> None:
     if not isinstance(recipe, Recipe):
         raise TypeError(f"`recipe` must be a Recipe, got {type(recipe).__name__}.")
     if strategy not in get_args(Choice):
@@ -258,6 +289,8 @@ def _check(
         )
     if subsets is None:
         return
+    if not isinstance(subsets, Tensor):
+        raise TypeError(f"`subsets` must be a tensor, got {type(subsets).__name__}.")
     if subsets.ndim != 2 or len(subsets) != len(labels) or subsets.shape[1] == 0:
         raise ValueError(
             f"`subsets` must have shape ({len(labels)}, m) with m >= 1, got {tuple(subsets.shape)}."
@@ -268,6 +301,10 @@ def _check(
     if low < 0 or high >= len(inputs):
         bad = low if low < 0 else high
         raise ValueError(f"`subsets` must lie in 0 .. {len(inputs) - 1}, got {bad}.")
+
+
+def _all(network: nn.Module) -> list[Tensor]:
+    return [*network.parameters(), *network.buffers()]
 
 
 def _state(network: nn.Module) -> dict[str, Tensor]:

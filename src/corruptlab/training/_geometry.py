@@ -98,7 +98,9 @@ def rotate(images: Tensor, rows: Tensor, columns: Tensor, degrees: Tensor) -> Te
     cos, sin = angle.cos(), angle.sin()
     # Pixel centres, from the centre of the image, turned back by the angle; in half
     # widths and heights, which is how `grid_sample` counts.
-    y, x = rows - (height - 1) / 2, columns - (width - 1) / 2
+    # An integer less a number would have PyTorch's default type, which the user may have set.
+    y = rows.to(images.dtype) - (height - 1) / 2
+    x = columns.to(images.dtype) - (width - 1) / 2
     places = images.new_empty((len(images), rows.shape[1], columns.shape[1], 2))
     across, down = 2 / width, 2 / height
     torch.sub(

@@ -61,10 +61,12 @@ class LossLog:
             losses: One a step, as they were read out.
         """
         device = self._processes.device
-        kept = torch.zeros(-(-len(losses) // self._steps_per_epoch) * self._steps_per_epoch)
+        epochs = -(-len(losses) // self._steps_per_epoch)
+        # In float64, because the user's own loss may be.
+        kept = torch.zeros(epochs * self._steps_per_epoch, dtype=torch.float64, device=device)
         if self._processes.first:
-            kept[: len(losses)] = torch.tensor(losses)
-        self._epochs = list(kept.to(device).view(-1, self._steps_per_epoch))
+            kept[: len(losses)] = torch.tensor(losses, dtype=torch.float64, device=device)
+        self._epochs = list(kept.view(-1, self._steps_per_epoch))
         self.steps = self._checked = len(losses)
 
     def add(self, loss: Tensor) -> None:

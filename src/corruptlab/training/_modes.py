@@ -40,6 +40,13 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
+def recording_gradients() -> Iterator[None]:
+    """Record gradients for a while, even if the caller has switched that off."""
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        yield
+
+
+@contextmanager
 def kept_generators(device: torch.device) -> Iterator[None]:
     """Put PyTorch's generators back as they were.
 

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import nn
 
+from corruptlab.training._checks import check_step
 from corruptlab.training._recipe import Recipe
 
 OptimizerFactory: TypeAlias = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
@@ -34,7 +35,7 @@ def make_optimizer(
         The optimizer; every group keeps its first rate as ``"first_rate"``.
 
     Raises:
-        TypeError: If the factory makes something else.
+        TypeError: If the factory makes something else, or one whose step needs a closure.
     """
     if factory is None:
         optimizer = _NAMED[recipe.optimizer](parameters, recipe, fused)
@@ -45,6 +46,7 @@ def make_optimizer(
                 "`optimizer` must make a torch.optim.Optimizer when called with the parameters, "
                 f"got one that makes {type(optimizer).__name__}."
             )
+        check_step(optimizer)
     for group in optimizer.param_groups:
         group["first_rate"] = float(group["lr"])
     return optimizer

@@ -1,7 +1,9 @@
 """From stored inputs to what the network sees."""
 
+import math
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from corruptlab.training._augmentation import Augmentation, augment, augmentation_draws
@@ -65,12 +67,23 @@ class Preparation:
             role: What the user calls their data set; the error quotes it.
 
         Raises:
-            ValueError: If the crop does not fit, or the inputs cannot be augmented so.
+            TypeError: If the inputs are of a type that cannot be whitened or augmented.
+            ValueError: If the crop does not fit, or the inputs cannot be whitened or augmented so.
         """
         shape = tuple(inputs.shape[1:])
         if self.crop is not None and (len(shape) < 2 or min(shape[-2:]) < self.crop):
             raise ValueError(
                 f"`recipe.crop` must fit the images of `{role}`, {shape}, got {self.crop}."
+            )
+        if self.whitened and inputs.dtype != torch.uint8 and not inputs.is_floating_point():
+            raise TypeError(
+                f"`recipe.whiten` must be False for inputs that are neither bytes nor floats, got "
+                f"True for {inputs.dtype} in `{role}`."
+            )
+        if self.whitened and math.prod(shape) <= 1:
+            raise ValueError(
+                "`recipe.whiten` must be False for inputs of a single value, of which it would "
+                f"leave 0, got True for shape {shape} in `{role}`."
             )
         if self.augmentation is not None and len(shape) != 3:
             raise ValueError(

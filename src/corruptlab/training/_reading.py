@@ -48,9 +48,15 @@ def read(
         The examples.
 
     Raises:
+        TypeError: If it is no map-style data set.
         ValueError: If the data set is empty or not as long in all processes, shall be whole but
             does not fit, or an input is not finite or cannot be prepared.
     """
+    if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+        raise TypeError(
+            f"`{role}` must be a map-style data set, with a length and items by position, "
+            f"got {type(dataset).__name__}."
+        )
     processes.check_alike(**{f"len({role})": len(dataset)})
     if len(dataset) == 0:
         raise ValueError(f"`{role}` must hold at least one example, got an empty data set.")

@@ -157,7 +157,7 @@ class Run:
 
     def _interpolating(self) -> list[int]:
         """Return the replicas that are right on every example, giving up when there is none."""
-        perfect = torch.ones(len(self._alive), dtype=torch.bool)
+        perfect = torch.ones(len(self._alive), dtype=torch.bool, device="cpu")
         for logits, targets in self._measured():
             perfect &= (logits.argmax(dim=2) == targets).all(dim=1).cpu()
             if not perfect.any():
@@ -168,8 +168,8 @@ class Run:
     def _take_out(self, reason: str, replicas: list[int]) -> None:
         if not replicas:
             return
-        hits = torch.zeros(len(self._alive), dtype=torch.float64)
-        losses = torch.zeros(len(self._alive), dtype=torch.float64)
+        hits = torch.zeros(len(self._alive), dtype=torch.float64, device="cpu")
+        losses = torch.zeros(len(self._alive), dtype=torch.float64, device="cpu")
         for logits, targets in self._measured():
             hits += (logits.argmax(dim=2) == targets).sum(dim=1).cpu()
             each = cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")

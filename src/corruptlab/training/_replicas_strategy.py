@@ -58,8 +58,12 @@ def obstacle(recipe: Recipe, networks: Sequence[nn.Module]) -> str | None:
         return "recipe.augmentation"
     if any(_draws(layer, recipe.dropout) for layer in networks[0].modules()):
         return "layers of dropout"
-    if any(not parameter.requires_grad for parameter in networks[0].parameters()):
+    if any(not p.requires_grad for network in networks for p in network.parameters()):
         return "frozen parameters"
+    if any(layer._backward_hooks or layer._backward_pre_hooks for layer in networks[0].modules()):
+        return "backward hooks"
+    if any(_shares_weights(network) for network in networks):
+        return "weights that layers share"
     return None
 
 
@@ -87,7 +91,8 @@ def fastest_way(networks: Sequence[nn.Module], problem: Problem) -> Way:
         problem: What they will be trained on.
 
     Returns:
-        The way. A small job is not measured: perceptrons go wide, other networks one by one.
+        The way. A small job is not measured: perceptrons go wide, other networks one by one, and
+        so do those that cannot be mapped over.
     """
     count, recipe = len(networks), problem.recipe
     wide = is_perceptron(networks[0])
@@ -99,12 +104,22 @@ def fastest_way(networks: Sequence[nn.Module], problem: Problem) -> Way:
     strategy: Strategy = "wide" if wide else "vmap"
     groups = [count, *(group for group in _GROUPS if group < count)]
     ways = [Way(strategy, group, {}) for group in groups]
-    seconds = {f"{strategy}, {way.group} at a time": _timed(way, networks, problem) for way in ways}
+    try:
+        seconds = {
+            f"{strategy}, {way.group} at a time": _timed(way, networks, problem) for way in ways
+        }
+    except Exception:  # not every network can be mapped over, and what is wrong shows in the loop
+        return Way("loop", 1, {})
     seconds["loop"] = _timed_loop(networks[0], problem)
     best = min(seconds, key=lambda name: seconds[name])
     if best == "loop":
         return Way("loop", 1, seconds)
     return Way(strategy, groups[list(seconds).index(best)], seconds)
+
+
+def _shares_weights(network: nn.Module) -> bool:
+    names = [name for name, _ in network.named_parameters(remove_duplicate=False)]
+    return len(names) > len(list(network.parameters()))
 
 
 def _draws(layer: nn.Module, p: float | None) -> bool:
@@ -119,6 +134,7 @@ def _timed(way: Way, networks: Sequence[nn.Module], problem: Problem) -> float:
     inputs, targets = problem.batch(alive, torch.arange(size, device=problem.inputs.device))
     rule = Rule(0.0, problem.recipe.momentum, problem.recipe.weight_decay)
     shared = problem.subsets is None
+    program.logits(inputs, shared=shared)
     step = _seconds(lambda: program.step(inputs, targets, rule, shared=shared), inputs.device)
     return step / way.group
 

@@ -152,7 +152,7 @@ def check_finite(inputs: Tensor, role: str, ids: Sequence[int] | None = None) ->
     # The sum of all is finite if and (but for overflow) only if all are: one fast pass.
     if not inputs.is_floating_point() or bool(inputs.sum().isfinite()):
         return
-    finite = inputs.flatten(1).isfinite().all(dim=1)
+    finite = inputs.reshape(len(inputs), -1).isfinite().all(dim=1)
     if not bool(finite.all()):
         bad = int(finite.logical_not().nonzero()[0])
         example = bad if ids is None else ids[bad]

@@ -44,6 +44,11 @@ class Stepper:
         def mean_loss(inputs: Tensor, targets: Tensor) -> Tensor:
             with self.autocast():
                 outputs = network(inputs)
+            if not isinstance(outputs, Tensor):
+                raise TypeError(
+                    "`model` must return class scores alone in training mode too, "
+                    f"got {type(outputs).__name__}."
+                )
             # Sums of a loss need more digits than products: float32 whatever the network gives.
             return loss(outputs.float(), targets)
 

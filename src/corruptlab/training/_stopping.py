@@ -218,7 +218,7 @@ def checked_rules(
         TypeError: If one is not a rule.
         ValueError: If one needs examples that are not there.
     """
-    rules = tuple(stop) if isinstance(stop, Sequence) else (stop,)
+    rules = (stop,) if isinstance(stop, str) or not isinstance(stop, Sequence) else tuple(stop)
     for rule in rules:
         if isinstance(rule, type) or not hasattr(rule, "met") or not hasattr(rule, "name"):
             raise TypeError(

@@ -173,7 +173,7 @@ class Stream:
             generator=torch.Generator().manual_seed(0),
         )
         try:
-            for ids, (inputs, targets) in zip(batches, loader, strict=True):
+            for ids, (inputs, targets) in zip(batches, _started(loader), strict=True):
                 check_finite(inputs, self._role, ids.tolist())
                 if self._num_classes is not None:
                     check_labels(targets, self._role, num_classes=self._num_classes)
@@ -190,6 +190,11 @@ class Stream:
         if self._channels_last and inputs.ndim == 4:
             return inputs.contiguous(memory_format=torch.channels_last)
         return inputs
+
+
+def _started(loader: DataLoader[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+    with torch.device("cpu"):  # of the loader's generator, whatever the default is
+        return iter(loader)
 
 
 @dataclass(frozen=True)

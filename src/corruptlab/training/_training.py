@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -28,6 +29,9 @@ from corruptlab.training._stopping import StoppingRule, budget
 # Batches of a pass that keeps nothing for a gradient can be larger, which is faster; but not
 # so much larger that a network whose training fits in the memory is too large for it.
 _MEASURED_AT_ONCE, _TIMES_A_BATCH = 256, 8
+
+# Settings of PyTorch's optimizers that change speed and last digits, but not what is meant.
+_HOW = ("foreach", "fused", "capturable")
 
 # Reading a loss makes the processor wait for the device: often enough to watch, too rare to cost.
 _SECONDS_BETWEEN_LOOKS = 0.5
@@ -317,32 +321,39 @@ class Training:
         """Write a checkpoint of a network that is still finite, if there is a place for it."""
         if self.checkpoint is None:
             return
-        losses = self.log.since(0)
-        state = replace(self.state, seconds=self.seconds)
-        choice = self.choice
+        kept = self._kept()
         if self.plan.processes.first and is_finite(self.model, self.optimizer):
-            self.checkpoint.save(
-                {
-                    "model": self.model.state_dict(),
-                    "optimizer": self.optimizer.state_dict(),
-                    "losses": torch.tensor(losses),
-                    "state": state.to_dict(),
-                    "wanted": self._wanted(),
-                    "execution": None if choice is None else choice.execution.to_dict(),
-                    "seconds_per_step": {} if choice is None else choice.seconds_per_step,
-                }
-            )
+            self.checkpoint.save(kept)
         self._saved = time.perf_counter()
+
+    def _kept(self) -> dict[str, Any]:
+        """Return all that a resumption needs."""
+        losses, choice = self.log.since(0), self.choice
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "losses": torch.tensor(losses, dtype=torch.float64, device="cpu"),
+            "state": replace(self.state, seconds=self.seconds).to_dict(),
+            "wanted": self._wanted(),
+            "execution": None if choice is None else choice.execution.to_dict(),
+            "seconds_per_step": {} if choice is None else choice.seconds_per_step,
+        }
 
     def resume(self) -> None:
         """Go back to the last checkpoint, if there is one."""
         if self.checkpoint is None:
             return
-        processes = self.plan.processes
-        kept = processes.from_first(self.checkpoint.load)
+        processes, checkpoint, fresh = self.plan.processes, self.checkpoint, self._kept()
+        kept = processes.from_first(checkpoint.load)
         if kept is None:
+            processes.from_first(lambda: checkpoint.try_out(fresh))
             return
         self.model.load_state_dict(kept["model"])
+        # How the update is computed is for this run to say.
+        for group, own in zip(
+            kept["optimizer"]["param_groups"], self.optimizer.param_groups, strict=True
+        ):
+            group.update({name: own[name] for name in _HOW if name in own})
         self.optimizer.load_state_dict(kept["optimizer"])
         self.log.resume(kept["losses"].tolist())
         self.state = State.from_dict(kept["state"])
