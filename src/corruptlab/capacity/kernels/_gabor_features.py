@@ -35,7 +35,7 @@ def gabor_features(
     of what a wavelet finds, which does not depend on the phase, is averaged over squares of
     ``pool`` x ``pool`` pixels. Pixels beyond the border are taken to be those on it.
 
-    The defaults are the best of twelve banks tried with n = 3,000 on MNIST (``docs/kernels.md``).
+    What the defaults give on MNIST, and for which widths of a kernel, is in ``docs/kernels.md``.
 
     Args:
         images: Shape ``(n, height, width)`` or ``(n, channels, height, width)``; bytes are divided
