@@ -90,8 +90,13 @@ def test_inception_v3_is_trained_by_two_processes_with_two_workers_each(
     assert (report["execution"]["data"], report["execution"]["workers"]) == ("stream", 2)
     assert all(0.5 * math.log(CLASSES) < loss < 2 * math.log(CLASSES) for loss in report["losses"])
     assert one["num_classes"] == CLASSES
-    assert one["labels"] == RandomLabels().labels(  # the labels follow the file, not its place
-        torch.arange(CLASSES).numpy(), num_classes=CLASSES, draws=Draws(0)
-    )[list(EXAMPLES)].tolist()
+    assert (
+        one["labels"]
+        == RandomLabels()
+        .labels(  # the labels follow the file, not its place
+            torch.arange(CLASSES).numpy(), num_classes=CLASSES, draws=Draws(0)
+        )[list(EXAMPLES)]
+        .tolist()
+    )
     assert 0 < one["decoded_to_wrap"] < 10
     assert one["decoded_here"] < 40  # workers do the rest
