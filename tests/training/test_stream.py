@@ -17,8 +17,8 @@ from torch.utils.data import Subset, TensorDataset
 
 import corruptlab.training._reading as reading
 from corruptlab import Draws, Execution, FitReport, RandomLabels, RandomPixels, Recipe, corrupt, fit
+from corruptlab._free_memory import free_memory
 from corruptlab.training._processes import Processes
-from corruptlab.training._reading import free_memory
 
 from .cases import RECIPE, network, points
 from .programs.problem import RECIPE as PIXELS

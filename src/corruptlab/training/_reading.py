@@ -3,13 +3,13 @@
 import math
 import os
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from corruptlab._draws import Draws
+from corruptlab._free_memory import free_memory
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import example_reader, materialize
 from corruptlab.training._execution import Execution
@@ -136,23 +136,3 @@ def _needed(dataset: MapDataset[Any], role: str, preparation: Preparation) -> in
             shape[-2:] = [preparation.crop] * 2
         per_example += 4 * math.prod(shape)
     return per_example * len(dataset)
-
-
-def free_memory(device: torch.device) -> int | None:
-    """Return the bytes that are free on a device, or None if nobody can tell.
-
-    Args:
-        device: A CPU or a GPU.
-    """
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    if device.type == "cpu":
-        try:
-            lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        except OSError:  # not Linux
-            return None
-        for line in lines:
-            name, _, value = line.partition(":")
-            if name == "MemAvailable":
-                return int(value.split()[0]) * 1024
-    return None

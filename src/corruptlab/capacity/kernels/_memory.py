@@ -1,11 +1,10 @@
 """How much memory there is to work in."""
 
 import os
-from pathlib import Path
 
 import torch
 
-from corruptlab.capacity.kernels._control_groups import control_group_room
+from corruptlab._free_memory import free_memory, host_memory
 
 # What is free is never all to be had: others allocate too, and memory is given out in pieces.
 _USABLE = 0.9
@@ -26,23 +25,8 @@ def available_memory(device: torch.device) -> float:
     Returns:
         Bytes.
     """
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        return _USABLE * free
-    rooms = [room for room in (_system(), control_group_room()) if room is not None]
-    return _USABLE * (min(rooms) if rooms else _physical())
-
-
-def _system(table: Path = Path("/proc/meminfo")) -> int | None:
-    try:
-        lines = table.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        name, _, value = line.partition(":")
-        if name == "MemAvailable":
-            return int(value.split()[0]) * 1024  # the unit is kB
-    return None
+    free = free_memory(device) if device.type == "cuda" else host_memory()
+    return _USABLE * (_physical() if free is None else free)
 
 
 def _physical() -> float:
