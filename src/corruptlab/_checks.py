@@ -1,6 +1,8 @@
-"""Checks of kinds: what is no number gets one error in the words of the caller."""
+"""Checks of numbers and choices: what cannot be gets one error in the words of the caller."""
 
+import math
 import operator
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
@@ -16,11 +18,42 @@ def whole(name: str, value: object) -> int:
         raise TypeError(f"`{name}` must be an integer, got {value!r}.") from None
 
 
+def at_least(least: int, name: str, value: object) -> int:
+    """Return a whole number that is not below ``least`` as an ``int``, or say what is wrong."""
+    number = whole(name, value)
+    if number < least:
+        raise ValueError(f"`{name}` must be at least {least}, got {number}.")
+    return number
+
+
 def natural(name: str, value: object) -> int:
     """Return a whole number that is at least 0 as an ``int``, or say what is wrong with it."""
-    number = whole(name, value)
+    return at_least(0, name, value)
+
+
+def real(name: str, value: object) -> float:
+    """Return a finite number as a ``float``, or say what is wrong with it."""
+    if not isinstance(value, Real):
+        raise TypeError(f"`{name}` must be a number, got {value!r}.")
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"`{name}` must be finite, got {number}.")
+    return number
+
+
+def positive(name: str, value: object) -> float:
+    """Return a finite number above 0 as a ``float``, or say what is wrong with it."""
+    number = real(name, value)
+    if number <= 0:
+        raise ValueError(f"`{name}` must be above 0, got {value}.")
+    return number
+
+
+def not_negative(name: str, value: object) -> float:
+    """Return a finite number that is at least 0 as a ``float``, or say what is wrong with it."""
+    number = real(name, value)
     if number < 0:
-        raise ValueError(f"`{name}` must be at least 0, got {number}.")
+        raise ValueError(f"`{name}` must be at least 0, got {value}.")
     return number
 
 
@@ -35,6 +68,20 @@ def check_probability(name: str, value: Any) -> None:
     check_number(name, value)
     if not 0 <= float(value) <= 1:
         raise ValueError(f"`{name}` must lie in [0, 1], got {value}.")
+
+
+def check_confidence(value: object) -> None:
+    """Refuse a level of confidence that no interval can have."""
+    if not isinstance(value, Real):
+        raise TypeError(f"`confidence` must be a number, got {value!r}.")
+    if not 0 < float(value) < 1:
+        raise ValueError(f"`confidence` must lie strictly between 0 and 1, got {value}.")
+
+
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Refuse what is not among the choices, and list them."""
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {', '.join(choices)}, got {value!r}.")
 
 
 def reals(name: str, values: ArrayLike) -> NDArray[np.float64]:

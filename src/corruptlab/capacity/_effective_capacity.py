@@ -9,7 +9,13 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from corruptlab._checks import check_number, check_probability
+from corruptlab._checks import (
+    at_least,
+    check_confidence,
+    check_number,
+    check_probability,
+    not_negative,
+)
 from corruptlab._draws import Draws
 from corruptlab.capacity._effective_capacity_result import (
     EffectiveCapacity,
@@ -19,7 +25,6 @@ from corruptlab.capacity._effective_capacity_result import (
 from corruptlab.capacity._effective_capacity_search import most_trials, next_size
 from corruptlab.capacity._examples import Rows, read_inputs, read_labels
 from corruptlab.capacity._procedure import Models, Procedure, as_recipe
-from corruptlab.capacity.rademacher._checks import at_least, check_confidence, not_negative
 from corruptlab.training import Recipe
 
 RecipeFor: TypeAlias = Recipe | Callable[[int], Recipe]

@@ -9,12 +9,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from corruptlab._checks import check_number
+from corruptlab._checks import at_least, check_number
 from corruptlab._draws import Draws
 from corruptlab.capacity._examples import Rows, read_inputs, read_labels
 from corruptlab.capacity._memorization_result import Memorization
 from corruptlab.capacity._procedure import Models, Procedure
-from corruptlab.capacity.rademacher._checks import at_least
 from corruptlab.training import Recipe
 
 _LEAST = 2  # replicas with an example, and without it: a spread needs two numbers

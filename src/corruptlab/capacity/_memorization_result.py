@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from corruptlab._checks import real
 from corruptlab._environment import Environment
-from corruptlab.capacity.rademacher._checks import real
 from corruptlab.training import Recipe
 
 

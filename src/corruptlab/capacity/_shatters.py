@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from corruptlab._checks import at_least, check_confidence
 from corruptlab._draws import Draws
 from corruptlab.capacity._examples import Rows, read_inputs
 from corruptlab.capacity._procedure import Procedure
 from corruptlab.capacity._shatters_result import Shattering
-from corruptlab.capacity.rademacher._checks import at_least, check_confidence
 from corruptlab.training import Recipe
 
 # All dichotomies of more points than this are not tried unasked: 4,096 trainings.

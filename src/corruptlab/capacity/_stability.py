@@ -7,12 +7,12 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from corruptlab._checks import check_choice
 from corruptlab._draws import Draws
 from corruptlab.capacity._examples import Pair, Rows, read_inputs, read_labels
 from corruptlab.capacity._procedure import Procedure
 from corruptlab.capacity._replicas import Replicas
 from corruptlab.capacity._stability_result import Stability, StabilityLoss
-from corruptlab.capacity.rademacher._checks import check_choice
 from corruptlab.training import Recipe
 
 

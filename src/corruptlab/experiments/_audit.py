@@ -1,10 +1,10 @@
 """One call that checks data sets for what goes wrong in practice."""
 
-import operator
 from typing import Any
 
 from torch.utils.data import IterableDataset
 
+from corruptlab._checks import at_least, natural
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._progress import Progress
@@ -76,8 +76,8 @@ def audit(
     Source: Zhang et al. 2017, §2.1, for what the corruptions of the paper are; the laws of others
     are those of their own sources.
     """
-    sample = _at_least("sample", sample, 1)
-    workers = _at_least("workers", workers, 0)
+    sample = at_least(1, "sample", sample)
+    workers = natural("workers", workers)
     draws = Draws(seed)
     given = {"train": train} if test is None else {"train": train, "test": test}
     sizes = {name: _checked_length(name, dataset) for name, dataset in given.items()}
@@ -98,16 +98,6 @@ def audit(
         workers=workers,
         environment=Environment.here(),
     )
-
-
-def _at_least(name: str, value: int, least: int) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"`{name}` must be an integer, got {value!r}.") from None
-    if number < least:
-        raise ValueError(f"`{name}` must be at least {least}, got {number}.")
-    return number
 
 
 def _checked_length(name: str, dataset: Any) -> int:

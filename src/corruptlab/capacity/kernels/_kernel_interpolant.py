@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from corruptlab._checks import natural, whole
+from corruptlab._checks import natural, not_negative, whole
 from corruptlab._environment import Environment
 from corruptlab._progress import Progress
 from corruptlab.capacity.kernels._estimate import Estimate, Size, cg_estimate, cholesky_estimate
@@ -22,7 +22,7 @@ from corruptlab.capacity.kernels._inputs import (
 from corruptlab.capacity.kernels._kernel_fit import KernelFit
 from corruptlab.capacity.kernels._kernels import Kernel
 from corruptlab.capacity.kernels._memory import available_memory
-from corruptlab.capacity.kernels._numbers import at_least_zero, gigabytes, positive
+from corruptlab.capacity.kernels._numbers import gigabytes, positive
 from corruptlab.capacity.kernels._refine import refined
 from corruptlab.capacity.kernels._solvers import CholeskyInverse, ConjugateGradientInverse, Inverse
 from corruptlab.capacity.kernels._stopwatch import Stopwatch
@@ -103,7 +103,7 @@ class KernelInterpolant:
     def __post_init__(self) -> None:
         if not callable(self.kernel):
             raise TypeError(f"`kernel` must be a function of two points, got {self.kernel!r}.")
-        at_least_zero("ridge", self.ridge)
+        not_negative("ridge", self.ridge)
         if self.dtype not in (torch.float32, torch.float64):
             raise ValueError(f"`dtype` must be torch.float32 or torch.float64, got {self.dtype}.")
         usable_device(self.device)

@@ -5,9 +5,9 @@ from typing import Protocol
 
 from torch import Tensor
 
-from corruptlab._checks import whole
+from corruptlab._checks import not_negative, whole
 from corruptlab.capacity.kernels._distances import distances, squared_distances
-from corruptlab.capacity.kernels._numbers import at_least_zero, positive
+from corruptlab.capacity.kernels._numbers import positive
 
 
 class Kernel(Protocol):
@@ -146,7 +146,7 @@ class PolynomialKernel:
         if whole("degree", self.degree) < 1:
             raise ValueError(f"`degree` must be at least 1, got {self.degree}.")
         positive("gamma", self.gamma)
-        at_least_zero("constant", self.constant)
+        not_negative("constant", self.constant)
 
     def __call__(self, a: Tensor, b: Tensor, /) -> Tensor:
         """Return the matrix of shape ``(len(a), len(b))``."""

@@ -1,30 +1,14 @@
-"""Checks of the numbers that kernels and fits are made of."""
-
-import math
-from numbers import Real
+"""Numbers that kernels and fits are made of: checked, and told to people."""
 
 import torch
 
-
-def at_least_zero(name: str, value: object) -> None:
-    """Refuse what is not a finite number >= 0."""
-    if _real(name, value) < 0:
-        raise ValueError(f"`{name}` must be at least 0, got {value}.")
+from corruptlab._checks import real
 
 
 def positive(name: str, value: object) -> None:
     """Refuse what is not a finite number > 0."""
-    if _real(name, value) <= 0:
+    if real(name, value) <= 0:
         raise ValueError(f"`{name}` must be positive, got {value}.")
-
-
-def _real(name: str, value: object) -> float:
-    if not isinstance(value, Real):
-        raise TypeError(f"`{name}` must be a number, got {value!r}.")
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"`{name}` must be finite, got {value}.")
-    return number
 
 
 def type_name(dtype: torch.dtype) -> str:

@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, conv2d, normalize
 
-from corruptlab._checks import natural, whole
+from corruptlab._checks import natural, not_negative, whole
 from corruptlab._draws import Draws
 from corruptlab.capacity.kernels._images import image_block, read_images
 from corruptlab.capacity.kernels._inputs import Values
-from corruptlab.capacity.kernels._numbers import at_least_zero
 from corruptlab.capacity.kernels._spans import spans
 
 # Patches that means and covariances come from.
@@ -97,7 +96,7 @@ def random_conv_features(
         if whole(name, value) < least:
             raise ValueError(f"`{name}` must be at least {least}, got {value}.")
     natural("seed", seed)
-    at_least_zero("threshold", threshold)
+    not_negative("threshold", threshold)
     if size > min(given.shape[2:]):
         shape = tuple(given.shape[2:])
         raise ValueError(f"`size` must be at most that of the images, {shape}, got {size}.")

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from corruptlab.capacity.rademacher._checks import at_least, not_negative
+from corruptlab._checks import at_least, not_negative
 from corruptlab.capacity.rademacher._convention import Convention, check_convention
 
 

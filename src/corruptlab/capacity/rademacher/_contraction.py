@@ -3,9 +3,9 @@
 import math
 from dataclasses import replace
 
+from corruptlab._checks import at_least, positive
 from corruptlab.capacity.rademacher._accept import rademacher_bound
 from corruptlab.capacity.rademacher._bound import Bound
-from corruptlab.capacity.rademacher._checks import at_least, positive
 from corruptlab.capacity.rademacher._estimate import Estimate
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal, TypeAlias, get_args
 
-from corruptlab.capacity.rademacher._checks import check_choice
+from corruptlab._checks import check_choice
 
 Convention: TypeAlias = Literal["zhang", "bartlett_mendelson"]
 """Which definition a number follows, for a class F of functions on the points x_1 .. x_n.

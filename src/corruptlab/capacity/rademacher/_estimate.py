@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy.special import stdtrit
 
+from corruptlab._checks import check_confidence
 from corruptlab._environment import Environment
 from corruptlab.capacity.rademacher._bound import Bound
-from corruptlab.capacity.rademacher._checks import check_confidence
 from corruptlab.capacity.rademacher._convention import Convention, check_convention, factor
 
 Interval: TypeAlias = tuple[float, float]

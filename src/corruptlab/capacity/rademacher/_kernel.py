@@ -4,8 +4,8 @@ import math
 
 import torch
 
+from corruptlab._checks import positive
 from corruptlab.capacity.rademacher._blocks import Rows
-from corruptlab.capacity.rademacher._checks import positive
 from corruptlab.capacity.rademacher._convention import Convention
 from corruptlab.capacity.rademacher._estimate import Estimate
 from corruptlab.capacity.rademacher._gram import KernelFunction, gram_products

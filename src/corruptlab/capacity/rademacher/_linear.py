@@ -4,9 +4,9 @@ from typing import Literal, TypeAlias, get_args
 
 import torch
 
+from corruptlab._checks import check_choice, positive
 from corruptlab.capacity.rademacher._balls import L1Ball, L2Ball, UnitBall
 from corruptlab.capacity.rademacher._blocks import Inputs, read_blocks
-from corruptlab.capacity.rademacher._checks import check_choice, positive
 from corruptlab.capacity.rademacher._convention import Convention
 from corruptlab.capacity.rademacher._estimate import Estimate
 from corruptlab.capacity.rademacher._monte_carlo import MonteCarlo

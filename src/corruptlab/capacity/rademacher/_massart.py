@@ -2,8 +2,8 @@
 
 import math
 
+from corruptlab._checks import at_least, not_negative
 from corruptlab.capacity.rademacher._bound import Bound
-from corruptlab.capacity.rademacher._checks import at_least, not_negative
 
 
 def massart(norm: float, *, size: int, n: int) -> Bound:

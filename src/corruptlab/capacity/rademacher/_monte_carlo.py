@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from corruptlab._checks import natural
+from corruptlab._checks import at_least, check_confidence, natural
 from corruptlab._environment import Environment
 from corruptlab.capacity.rademacher._bound import Bound
-from corruptlab.capacity.rademacher._checks import at_least, check_confidence
 from corruptlab.capacity.rademacher._convention import Convention, check_convention, factor
 from corruptlab.capacity.rademacher._estimate import Estimate
 from corruptlab.capacity.rademacher._weights import Weights

@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from corruptlab._checks import at_least
 from corruptlab._draws import Draws
 from corruptlab.capacity._examples import Rows, read_inputs
 from corruptlab.capacity._procedure import Models, Procedure, count_parameters
-from corruptlab.capacity.rademacher._checks import at_least
 from corruptlab.capacity.rademacher._monte_carlo import MonteCarlo
 from corruptlab.capacity.rademacher._trained_estimate import TrainedEstimate
 from corruptlab.training import Recipe

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from corruptlab.capacity.rademacher._checks import not_negative
+from corruptlab._checks import not_negative
 
 
 def check_norms(norms: object) -> list[float]:

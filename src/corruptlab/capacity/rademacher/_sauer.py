@@ -2,8 +2,8 @@
 
 import math
 
+from corruptlab._checks import at_least
 from corruptlab.capacity.rademacher._bound import Bound
-from corruptlab.capacity.rademacher._checks import at_least
 
 
 def sauer(vc_dimension: int, *, n: int) -> Bound:

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from corruptlab._checks import positive
 from corruptlab.capacity.rademacher._bound import Bound
-from corruptlab.capacity.rademacher._checks import positive
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from typing import get_args
 
 from torch import nn
 
-from corruptlab.capacity.rademacher._checks import check_choice
+from corruptlab._checks import check_choice
 from corruptlab.capacity.rademacher._layers import (
     Affine,
     BiasTreatment,
