@@ -1,15 +1,17 @@
 """What tests of several rooms share."""
 
-import importlib
 import importlib.util
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 import torch
 from hypothesis import settings
+
+import corruptlab as cl
 
 # A shell makes what it starts in the background deaf to Ctrl-C, which some tests press.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -22,8 +24,6 @@ settings.register_profile("corruptlab", derandomize=True, deadline=None, databas
 settings.load_profile("corruptlab")
 
 _SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
-_NMS = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-_alive: list[object] = []  # operators vanish with the library that defined them
 
 
 @pytest.fixture(scope="session")
@@ -43,13 +43,18 @@ def torchvision_datasets() -> ModuleType:
     """
     if importlib.util.find_spec("torchvision") is None:
         pytest.skip("torchvision is not installed")
-    try:
-        return importlib.import_module("torchvision.datasets")
-    except RuntimeError as error:
-        if "operator torchvision::nms does not exist" not in str(error):
-            raise
-    stand_in: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]  # PyTorch's
-    for name in ("nms", "qnms"):
-        stand_in.define(name + _NMS)
-    _alive.append(stand_in)
-    return importlib.import_module("torchvision.datasets")
+    from tests.training.programs.vision import torchvision  # which needs torchvision's pillow
+
+    return torchvision("datasets")
+
+
+@pytest.fixture(scope="session")
+def cifar10_images(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> torch.Tensor:
+    """All 50,000 training images of CIFAR-10, ``uint8``, shape ``(50000, 3, 32, 32)``."""
+    folder = tmp_path_factory.mktemp("cifar10")
+    unpack = [sys.executable, str(shared_data / "unpack.py"), str(folder)]
+    run = subprocess.run(unpack, capture_output=True, text=True, check=False)
+    if "No module named 'PIL'" in run.stderr:
+        pytest.skip("unpacking the images needs pillow")
+    assert run.returncode == 0, run.stderr
+    return cl.datasets.cifar10(folder, split="train").images

@@ -1,9 +1,5 @@
 """The theorem at full size: all training images of CIFAR-10, random labels."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -15,24 +11,13 @@ import corruptlab as cl
 N = 50_000
 
 
-@pytest.fixture(scope="module")
-def images(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Tensor:
-    folder = tmp_path_factory.mktemp("cifar10")
-    unpack = [sys.executable, str(shared_data / "unpack.py"), str(folder)]
-    run = subprocess.run(unpack, capture_output=True, text=True, check=False)
-    if "No module named 'PIL'" in run.stderr:
-        pytest.skip("unpacking the images needs pillow")
-    assert run.returncode == 0, run.stderr
-    return cl.datasets.cifar10(folder, split="train").images
-
-
 @pytest.mark.slow
-def test_random_labels_of_50_000_images_are_interpolated(images: Tensor) -> None:
+def test_random_labels_of_50_000_images_are_interpolated(cifar10_images: Tensor) -> None:
     labels = torch.from_numpy(np.random.default_rng(0).integers(10, size=N))
-    net = cl.interpolate(images, labels, num_classes=10)
+    net = cl.interpolate(cifar10_images, labels, num_classes=10)
     targets = 2.0 * torch.nn.functional.one_hot(labels, 10) - 1
-    assert float((net(images) - targets).abs().max()) < 1e-9
-    assert_array_equal(net.classify(images), labels)
+    assert float((net(cifar10_images) - targets).abs().max()) < 1e-9
+    assert_array_equal(net.classify(cifar10_images), labels)
     assert net.report is not None
     assert net.report.direction == "separated"
     assert net.report.condition_number < 1e14
@@ -41,20 +26,22 @@ def test_random_labels_of_50_000_images_are_interpolated(images: Tensor) -> None
     dense = net.dense()
     some = torch.arange(0, N, 500)
     with torch.no_grad():
-        assert_array_equal(dense(images[some].flatten(1).double()).argmax(1), labels[some])
+        assert_array_equal(dense(cifar10_images[some].flatten(1).double()).argmax(1), labels[some])
         # The first layer gives the same inner product n times over: once will do for the rest,
         # and so few rows at a time stay in the cache.
         for rows in torch.arange(N).split(8):  # type: ignore[no-untyped-call]  # PyTorch's
-            inner = images[rows].flatten(1).double() @ net.a
+            inner = cifar10_images[rows].flatten(1).double() @ net.a
             outputs = dense[1:](inner[:, None] - net.b)
             assert_array_equal(outputs.argmax(1), labels[rows])
             assert float((outputs - targets[rows]).abs().max()) < 1e-3
 
 
 @pytest.mark.slow
-def test_one_output_takes_2n_plus_d_weights_for_ten_classes(images: Tensor) -> None:
+def test_one_output_takes_2n_plus_d_weights_for_ten_classes(cifar10_images: Tensor) -> None:
     labels = torch.from_numpy(np.random.default_rng(0).integers(10, size=N))
-    net = cl.interpolate(images, labels, num_classes=10, encoding="index", direction="random")
+    net = cl.interpolate(
+        cifar10_images, labels, num_classes=10, encoding="index", direction="random"
+    )
     assert sum(p.numel() for p in net.parameters()) == 2 * N + 3072
-    assert float((net(images) - labels).abs().max()) < 1e-9
-    assert_array_equal(net.classify(images), labels)
+    assert float((net(cifar10_images) - labels).abs().max()) < 1e-9
+    assert_array_equal(net.classify(cifar10_images), labels)

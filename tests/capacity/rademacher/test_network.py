@@ -2,9 +2,6 @@
 
 import copy
 import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -218,18 +215,12 @@ def test_bad_arguments_are_quoted(change: dict[str, Any], kind: type[Exception],
 
 @pytest.mark.slow
 def test_memorizing_network_is_near_one_and_plane_is_not_on_real_images(
-    shared_data: Path, tmp_path: Path
+    cifar10_images: Tensor,
 ) -> None:
-    unpack = [sys.executable, str(shared_data / "unpack.py"), str(tmp_path)]
-    run = subprocess.run(unpack, capture_output=True, text=True, check=False)
-    if "No module named 'PIL'" in run.stderr:
-        pytest.skip("unpacking the images needs pillow")
-    assert run.returncode == 0, run.stderr
-    images = cl.datasets.cifar10(tmp_path, split="train").images
     recipe = cl.Recipe(learning_rate=0.03, decay=0.99, epochs=60, crop=28)
-    wide = network(cl.mlp(512, num_classes=2), images[:1000], recipe=recipe, draws=2)
+    wide = network(cl.mlp(512, num_classes=2), cifar10_images[:1000], recipe=recipe, draws=2)
     assert wide.value > 0.95
     slow = cl.Recipe(learning_rate=0.001, decay=0.8, epochs=10, crop=28)
-    flat = network(cl.mlp(num_classes=2), images, recipe=slow, draws=2)
+    flat = network(cl.mlp(num_classes=2), cifar10_images, recipe=slow, draws=2)
     assert flat.n == 50_000
     assert 0.05 < flat.value < 0.3
