@@ -1,0 +1,216 @@
+"""The loop of a sweep: claim, hand over, collect, try again, keep."""
+
+import time
+import warnings
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+from corruptlab._progress import Progress
+from corruptlab.experiments.sweeps._attempt import Outcome, attempt, described
+from corruptlab.experiments.sweeps._claims import Claims
+from corruptlab.experiments.sweeps._lanes import Lane
+from corruptlab.experiments.sweeps._store import Store
+from corruptlab.experiments.sweeps._trials import Function, Trial
+
+_SECONDS_BETWEEN_LOOKS = 0.25
+_MOST_LOSSES = 5
+"""How often the worker of one trial may vanish before the trial counts as failed."""
+
+
+@dataclass
+class _Task:
+    """A trial that is not finished."""
+
+    trial: Trial
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    losses: int = 0
+    failed_before: int | None = None
+
+
+class Loop:
+    """Runs the trials of one sweep.
+
+    Attributes:
+        cached: Trials that were finished before, or by another sweep meanwhile.
+        done: Trials that this sweep finished.
+        failed: Trials that failed too often.
+
+    Args:
+        store: Where results are kept.
+        claims: Who is at work on what.
+        lane: Where attempts are made.
+        function: What is tried.
+        retries: How often a trial that raised an error is tried again.
+    """
+
+    def __init__(
+        self, store: Store, claims: Claims, lane: Lane, function: Function, *, retries: int
+    ) -> None:
+        self._store, self._claims, self._lane = store, claims, lane
+        self._function, self._retries = function, retries
+        self.cached: list[str] = []
+        self.done: list[str] = []
+        self.failed: list[str] = []
+        self._waiting: deque[_Task] = deque()
+        self._suspects: deque[_Task] = deque()
+        self._running: dict[Future[Outcome], _Task] = {}
+
+    def begin(self, trials: Sequence[Trial]) -> None:
+        """Look at what is finished already, and put aside what is damaged.
+
+        Args:
+            trials: The trials.
+        """
+        there = set(self._store.ids())
+        for trial in trials:
+            if trial.id in there:
+                if (error := self._store.put_aside_damaged(trial.id)) is None:
+                    self._found(trial)
+                    continue
+                warnings.warn(f"{error} The trial is run again.", stacklevel=4)
+            self._waiting.append(_Task(trial, failed_before=self._store.failed_at(trial.id)))
+
+    def run(self, progress: Progress) -> None:
+        """Run to the end.
+
+        Args:
+            progress: Is told after every trial.
+        """
+        if self._lane.here:  # otherwise only after processes have been forked, without threads
+            self._claims.keep_alive()
+        try:
+            while self._waiting or self._suspects or self._running:
+                self._fill()
+                self._claims.keep_alive()
+                self._collect()
+                done = len(self.cached) + len(self.done) + len(self.failed)
+                progress.update(done, f"{len(self.failed)} failed" if self.failed else "")
+        finally:
+            for future in self._running:
+                future.cancel()
+            self._keep_what_is_done()
+
+    def _fill(self) -> None:
+        """Hand trials over while there is room."""
+        if self._suspects:
+            if not self._running:
+                self._hand_over(self._suspects.popleft())
+            return
+        for _ in range(len(self._waiting)):
+            if len(self._running) >= self._lane.slots:
+                return
+            task = self._waiting.popleft()
+            if self._settled_elsewhere(task):
+                continue
+            if not self._claims.take(task.trial.id):
+                self._waiting.append(task)
+            elif self._settled_elsewhere(task):  # between the look and the claim
+                self._claims.release(task.trial.id)  # if it failed there, it is still ours
+            else:
+                self._hand_over(task)
+
+    def _hand_over(self, task: _Task) -> None:
+        try:
+            future = self._lane.submit(attempt, self._function, task.trial.settings)
+        except BrokenExecutor as error:  # it broke while nothing of ours was running
+            self._lane.mend(error)
+            future = self._lane.submit(attempt, self._function, task.trial.settings)
+        self._running[future] = task
+
+    def _settled_elsewhere(self, task: _Task) -> bool:
+        """Whether another sweep has finished a trial, or has given it up, since this one began."""
+        if self._store.path(task.trial.id).exists():
+            self._found(task.trial)
+            return True
+        failed = self._store.failed_at(task.trial.id)
+        if failed is None or failed == task.failed_before:
+            return False
+        self.failed.append(task.trial.id)
+        return True
+
+    def _found(self, trial: Trial) -> None:
+        self._claims.release(trial.id)  # whoever was killed before doing so
+        self.cached.append(trial.id)
+
+    def _collect(self) -> None:
+        """Wait for something to happen, and deal with it."""
+        if not self._running:
+            if self._waiting:  # others are at work on all that is left
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+            return
+        patience = _SECONDS_BETWEEN_LOOKS if self._waiting else None
+        finished, _ = wait(self._running, timeout=patience, return_when=FIRST_COMPLETED)
+        broken = [future for future in finished if isinstance(_error(future), BrokenExecutor)]
+        if broken:  # then it is for all of them
+            finished, _ = wait(self._running)
+        lost = [future for future in finished if _error(future) is not None]
+        for future in finished - set(lost):
+            self._settle(self._running.pop(future), future.result())
+        if broken:
+            self._broken(lost)
+        else:
+            for future in lost:
+                self._lost(self._running.pop(future), future)
+
+    def _broken(self, lost: Sequence["Future[Outcome]"]) -> None:
+        """Go on after a pool broke: one of its trials may be why, so each runs by itself once."""
+        error = _error(lost[0])
+        assert error is not None
+        self._lane.mend(error)
+        alone = len(lost) == 1
+        for future in lost:
+            task = self._running.pop(future)
+            if alone:
+                self._lost(task, future)
+            else:
+                self._suspects.append(task)
+
+    def _lost(self, task: _Task, future: "Future[Outcome]") -> None:
+        """Note that a worker, not a trial, came to grief; the trial may be the reason."""
+        error = _error(future)
+        assert error is not None
+        task.losses += 1
+        if task.losses < _MOST_LOSSES:
+            queue = self._suspects if isinstance(error, BrokenExecutor) else self._waiting
+            queue.append(task)
+            return
+        task.attempts.append({"error": described(error), "execution": {}})
+        self._give_up(task)
+
+    def _settle(self, task: _Task, outcome: Outcome) -> None:
+        """Keep a result; try again after an error, or give up."""
+        if outcome.error is None:
+            attempts = len(task.attempts) + task.losses + 1
+            execution = {**outcome.execution, "attempts": attempts}
+            first = self._store.finish(task.trial, outcome.result, execution)
+            (self.done if first else self.cached).append(task.trial.id)
+            self._claims.release(task.trial.id)
+            return
+        task.attempts.append({"error": outcome.error, "execution": outcome.execution})
+        if len(task.attempts) > self._retries:
+            self._give_up(task)
+        else:
+            self._waiting.append(task)
+
+    def _give_up(self, task: _Task) -> None:
+        self._store.fail(task.trial, task.attempts)
+        self.failed.append(task.trial.id)
+        self._claims.release(task.trial.id)
+
+    def _keep_what_is_done(self) -> None:
+        """Keep results that came in while the sweep was being stopped."""
+        for future, task in self._running.items():
+            if future.done() and not future.cancelled() and future.exception() is None:
+                outcome = future.result()
+                if outcome.error is None:
+                    self._settle(task, outcome)
+        self._running.clear()
+
+
+def _error(future: "Future[Outcome]") -> BaseException | None:
+    if future.cancelled():  # by whoever owns the executor
+        return CancelledError("the executor cancelled the trial")
+    return future.exception() if future.done() else None

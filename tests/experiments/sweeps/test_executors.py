@@ -1,0 +1,214 @@
+"""Executors: any of them, broken ones too, and the sweep's own processes."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import (
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import corruptlab as cl
+from corruptlab._errors import MissingExtraError
+from corruptlab.experiments.sweeps._lanes import Lane
+
+from .trials import deadly, double, fails, noted, runs
+
+# Python 3.12 warns of any fork beside threads; these trials take no lock of another thread.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+
+
+@pytest.fixture
+def pool() -> Iterator[ProcessPoolExecutor]:
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork")) as made:
+        yield made
+
+
+def test_every_executor_finds_the_same(tmp_path: Path, pool: ProcessPoolExecutor) -> None:
+    grid = {"x": [4, 2, 3, 1]}
+    tables = []
+    with ThreadPoolExecutor(3) as threads:
+        for name, executor in (("here", None), ("threads", threads), ("processes", pool)):
+            report = cl.sweep(grid, double, executor, out=tmp_path / name)
+            assert (report.done, report.complete) == (4, True)
+            tables.append({name: column.tolist() for name, column in report.table().items()})
+    assert tables[0] == tables[1] == tables[2] == {"x": [4, 2, 3, 1], "double": [8, 4, 6, 2]}
+    assert pool.submit(os.getpid).result() != os.getpid()  # the user's pool stays open
+
+
+class Counting(ThreadPoolExecutor):
+    """Counts what is handed over and not finished."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.most = self.now = 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        future = super().submit(fn, *args, **kwargs)
+        future.add_done_callback(self.finished)
+        return future
+
+    def finished(self, future: Future[Any]) -> None:
+        self.now -= 1
+
+
+def test_no_more_is_handed_over_than_the_executor_has_workers(tmp_path: Path) -> None:
+    grid = {"x": range(9), "log": [str(tmp_path / "log")], "seconds": [0.03]}
+    with Counting(3) as executor:
+        assert cl.sweep(grid, noted, executor, out=tmp_path / "out").complete
+    assert executor.most == 3
+
+
+def test_a_killed_worker_loses_no_trial(tmp_path: Path, pool: ProcessPoolExecutor) -> None:
+    log = tmp_path / "log"
+    grid = {"x": range(8), "log": [str(log)], "times": [1]}
+    report = cl.sweep(grid, deadly, pool, out=tmp_path / "out")
+    assert (report.done, report.failed) == (8, 0)
+    assert report.table()["square"].tolist() == [x * x for x in range(8)]
+    assert runs(log).count(3) == 2
+    assert len(runs(log)) <= 8 + 2  # only what was running is run again
+
+
+def test_a_trial_that_always_kills_its_worker_fails_alone(
+    tmp_path: Path, pool: ProcessPoolExecutor
+) -> None:
+    log = tmp_path / "log"
+    grid = {"x": range(6), "log": [str(log)], "times": [99]}
+    report = cl.sweep(grid, deadly, pool, out=tmp_path / "out", retries=0)
+    assert (report.done, report.failed) == (5, 1)
+    assert report.failures[0].settings["x"] == 3
+    assert report.failures[0].error.startswith("BrokenProcessPool: ")
+    assert runs(log).count(3) in (5, 6)  # the first time it may have had company
+    assert max(runs(log).count(x) for x in range(6) if x != 3) <= 2
+
+
+class Broken(Executor):
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        raise BrokenExecutor("out of order")
+
+
+def test_a_broken_executor_that_cannot_be_replaced_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"^`executor` must be able to go on, got a broken Brok"):
+        cl.sweep({"x": [1]}, double, Broken(), out=tmp_path / "out")
+    assert list((tmp_path / "out" / "claims").iterdir()) == []
+
+
+def start(context: int) -> None:
+    os.environ["STARTED_WITH"] = str(context)
+
+
+def started_with(*, x: int) -> dict[str, str]:
+    if x == 0 and not Path(os.environ["MARK"]).exists():
+        Path(os.environ["MARK"]).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"started_with": os.environ["STARTED_WITH"]}
+
+
+def test_the_pool_that_replaces_a_broken_one_is_made_like_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARK", str(tmp_path / "mark"))
+    with ProcessPoolExecutor(
+        1, mp_context=multiprocessing.get_context("fork"), initializer=start, initargs=(42,)
+    ) as pool:
+        report = cl.sweep({"x": [0, 1]}, started_with, pool, out=tmp_path / "out")
+    assert report.table()["started_with"].tolist() == ["42", "42"]
+
+
+class Cancels(ThreadPoolExecutor):
+    """Cancels the first call."""
+
+    first = True
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if self.first:
+            self.first = False
+            cancelled: Future[Any] = Future()
+            cancelled.cancel()
+            cancelled.set_running_or_notify_cancel()
+            return cancelled
+        return super().submit(fn, *args, **kwargs)
+
+
+def test_a_trial_that_the_executor_cancels_is_run_again(tmp_path: Path) -> None:
+    with Cancels(2) as executor:
+        assert cl.sweep({"x": [1, 2]}, double, executor, out=tmp_path / "out").done == 2
+
+
+def test_retries_go_through_the_executor(tmp_path: Path, pool: ProcessPoolExecutor) -> None:
+    grid = {"x": range(4), "log": [str(tmp_path / "log")], "times": [1]}
+    report = cl.sweep(grid, fails, pool, out=tmp_path / "out")
+    assert (report.done, report.failed) == (4, 0)
+    assert sorted(runs(tmp_path / "log")) == [0, 1, 1, 2, 3, 3]
+
+
+@pytest.mark.slow
+def test_processes_of_its_own_are_mended_and_end_with_the_sweep(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    before = {process.pid for process in multiprocessing.active_children()}
+    grid = {"x": range(6), "log": [str(log)], "times": [1]}
+    report = cl.sweep(grid, partial(deadly), 2, out=tmp_path / "out")
+    assert (report.done, report.failed) == (6, 0)
+    assert {process.pid for process in multiprocessing.active_children()} == before
+
+
+def test_slots_are_the_executor_s_own_count_or_the_cores(tmp_path: Path) -> None:
+    assert Lane(None).slots == 1
+    assert Lane(ThreadPoolExecutor(7)).slots == 7
+    assert Lane(Broken()).slots == os.cpu_count()
+
+
+# --------------------------------------------------------------------------------------------- ray
+
+
+def test_a_missing_ray_is_one_clear_error_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib
+
+    def missing(name: str) -> Any:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    with pytest.raises(MissingExtraError, match=r"^`ray` is not installed; .*corruptlab\[ray\]"):
+        cl.sweep({"x": [1]}, double, cl.sweeps.RayExecutor(), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"num_cpus": -1}, ValueError, r"^`num_cpus` must be at least 0, got -1\.$"),
+        ({"num_gpus": float("nan")}, ValueError, r"^`num_gpus` must be at least 0, got nan\.$"),
+        ({"num_gpus": "1"}, TypeError, r"^`num_gpus` must be a number, got '1'\.$"),
+        ({"resources": {"TPU": -2}}, ValueError, r"^`resources` must be at least 0, got -2\.$"),
+        ({"num_cpus": 0}, ValueError, r"^`num_cpus` must be greater than 0 if nothing else is"),
+        ({"max_workers": 0}, ValueError, r"^`max_workers` must be at least 1, got 0\.$"),
+    ],
+)
+def test_bad_needs_of_ray_trials_are_refused(
+    options: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        cl.sweeps.RayExecutor(**options)
+
+
+def test_a_ray_executor_prints_as_the_call_that_makes_it() -> None:
+    executor = cl.sweeps.RayExecutor(
+        num_cpus=2, num_gpus=0.25, resources={"TPU": 1}, address="auto", max_workers=3
+    )
+    assert repr(executor) == (
+        "RayExecutor(num_cpus=2, num_gpus=0.25, resources={'TPU': 1}, address='auto', "
+        "max_workers=3)"
+    )

@@ -1,0 +1,60 @@
+"""Real processes, really killed: nothing that is finished is lost, changed, or done again."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .programs.killed import KILLS, TOGETHER, TRIALS
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("killed")
+    subprocess.run(
+        [sys.executable, "-m", "tests.experiments.sweeps.programs.killed", str(folder)],
+        check=True,
+        timeout=120,
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    values: dict[str, Any] = json.loads((folder / "found.json").read_text())
+    return values
+
+
+def test_a_sweep_that_is_killed_again_and_again_is_finished_in_the_end(
+    found: dict[str, Any],
+) -> None:
+    killed = found["killed"]
+    assert killed["kills"] == KILLS
+    assert killed["finished"] == list(range(TRIALS))
+    assert killed["claims"] == []
+
+
+def test_no_finished_trial_is_run_again_and_no_file_changes(found: dict[str, Any]) -> None:
+    assert found["killed"]["run_again"] == []
+    assert found["killed"]["changed"] == []
+
+
+def test_a_kill_costs_no_more_than_the_trial_that_was_running(found: dict[str, Any]) -> None:
+    assert found["killed"]["most_lost_at_once"] <= 1
+
+
+def test_a_kill_in_the_middle_of_writing_leaves_no_result_and_no_damage(
+    found: dict[str, Any],
+) -> None:
+    assert found["killed_while_writing"] == {"signal": 9, "done": 1, "cached": 1}
+
+
+def test_several_sweeps_share_the_work_and_finish_that_of_a_killed_one(
+    found: dict[str, Any],
+) -> None:
+    together = found["together"]
+    assert together["statuses"] == [-9] + [0] * (TOGETHER - 1)
+    assert together["finished"] == list(range(TRIALS))
+    assert together["runs"] - TRIALS in (0, 1)  # the killed one's last trial, and no other
+    assert together["claims"] == []
