@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from corruptlab.experiments.sweeps._trials import trials_of
+
 from .programs.killed import KILLS, TOGETHER, TRIALS
+from .trials import double
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +45,10 @@ def test_no_finished_trial_is_run_again_and_no_file_changes(found: dict[str, Any
 
 def test_a_kill_costs_no_more_than_the_trial_that_was_running(found: dict[str, Any]) -> None:
     assert found["killed"]["most_lost_at_once"] <= 1
+
+
+def test_names_are_the_same_in_another_process(found: dict[str, Any]) -> None:
+    assert found["names"] == [trial.id for trial in trials_of({"x": [1, 0.5]}, double)]
 
 
 def test_a_kill_in_the_middle_of_writing_leaves_no_result_and_no_damage(

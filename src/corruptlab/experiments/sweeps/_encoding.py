@@ -39,9 +39,9 @@ def encode(value: Any, argument: str, name: str = "") -> Json:
         ValueError: If a key begins with ``$``.
 
     Example:
-        >>> from corruptlab import ShuffledPixels
-        >>> encode({"noise": ShuffledPixels(), "sizes": (1, 2)}, "grid")
-        {'noise': {'$kind': 'corruptlab.corruptions.ShuffledPixels'}, 'sizes': [1, 2]}
+        >>> from corruptlab.corruptions import UniformLabels
+        >>> encode({"sizes": (1, 2), "noise": UniformLabels(p=0.4)}, "grid")
+        {'sizes': [1, 2], 'noise': {'$kind': 'corruptlab.corruptions.UniformLabels', 'p': 0.4, ...}}
     """
     if value is None or isinstance(value, bool):
         return value

@@ -1,12 +1,13 @@
 """A tidy table: one row a trial, one column a setting or a result."""
 
+import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptlab._errors import require
+from corruptlab._errors import MissingExtraError
 from corruptlab.experiments.sweeps._encoding import KIND, Json, canonical, decode
 
 _WIDEST = 40
@@ -124,9 +125,14 @@ class Table(Mapping[str, NDArray[Any]]):
         Raises:
             MissingExtraError: If pandas is not installed.
         """
-        return require("pandas", extra="pandas").DataFrame(
-            {name: list(column) for name, column in self.items()}
-        )
+        try:
+            pandas = importlib.import_module("pandas")
+        except ModuleNotFoundError as error:
+            if error.name != "pandas":
+                raise
+            text = "`pandas` is not installed; install it with: pip install pandas."
+            raise MissingExtraError(text, name="pandas") from None
+        return pandas.DataFrame({name: list(column) for name, column in self.items()})
 
     def __repr__(self) -> str:
         return f"Table({self.num_rows} trials: {', '.join(self)})"

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import corruptlab as cl
-from tests.experiments.sweeps.trials import note, runs
+from corruptlab.experiments.sweeps._trials import trials_of
+from tests.experiments.sweeps.trials import double, note, runs
 
 TRIALS, SECONDS, KILLS, TOGETHER = 40, 0.02, 12, 3
 
@@ -86,7 +87,7 @@ def killed_while_writing(folder: Path) -> dict[str, Any]:
     cl.sweep({"x": [0], "log": [str(log)]}, trial, out=out)
     child = os.fork()
     if child == 0:
-        os.link = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
+        os.link = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
         cl.sweep({"x": [0, 1], "log": [str(log)]}, trial, out=out)
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -112,5 +113,8 @@ def together(folder: Path) -> dict[str, Any]:
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    found = {each.__name__: each(folder) for each in (killed, killed_while_writing, together)}
+    found: dict[str, Any] = {
+        each.__name__: each(folder) for each in (killed, killed_while_writing, together)
+    }
+    found["names"] = [each.id for each in trials_of({"x": [1, 0.5]}, double)]
     (folder / "found.json").write_text(json.dumps(found))
