@@ -11,6 +11,7 @@ import pytest
 from torch.nn.functional import cross_entropy
 
 import corruptlab as cl
+from corruptlab import fit
 from corruptlab._cli import main
 from corruptlab.experiments.sweeps import _partial_labels
 from tests.cli.trees import idx_tree
@@ -57,7 +58,7 @@ def test_the_same_command_again_trains_nothing_and_a_larger_one_only_what_is_new
     data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(command(data, tmp_path / "out")) == 0
-    trained, real = [], _partial_labels.fit
+    trained, real = [], fit
 
     def counted(*arguments: Any, **options: Any) -> Any:
         trained.append(options["seed"])
@@ -94,7 +95,7 @@ def test_what_was_not_interpolated_has_no_time(
 def test_a_trial_that_fails_is_told_and_the_others_are_shown(
     data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = _partial_labels.fit
+    real = fit
 
     def sometimes(*arguments: Any, **options: Any) -> Any:
         if options["seed"] == 1:
@@ -111,7 +112,7 @@ def test_a_trial_that_fails_is_told_and_the_others_are_shown(
 def test_ctrl_c_during_a_fit_keeps_what_is_done_and_not_the_fit(
     data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = _partial_labels.fit
+    real = fit
 
     def pressed(*arguments: Any, **options: Any) -> Any:
         if options["seed"] == 1:

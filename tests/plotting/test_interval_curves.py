@@ -19,7 +19,8 @@ STEPS = {0.0: [96.0, 128.0, 96.0], 0.5: [200.0, 210.0, 190.0], 1.0: [320.0, 288.
 def curve(axes: Any, place: int = 0) -> tuple[Any, Any]:
     """The line, and the lower and upper end of each bar."""
     line, _, (bars,) = axes.containers[place]
-    return line, np.array([segment[:, 1] for segment in bars.get_segments()])
+    segments = [segment for segment in bars.get_segments() if len(segment)]
+    return line, np.array([segment[:, 1] for segment in segments])
 
 
 @pytest.mark.parametrize("level", [0.5, 0.95, 0.99])
@@ -61,8 +62,8 @@ def test_curves_differ_without_colour_and_look_alike_in_all_panels() -> None:
     for first, second in zip(lines[0][1:], lines[1], strict=True):
         assert first.get_marker() == second.get_marker()
         assert first.get_color() == second.get_color()
-    labels = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
-    assert sorted(labels) == names[1:]
+    assert figure.axes[1].get_legend() is not None
+    assert figure.axes[1].get_legend_handles_labels()[1] == names[1:]
 
 
 def test_labels_stand_where_they_belong_and_one_curve_needs_no_legend() -> None:

@@ -91,9 +91,7 @@ def test_pandas_gets_the_same_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib
 
     monkeypatch.setattr(importlib, "import_module", missing)
-    with pytest.raises(
-        MissingExtraError, match=r"^`pandas` is not installed; .*pip install pandas"
-    ):
+    with pytest.raises(MissingExtraError, match=r"^`pandas` is not installed; .* pandas\.$"):
         found.to_pandas()
 
 
@@ -105,7 +103,7 @@ def test_where_picks_rows_by_value() -> None:
 
 
 def test_relative_divides_by_the_trial_that_agrees_in_all_other_settings() -> None:
-    rows = [
+    rows: list[tuple[dict[str, Any], dict[str, Any]]] = [
         ({"p": p, "seed": s, "m": m}, {"y": 10 ** (s + 1) * (1 + p) * (1 if m == "a" else 3)})
         for p in (1.0, 0.0, 0.5)
         for s in (0, 1)
@@ -171,7 +169,7 @@ def test_a_plot_relative_to_a_trial_says_so(tmp_path: Path) -> None:
     report = cl.sweep(GRID, measured, out=tmp_path / "out")
     axes = report.plot("p", "steps", relative_to={"p": 0.0}).axes[0]
     assert axes.get_ylabel() == "steps, as a multiple of p = 0.0"
-    expected = np.mean([150 / 100, 160 / 110, 170 / 120])
+    expected = float(np.mean([150 / 100, 160 / 110, 170 / 120]))
     np.testing.assert_allclose(axes.containers[0][0].get_ydata()[:2], [1, expected])
 
 
@@ -180,10 +178,10 @@ def test_a_setting_that_varies_has_to_be_named(tmp_path: Path) -> None:
     report = cl.sweep({**GRID, "model": ["a", "b"]}, measured, out=tmp_path / "out")
     with pytest.raises(ValueError, match=r"^`by` must name every .*, got \[\], which leaves model"):
         report.plot("p", "error")
-    legend = report.plot("p", "error", by="model").axes[0].get_legend()
-    assert [text.get_text() for text in legend.get_texts()] == ["a", "b"]
-    legend = report.plot("p", "error", over="model", by="seed").axes[0].get_legend()
-    assert [t.get_text() for t in legend.get_texts()] == ["seed = 0", "seed = 1", "seed = 2"]
+    axes = report.plot("p", "error", by="model").axes[0]
+    assert axes.get_legend_handles_labels()[1] == ["a", "b"]
+    axes = report.plot("p", "error", over="model", by="seed").axes[0]
+    assert axes.get_legend_handles_labels()[1] == ["seed = 0", "seed = 1", "seed = 2"]
     with pytest.raises(KeyError, match=r"`name` must be a column .*, got 'loss'"):
         report.plot("p", "loss", by="model")
 

@@ -124,6 +124,7 @@ class Table(Mapping[str, NDArray[Any]]):
 
         Raises:
             MissingExtraError: If pandas is not installed.
+            ModuleNotFoundError: If pandas is installed and itself misses something.
         """
         try:
             pandas = importlib.import_module("pandas")

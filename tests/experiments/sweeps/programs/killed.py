@@ -113,8 +113,10 @@ def together(folder: Path) -> dict[str, Any]:
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    found: dict[str, Any] = {
-        each.__name__: each(folder) for each in (killed, killed_while_writing, together)
+    found = {
+        "killed": killed(folder),
+        "killed_while_writing": killed_while_writing(folder),
+        "together": together(folder),
+        "names": [each.id for each in trials_of({"x": [1, 0.5]}, double)],
     }
-    found["names"] = [each.id for each in trials_of({"x": [1, 0.5]}, double)]
     (folder / "found.json").write_text(json.dumps(found))
