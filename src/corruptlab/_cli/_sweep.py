@@ -102,7 +102,7 @@ def _write_figure(report: SweepReport) -> bool:
         return True
     output = Output(str(report.out))
     try:
-        output.write_figure(figure(report.table()))
+        output.write_figure(figure(report))
     except (MissingExtraError, OSError) as error:
         say(f"{output.figure} was not written: {error}")
         return isinstance(error, MissingExtraError)  # it was never promised without the extra

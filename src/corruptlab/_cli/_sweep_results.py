@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from corruptlab.experiments.sweeps import Table
-from corruptlab.experiments.sweeps._draw import draw
+from corruptlab.experiments.sweeps import SweepReport, Table
 
 _LEVEL = 0.95
 _HEADER = ("model", "p", "seeds", "changed", "fitted", "steps", "over p=0", "test error")
@@ -52,22 +51,21 @@ def table(found: Table) -> str:
     return "\n".join([text[0], "-" * max(map(len, text)), *text[1:], "", _NOTE])
 
 
-def figure(found: Table) -> Any:
+def figure(report: SweepReport) -> Any:
     """Draw Fig. 1b and 1c side by side.
 
     Args:
-        found: The finished trials.
+        report: The sweep, with a finished trial.
 
     Returns:
         A matplotlib figure.
     """
+    found = report.table()
     models = list(dict.fromkeys(found["model"].tolist()))
     several = len(models) > 1
-    return draw(
-        found,
+    return report.plot(
         "p",
         ["steps_to_interpolation", "test_error"],
-        over="seed",
         by="model" if several else (),
         relative_to={"p": 0.0} if 0.0 in found["p"] else None,
         labels={

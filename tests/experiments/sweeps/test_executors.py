@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import (
     BrokenExecutor,
@@ -161,6 +162,27 @@ def test_processes_of_its_own_are_mended_and_end_with_the_sweep(tmp_path: Path) 
     report = cl.sweep(grid, partial(deadly), 2, out=tmp_path / "out")
     assert (report.done, report.failed) == (6, 0)
     assert {process.pid for process in multiprocessing.active_children()} == before
+
+
+def test_two_sweeps_at_once_share_the_trials_and_give_up_together(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    grid = {"x": range(6), "log": [str(log)], "times": [99], "seconds": [0.05]}
+    with ThreadPoolExecutor(2) as threads:
+        both = [
+            threads.submit(cl.sweep, grid, slow_and_fails, out=tmp_path / "out", retries=1)
+            for _ in range(2)
+        ]
+        reports = [each.result() for each in both]
+    assert sorted(runs(log)) == [0, 1, 1, 2, 3, 3, 4, 5, 5]  # no trial by both
+    assert sum(report.done for report in reports) == 3
+    for report in reports:
+        assert (report.done + report.cached, report.failed, report.remaining) == (3, 3, 0)
+        assert report.done > 0
+
+
+def slow_and_fails(*, seconds: float, **settings: Any) -> dict[str, int]:
+    time.sleep(seconds)
+    return fails(**settings)
 
 
 def test_slots_are_the_executor_s_own_count_or_the_cores(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ def draw(
     over: str | Sequence[str],
     by: str | Sequence[str],
     relative_to: Mapping[str, Any] | None,
-    labels: Mapping[str, str] | None = None,
-    title: str = "",
+    labels: Mapping[str, str],
+    title: str,
 ) -> "Figure":
     """Draw columns of a table; see `SweepReport.plot`.
 
@@ -42,7 +42,7 @@ def draw(
     Raises:
         ValueError: If a setting that varies is named nowhere, or the table is empty.
     """
-    results, curves, known = _listed(y), _listed(by), dict(labels or {})
+    results, curves = _listed(y), _listed(by)
     if table.num_rows == 0:
         raise ValueError("`table` must hold a finished trial, got none.")
     for name in (x, *results, *curves):
@@ -57,7 +57,7 @@ def draw(
             )
     panels = {}
     for place, name in enumerate(results):
-        label = known.get(name, name)
+        label = labels.get(name, name)
         if place == 0 and relative_to:
             column: Any = table.relative(name, **relative_to)
             at = ", ".join(f"{key} = {value}" for key, value in relative_to.items())
@@ -65,7 +65,7 @@ def draw(
         else:
             column = table[name]
         panels[label] = _curves(table, x, column, curves)
-    return interval_curves(panels, xlabel=known.get(x, x), title=title)
+    return interval_curves(panels, xlabel=labels.get(x, x), title=title)
 
 
 def _curves(

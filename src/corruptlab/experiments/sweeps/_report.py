@@ -140,6 +140,8 @@ class SweepReport:
         over: str | Sequence[str] = "seed",
         by: str | Sequence[str] = (),
         relative_to: Mapping[str, Any] | None = None,
+        labels: Mapping[str, str] | None = None,
+        title: str = "",
     ) -> "Figure":
         """Draw results against a setting, with intervals over repetitions.
 
@@ -151,6 +153,8 @@ class SweepReport:
             by: Settings with one curve for each of their values.
             relative_to: Settings of the trial that the *first* result is given as a multiple of,
                 such as ``{"p": 0}``; it agrees with each trial in all other settings.
+            labels: What to call columns in the figure; by default their names.
+            title: Line above the figure.
 
         Returns:
             A figure as `corruptlab.plotting.interval_curves` makes it.
@@ -162,7 +166,16 @@ class SweepReport:
 
         Source: Zhang et al. 2017, Fig. 1b and 1c.
         """
-        return draw(self.table(), x, y, over=over, by=by, relative_to=relative_to)
+        return draw(
+            self.table(),
+            x,
+            y,
+            over=over,
+            by=by,
+            relative_to=relative_to,
+            labels=labels or {},
+            title=title,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return fields and counts as a dictionary that JSON can hold."""
