@@ -1,5 +1,6 @@
 """Executors: any of them, broken ones too, and the sweep's own processes."""
 
+import json
 import multiprocessing
 import os
 import signal
@@ -127,6 +128,40 @@ def test_the_pool_that_replaces_a_broken_one_is_made_like_it(
     assert report.table()["started_with"].tolist() == ["42", "42"]
 
 
+class Dies(Executor):
+    """Loses every call, but for those of some numbers."""
+
+    def __init__(self, *lives: int) -> None:
+        self.lives, self.calls = lives, 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.calls += 1
+        future: Future[Any] = Future()
+        if self.calls in self.lives:
+            future.set_result(fn(*args, **kwargs))
+        else:
+            future.set_exception(OSError("the worker is gone"))
+        return future
+
+
+def test_an_executor_that_loses_whatever_it_gets_is_given_up(tmp_path: Path) -> None:
+    executor = Dies()
+    with pytest.raises(RuntimeError, match=r"^`executor` must have workers that live .* is gone"):
+        cl.sweep({"x": range(50)}, double, executor, out=tmp_path / "out")
+    assert executor.calls < 50 * 6
+    assert list((tmp_path / "out" / "claims").iterdir()) == []
+
+
+def test_a_lost_trial_is_run_again_and_the_losses_are_counted_as_attempts(tmp_path: Path) -> None:
+    executor = Dies(5)  # the first four are lost
+    report = cl.sweep({"x": [1]}, double, executor, out=tmp_path / "out", retries=0)
+    assert report.done == 1
+    record = json.loads((tmp_path / "out" / "trials" / f"{report.ids[0]}.json").read_text())
+    assert record["execution"]["attempts"] == 5
+    report = cl.sweep({"x": [2]}, double, Dies(6), out=tmp_path / "out")
+    assert report.failures[0].error == "OSError: the worker is gone"
+
+
 class Cancels(ThreadPoolExecutor):
     """Cancels the first call."""
 
@@ -213,6 +248,11 @@ def test_a_missing_ray_is_one_clear_error_before_any_work(
     [
         ({"num_cpus": -1}, ValueError, r"^`num_cpus` must be at least 0, got -1\.$"),
         ({"num_gpus": float("nan")}, ValueError, r"^`num_gpus` must be at least 0, got nan\.$"),
+        (
+            {"num_gpus": 1.5},
+            ValueError,
+            r"^`num_gpus` must be at most 1 or a whole number, got 1\.5",
+        ),
         ({"num_gpus": "1"}, TypeError, r"^`num_gpus` must be a number, got '1'\.$"),
         ({"resources": {"TPU": -2}}, ValueError, r"^`resources` must be at least 0, got -2\.$"),
         ({"num_cpus": 0}, ValueError, r"^`num_cpus` must be greater than 0 if nothing else is"),

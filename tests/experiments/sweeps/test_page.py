@@ -21,9 +21,9 @@ def test_the_page_s_own_trial_runs_and_wide_networks_memorize(
     monkeypatch.syspath_prepend(tmp_path)
     module = importlib.import_module("memorize")
     monkeypatch.setitem(sys.modules, "memorize", module)  # and forget it after the test
-    grid = {"width": [1, 256], "noise": [cl.RandomLabels()], "seed": range(2)}
+    grid = {"width": [1, 256], "noise": [cl.RandomLabels()], "seed": [0]}
     table = cl.sweep(grid, module.memorize, out=tmp_path / "out").table()
-    assert table["noise"].tolist() == ["RandomLabels"] * 4
+    assert table["noise"].tolist() == ["RandomLabels"] * 2
     assert (table["train_accuracy"][table["width"] == 1] < 0.9).all()
     assert (table["train_accuracy"][table["width"] == 256] == 1).all()
 

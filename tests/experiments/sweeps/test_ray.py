@@ -26,6 +26,10 @@ def test_a_node_that_is_killed_in_the_middle_loses_no_trial(tmp_path: Path) -> N
     )
     assert run.returncode == 0, run.stderr[-4000:]
     found = json.loads((tmp_path / "found.json").read_text())
+    assert found["refused"] == (
+        "`executor` must ask for what the cluster has, got 8 GPU where there are 2; if the cluster "
+        "grows on demand, say how far by `max_workers`. False"
+    )
     assert found["room"] == 2  # a CPU a node; of the GPUs there would be room for eight
     assert found["done"] == TRIALS
     assert found["failed"] == []

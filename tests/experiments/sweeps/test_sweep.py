@@ -297,8 +297,9 @@ def test_a_damaged_file_is_told_put_aside_and_made_again(
     broken = path.read_bytes()
     with pytest.raises(DataFileError, match=rf"{path.name}: expected .*, found {found}"):
         cl.sweeps.load(out)
-    with pytest.warns(UserWarning, match=rf"found {found}.* The trial is run again\."):
+    with pytest.warns(UserWarning, match=rf"found {found}.* The trial is run again\.") as told:
         report = cl.sweep({"x": [1, 2]}, double, out=out)
+    assert [each.filename for each in told] == [__file__]  # it points to the caller's line
     assert (report.done, report.cached) == (1, 1)
     assert path.with_suffix(".damaged").read_bytes() == broken
     assert cl.sweeps.load(out)["double"].tolist() == [2, 4]

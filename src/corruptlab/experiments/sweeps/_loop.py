@@ -57,6 +57,7 @@ class Loop:
         self._waiting: deque[_Task] = deque()
         self._suspects: deque[_Task] = deque()
         self._running: dict[Future[Outcome], _Task] = {}
+        self._lives = False  # whether a worker ever came back with an outcome
 
     def begin(self, trials: Sequence[Trial]) -> None:
         """Look at what is finished already, and put aside what is damaged.
@@ -70,7 +71,7 @@ class Loop:
                 if (error := self._store.put_aside_damaged(trial.id)) is None:
                     self._found(trial)
                     continue
-                warnings.warn(f"{error} The trial is run again.", stacklevel=4)
+                warnings.warn(f"{error} The trial is run again.", stacklevel=3)
             self._waiting.append(_Task(trial, failed_before=self._store.failed_at(trial.id)))
 
     def run(self, progress: Progress) -> None:
@@ -177,11 +178,17 @@ class Loop:
             queue = self._suspects if isinstance(error, BrokenExecutor) else self._waiting
             queue.append(task)
             return
+        if self.failed and not self._lives:
+            raise RuntimeError(
+                "`executor` must have workers that live and can import the trial, got "
+                f"{2 * _MOST_LOSSES} that died at two trials, and not one result ({error})."
+            ) from error
         task.attempts.append({"error": described(error), "execution": {}})
         self._give_up(task)
 
     def _settle(self, task: _Task, outcome: Outcome) -> None:
         """Keep a result; try again after an error, or give up."""
+        self._lives = True
         if outcome.error is None:
             attempts = len(task.attempts) + task.losses + 1
             execution = {**outcome.execution, "attempts": attempts}

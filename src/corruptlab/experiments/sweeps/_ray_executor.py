@@ -32,7 +32,8 @@ class RayExecutor(Executor):
 
     Raises:
         TypeError: If a number is none.
-        ValueError: If a number is negative, or trials would occupy nothing at all.
+        ValueError: If a number is negative, more than one GPU is no whole number, or trials would
+            occupy nothing at all.
 
     Example:
         >>> from corruptlab.experiments.sweeps import RayExecutor
@@ -55,13 +56,15 @@ class RayExecutor(Executor):
             check_number(argument, amount)
             if not 0 <= amount < math.inf:
                 raise ValueError(f"`{argument}` must be at least 0, got {amount}.")
+        if num_gpus > 1 and num_gpus != int(num_gpus):
+            raise ValueError(f"`num_gpus` must be at most 1 or a whole number, got {num_gpus}.")
         if not any(self._needs.values()):
             raise ValueError("`num_cpus` must be greater than 0 if nothing else is, got 0.")
         if max_workers is not None and natural("max_workers", max_workers) < 1:
             raise ValueError(f"`max_workers` must be at least 1, got {max_workers}.")
         self._address, self._most = address, max_workers
         self._ray: Any = None
-        self._started = False
+        self._started = self._fits = False
         self._running: set[_TaskFuture] = set()
 
     @property
@@ -70,13 +73,22 @@ class RayExecutor(Executor):
 
         Raises:
             MissingExtraError: If Ray is not installed.
+            ValueError: If the cluster has no room for a single trial, when that is first asked.
         """
         ray = self._connected()
         if self._most is not None:
             return self._most
         there: dict[str, float] = ray.cluster_resources()  # nodes come and go
-        room = [there.get(name, 0) / need for name, need in self._needs.items() if need]
-        return max(1, math.floor(min(room)))
+        room = {name: there.get(name, 0) / need for name, need in self._needs.items() if need}
+        least = min(room, key=lambda name: room[name])
+        if room[least] < 1 and not self._fits:  # Ray would wait for such a node, and not say so
+            raise ValueError(
+                f"`executor` must ask for what the cluster has, got {self._needs[least]} {least} "
+                f"where there are {there.get(least, 0):g}; if the cluster grows on demand, say how "
+                "far by `max_workers`."
+            )
+        self._fits = True  # a node that dies later may come back
+        return max(1, math.floor(room[least]))
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run a call on the cluster.

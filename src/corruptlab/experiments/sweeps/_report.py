@@ -1,6 +1,6 @@
 """What became of a sweep."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,21 @@ class TrialFailure:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
         times = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
         return f"{settings}: {self.error} ({times})"
+
+
+def failures_in(store: Store, ids: Iterable[str]) -> Iterator[TrialFailure]:
+    """Read failures.
+
+    Args:
+        store: Where they are kept.
+        ids: Names of the trials.
+
+    Yields:
+        The failures, but for those of trials that another sweep has finished by now.
+    """
+    for trial in ids:
+        if store.failed_at(trial) is not None:
+            yield TrialFailure.of(store, trial)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from corruptlab._progress import Progress
 from corruptlab.experiments.sweeps._claims import Claims
 from corruptlab.experiments.sweeps._lanes import ExecutorLike, Lane
 from corruptlab.experiments.sweeps._loop import Loop
-from corruptlab.experiments.sweeps._report import SweepReport, TrialFailure
+from corruptlab.experiments.sweeps._report import SweepReport, failures_in
 from corruptlab.experiments.sweeps._store import Store
 from corruptlab.experiments.sweeps._trials import Function, Grid, identity_of, trials_of
 
@@ -67,7 +67,8 @@ def sweep(
             any work.
         DataFileError: If the header of the folder is damaged.
         MissingExtraError: If the executor needs an extra that is not installed.
-        RuntimeError: If an executor breaks that cannot be replaced; what is finished is kept.
+        RuntimeError: If an executor breaks that cannot be replaced, or its workers die at whatever
+            they are given; what is finished is kept.
 
     Example:
         >>> import tempfile
@@ -103,7 +104,7 @@ def sweep(
         total=len(trials),
         done=len(loop.done),
         cached=len(loop.cached),
-        failures=tuple(TrialFailure.of(store, each) for each in loop.failed),
+        failures=tuple(failures_in(store, loop.failed)),
         interrupted=interrupted,
         seconds=time.perf_counter() - start,
         environment=Environment.here(),

@@ -40,6 +40,12 @@ def main(folder: Path) -> None:
     doomed = cluster.add_node(num_cpus=1, num_gpus=1, object_store_memory=MEMORY)
     ray.init(address=cluster.address, log_to_driver=False)
 
+    try:
+        cl.sweep({"x": [0], "log": [str(log)]}, trial, RayExecutor(num_gpus=8), out=out)
+        refused = ""
+    except ValueError as error:
+        refused = f"{error} {out.exists()}"
+
     def kill_in_the_middle() -> None:
         while len(list((out / "trials").glob("*.json"))) < TRIALS // 3:
             time.sleep(0.02)
@@ -53,6 +59,7 @@ def main(folder: Path) -> None:
     killer.join()
     table = report.table()
     found = {
+        "refused": refused,
         "room": room,
         "done": report.done,
         "failed": [str(each) for each in report.failures],
