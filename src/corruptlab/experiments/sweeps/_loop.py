@@ -144,35 +144,22 @@ class Loop:
             return
         patience = _SECONDS_BETWEEN_LOOKS if self._waiting else None
         finished, _ = wait(self._running, timeout=patience, return_when=FIRST_COMPLETED)
-        broken = [future for future in finished if isinstance(_error(future), BrokenExecutor)]
-        if broken:  # then it is for all of them
-            finished, _ = wait(self._running)
-        lost = [future for future in finished if _error(future) is not None]
-        for future in finished - set(lost):
+        if any(isinstance(_error(future), BrokenExecutor) for future in finished):
+            finished, _ = wait(self._running)  # then it is broken for all of them
+        lost = {future: error for future in finished if (error := _error(future)) is not None}
+        for future in finished - lost.keys():
             self._settle(self._running.pop(future), future.result())
+        broken = [error for error in lost.values() if isinstance(error, BrokenExecutor)]
         if broken:
-            self._broken(lost)
-        else:
-            for future in lost:
-                self._lost(self._running.pop(future), future)
+            self._lane.mend(broken[0])
+        for future, error in lost.items():
+            self._lost(self._running.pop(future), error)
 
-    def _broken(self, lost: Sequence["Future[Outcome]"]) -> None:
-        """Go on after a pool broke: one of its trials may be why, so each runs by itself once."""
-        error = _error(lost[0])
-        assert error is not None
-        self._lane.mend(error)
-        alone = len(lost) == 1
-        for future in lost:
-            task = self._running.pop(future)
-            if alone:
-                self._lost(task, future)
-            else:
-                self._suspects.append(task)
+    def _lost(self, task: _Task, error: BaseException) -> None:
+        """Note that a worker came to grief.
 
-    def _lost(self, task: _Task, future: "Future[Outcome]") -> None:
-        """Note that a worker, not a trial, came to grief; the trial may be the reason."""
-        error = _error(future)
-        assert error is not None
+        When a pool breaks, any of its trials may be why: each is then run by itself once.
+        """
         task.losses += 1
         if task.losses < _MOST_LOSSES:
             queue = self._suspects if isinstance(error, BrokenExecutor) else self._waiting
