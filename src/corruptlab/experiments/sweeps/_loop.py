@@ -116,7 +116,7 @@ class Loop:
     def _hand_over(self, task: _Task) -> None:
         try:
             future = self._lane.submit(attempt, self._function, task.trial.settings)
-        except BrokenExecutor as error:  # it broke while nothing of ours was running
+        except BrokenExecutor as error:  # it broke since the last look
             self._lane.mend(error)
             future = self._lane.submit(attempt, self._function, task.trial.settings)
         self._running[future] = task
@@ -159,6 +159,9 @@ class Loop:
         """Note that a worker came to grief.
 
         When a pool breaks, any of its trials may be why: each is then run by itself once.
+
+        Raises:
+            RuntimeError: If workers die whatever they are given.
         """
         task.losses += 1
         if task.losses < _MOST_LOSSES:
