@@ -168,7 +168,7 @@ def test_a_plot_relative_to_a_trial_says_so(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     report = cl.sweep(GRID, measured, out=tmp_path / "out")
     axes = report.plot("p", "steps", relative_to={"p": 0.0}).axes[0]
-    assert axes.get_ylabel() == "steps, as a multiple of p = 0.0"
+    assert axes.get_ylabel() == "steps, as a multiple of p = 0"
     expected = float(np.mean([150 / 100, 160 / 110, 170 / 120]))
     np.testing.assert_allclose(axes.containers[0][0].get_ydata()[:2], [1, expected])
 

@@ -4,8 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from corruptlab.experiments.sweeps._table import Table
 from corruptlab.plotting import interval_curves
 
@@ -60,7 +58,7 @@ def draw(
         label = labels.get(name, name)
         if place == 0 and relative_to:
             column: Any = table.relative(name, **relative_to)
-            at = ", ".join(f"{key} = {value}" for key, value in relative_to.items())
+            at = ", ".join(_named(key, value) for key, value in relative_to.items())
             label = f"{label}, as a multiple of {at}"
         else:
             column = table[name]
@@ -82,7 +80,9 @@ def _curves(
 
 
 def _named(name: str, value: Any) -> str:
-    return str(value) if isinstance(value, str | np.str_) else f"{name} = {value}"
+    if isinstance(value, str):
+        return str(value)
+    return f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}"
 
 
 def _listed(names: str | Sequence[str]) -> list[str]:

@@ -37,11 +37,9 @@ class Processes(ProcessPoolExecutor):
         """End the pool.
 
         Args:
-            wait: Whether trials that have begun are still finished.
+            wait: Whether trials that have begun are still finished; otherwise they end now.
             cancel_futures: Whether those that have not are given up.
         """
-        if not wait:
-            self._lifeline.close()
         super().shutdown(wait=wait, cancel_futures=cancel_futures)
         self._lifeline.close()
 
