@@ -2,7 +2,7 @@
 
     python docs/figures/sweep.py
 
-36 fits in two processes, which take some minutes. They are kept in out/sweep, so that the same
+18 fits in two processes, which take some minutes. They are kept in out/sweep, so that the same
 command goes on where it was stopped.
 """
 
@@ -16,8 +16,6 @@ OUT = ROOT.parent / "out" / "sweep"
 
 
 if __name__ == "__main__":
-    code = main(
-        ["sweep", "--model", "mlp-1x512,mlp-3x512", "--workers", "2", "--out", str(OUT)],
-    )
+    code = main(["sweep", "--workers", "2", "--out", str(OUT)])
     if code == 0:
         shutil.copyfile(OUT / "figure.png", ROOT / "images" / "sweep.png")

@@ -84,12 +84,19 @@ def test_processes_of_a_sweep_s_own_end_with_it(number: signal.Signals, tmp_path
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    until(lambda: len(runs(tmp_path / "log")) == 2)
-    workers = [(pid, _started(pid)) for pid in runs(tmp_path / "log")]
-    assert all(_lives(*worker) for worker in workers)
-    process.send_signal(number)
-    shown, told = process.communicate(timeout=60)
-    until(lambda: not any(_lives(*worker) for worker in workers))
+    workers: list[tuple[int, str]] = []
+    try:
+        until(lambda: len(runs(tmp_path / "log")) == 2)
+        workers = [(pid, _started(pid)) for pid in runs(tmp_path / "log")]
+        assert all(_lives(*worker) for worker in workers)
+        process.send_signal(number)
+        shown, told = process.communicate(timeout=60)
+        until(lambda: not any(_lives(*worker) for worker in workers))
+    finally:
+        process.kill()
+        for pid, started in workers:
+            if _lives(pid, started):
+                os.kill(pid, signal.SIGKILL)
     if number == signal.SIGINT:
         assert process.returncode == 0
         assert shown == (

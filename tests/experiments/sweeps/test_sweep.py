@@ -50,6 +50,17 @@ def test_a_second_call_runs_nothing_and_changes_no_file(out: Path, tmp_path: Pat
     assert files(out) == before
 
 
+def test_progress_counts_what_is_finished_already(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for grid in ({"x": [1, 2]}, {"x": [1, 2, 3]}, {"x": [1, 2]}):
+        cl.sweep(grid, double, out=out, progress=True)
+        total = len(grid["x"])
+        assert capsys.readouterr().err.splitlines()[-1] == f"sweep  {total}/{total}"
+    cl.sweep({"x": [1]}, double, out=out)
+    assert capsys.readouterr() == ("", "")
+
+
 def test_a_grid_that_grows_runs_only_what_is_new(out: Path, tmp_path: Path) -> None:
     log = str(tmp_path / "log")
     cl.sweep({"x": [1, 2], "log": [log]}, noted, out=out)

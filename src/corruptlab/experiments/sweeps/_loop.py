@@ -82,17 +82,21 @@ class Loop:
         """
         if self._lane.here:  # otherwise only after processes have been forked, without threads
             self._claims.keep_alive()
+        self._tell(progress)
         try:
             while self._waiting or self._suspects or self._running:
                 self._fill()
                 self._claims.keep_alive()
                 self._collect()
-                done = len(self.cached) + len(self.done) + len(self.failed)
-                progress.update(done, f"{len(self.failed)} failed" if self.failed else "")
+                self._tell(progress)
         finally:
             for future in self._running:
                 future.cancel()
             self._keep_what_is_done()
+
+    def _tell(self, progress: Progress) -> None:
+        done = len(self.cached) + len(self.done) + len(self.failed)
+        progress.update(done, f"{len(self.failed)} failed" if self.failed else "")
 
     def _fill(self) -> None:
         """Hand trials over while there is room."""
