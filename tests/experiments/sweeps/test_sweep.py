@@ -13,7 +13,9 @@ import pytest
 
 import corruptlab as cl
 from corruptlab._errors import DataFileError
+from corruptlab.experiments.sweeps import _files
 from corruptlab.experiments.sweeps._files import FORMAT
+from corruptlab.experiments.sweeps._store import Store
 
 from . import trials
 from .trials import double, fails, noted, runs
@@ -314,6 +316,25 @@ def test_a_damaged_file_is_told_put_aside_and_made_again(
     assert (report.done, report.cached) == (1, 1)
     assert path.with_suffix(".damaged").read_bytes() == broken
     assert cl.sweeps.load(out)["double"].tolist() == [2, 4]
+
+
+def test_a_damaged_file_that_another_sweep_puts_aside_first_is_no_error(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = cl.sweep({"x": [1]}, double, out=out)
+    path = out / "trials" / f"{report.ids[0]}.json"
+    store, read = Store.of(out), _files.read
+    damage_half(path)
+
+    def late(where: Path, expected: str) -> Any:
+        try:
+            return read(where, expected)
+        finally:
+            where.unlink()
+
+    monkeypatch.setattr(_files, "read", late)
+    error = store.put_aside_damaged(report.ids[0])
+    assert "a file that is damaged" in str(error)
 
 
 def test_a_damaged_header_is_one_clear_error(out: Path) -> None:

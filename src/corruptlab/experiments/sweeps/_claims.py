@@ -98,13 +98,12 @@ class Claims:
     def _void(self, path: Path) -> bool:
         try:
             sign = path.read_bytes(), path.stat().st_mtime_ns
+        except FileNotFoundError:  # just given back
+            return True
+        with suppress(ValueError, KeyError, TypeError):  # damaged: it will give no sign of life
             claim = json.loads(sign[0])
             if claim["place"] == _place():
                 return not _lives(claim["pid"], claim["started"])
-        except FileNotFoundError:  # just given back
-            return True
-        except (ValueError, KeyError, TypeError):  # damaged: it will show no sign of life
-            sign = b"", path.stat().st_mtime_ns
         now = time.monotonic()
         seen, since = self._seen.get(path.name, (None, now))
         if seen != sign:

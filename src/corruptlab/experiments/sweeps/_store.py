@@ -1,6 +1,7 @@
 """The folder of a sweep: one file for each trial that is finished, one for each that failed."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,8 @@ class Store:
             self.result(trial)
         except DataFileError as error:
             path = self.path(trial)
-            path.replace(path.with_suffix(".damaged"))
+            with suppress(FileNotFoundError):  # another sweep has seen it, too
+                path.replace(path.with_suffix(".damaged"))
             return error
         return None
 
