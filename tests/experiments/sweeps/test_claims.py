@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from corruptlab.experiments.sweeps import _claims
-from corruptlab.experiments.sweeps._claims import Claims
+from corruptlab.experiments.sweeps._claims import Claims, removed
 
 
 def rewrite(path: Path, **changes: Any) -> None:
@@ -119,6 +119,16 @@ def test_a_sign_of_life_starts_the_time_anew_whatever_the_other_clock_says(
     assert not claims.take("a")
     clock(2)
     assert claims.take("a")
+
+
+def test_a_void_claim_is_removed_and_a_new_one_in_its_place_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"void")
+    assert removed(path, b"void")
+    assert removed(path, b"void")  # another sweep was faster
+    path.write_bytes(b"new")
+    assert not removed(path, b"void")
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("a.json", b"new")]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "{}"])

@@ -39,7 +39,7 @@ def test_a_sweep_that_is_killed_again_and_again_is_finished_in_the_end(
     found: dict[str, Any],
 ) -> None:
     killed = found["killed"]
-    assert killed["kills"] == KILLS
+    assert KILLS / 2 < killed["kills"] <= KILLS  # on a busy machine it may be done before
     assert killed["finished"] == list(range(TRIALS))
     assert killed["claims"] == []
 

@@ -74,14 +74,12 @@ class Claims:
         if name in self._held:
             return True
         path = self._path(name)
-        if not publish(path, _process(), durable=False):
-            if not self._void(path):
-                return False
-            path.unlink(missing_ok=True)
-            if not publish(path, _process(), durable=False):
-                return False
-        self._held.add(name)
-        return True
+        mine = publish(path, _process(), durable=False) or (
+            self._cleared(path) and publish(path, _process(), durable=False)
+        )
+        if mine:
+            self._held.add(name)
+        return mine
 
     def release(self, name: str) -> None:
         """Remove the claim on a trial that is this sweep's, or is finished.
@@ -95,19 +93,23 @@ class Claims:
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.json"
 
-    def _void(self, path: Path) -> bool:
+    def _cleared(self, path: Path) -> bool:
+        """Whether there is no claim any more, because it was given back or was void."""
         try:
             sign = path.read_bytes(), path.stat().st_mtime_ns
-        except FileNotFoundError:  # just given back
+        except FileNotFoundError:
             return True
+        return self._void(path.name, sign) and removed(path, sign[0])
+
+    def _void(self, name: str, sign: tuple[bytes, int]) -> bool:
         with suppress(ValueError, KeyError, TypeError):  # damaged: it will give no sign of life
             claim = json.loads(sign[0])
             if claim["place"] == _place():
                 return not _lives(claim["pid"], claim["started"])
         now = time.monotonic()
-        seen, since = self._seen.get(path.name, (None, now))
+        seen, since = self._seen.get(name, (None, now))
         if seen != sign:
-            self._seen[path.name] = sign, now
+            self._seen[name] = sign, now
             return False
         return now - since > self._lapse
 
@@ -116,6 +118,28 @@ class Claims:
             for name in tuple(self._held):
                 with suppress(OSError):  # taken away: the other sweep had reason to
                     os.utime(self._path(name))
+
+
+def removed(path: Path, content: bytes) -> bool:
+    """Remove a claim, unless another sweep has put its own in its place meanwhile.
+
+    Args:
+        path: The claim.
+        content: What it held when it was found void.
+
+    Returns:
+        Whether it is gone.
+    """
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        path.rename(aside)  # of several sweeps only one gets it
+    except FileNotFoundError:
+        return True
+    if aside.read_bytes() != content:
+        aside.rename(path)
+        return False
+    aside.unlink()
+    return True
 
 
 def _process() -> dict[str, Any]:

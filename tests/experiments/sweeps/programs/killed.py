@@ -18,7 +18,7 @@ import corruptlab as cl
 from corruptlab.experiments.sweeps._trials import trials_of
 from tests.experiments.sweeps.trials import double, note, runs
 
-TRIALS, SECONDS, KILLS, TOGETHER = 40, 0.02, 12, 3
+TRIALS, SECONDS, KILLS, TOGETHER = 50, 0.02, 12, 3
 
 
 def trial(*, x: int, log: str) -> dict[str, int]:
@@ -55,22 +55,24 @@ def killed(folder: Path) -> dict[str, Any]:
     out, log, moments = folder / "killed", folder / "killed.log", random.Random(0)
     again, changed, kills, most_lost = [], [], 0, 0
     kept: dict[int, str] = {}
-    for round_ in range(KILLS + 1):
+    while len(kept) < TRIALS:
         before = len(runs(log))
         child = started(out, log)
-        if round_ < KILLS:
-            while len(runs(log)) == before and os.waitpid(child, os.WNOHANG) == (0, 0):
+        if kills < KILLS:
+            while len(runs(log)) == before:
                 time.sleep(0.001)
             time.sleep(moments.uniform(0, 3 * SECONDS))
-            os.kill(child, signal.SIGKILL)
+            os.kill(child, signal.SIGKILL)  # not yet waited for, so still a process
         _, status = os.waitpid(child, 0)
         kills += os.WTERMSIG(status) == signal.SIGKILL
-        begun = runs(log)[before:]
+        begun, now = runs(log)[before:], finished(out)
         again += [x for x in begun if x in kept]
-        now = finished(out)
         changed += [x for x, text in kept.items() if now.get(x) != text]
         most_lost = max(most_lost, len(set(begun) - set(now)))
         kept = now
+    before = len(runs(log))
+    os.waitpid(started(out, log), 0)  # this one finds all done
+    again += runs(log)[before:]
     return {
         "kills": kills,
         "run_again": again,
