@@ -76,7 +76,7 @@ def test_the_same_command_again_trains_nothing_and_a_larger_one_only_what_is_new
 def test_several_networks_get_lines_and_curves_of_their_own(
     data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    models = ["--model", "mlp-1x16, mlp-1x8", "--seeds", "1", "--p", "1,0.5"]
+    models = ["--model", "mlp-1x16, mlp-1x8", "--seeds", "1", "--p", "1,0.5,.50"]
     assert main(command(data, tmp_path / "out", *models)) == 0
     shown = rows(capsys.readouterr().out)
     assert [line[:2] for line in shown] == [

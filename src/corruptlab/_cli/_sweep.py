@@ -76,7 +76,7 @@ def _probabilities(text: str) -> list[float]:
         raise UserError("--p must name at least one probability, got none.")
     for p in values:
         check_probability("p", p)
-    return values
+    return list(dict.fromkeys(values))
 
 
 def _words(text: str) -> list[str]:
