@@ -37,7 +37,15 @@ from corruptlab.corruptions import (
     corrupt,
     materialize,
 )
-from corruptlab.experiments import RandomizationReport, Setting, audit, randomization_test
+from corruptlab.experiments import (
+    RandomizationReport,
+    Setting,
+    SweepReport,
+    audit,
+    randomization_test,
+    sweep,
+    sweeps,
+)
 from corruptlab.models import inception_v3, mlp, small_alexnet, small_inception
 from corruptlab.training import (
     Augmentation,
@@ -73,6 +81,7 @@ __all__ = [
     "Setting",
     "ShuffledPixels",
     "Specification",
+    "SweepReport",
     "SymmetricLabels",
     "TransitionLabels",
     "UniformLabels",
@@ -100,5 +109,7 @@ __all__ = [
     "small_inception",
     "stability",
     "stopping",
+    "sweep",
+    "sweeps",
     "training",
 ]

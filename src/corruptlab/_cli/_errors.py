@@ -10,6 +10,7 @@ _OPTIONS = {
     "name": "--model",
     "model": "--model",
     "settings": "--settings",
+    "out": "--out",
     "p": "--p",
     "seed": "--seed",
     "device": "--device",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from corruptlab._cli._errors import UserError
 from corruptlab._cli._parser import parser
+from corruptlab._cli._sweep import run_sweep
 from corruptlab._cli._test import run_test
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -17,14 +18,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What follows the name of the command; by default the process's own.
 
     Returns:
-        Exit code: 0 done, 1 done but not written, 2 a mistake in what was asked, 130 Ctrl-C.
+        Exit code: 0 done, 1 done but not written or not all of it, 2 a mistake in what was asked,
+            130 Ctrl-C.
     """
     options = parser().parse_args(arguments)
     if options.command is None:
         parser().print_help()
         return 0
     try:
-        return run_test(options)
+        return {"test": run_test, "sweep": run_sweep}[options.command](options)
     except UserError as error:
         print(f"corruptlab: error: {error}", file=sys.stderr)
         return 2

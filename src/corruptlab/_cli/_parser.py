@@ -32,6 +32,21 @@ Ctrl-C ends the test and keeps the settings that are finished. With --out, repor
 also rewritten after every setting, so that it survives a crash."""
 
 
+_SWEEP_DESCRIPTION = """\
+How long a network takes to fit labels of which each was redrawn with probability p, and what
+its test error is then, against p, for several seeds. (Zhang et al. 2017, Fig. 1b and 1c.)"""
+
+_SWEEP_EXAMPLES = """\
+examples:
+  corruptlab sweep --out sweep
+  corruptlab sweep --model mlp-1x512,mlp-3x512 --seeds 5 --workers 4 --out sweep
+  corruptlab sweep --data cifar10:data --model small-inception --device cuda --out sweep
+
+Each trial is kept in a file of its own when it is finished. The same command, given again after
+Ctrl-C or a crash, or at the same time on another machine with a common folder, does what
+is missing and nothing twice. --out also holds figure.png (extra 'plot')."""
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"corruptlab: error: {message} (try '{self.prog} --help')\n")
@@ -52,6 +67,15 @@ def parser() -> argparse.ArgumentParser:
             help="train on true and on corrupted data, and compare",
             description=_DESCRIPTION,
             epilog=_EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+    )
+    _add_sweep(
+        commands.add_parser(
+            "sweep",
+            help="time to interpolation and test error against p, for several seeds",
+            description=_SWEEP_DESCRIPTION,
+            epilog=_SWEEP_EXAMPLES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
     )
@@ -118,4 +142,59 @@ def _add_test(test: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="write report.json and figure.png there, over those of an earlier run "
         "(default: only print the table)",
+    )
+
+
+def _add_sweep(sweep: argparse.ArgumentParser) -> None:
+    what = sweep.add_argument_group("what is tried")
+    what.add_argument(
+        "--data",
+        default="fashion-mnist-mini",
+        metavar="DATA",
+        help="as for 'corruptlab test' (default: %(default)s)",
+    )
+    what.add_argument(
+        "--model",
+        default="mlp-1x512",
+        metavar="A,B,...",
+        help="networks, one curve each (default: %(default)s)",
+    )
+    what.add_argument(
+        "--p",
+        default="0,0.2,0.4,0.6,0.8,1",
+        metavar="P,P,...",
+        help="probabilities that a label is redrawn (default: %(default)s)",
+    )
+    what.add_argument(
+        "--seeds",
+        type=int,
+        default=3,
+        metavar="N",
+        help="seeds 0 .. N-1 of weights, labels, and data order (default: %(default)s)",
+    )
+    how = sweep.add_argument_group("how")
+    how.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that share the trials and the cores (default: %(default)s)",
+    )
+    how.add_argument(
+        "--device",
+        default="auto",
+        metavar="DEVICE",
+        help="cpu, cuda, cuda:1, ...; auto is cuda where there is one (default: %(default)s)",
+    )
+    how.add_argument(
+        "--epochs", type=int, metavar="N", help="epochs at most (default: by data and model)"
+    )
+    how.add_argument(
+        "--learning-rate",
+        type=float,
+        metavar="X",
+        help="learning rate of the first epoch (default: by data and model)",
+    )
+    sweep.add_argument(
+        "--out", required=True, metavar="FOLDER", help="where trials and figure.png are kept"
     )

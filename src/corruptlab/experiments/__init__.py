@@ -1,11 +1,13 @@
 """Experiments of the paper, from data set to report in one call."""
 
+from corruptlab.experiments import sweeps
 from corruptlab.experiments._audit import audit
 from corruptlab.experiments._audit_report import AuditReport, Finding
 from corruptlab.experiments._randomization_test import iter_randomization_test, randomization_test
 from corruptlab.experiments._report import RandomizationReport
 from corruptlab.experiments._result import SettingResult
 from corruptlab.experiments._settings import SETTINGS, Setting, paper_settings
+from corruptlab.experiments.sweeps import SweepReport, sweep
 
 __all__ = [
     "SETTINGS",
@@ -14,8 +16,11 @@ __all__ = [
     "RandomizationReport",
     "Setting",
     "SettingResult",
+    "SweepReport",
     "audit",
     "iter_randomization_test",
     "paper_settings",
     "randomization_test",
+    "sweep",
+    "sweeps",
 ]

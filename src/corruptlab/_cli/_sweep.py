@@ -1,0 +1,110 @@
+"""``corruptlab sweep``: time to interpolation and test error against p, as in Fig. 1b and 1c."""
+
+import argparse
+import itertools
+from typing import Any
+
+from corruptlab._checks import check_probability
+from corruptlab._cli._errors import UserError, as_user_errors
+from corruptlab._cli._output import Output
+from corruptlab._cli._sweep_results import figure, say, table
+from corruptlab._errors import MissingExtraError
+from corruptlab.datasets import load
+from corruptlab.experiments.sweeps import SweepReport, partial_labels, sweep
+from corruptlab.experiments.sweeps._partial_labels import device_for, recipe_for
+from corruptlab.models import by_name
+from corruptlab.training._checks import resolve_device
+
+DONE, NOT_ALL, INTERRUPTED = 0, 1, 130  # 130 is 128 + SIGINT, as shells report it
+
+
+def run_sweep(options: argparse.Namespace) -> int:
+    """Run a sweep over p and seeds, show its table, and write its figure.
+
+    Args:
+        options: What was typed, parsed.
+
+    Returns:
+        Exit code.
+
+    Raises:
+        UserError: If something asked for cannot be done.
+    """
+    with as_user_errors(ValueError, TypeError, OSError, MissingExtraError):
+        report = sweep(
+            _grid(options),
+            partial_labels,
+            options.workers if options.workers > 1 else None,
+            out=options.out,
+            progress=True,
+        )
+    return _shown(report)
+
+
+def _grid(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Check everything that was typed, before the first trial, and spell out the trials."""
+    for name in ("workers", "seeds"):
+        if getattr(options, name) < 1:
+            raise UserError(f"--{name} must be at least 1, got {getattr(options, name)}.")
+    models, values = _words(options.model), _probabilities(options.p)
+    if not models:
+        raise UserError("--model must name at least one network, got none.")
+    typed = {"epochs": options.epochs, "learning_rate": options.learning_rate}
+    typed = {name: value for name, value in typed.items() if value is not None}
+    for model in models:
+        _check(model, options, typed)
+    fixed = {"data": options.data, "device": options.device, **typed}
+    trials = itertools.product(models, values, range(options.seeds))
+    return [{"model": model, "p": p, "seed": seed, **fixed} for model, p, seed in trials]
+
+
+def _check(model: str, options: argparse.Namespace, typed: dict[str, Any]) -> None:
+    """Find out now what would make every trial fail."""
+    train, _ = load(options.data)
+    recipe = recipe_for(model, train, options.data, **typed)
+    shape = recipe.input_shape(train.images.shape[1:])
+    network = by_name(model, input_shape=shape, num_classes=len(train.classes))
+    resolve_device(network, device_for(options.device))
+
+
+def _probabilities(text: str) -> list[float]:
+    try:
+        values = [float(word) for word in _words(text)]
+    except ValueError:
+        raise UserError(f"--p must be numbers with commas between, got {text!r}.") from None
+    if not values:
+        raise UserError("--p must name at least one probability, got none.")
+    for p in values:
+        check_probability("p", p)
+    return list(dict.fromkeys(values))
+
+
+def _words(text: str) -> list[str]:
+    """Return what stands between commas, each once."""
+    return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
+def _shown(report: SweepReport) -> int:
+    """Print the table, write the figure, and tell what is missing."""
+    if report.done + report.cached:
+        print(table(report.table()), flush=True)
+    written = _write_figure(report)
+    for failure in report.failures:
+        say(f"failed: {failure}")
+    if report.interrupted:
+        say(f"interrupted; {report.remaining} trials are left to the same command.")
+        return INTERRUPTED
+    return DONE if written and report.complete else NOT_ALL
+
+
+def _write_figure(report: SweepReport) -> bool:
+    if not report.done + report.cached:
+        return True
+    output = Output(str(report.out))
+    try:
+        output.write_figure(figure(report))
+    except (MissingExtraError, OSError) as error:
+        say(f"{output.figure} was not written: {error}")
+        return isinstance(error, MissingExtraError)  # it was never promised without the extra
+    say(f"wrote {output.figure}; the trials are in {report.out / 'trials'}")
+    return True

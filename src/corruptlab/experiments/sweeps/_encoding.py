@@ -1,0 +1,131 @@
+"""Settings and results as JSON that tells apart what differs and nothing else."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+KIND = "$kind"
+"""Key under which an encoded object names its class; no key of a user may begin with ``$``."""
+
+_FLOAT = "$float"
+
+
+def encode(value: Any, argument: str, name: str = "") -> Json:
+    """Return a value as JSON.
+
+    Numbers of NumPy and PyTorch become Python's, arrays and tuples become lists. An object
+    becomes what its ``to_dict`` gives, a dataclass its fields, and an array that a corruption holds
+    its digest, each with the name of the class. Infinite numbers and NaN, which JSON lacks, become
+    objects of one key.
+
+    Args:
+        value: The value.
+        argument: What error messages call the whole.
+        name: Where in the whole the value stands.
+
+    Returns:
+        JSON values only; ``decode`` gives numbers that JSON lacks back.
+
+    Raises:
+        TypeError: If it is, or holds, something else.
+        ValueError: If a key begins with ``$``.
+
+    Example:
+        >>> from corruptlab.corruptions import UniformLabels
+        >>> encode({"sizes": (1, 2), "noise": UniformLabels(p=0.4)}, "grid")
+        {'sizes': [1, 2], 'noise': {'$kind': 'corruptlab.corruptions.UniformLabels', 'p': 0.4, ...}}
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)  # a member of an enumeration counts as its text
+    if isinstance(value, np.generic | np.ndarray | torch.Tensor):
+        plain = value.tolist()
+        if not isinstance(plain, complex | bytes):
+            return encode(plain, argument, name)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else {_FLOAT: str(float(value))}
+    if isinstance(value, list | tuple):
+        return [encode(each, argument, f"{name}[{i}]") for i, each in enumerate(value)]
+    if isinstance(value, Mapping):
+        return {_key(k, argument): encode(v, argument, _join(name, k)) for k, v in value.items()}
+    if (parts := _parts(value)) is not None:
+        inside = {k: encode(v, argument, _join(name, k)) for k, v in parts.items()}
+        return {KIND: kind_of(type(value)), **inside}
+    place = f" for {name}" if name else ""
+    raise TypeError(
+        f"`{argument}` must hold JSON values, arrays, dataclasses, or objects with `to_dict`, "
+        f"got {type(value).__name__}{place}."
+    )
+
+
+def decode(value: Json) -> Any:
+    """Return a value with the numbers that JSON lacks; objects stay dictionaries."""
+    if isinstance(value, list):
+        return [decode(each) for each in value]
+    if isinstance(value, dict):
+        if value.keys() == {_FLOAT}:
+            return float(str(value[_FLOAT]))
+        return {key: decode(each) for key, each in value.items()}
+    return value
+
+
+def canonical(value: Json) -> bytes:
+    """Return the one text of an encoded value, whatever the order of its keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return text.encode("ascii")
+
+
+def kind_of(kind: Any) -> str:
+    """Return the public name of a class or function: where it is imported from, not defined."""
+    module = _home(kind.__module__).split(".")
+    while module[-1].startswith("_") and len(module) > 1:  # a private file may be renamed
+        module.pop()
+    return f"{'.'.join(module)}.{kind.__qualname__}"
+
+
+def _home(module: str) -> str:
+    """Give a script the name under which others would import it."""
+    import __main__
+
+    if module not in ("__main__", "__mp_main__"):
+        return module
+    if (spec := getattr(__main__, "__spec__", None)) is not None:
+        return str(spec.name)
+    path = getattr(__main__, "__file__", None)
+    return "__main__" if path is None else Path(path).stem
+
+
+def _parts(value: Any) -> dict[str, Any] | None:
+    """Return what makes up an object, or None if it does not say."""
+    if isinstance(value, type):
+        return None
+    if callable(getattr(value, "to_dict", None)):
+        return dict(value.to_dict())
+    if isinstance(getattr(value, "digest", None), str):
+        return {"digest": value.digest}
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return None
+
+
+def _key(key: Any, argument: str) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"`{argument}` must have text as keys, got {key!r}.")
+    if key.startswith("$"):
+        raise ValueError(f"`{argument}` must have keys that do not begin with '$', got {key!r}.")
+    return key
+
+
+def _join(name: str, key: Any) -> str:
+    return f"{name}.{key}" if name else f"{key}"

@@ -1,0 +1,137 @@
+"""The trial of Fig. 1b and 1c: partially corrupted labels."""
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch.utils.data import Subset
+
+from corruptlab._checks import natural
+from corruptlab._types import MapDataset
+from corruptlab.corruptions import UniformLabels, corrupt
+from corruptlab.datasets import Images, load
+from corruptlab.models import by_name
+from corruptlab.training import Recipe, fit, recipes
+
+_NAMED = {"fashion-mnist-mini": recipes.fashion_mnist_mini, "cifar10": recipes.cifar10}
+
+
+def partial_labels(
+    *,
+    p: float,
+    seed: int = 0,
+    data: str = "fashion-mnist-mini",
+    model: str = "mlp-1x512",
+    n: int | None = None,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Train on labels of which each is redrawn with probability ``p``, until all are fitted.
+
+    For one seed, a smaller ``p`` redraws a subset of what a larger one redraws, and the weights
+    start alike, so that curves over ``p`` are smooth.
+
+    Args:
+        p: Probability that a label becomes a uniformly drawn class, in ``[0, 1]``.
+        seed: Seed of weights, labels, and data order.
+        data: Data set, as for `corruptlab.datasets.load`.
+        model: Network, as for `corruptlab.models.by_name`.
+        n: Number of training images, the first ones; None for all.
+        epochs: Epochs at most; by default by data and model.
+        learning_rate: Rate of the first epoch; by default by data and model.
+        device: Where to train; ``"auto"`` is a GPU where there is one.
+
+    Returns:
+        ``steps_to_interpolation`` and ``seconds_to_interpolation``, None if some label was not
+        fitted in time; ``train_accuracy`` on the labels as corrupted, ``test_error`` on clean ones;
+        ``labels_changed``, the share that is wrong; ``steps``, ``seconds``, ``stopped_by``,
+        and the ``fingerprint`` of the corruption.
+
+    Raises:
+        ValueError: If something is unknown or out of its range.
+
+    Example:
+        >>> from corruptlab.experiments.sweeps import partial_labels
+        >>> found = partial_labels(p=1.0, n=60, model="mlp-1x64")
+        >>> found["train_accuracy"], found["labels_changed"]
+        (1.0, 0.95)
+
+    Source: Zhang et al. 2017, §2.1, Fig. 1b and 1c.
+    """
+    train, test = _loaded(data)
+    few: MapDataset[Any] = train if n is None else Subset(train, range(_size(n, train)))
+    recipe = recipe_for(model, train, data, n=n, epochs=epochs, learning_rate=learning_rate)
+    noisy = corrupt(few, UniformLabels(p=p), seed=seed)
+    network = by_name(
+        model,
+        input_shape=recipe.input_shape(train.images.shape[1:]),
+        num_classes=len(train.classes),
+        seed=seed,
+    )
+    report = fit(
+        network, noisy, test, recipe=recipe, measure="loss", seed=seed, device=device_for(device)
+    )
+    assert report.test_accuracy is not None
+    return {
+        "steps_to_interpolation": report.steps_to_interpolation,
+        "seconds_to_interpolation": report.seconds_to_interpolation,
+        "train_accuracy": report.train_accuracy,
+        "test_error": 1 - report.test_accuracy,
+        "labels_changed": noisy.realized_rate,
+        "steps": report.steps,
+        "seconds": report.seconds,
+        "stopped_by": report.stopped_by,
+        "fingerprint": noisy.fingerprint,
+    }
+
+
+def recipe_for(
+    model: str,
+    train: Images,
+    data: str,
+    *,
+    n: int | None = None,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+) -> Recipe:
+    """Return the recipe of a trial.
+
+    Args:
+        model: Network.
+        train: Training set.
+        data: Its specification, which decides the recipe if it is known and used as a whole.
+        n: Number of training images, or None for all.
+        epochs: Epochs at most, or None for the recipe's.
+        learning_rate: Rate of the first epoch, or None for the recipe's.
+
+    Returns:
+        The recipe.
+    """
+    named = _NAMED.get(data.partition(":")[0])
+    if named is not None and n is None:
+        recipe = named(model)
+    else:
+        recipe = recipes.default(model, input_shape=train.images.shape[1:], n=n or len(train))
+    changes: dict[str, Any] = {"epochs": epochs, "learning_rate": learning_rate}
+    return replace(recipe, **{name: each for name, each in changes.items() if each is not None})
+
+
+def device_for(name: str) -> str:
+    """Return the device of a name, which may be ``"auto"``."""
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@lru_cache(maxsize=1)
+def _loaded(data: str) -> tuple[Images, Images]:
+    """Read a data set once for all trials of a process."""
+    return load(data)
+
+
+def _size(n: int, train: Images) -> int:
+    if not 1 <= natural("n", n) <= len(train):
+        raise ValueError(f"`n` must lie in 1 .. {len(train)}, got {n}.")
+    return n

@@ -1,0 +1,173 @@
+"""An executor for a cluster: Ray."""
+
+import math
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from typing import Any
+
+from corruptlab._checks import check_number, natural
+from corruptlab._errors import require
+
+
+class RayExecutor(Executor):
+    """Runs each call as a task on a Ray cluster (extra ``ray``).
+
+    If the process is connected to a cluster already, that one is used, and left running. Otherwise
+    the first call connects to ``address``, or starts Ray on this machine, and ``shutdown`` (the
+    end of a ``with`` block) disconnects. corruptlab, and the module of the trial, have to
+    be importable on every node. Results come back to the process of the sweep, so
+    the nodes need no common folder.
+
+    Ray itself retries nothing here: the sweep does, apart for trials that raise an error
+    and for those whose worker or node has died.
+
+    Args:
+        num_cpus: CPU cores that a trial occupies, >= 0.
+        num_gpus: GPUs that a trial occupies, >= 0; a share such as ``0.25`` lets four trials share
+            one. Ray reserves by these numbers; it does not limit what a trial uses.
+        resources: Custom resources that a trial occupies, by name.
+        address: Address of the cluster, ``"auto"`` for the one on this machine, or None.
+        max_workers: Trials handed over at a time; by default as many as the cluster has room for.
+            Give more if the cluster grows on demand.
+
+    Raises:
+        TypeError: If a number is none.
+        ValueError: If a number is negative, more than one GPU is no whole number, or trials would
+            occupy nothing at all.
+
+    Example:
+        >>> from corruptlab.experiments.sweeps import RayExecutor
+        >>> RayExecutor(num_gpus=0.25)
+        RayExecutor(num_cpus=1, num_gpus=0.25)
+    """
+
+    def __init__(
+        self,
+        *,
+        num_cpus: float = 1,
+        num_gpus: float = 0,
+        resources: Mapping[str, float] | None = None,
+        address: str | None = None,
+        max_workers: int | None = None,
+    ) -> None:
+        self._needs = {"CPU": num_cpus, "GPU": num_gpus, **(resources or {})}
+        for name, amount in self._needs.items():
+            argument = {"CPU": "num_cpus", "GPU": "num_gpus"}.get(name, "resources")
+            check_number(argument, amount)
+            if not 0 <= amount < math.inf:
+                raise ValueError(f"`{argument}` must be at least 0, got {amount}.")
+        if num_gpus > 1 and num_gpus != int(num_gpus):
+            raise ValueError(f"`num_gpus` must be at most 1 or a whole number, got {num_gpus}.")
+        if not any(self._needs.values()):
+            raise ValueError("`num_cpus` must be greater than 0 if nothing else is, got 0.")
+        if max_workers is not None and natural("max_workers", max_workers) < 1:
+            raise ValueError(f"`max_workers` must be at least 1, got {max_workers}.")
+        self._address, self._most = address, max_workers
+        self._ray: Any = None
+        self._started = self._fits = False
+        self._running: set[_TaskFuture] = set()
+
+    @property
+    def max_workers(self) -> int:
+        """How many trials are handed over at a time.
+
+        Raises:
+            MissingExtraError: If Ray is not installed.
+            ValueError: If the cluster has no room for a single trial, when that is first asked.
+        """
+        ray = self._connected()
+        if self._most is not None:
+            return self._most
+        there: dict[str, float] = ray.cluster_resources()  # nodes come and go
+        room = {name: there.get(name, 0) / need for name, need in self._needs.items() if need}
+        least = min(room, key=lambda name: room[name])
+        if room[least] < 1 and not self._fits:  # Ray would wait for such a node, and not say so
+            raise ValueError(
+                f"`executor` must ask for what the cluster has, got {self._needs[least]} {least} "
+                f"where there are {there.get(least, 0):g}; if the cluster grows on demand, say how "
+                "far by `max_workers`."
+            )
+        self._fits = True  # a node that dies later may come back
+        return max(1, math.floor(room[least]))
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run a call on the cluster.
+
+        Args:
+            fn: The function.
+            args: Its arguments.
+            kwargs: Likewise.
+
+        Returns:
+            The future of what it returns; cancelling it ends the task even while it runs.
+
+        Raises:
+            MissingExtraError: If Ray is not installed.
+        """
+        ray = self._connected()
+        task = ray.remote(fn).options(
+            num_cpus=self._needs["CPU"],
+            num_gpus=self._needs["GPU"],
+            resources={k: v for k, v in self._needs.items() if k not in ("CPU", "GPU")},
+            max_retries=0,
+            scheduling_strategy="SPREAD",
+        )
+        future = _TaskFuture(ray, task.remote(*args, **kwargs))
+        self._running.add(future)
+        future.add_done_callback(self._running.discard)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Disconnect, if this executor has connected.
+
+        Args:
+            wait: Whether to wait for tasks first.
+            cancel_futures: Whether to end tasks that have not finished.
+        """
+        for future in tuple(self._running):
+            if cancel_futures:
+                future.cancel()
+            elif wait:
+                future.exception()
+        if self._started:
+            self._started = False
+            self._ray.shutdown()
+
+    def __repr__(self) -> str:
+        """Return the call that makes it, without what is left at its default."""
+        other = {k: v for k, v in self._needs.items() if k not in ("CPU", "GPU") and v}
+        parts = [f"num_cpus={self._needs['CPU']}", f"num_gpus={self._needs['GPU']}"]
+        parts += [f"resources={other}"] if other else []
+        parts += [f"address={self._address!r}"] if self._address is not None else []
+        parts += [f"max_workers={self._most}"] if self._most is not None else []
+        return f"RayExecutor({', '.join(parts)})"
+
+    def _connected(self) -> Any:
+        ray = self._ray = require("ray", extra="ray")
+        if not ray.is_initialized():
+            ray.init(address=self._address, log_to_driver=False, include_dashboard=False)
+            self._started = True
+        return ray
+
+
+class _TaskFuture(Future[Any]):
+    """The future of a Ray task."""
+
+    def __init__(self, ray: Any, reference: Any) -> None:
+        super().__init__()
+        self._ray, self._reference = ray, reference
+        reference.future().add_done_callback(self._take)
+
+    def cancel(self) -> bool:
+        """End the task, even while it runs."""
+        if not self.done():
+            self._ray.cancel(self._reference, force=True)
+        return super().cancel()
+
+    def _take(self, source: Future[Any]) -> None:
+        if not self.set_running_or_notify_cancel():
+            return
+        if (error := source.exception()) is not None:
+            self.set_exception(error)
+        else:
+            self.set_result(source.result())

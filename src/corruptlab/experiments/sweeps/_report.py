@@ -1,0 +1,219 @@
+"""What became of a sweep."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from corruptlab._environment import Environment
+from corruptlab.experiments.sweeps._draw import draw
+from corruptlab.experiments.sweeps._load import table_of
+from corruptlab.experiments.sweeps._store import Store
+from corruptlab.experiments.sweeps._table import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialFailure:
+    """A trial that failed at every attempt.
+
+    Attributes:
+        id: Name of the trial.
+        settings: Its settings, as JSON.
+        error: Kind and message of the last error.
+        traceback: Its traceback.
+        attempts: How often the trial was tried.
+        path: The file that has all of it, for every attempt.
+
+    Example:
+        >>> import tempfile
+        >>> import corruptlab as cl
+        >>> with tempfile.TemporaryDirectory() as out:
+        ...     report = cl.sweep({"p": [2.0]}, cl.sweeps.partial_labels, out=out, retries=0)
+        >>> print(report.failures[0])
+        p=2.0: ValueError: `p` must lie in [0, 1], got 2.0. (1 attempt)
+    """
+
+    id: str
+    settings: dict[str, Any]
+    error: str
+    traceback: str = field(repr=False)
+    attempts: int
+    path: Path = field(repr=False)
+
+    @classmethod
+    def of(cls, store: Store, trial: str) -> "TrialFailure":
+        """Read a failure."""
+        record = store.failure(trial)
+        last = record["attempts"][-1]["error"]
+        return cls(
+            id=trial,
+            settings=record["settings"],
+            error=f"{last['kind']}: {last['message']}",
+            traceback=last["traceback"],
+            attempts=len(record["attempts"]),
+            path=store.failure_path(trial),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a dictionary that JSON can hold."""
+        return {**vars(self), "path": str(self.path)}
+
+    def __str__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
+        times = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
+        return f"{settings}: {self.error} ({times})"
+
+
+def failures_in(store: Store, ids: Iterable[str]) -> Iterator[TrialFailure]:
+    """Read failures.
+
+    Args:
+        store: Where they are kept.
+        ids: Names of the trials.
+
+    Yields:
+        The failures, but for those of trials that another sweep has finished by now.
+    """
+    for trial in ids:
+        if store.failed_at(trial) is not None:
+            yield TrialFailure.of(store, trial)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepReport:
+    """How many trials of a sweep are finished, and what became of the others.
+
+    The results themselves are in the folder; `table` and `plot` read them from there.
+
+    Attributes:
+        out: The folder.
+        total: Number of trials in the grid.
+        done: Trials that this call finished.
+        cached: Trials that were finished before, or by another sweep meanwhile.
+        failures: Trials that failed at every attempt.
+        interrupted: Whether Ctrl-C ended the sweep.
+        seconds: How long it took.
+        environment: Versions and machine of the sweep; each file has those of its trial.
+
+    Example:
+        >>> import tempfile
+        >>> import corruptlab as cl
+        >>> small = {"n": [60], "model": ["mlp-1x64"]}
+        >>> with tempfile.TemporaryDirectory() as out:
+        ...     cl.sweep({"p": [0.0], **small}, cl.sweeps.partial_labels, out=out)
+        ...     cl.sweep({"p": [0.0, 1.0], **small}, cl.sweeps.partial_labels, out=out)
+        SweepReport(1 of 1 trials: 1 done, 0 cached, 0 failed)
+        SweepReport(2 of 2 trials: 1 done, 1 cached, 0 failed)
+    """
+
+    out: Path
+    total: int
+    done: int
+    cached: int
+    failures: tuple[TrialFailure, ...]
+    interrupted: bool
+    seconds: float
+    environment: Environment
+    ids: tuple[str, ...] = field(repr=False)
+
+    @property
+    def failed(self) -> int:
+        """Trials that failed at every attempt."""
+        return len(self.failures)
+
+    @property
+    def remaining(self) -> int:
+        """Trials that are neither finished nor failed; 0 unless the sweep was interrupted."""
+        return self.total - self.done - self.cached - self.failed
+
+    @property
+    def complete(self) -> bool:
+        """Whether every trial is finished."""
+        return self.done + self.cached == self.total
+
+    def table(self) -> Table:
+        """Return the finished trials of this grid, in its order.
+
+        Returns:
+            One row a trial.
+
+        Raises:
+            DataFileError: If a file was damaged since.
+        """
+        store = Store.of(self.out)
+        there = set(store.ids())
+        return table_of(store, [each for each in self.ids if each in there], sort=False)
+
+    def plot(
+        self,
+        x: str,
+        y: str | Sequence[str],
+        *,
+        over: str | Sequence[str] = "seed",
+        by: str | Sequence[str] = (),
+        relative_to: Mapping[str, Any] | None = None,
+        labels: Mapping[str, str] | None = None,
+        title: str = "",
+    ) -> "Figure":
+        """Draw results against a setting, with intervals over repetitions.
+
+        Args:
+            x: A setting of numbers.
+            y: A result of numbers, or several for one panel each.
+            over: Settings that only repeat, such as the seed: a point is their mean, its bar a
+                95% t-interval.
+            by: Settings with one curve for each of their values.
+            relative_to: Settings of the trial that the *first* result is given as a multiple of,
+                such as ``{"p": 0}``; it agrees with each trial in all other settings.
+            labels: What to call columns in the figure; by default their names.
+            title: Line above the figure.
+
+        Returns:
+            A figure as `corruptlab.plotting.interval_curves` makes it.
+
+        Raises:
+            MissingExtraError: If matplotlib is not installed.
+            KeyError: If there is no such column.
+            ValueError: If a setting that varies is named nowhere, or nothing is finished.
+
+        Source: Zhang et al. 2017, Fig. 1b and 1c.
+        """
+        return draw(
+            self.table(),
+            x,
+            y,
+            over=over,
+            by=by,
+            relative_to=relative_to,
+            labels=labels or {},
+            title=title,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return fields and counts as a dictionary that JSON can hold."""
+        return {
+            "out": str(self.out),
+            "total": self.total,
+            "done": self.done,
+            "cached": self.cached,
+            "failed": self.failed,
+            "remaining": self.remaining,
+            "interrupted": self.interrupted,
+            "seconds": self.seconds,
+            "failures": [each.to_dict() for each in self.failures],
+            "environment": self.environment.to_dict(),
+        }
+
+    def __repr__(self) -> str:
+        counts = f"{self.done} done, {self.cached} cached, {self.failed} failed"
+        rest = f", {self.remaining} not run" if self.remaining else ""
+        state = ", interrupted" if self.interrupted else ""
+        finished = f"{self.done + self.cached} of {self.total} trials"
+        return f"SweepReport({finished}: {counts}{rest}{state})"
+
+    def __str__(self) -> str:
+        """Return the counts, and a line for each trial that failed."""
+        return "\n".join([repr(self), *(f"failed: {each}" for each in self.failures)])

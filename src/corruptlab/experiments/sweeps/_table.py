@@ -1,0 +1,208 @@
+"""A tidy table: one row a trial, one column a setting or a result."""
+
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corruptlab._errors import MissingExtraError
+from corruptlab.experiments.sweeps._encoding import KIND, Json, canonical, decode
+
+_WIDEST = 40
+
+
+class Table(Mapping[str, NDArray[Any]]):
+    """The settings and results of trials, as one array a column.
+
+    What is nested is spread over columns with dots in their names: a setting
+    ``noise=UniformLabels(p=0.4)`` becomes ``noise`` (the name of its class) and ``noise.p``.
+    Numbers are ``int64``, or ``float64`` where some are not whole or are missing (``nan``). What is
+    ``bool`` or text in every row is an array of that; anything else, such as lists, is an array of
+    objects, None where it is missing.
+
+    Args:
+        rows: Settings and results of each trial, as they are kept.
+
+    Attributes:
+        settings: Names of the columns that were asked for; the others are results.
+
+    Example:
+        >>> from corruptlab.experiments.sweeps import Table
+        >>> table = Table([({"p": 0.0, "seed": 0}, {"steps": 96}), ({"p": 1.0, "seed": 0}, {})])
+        >>> table["steps"], table.settings
+        (array([96., nan]), ('p', 'seed'))
+        >>> print(table)
+          p  seed  steps
+        0.0     0   96.0
+        1.0     0      -
+        >>> table.where(p=0.0)["steps"]
+        array([96])
+    """
+
+    settings: tuple[str, ...]
+
+    def __init__(self, rows: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> None:
+        self._rows = list(rows)
+        asked = [_spread(settings) for settings, _ in rows]
+        found = [_spread(results) for _, results in rows]
+        self.settings = _names(asked)
+        cells = [{**r, **s} for s, r in zip(asked, found, strict=True)]
+        self._columns = {
+            name: _column([row.get(name) for row in cells])
+            for name in dict.fromkeys((*self.settings, *_names(found)))
+        }
+
+    @property
+    def num_rows(self) -> int:
+        """Number of trials."""
+        return len(self._rows)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """Return a column.
+
+        Args:
+            name: Its name.
+
+        Returns:
+            One value a trial, shape ``(num_rows,)``.
+
+        Raises:
+            KeyError: If there is none of that name; the message lists those there are.
+        """
+        if name not in self._columns:
+            there = ", ".join(self._columns) or "none"
+            raise KeyError(f"`name` must be a column ({there}), got {name!r}.")
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        """Return the number of columns, as for any mapping; see ``num_rows``."""
+        return len(self._columns)
+
+    def where(self, **values: Any) -> "Table":
+        """Return the rows with certain values.
+
+        Args:
+            values: Name of a column to its value; a name with a dot goes in as ``**{"a.b": 1}``.
+
+        Returns:
+            A table of these rows.
+        """
+        kept = np.ones(self.num_rows, bool)
+        for name, value in values.items():
+            kept &= np.array([each == value for each in self[name]], bool)
+        return Table([row for row, keep in zip(self._rows, kept, strict=True) if keep])
+
+    def relative(self, y: str, **reference: Any) -> NDArray[np.float64]:
+        """Return a column as a multiple of its value in a reference trial.
+
+        Args:
+            y: A column of numbers.
+            reference: Settings of the reference trial, such as ``p=0``; in all other settings it
+                agrees with the row.
+
+        Returns:
+            One ratio a row; ``nan`` where either value is missing or the reference is 0.
+        """
+        others = [name for name in self.settings if name not in reference]
+        base = self.where(**reference)
+        values = {_key(base, others, row): _number(base[y][row]) for row in range(base.num_rows)}
+        below = np.array(
+            [values.get(_key(self, others, row), np.nan) for row in range(self.num_rows)]
+        )
+        above = np.array([_number(value) for value in self[y]])
+        ratios: NDArray[np.float64] = np.full(self.num_rows, np.nan)
+        np.divide(above, below, out=ratios, where=below != 0)
+        return ratios
+
+    def to_pandas(self) -> Any:
+        """Return the table as a ``pandas.DataFrame``.
+
+        Raises:
+            MissingExtraError: If pandas is not installed.
+            ModuleNotFoundError: If pandas is installed and itself misses something.
+        """
+        try:
+            pandas = importlib.import_module("pandas")
+        except ModuleNotFoundError as error:
+            if error.name != "pandas":
+                raise
+            text = "`pandas` is not installed; install it with: pip install pandas."
+            raise MissingExtraError(text, name="pandas") from None
+        return pandas.DataFrame({name: list(column) for name, column in self.items()})
+
+    def __repr__(self) -> str:
+        return f"Table({self.num_rows} trials: {', '.join(self)})"
+
+    def __str__(self) -> str:
+        """Return aligned plain text."""
+        columns = [[name, *map(_cell, column)] for name, column in self.items()]
+        widths = [max(map(len, column)) for column in columns]
+        lines = zip(*columns, strict=True)
+        return "\n".join(
+            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+            for line in lines
+        )
+
+
+def ordered(
+    rows: Sequence[tuple[dict[str, Json], dict[str, Json]]],
+) -> list[tuple[dict[str, Json], dict[str, Json]]]:
+    """Return rows by their settings: numbers by size, before everything else."""
+
+    def rank(value: Json) -> tuple[int, float, str]:
+        number = isinstance(value, int | float)
+        return (0, float(value), "") if number else (1, 0.0, canonical(value).decode())  # type: ignore[arg-type]  # the check narrows the type only on its own line
+
+    return sorted(rows, key=lambda row: [rank(value) for value in row[0].values()])
+
+
+def _spread(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give nested values columns of their own."""
+    flat: dict[str, Any] = {}
+    for name, encoded in values.items():
+        value = decode(encoded)
+        if not isinstance(value, dict):
+            flat[name] = value
+            continue
+        if KIND in value:
+            flat[name] = str(value[KIND]).rpartition(".")[2]
+        inside = {key: each for key, each in value.items() if key != KIND}
+        flat |= {f"{name}.{key}": each for key, each in _spread(inside).items()}
+    return flat
+
+
+def _names(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for row in rows for name in row))
+
+
+def _column(values: Sequence[Any]) -> NDArray[Any]:
+    kinds = {type(value) for value in values}
+    if kinds in ({bool}, {str}):
+        return np.array(values)
+    if kinds == {int} and all(abs(value) < 1 << 63 for value in values):
+        return np.array(values, np.int64)
+    if kinds <= {int, float, type(None)} and kinds != {type(None)}:
+        return np.array([_number(value) for value in values], np.float64)
+    column = np.empty(len(values), object)
+    column[:] = values
+    return column
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _key(table: Table, names: Sequence[str], row: int) -> tuple[str, ...]:
+    return tuple(repr(table[name][row]) for name in names)
+
+
+def _cell(value: Any) -> str:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return "-"
+    text = f"{value:.4g}" if isinstance(value, float) and value != round(value, 1) else str(value)
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 3]}..."

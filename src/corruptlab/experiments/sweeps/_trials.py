@@ -1,0 +1,154 @@
+"""Trials: the settings of a grid, each with a name of its own."""
+
+import functools
+import hashlib
+import inspect
+import itertools
+import pickle
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from corruptlab.experiments.sweeps._encoding import Json, canonical, encode, kind_of
+
+Function: TypeAlias = Callable[..., Mapping[str, Any]]
+"""A trial: settings in, as keywords, and named results out."""
+
+Grid: TypeAlias = Mapping[str, Any] | Iterable[Mapping[str, Any]]
+"""Names to sequences of values, for every combination; or the settings one by one."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One point of a grid.
+
+    Attributes:
+        id: SHA-256 of function and settings, 64 hexadecimal digits.
+        settings: What the function gets.
+        encoded: The same as JSON.
+    """
+
+    id: str
+    settings: dict[str, Any] = field(compare=False)
+    encoded: dict[str, Json] = field(compare=False)
+
+
+def trials_of(grid: Grid, function: Function) -> list[Trial]:
+    """Return the trials of a grid in its order; in a mapping the first name varies slowest.
+
+    Args:
+        grid: The grid.
+        function: What is tried.
+
+    Returns:
+        The trials, at least one.
+
+    Raises:
+        TypeError: If the grid is of another kind, or the function does not take its settings.
+        ValueError: If there is no trial, or one is there twice.
+    """
+    identity = identity_of(function)
+    trials: dict[str, Trial] = {}
+    for settings in _settings(grid):
+        _check_names(settings)
+        encoded = {name: encode(value, "grid", name) for name, value in settings.items()}
+        text = canonical({"function": identity, "settings": encoded})
+        trial = Trial(hashlib.sha256(text).hexdigest(), settings, encoded)
+        if trial.id in trials:
+            raise ValueError(f"`grid` must hold every trial once, got {settings} twice.")
+        trials[trial.id] = trial
+    if not trials:
+        raise ValueError("`grid` must hold at least one trial, got none.")
+    for trial in trials.values():
+        _check_takes(function, trial.settings)
+    _check_pickles(function, list(trials.values()))
+    return list(trials.values())
+
+
+def identity_of(function: Function) -> Json:
+    """Return what tells a function from others: its name, and what is bound to it.
+
+    Args:
+        function: A function or class of a module, a partial of one, or an instance of
+            a class that says what it holds (a dataclass, or one with ``to_dict``).
+
+    Returns:
+        JSON.
+
+    Raises:
+        TypeError: If it is none of these.
+    """
+    if isinstance(function, functools.partial):
+        return {
+            "partial": identity_of(function.func),
+            "arguments": encode(function.args, "trial"),
+            "keywords": encode(function.keywords, "trial"),
+        }
+    if inspect.ismethod(function):
+        owner = function.__self__
+        of = kind_of(owner) if inspect.isclass(owner) else encode(owner, "trial")
+        return {"method": function.__name__, "of": of}
+    if inspect.isroutine(function) or inspect.isclass(function):
+        return kind_of(function)
+    if not callable(function):
+        raise TypeError(f"`trial` must be a function, got {function!r}.")
+    return encode(function, "trial")
+
+
+def _settings(grid: Any) -> Iterable[dict[str, Any]]:
+    if isinstance(grid, Mapping):
+        columns = [_values(name, values) for name, values in grid.items()]
+        return [dict(zip(grid, each, strict=True)) for each in itertools.product(*columns)]
+    if isinstance(grid, str) or not isinstance(grid, Iterable):
+        raise TypeError(
+            "`grid` must map names to sequences of values, or be a sequence of such settings, "
+            f"got {grid!r}."
+        )
+    rows = list(grid)
+    for row in rows:
+        if not isinstance(row, Mapping):
+            raise TypeError(f"`grid` must be a sequence of mappings, got {row!r} in it.")
+    return [dict(row) for row in rows]
+
+
+def _values(name: str, values: Any) -> Sequence[Any]:
+    if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+        raise TypeError(f"`grid` must map {name!r} to a sequence of values, got {values!r}.")
+    column = values.tolist() if hasattr(values, "tolist") else list(values)
+    if not isinstance(column, list):  # an array of no dimension
+        raise TypeError(f"`grid` must map {name!r} to a sequence of values, got {values!r}.")
+    if not column:
+        raise ValueError(f"`grid` must map {name!r} to at least one value, got none.")
+    return column
+
+
+def _check_names(settings: Mapping[Any, Any]) -> None:
+    for name in settings:
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ValueError(f"`grid` must name arguments of the trial, got {name!r}.")
+
+
+def _check_takes(function: Function, settings: Mapping[str, Any]) -> None:
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # some functions written in C do not tell
+        return
+    try:
+        signature.bind(**settings)
+    except TypeError as error:
+        raise TypeError(
+            f"`trial` must take the settings as keywords, got {sorted(settings)} ({error})."
+        ) from None
+
+
+def _check_pickles(function: Function, trials: Sequence[Trial]) -> None:
+    # Whatever the executor: the same sweep shall also run, and resume, in other processes.
+    for argument, value in (("trial", function), ("grid", trials)):
+        try:
+            pickle.dumps(value)
+        except Exception as error:  # what a foreign `__reduce__` raises can be anything
+            raise TypeError(
+                f"`{argument}` must be picklable (functions: at the top of a module), "
+                f"got {function if argument == 'trial' else 'values that are not'!r} "
+                f"({' '.join(str(error).split())})."
+            ) from None

@@ -1,0 +1,132 @@
+"""Curves of means with intervals over repetitions: the paper's Fig. 1b and 1c."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from scipy import stats
+
+from corruptlab._errors import require
+from corruptlab.plotting._axes import _GRID, _INK, _QUIET, _legend
+from corruptlab.plotting._looks import look
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Curve: TypeAlias = Mapping[float, Sequence[float]]
+"""Place on the axis to the values that repetitions gave there."""
+
+
+def interval_curves(
+    panels: Mapping[str, Mapping[str, Curve]],
+    *,
+    xlabel: str = "",
+    title: str = "",
+    level: float = 0.95,
+) -> "Figure":
+    """Draw means over repetitions, with t-intervals, one panel a quantity.
+
+    A bar is the interval ``mean ± t s / sqrt(n)`` of Student: it holds the mean of many
+    repetitions with probability ``level`` if their law is near normal. One repetition has no bar.
+    Where a value is missing (``nan``), say because a network did not interpolate in time, there is
+    no point: a mean of the others would be too good. Curves differ by colour, dash
+    pattern, and marker. Neither pyplot nor any global state of matplotlib is used.
+
+    Args:
+        panels: Label of the vertical axis to name of the curve to its values; a curve looks the
+            same in all panels. A single curve may have an empty name.
+        xlabel: Label of the horizontal axis.
+        title: Line above the figure; none by default.
+        level: Probability of the intervals, in ``(0, 1)``.
+
+    Returns:
+        A figure of 4.5 inches in height and 5.2 in width for each panel.
+
+    Raises:
+        MissingExtraError: If matplotlib is not installed.
+        ValueError: If there is no panel, curve, or value, or ``level`` is out of its range.
+
+    Example:
+        >>> from corruptlab.plotting import interval_curves
+        >>> steps = {0.0: [96, 128, 96], 1.0: [320, 288, 320]}
+        >>> figure = interval_curves({"steps": {"mlp-1x512": steps}}, xlabel="p")
+        >>> [axes.get_ylabel() for axes in figure.axes]
+        ['steps']
+
+    Source: Zhang et al. 2017, Fig. 1b and 1c.
+    """
+    _check(panels, level)
+    figure: Figure = require("matplotlib.figure", extra="plot").Figure(
+        figsize=(5.2 * len(panels), 4.5), dpi=100, layout="constrained", facecolor="white"
+    )
+    names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
+    for axes, (label, curves) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
+    ):
+        for name, curve in curves.items():
+            _draw(axes, name, curve, names.index(name), level)
+        _dress(axes, xlabel, label)
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", color=_INK)
+    return figure
+
+
+def _draw(axes: "Axes", name: str, curve: Curve, place: int, level: float) -> None:
+    style = look(place)
+    x = np.array(sorted(curve), np.float64)
+    means, bars = np.array([_mean_and_bar(curve[each], level) for each in x]).T
+    axes.errorbar(
+        x,
+        means,
+        yerr=bars,
+        label=name or None,
+        color=style.color,
+        linestyle=style.linestyle,
+        linewidth=style.width,
+        marker=style.marker,
+        markersize=6,
+        markerfacecolor="white",
+        markeredgewidth=1.4,
+        elinewidth=1.2,
+        capsize=4,
+        clip_on=False,
+        zorder=3 + 0.01 * place,
+    )
+
+
+def _dress(axes: "Axes", xlabel: str, ylabel: str) -> None:
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    axes.set_xlabel(xlabel, color=_INK)
+    axes.set_ylabel(ylabel, color=_INK)
+    axes.grid(axis="y", color=_GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(which="both", color=_QUIET, labelcolor=_INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(_QUIET)
+    if axes.get_legend_handles_labels()[0]:
+        _legend(axes)
+
+
+def _mean_and_bar(values: Sequence[float], level: float) -> tuple[float, float]:
+    array = np.asarray(values, np.float64)
+    n = len(array)
+    if n < 2:
+        return float(array.mean()), 0.0
+    quantile = stats.t.ppf((1 + level) / 2, n - 1)
+    return float(array.mean()), float(quantile * array.std(ddof=1) / np.sqrt(n))
+
+
+def _check(panels: Mapping[str, Mapping[str, Curve]], level: float) -> None:
+    if not panels:
+        raise ValueError("`panels` must hold at least one panel, got none.")
+    for label, curves in panels.items():
+        if not curves:
+            raise ValueError(f"`panels` must hold at least one curve, got none for {label!r}.")
+        for name, curve in curves.items():
+            if not curve or any(len(values) == 0 for values in curve.values()):
+                raise ValueError(
+                    f"`panels` must hold a value for each point, got none for {name!r}."
+                )
+    if not 0 < level < 1:
+        raise ValueError(f"`level` must lie in (0, 1), got {level}.")

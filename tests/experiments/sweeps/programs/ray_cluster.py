@@ -1,0 +1,79 @@
+"""A sweep on a Ray cluster of two nodes on this machine, one of which is killed in the middle.
+
+python -m tests.experiments.sweeps.programs.ray_cluster FOLDER
+"""
+
+import importlib
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import corruptlab as cl
+from corruptlab.experiments.sweeps import RayExecutor
+from tests.experiments.sweeps.trials import note, runs
+
+ray: Any = importlib.import_module("ray")
+Cluster: Any = importlib.import_module("ray.cluster_utils").Cluster
+
+TRIALS, SECONDS = 40, 0.1
+MEMORY = 80_000_000
+
+
+def trial(*, x: int, log: str) -> dict[str, Any]:
+    note(log, x)
+    time.sleep(SECONDS)
+    if x == 5 and runs(log).count(5) == 1:
+        raise ValueError("an error of the trial's own, once")
+    needs = ray.get_runtime_context().get_assigned_resources()
+    return {"square": x * x, "node": ray.get_runtime_context().get_node_id(), "needs": needs}
+
+
+def main(folder: Path) -> None:
+    out, log = folder / "out", folder / "log"
+    options = {"object_store_memory": MEMORY, "include_dashboard": False}
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 1, **options}
+    )
+    doomed = cluster.add_node(num_cpus=1, num_gpus=1, object_store_memory=MEMORY)
+    ray.init(address=cluster.address, log_to_driver=False)
+
+    try:
+        cl.sweep({"x": [0], "log": [str(log)]}, trial, RayExecutor(num_gpus=8), out=out)
+        refused = ""
+    except ValueError as error:
+        refused = f"{error} {out.exists()}"
+
+    def kill_in_the_middle() -> None:
+        while len(list((out / "trials").glob("*.json"))) < TRIALS // 3:
+            time.sleep(0.02)
+        cluster.remove_node(doomed, allow_graceful=False)
+
+    killer = threading.Thread(target=kill_in_the_middle)
+    killer.start()
+    with RayExecutor(num_cpus=1, num_gpus=0.25) as executor:
+        room = executor.max_workers
+        report = cl.sweep({"x": range(TRIALS), "log": [str(log)]}, trial, executor, out=out)
+    killer.join()
+    table = report.table()
+    found = {
+        "refused": refused,
+        "room": room,
+        "done": report.done,
+        "failed": [str(each) for each in report.failures],
+        "nodes": len(set(table["node"].tolist())),
+        "alive": sum(node["Alive"] for node in ray.nodes()),
+        "squares": table["square"].tolist(),
+        "gpus": sorted({float(each) for each in table["needs.GPU"]}),
+        "runs": len(runs(log)),
+        "still_connected": ray.is_initialized(),
+    }
+    (folder / "found.json").write_text(json.dumps(found))
+    ray.shutdown()
+    cluster.shutdown()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

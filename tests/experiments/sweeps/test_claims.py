@@ -1,0 +1,173 @@
+"""Claims: one sweep at a time is at work on a trial, and a dead one does not hold it up."""
+
+import json
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from corruptlab.experiments.sweeps import _claims
+from corruptlab.experiments.sweeps._claims import Claims, removed
+
+
+def rewrite(path: Path, **changes: Any) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Path:
+    """The claim of this living process on the trial ``a``."""
+    assert Claims(tmp_path).take("a")
+    return tmp_path / "a.json"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Replace the clock by one that only runs when it is told to."""
+    now = [0.0]
+    monkeypatch.setattr(_claims, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def forward(seconds: float) -> None:
+        now[0] += seconds
+
+    return forward
+
+
+def test_a_trial_is_taken_once_until_it_is_released(tmp_path: Path) -> None:
+    one, other = Claims(tmp_path), Claims(tmp_path)
+    assert one.take("a")
+    assert one.take("a")
+    assert not other.take("a")
+    assert other.take("b")
+    one.release("a")
+    assert other.take("a")
+
+
+def test_leaving_releases_all_and_nothing_of_others(tmp_path: Path) -> None:
+    other = Claims(tmp_path)
+    other.take("b")
+    with Claims(tmp_path) as claims:
+        claims.keep_alive()
+        claims.take("a")
+        claims.take("b")
+    assert [path.name for path in tmp_path.iterdir()] == ["b.json"]
+
+
+def test_the_claim_of_a_dead_process_is_void_at_once(held: Path, tmp_path: Path) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=time.time)
+    process.start()
+    process.join()
+    rewrite(held, pid=process.pid)
+    assert Claims(tmp_path).take("a")
+    assert json.loads(held.read_text())["pid"] == os.getpid()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells")
+def test_a_number_that_was_given_to_a_younger_process_is_not_the_claimant(
+    held: Path, tmp_path: Path
+) -> None:
+    rewrite(held, started="12")
+    assert Claims(tmp_path).take("a")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells")
+def test_a_process_that_is_dead_but_still_listed_holds_nothing(held: Path, tmp_path: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    while _claims._stat(child)[0] != "Z":
+        time.sleep(0.001)
+    rewrite(held, pid=child, started=_claims._stat(child)[1])
+    assert Claims(tmp_path).take("a")
+    os.waitpid(child, 0)
+
+
+def test_a_claim_of_another_machine_lapses_without_signs_of_life(
+    held: Path, tmp_path: Path, clock: Callable[[float], None]
+) -> None:
+    rewrite(held, place="elsewhere", pid=1)
+    claims = Claims(tmp_path, lapse=60)
+    assert not claims.take("a")
+    clock(59)
+    assert not claims.take("a")
+    clock(2)
+    assert claims.take("a")
+
+
+@pytest.mark.parametrize("sign", ["touched", "rewritten"])
+def test_a_sign_of_life_starts_the_time_anew_whatever_the_other_clock_says(
+    sign: str, held: Path, tmp_path: Path, clock: Callable[[float], None]
+) -> None:
+    rewrite(held, place="elsewhere", pid=1)
+    claims = Claims(tmp_path, lapse=60)
+    assert not claims.take("a")
+    clock(59)
+    if sign == "touched":
+        os.utime(held, (5, 5))  # years ago, as a clock that is wrong has it
+    else:
+        times = held.stat()
+        rewrite(held, token="another")
+        os.utime(held, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert not claims.take("a")
+    clock(59)
+    assert not claims.take("a")
+    clock(2)
+    assert claims.take("a")
+
+
+def test_a_void_claim_is_removed_and_a_new_one_in_its_place_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"void")
+    assert removed(path, b"void")
+    assert removed(path, b"void")  # another sweep was faster
+    path.write_bytes(b"new")
+    assert not removed(path, b"void")
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("a.json", b"new")]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "{}"])
+def test_a_damaged_claim_lapses_too(
+    text: str, held: Path, tmp_path: Path, clock: Callable[[float], None]
+) -> None:
+    held.write_text(text)
+    claims = Claims(tmp_path, lapse=60)
+    assert not claims.take("a")
+    clock(61)
+    assert claims.take("a")
+
+
+def test_signs_of_life_are_given_for_what_is_held(tmp_path: Path) -> None:
+    with Claims(tmp_path, lapse=0.1) as claims:
+        claims.keep_alive()
+        claims.keep_alive()
+        claims.take("a")
+        assert [thread.name for thread in threading.enumerate()].count("claims") == 1
+        os.utime(tmp_path / "a.json", (5, 5))
+        deadline = time.monotonic() + 10
+        while (tmp_path / "a.json").stat().st_mtime == 5:
+            assert time.monotonic() < deadline, "no sign of life in ten seconds"
+            time.sleep(0.01)
+    assert not any(thread.name == "claims" for thread in threading.enumerate())
+
+
+def test_of_many_that_want_one_trial_exactly_one_gets_it(tmp_path: Path) -> None:
+    rivals, barrier, got = [Claims(tmp_path) for _ in range(8)], threading.Barrier(8), []
+
+    def want(claims: Claims) -> None:
+        for name in map(str, range(20)):
+            barrier.wait()
+            if claims.take(name):
+                got.append(name)
+
+    threads = [threading.Thread(target=want, args=(each,)) for each in rivals]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(got, key=int) == [str(i) for i in range(20)]

@@ -1,0 +1,314 @@
+"""Executors: any of them, broken ones too, and the sweep's own processes."""
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import (
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import corruptlab as cl
+from corruptlab._errors import MissingExtraError
+from corruptlab.experiments.sweeps._claims import Claims
+from corruptlab.experiments.sweeps._lanes import Lane
+
+from .trials import deadly, double, fails, noted, runs
+
+# Python 3.12 warns of any fork beside threads; these trials take no lock of another thread.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+
+
+@pytest.fixture
+def pool() -> Iterator[ProcessPoolExecutor]:
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork")) as made:
+        yield made
+
+
+def test_every_executor_finds_the_same(tmp_path: Path, pool: ProcessPoolExecutor) -> None:
+    grid = {"x": [4, 2, 3, 1]}
+    tables = []
+    with ThreadPoolExecutor(3) as threads:
+        for name, executor in (("here", None), ("threads", threads), ("processes", pool)):
+            report = cl.sweep(grid, double, executor, out=tmp_path / name)
+            assert (report.done, report.complete) == (4, True)
+            tables.append({name: column.tolist() for name, column in report.table().items()})
+    assert tables[0] == tables[1] == tables[2] == {"x": [4, 2, 3, 1], "double": [8, 4, 6, 2]}
+    assert pool.submit(os.getpid).result() != os.getpid()  # the user's pool stays open
+
+
+class Counting(ThreadPoolExecutor):
+    """Counts what is handed over and not finished."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.most = self.now = 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        future = super().submit(fn, *args, **kwargs)
+        future.add_done_callback(self.finished)
+        return future
+
+    def finished(self, future: Future[Any]) -> None:
+        self.now -= 1
+
+
+def test_no_more_is_handed_over_than_the_executor_has_workers(tmp_path: Path) -> None:
+    grid = {"x": range(9), "log": [str(tmp_path / "log")], "seconds": [0.03]}
+    with Counting(3) as executor:
+        assert cl.sweep(grid, noted, executor, out=tmp_path / "out").complete
+    assert executor.most == 3
+
+
+def test_a_killed_worker_loses_no_trial(tmp_path: Path, pool: ProcessPoolExecutor) -> None:
+    log = tmp_path / "log"
+    grid = {"x": range(8), "log": [str(log)], "times": [1]}
+    report = cl.sweep(grid, deadly, pool, out=tmp_path / "out")
+    assert (report.done, report.failed) == (8, 0)
+    assert report.table()["square"].tolist() == [x * x for x in range(8)]
+    assert runs(log).count(3) == 2
+    assert len(runs(log)) <= 8 + 2  # only what was running is run again
+
+
+def test_a_trial_that_always_kills_its_worker_fails_alone(
+    tmp_path: Path, pool: ProcessPoolExecutor
+) -> None:
+    log = tmp_path / "log"
+    grid = {"x": range(6), "log": [str(log)], "times": [99]}
+    report = cl.sweep(grid, deadly, pool, out=tmp_path / "out", retries=0)
+    assert (report.done, report.failed) == (5, 1)
+    assert report.failures[0].settings["x"] == 3
+    assert report.failures[0].error.startswith("BrokenProcessPool: ")
+    assert runs(log).count(3) == 5
+    assert max(runs(log).count(x) for x in range(6) if x != 3) <= 2
+
+
+class Broken(Executor):
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        raise BrokenExecutor("out of order")
+
+
+def test_a_broken_executor_that_cannot_be_replaced_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"^`executor` must be able to go on, got a broken Brok"):
+        cl.sweep({"x": [1]}, double, Broken(), out=tmp_path / "out")
+    assert list((tmp_path / "out" / "claims").iterdir()) == []
+
+
+def start(context: int) -> None:
+    os.environ["STARTED_WITH"] = str(context)
+
+
+def started_with(*, x: int) -> dict[str, str]:
+    if x == 0 and not Path(os.environ["MARK"]).exists():
+        Path(os.environ["MARK"]).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"started_with": os.environ["STARTED_WITH"]}
+
+
+def test_the_pool_that_replaces_a_broken_one_is_made_like_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARK", str(tmp_path / "mark"))
+    with ProcessPoolExecutor(
+        1, mp_context=multiprocessing.get_context("fork"), initializer=start, initargs=(42,)
+    ) as pool:
+        report = cl.sweep({"x": [0, 1]}, started_with, pool, out=tmp_path / "out")
+    assert report.table()["started_with"].tolist() == ["42", "42"]
+
+
+class Dies(Executor):
+    """Loses every call, but for those of some numbers."""
+
+    def __init__(self, *lives: int) -> None:
+        self.lives, self.calls = lives, 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.calls += 1
+        future: Future[Any] = Future()
+        if self.calls in self.lives:
+            future.set_result(fn(*args, **kwargs))
+        else:
+            future.set_exception(OSError("the worker is gone"))
+        return future
+
+
+def test_an_executor_that_loses_whatever_it_gets_is_given_up(tmp_path: Path) -> None:
+    executor = Dies()
+    with pytest.raises(RuntimeError, match=r"^`executor` must have workers that live .* is gone"):
+        cl.sweep({"x": range(50)}, double, executor, out=tmp_path / "out")
+    assert executor.calls < 50 * 6
+    assert list((tmp_path / "out" / "claims").iterdir()) == []
+
+
+def test_a_lost_trial_is_run_again_and_the_losses_are_counted_as_attempts(tmp_path: Path) -> None:
+    executor = Dies(5)  # the first four are lost
+    report = cl.sweep({"x": [1]}, double, executor, out=tmp_path / "out", retries=0)
+    assert report.done == 1
+    record = json.loads((tmp_path / "out" / "trials" / f"{report.ids[0]}.json").read_text())
+    assert record["execution"]["attempts"] == 5
+    report = cl.sweep({"x": [2]}, double, Dies(6), out=tmp_path / "out")
+    assert report.failures[0].error == "OSError: the worker is gone"
+
+
+class Cancels(ThreadPoolExecutor):
+    """Cancels the first call."""
+
+    first = True
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if self.first:
+            self.first = False
+            cancelled: Future[Any] = Future()
+            cancelled.cancel()
+            cancelled.set_running_or_notify_cancel()
+            return cancelled
+        return super().submit(fn, *args, **kwargs)
+
+
+def test_a_trial_that_the_executor_cancels_is_run_again(tmp_path: Path) -> None:
+    with Cancels(2) as executor:
+        assert cl.sweep({"x": [1, 2]}, double, executor, out=tmp_path / "out").done == 2
+
+
+class StopsAtTheSecond(Executor):
+    """Finishes the first call in the moment in which Ctrl-C is pressed."""
+
+    first: "Future[Any] | None" = None
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if self.first is None:
+            self.first, self.outcome = Future(), fn(*args, **kwargs)
+            return self.first
+        self.first.set_result(self.outcome)
+        raise KeyboardInterrupt
+
+
+def test_a_result_that_comes_in_with_ctrl_c_is_kept(tmp_path: Path) -> None:
+    report = cl.sweep({"x": [1, 2]}, double, StopsAtTheSecond(), out=tmp_path / "out")
+    assert report.interrupted
+    assert (report.done, report.remaining) == (1, 1)
+
+
+def test_a_trial_that_is_finished_between_look_and_claim_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, take = tmp_path / "log", Claims.take
+    grid = {"x": [1], "log": [str(log)]}
+
+    def late(self: Claims, name: str) -> bool:
+        with monkeypatch.context() as usual:
+            usual.setattr(Claims, "take", take)
+            cl.sweep(grid, noted, out=tmp_path / "out")  # another one, in this very moment
+        return take(self, name)
+
+    monkeypatch.setattr(Claims, "take", late)
+    report = cl.sweep(grid, noted, out=tmp_path / "out")
+    assert runs(log) == [1]
+    assert (report.done, report.cached) == (0, 1)
+
+
+def test_retries_go_through_the_executor(tmp_path: Path, pool: ProcessPoolExecutor) -> None:
+    grid = {"x": range(4), "log": [str(tmp_path / "log")], "times": [1]}
+    report = cl.sweep(grid, fails, pool, out=tmp_path / "out")
+    assert (report.done, report.failed) == (4, 0)
+    assert sorted(runs(tmp_path / "log")) == [0, 1, 1, 2, 3, 3]
+
+
+@pytest.mark.slow
+def test_processes_of_its_own_are_mended_and_end_with_the_sweep(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    before = {process.pid for process in multiprocessing.active_children()}
+    grid = {"x": range(6), "log": [str(log)], "times": [1]}
+    report = cl.sweep(grid, partial(deadly), 2, out=tmp_path / "out")
+    assert (report.done, report.failed) == (6, 0)
+    assert {process.pid for process in multiprocessing.active_children()} == before
+
+
+def test_two_sweeps_at_once_share_the_trials_and_give_up_together(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    grid = {"x": range(6), "log": [str(log)], "times": [99], "seconds": [0.05]}
+    with ThreadPoolExecutor(2) as threads:
+        both = [
+            threads.submit(cl.sweep, grid, slow_and_fails, out=tmp_path / "out", retries=1)
+            for _ in range(2)
+        ]
+        reports = [each.result() for each in both]
+    assert sorted(runs(log)) == [0, 1, 1, 2, 3, 3, 4, 5, 5]  # no trial by both
+    assert sum(report.done for report in reports) == 3
+    for report in reports:
+        assert (report.done + report.cached, report.failed, report.remaining) == (3, 3, 0)
+        assert report.done > 0
+
+
+def slow_and_fails(*, seconds: float, **settings: Any) -> dict[str, int]:
+    time.sleep(seconds)
+    return fails(**settings)
+
+
+def test_slots_are_the_executor_s_own_count_or_the_cores(tmp_path: Path) -> None:
+    assert Lane(None).slots == 1
+    assert Lane(ThreadPoolExecutor(7)).slots == 7
+    assert Lane(Broken()).slots == os.cpu_count()
+
+
+# --------------------------------------------------------------------------------------------- ray
+
+
+def test_a_missing_ray_is_one_clear_error_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib
+
+    def missing(name: str) -> Any:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    with pytest.raises(MissingExtraError, match=r"^`ray` is not installed; .*corruptlab\[ray\]"):
+        cl.sweep({"x": [1]}, double, cl.sweeps.RayExecutor(), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"num_cpus": -1}, ValueError, r"^`num_cpus` must be at least 0, got -1\.$"),
+        ({"num_gpus": float("nan")}, ValueError, r"^`num_gpus` must be at least 0, got nan\.$"),
+        (
+            {"num_gpus": 1.5},
+            ValueError,
+            r"^`num_gpus` must be at most 1 or a whole number, got 1\.5",
+        ),
+        ({"num_gpus": "1"}, TypeError, r"^`num_gpus` must be a number, got '1'\.$"),
+        ({"resources": {"TPU": -2}}, ValueError, r"^`resources` must be at least 0, got -2\.$"),
+        ({"num_cpus": 0}, ValueError, r"^`num_cpus` must be greater than 0 if nothing else is"),
+        ({"max_workers": 0}, ValueError, r"^`max_workers` must be at least 1, got 0\.$"),
+    ],
+)
+def test_bad_needs_of_ray_trials_are_refused(
+    options: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        cl.sweeps.RayExecutor(**options)
+
+
+def test_a_ray_executor_prints_as_the_call_that_makes_it() -> None:
+    executor = cl.sweeps.RayExecutor(
+        num_cpus=2, num_gpus=0.25, resources={"TPU": 1}, address="auto", max_workers=3
+    )
+    assert repr(executor) == (
+        "RayExecutor(num_cpus=2, num_gpus=0.25, resources={'TPU': 1}, address='auto', "
+        "max_workers=3)"
+    )

@@ -1,0 +1,112 @@
+"""Real processes, really killed: nothing that is finished is lost, changed, or done again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from corruptlab.experiments.sweeps._claims import _lives, _started
+from corruptlab.experiments.sweeps._trials import trials_of
+
+from .programs.killed import KILLS, TOGETHER, TRIALS
+from .trials import double, runs
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("killed")
+    subprocess.run(
+        [sys.executable, "-m", "tests.experiments.sweeps.programs.killed", str(folder)],
+        check=True,
+        timeout=120,
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    values: dict[str, Any] = json.loads((folder / "found.json").read_text())
+    return values
+
+
+def test_a_sweep_that_is_killed_again_and_again_is_finished_in_the_end(
+    found: dict[str, Any],
+) -> None:
+    killed = found["killed"]
+    assert KILLS / 2 < killed["kills"] <= KILLS  # on a busy machine it may be done before
+    assert killed["finished"] == list(range(TRIALS))
+    assert killed["claims"] == []
+
+
+def test_no_finished_trial_is_run_again_and_no_file_changes(found: dict[str, Any]) -> None:
+    assert found["killed"]["run_again"] == []
+    assert found["killed"]["changed"] == []
+
+
+def test_a_kill_costs_no_more_than_the_trial_that_was_running(found: dict[str, Any]) -> None:
+    assert found["killed"]["most_lost_at_once"] <= 1
+
+
+def test_names_are_the_same_in_another_process(found: dict[str, Any]) -> None:
+    assert found["names"] == [trial.id for trial in trials_of({"x": [1, 0.5]}, double)]
+
+
+def test_a_kill_in_the_middle_of_writing_leaves_no_result_and_no_damage(
+    found: dict[str, Any],
+) -> None:
+    assert found["killed_while_writing"] == {"signal": 9, "done": 1, "cached": 1}
+
+
+def test_several_sweeps_share_the_work_and_finish_that_of_a_killed_one(
+    found: dict[str, Any],
+) -> None:
+    together = found["together"]
+    assert together["statuses"] == [-9] + [0] * (TOGETHER - 1)
+    assert together["finished"] == list(range(TRIALS))
+    assert together["runs"] - TRIALS in (0, 1)  # the killed one's last trial, and no other
+    assert together["claims"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill", "ctrl-c"])
+def test_processes_of_a_sweep_s_own_end_with_it(number: signal.Signals, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.experiments.sweeps.programs.workers", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    workers: list[tuple[int, str]] = []
+    try:
+        until(lambda: len(runs(tmp_path / "log")) == 2)
+        workers = [(pid, _started(pid)) for pid in runs(tmp_path / "log")]
+        assert all(_lives(*worker) for worker in workers)
+        process.send_signal(number)
+        shown, told = process.communicate(timeout=60)
+        until(lambda: not any(_lives(*worker) for worker in workers))
+    finally:
+        process.kill()
+        for pid, started in workers:
+            if _lives(pid, started):
+                os.kill(pid, signal.SIGKILL)
+    if number == signal.SIGINT:
+        assert process.returncode == 0
+        assert shown == (
+            "SweepReport(0 of 4 trials: 0 done, 0 cached, 0 failed, 4 not run, interrupted)\n"
+        )
+        assert told == ""
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.02)
