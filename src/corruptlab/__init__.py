@@ -37,7 +37,14 @@ from corruptlab.corruptions import (
     corrupt,
     materialize,
 )
-from corruptlab.experiments import RandomizationReport, Setting, audit, randomization_test
+from corruptlab.experiments import (
+    MemorizationReport,
+    RandomizationReport,
+    Setting,
+    audit,
+    memorization_report,
+    randomization_test,
+)
 from corruptlab.models import inception_v3, mlp, small_alexnet, small_inception
 from corruptlab.training import (
     Augmentation,
@@ -63,6 +70,7 @@ __all__ = [
     "GivenLabels",
     "InstanceDependentLabels",
     "KernelInterpolant",
+    "MemorizationReport",
     "PMDLabels",
     "PairFlipLabels",
     "RandomLabels",
@@ -90,6 +98,7 @@ __all__ = [
     "interpolate",
     "materialize",
     "memorization",
+    "memorization_report",
     "mlp",
     "models",
     "plotting",

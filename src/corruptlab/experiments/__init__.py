@@ -6,16 +6,34 @@ from corruptlab.experiments._randomization_test import iter_randomization_test, 
 from corruptlab.experiments._report import RandomizationReport
 from corruptlab.experiments._result import SettingResult
 from corruptlab.experiments._settings import SETTINGS, Setting, paper_settings
+from corruptlab.experiments.memorizing import (
+    Fitted,
+    Gap,
+    MemorizationEpoch,
+    MemorizationMeter,
+    MemorizationReport,
+    Prepared,
+    Ratt,
+    memorization_report,
+)
 
 __all__ = [
     "SETTINGS",
     "AuditReport",
     "Finding",
+    "Fitted",
+    "Gap",
+    "MemorizationEpoch",
+    "MemorizationMeter",
+    "MemorizationReport",
+    "Prepared",
     "RandomizationReport",
+    "Ratt",
     "Setting",
     "SettingResult",
     "audit",
     "iter_randomization_test",
+    "memorization_report",
     "paper_settings",
     "randomization_test",
 ]

@@ -1,5 +1,6 @@
 """Figures in the manner of the paper: arrays in, a matplotlib figure out (extra ``plot``)."""
 
+from corruptlab.plotting._fit_curves import fit_curves
 from corruptlab.plotting._loss_curves import loss_curves
 
-__all__ = ["loss_curves"]
+__all__ = ["fit_curves", "loss_curves"]
