@@ -16,7 +16,6 @@ import corruptlab as cl
 from corruptlab.corruptions import Corrupted
 from corruptlab.experiments import Fitted, MemorizationMeter, MemorizationReport, Prepared
 from corruptlab.training import stopping
-
 from tests.experiments.cases import bars
 
 from .cases import CLASSES, clusters, constant, loop, nearest, network, rule, run, untrained
