@@ -9,7 +9,7 @@ import torch
 from scipy import stats
 from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset
 
-from corruptlab import SymmetricLabels, corrupt, memorization_report
+from corruptlab import Draws, SymmetricLabels, corrupt, memorization_report
 from corruptlab.experiments.memorizing._planting import Planting
 
 from .cases import CLASSES, clusters, run
@@ -121,6 +121,17 @@ def test_seed_decides_everything() -> None:
     one, again, other = planting(), planting(), planting(seed=1)
     assert one.train.fingerprint == again.train.fingerprint != other.train.fingerprint
     assert planted_ids(one) != planted_ids(other)
+
+
+def test_canaries_and_labels_are_the_documented_words() -> None:
+    draws, data = Draws(3), planting(seed=3, held_out=40)
+    words = draws.words("memorization_report/canary", np.arange(400))[:, 0].tolist()
+    order = sorted(range(400), key=lambda i: words[i])
+    assert planted_ids(data) == set(order[:60])
+    assert set(data.held_out.ids.tolist()) == set(order[60:100])
+    for part, some in ((data.train, data.planted), (data.held_out, np.ones(40, np.bool_))):
+        labels = draws.integers("memorization_report/label", part.ids[some], CLASSES)
+        np.testing.assert_array_equal(part.targets[some], labels)
 
 
 def test_share_is_rounded_to_a_number_of_examples() -> None:

@@ -10,7 +10,7 @@ from torch.utils.data import Subset
 
 from corruptlab._checks import check_number, whole
 from corruptlab._draws import Draws
-from corruptlab._types import Ids, Labels, MapDataset
+from corruptlab._types import Ids, MapDataset
 from corruptlab.corruptions import Corrupted, GivenLabels, corrupt
 from corruptlab.corruptions._fields import Fields, Key
 
@@ -109,11 +109,6 @@ class Planting:
     def clean(self) -> NDArray[np.bool_]:
         """Which examples of ``train`` are neither canaries nor known to be noisy."""
         return ~(self.train.is_corrupted | self.planted)
-
-    @property
-    def random_labels(self) -> Labels:
-        """Labels of the planted canaries, in the order of ``train``."""
-        return self.train.targets[self.planted]
 
 
 def _check_distinct(ids: Ids) -> None:
