@@ -37,7 +37,7 @@ def test_bound_is_the_formula() -> None:
     assert bound(num_classes=5) == pytest.approx(4 * (0.1 + math.sqrt(math.log(10) / 100)))
 
 
-def test_published_bound_is_the_formula_of_theorem_3() -> None:
+def test_published_bound_is_the_formula_for_several_classes() -> None:
     found = ratt(num_classes=4, planted=Fitted(30, 100))
     c = 2 * 4 + 2 + 100 / (900 * 2)
     slack = c * math.sqrt(math.log(4 / 0.1) / 200)

@@ -36,7 +36,7 @@ class Ratt:
         ``R <= E_S + (K - 1) - K E_C + (2 K + sqrt(K) + k / (n sqrt(K))) sqrt(log(4 / d) / (2 k))``.
 
     It replaces the realized numbers of right and wrong labels among the canaries by their
-    expectations. (For two classes the paper has a theorem of its own with smaller constants.)
+    expectations. (For two classes the paper has a theorem of its own.)
 
     What has to hold: clean examples and canaries are one i.i.d. sample; labels of the data set are
     true; the network was not chosen by these very numbers (an epoch picked because its bound is
@@ -77,7 +77,8 @@ class Ratt:
         (0.075, 0.288, 0.029)
 
     Source: Garg, Balakrishnan, Kolter, Lipton 2021, "RATT: leveraging unlabeled data to guarantee
-    generalization", ICML, arXiv 2105.00303: Lemma 1, Theorem 3, and Assumption 1.
+    generalization", ICML, arXiv 2105.00303: the theorem for several
+    classes; ``bound`` is derived above.
     """
 
     bound: float | None
@@ -169,7 +170,7 @@ def _reason(planted: Fitted, fresh: Fitted, *, noisy: int, contradicted: bool) -
 
 
 def _published(planted: Fitted, clean: Fitted, num_classes: int, confidence: float) -> float:
-    """Return the bound of Theorem 3, with the largest constant it allows."""
+    """Return the bound of the paper for several classes, with the largest constant it allows."""
     k, m, n = num_classes, planted.total, clean.total
     error_clean, error_random = 1 - clean.right / n, 1 - planted.right / m
     c = 2 * k + math.sqrt(k) + m / (n * math.sqrt(k))
