@@ -38,10 +38,12 @@ from corruptlab.corruptions import (
     materialize,
 )
 from corruptlab.experiments import (
+    MemorizationReport,
     RandomizationReport,
     Setting,
     SweepReport,
     audit,
+    memorization_report,
     randomization_test,
     sweep,
     sweeps,
@@ -71,6 +73,7 @@ __all__ = [
     "GivenLabels",
     "InstanceDependentLabels",
     "KernelInterpolant",
+    "MemorizationReport",
     "PMDLabels",
     "PairFlipLabels",
     "RandomLabels",
@@ -99,6 +102,7 @@ __all__ = [
     "interpolate",
     "materialize",
     "memorization",
+    "memorization_report",
     "mlp",
     "models",
     "plotting",

@@ -7,18 +7,36 @@ from corruptlab.experiments._randomization_test import iter_randomization_test, 
 from corruptlab.experiments._report import RandomizationReport
 from corruptlab.experiments._result import SettingResult
 from corruptlab.experiments._settings import SETTINGS, Setting, paper_settings
+from corruptlab.experiments.memorizing import (
+    Fitted,
+    Gap,
+    MemorizationEpoch,
+    MemorizationMeter,
+    MemorizationReport,
+    Prepared,
+    Ratt,
+    memorization_report,
+)
 from corruptlab.experiments.sweeps import SweepReport, sweep
 
 __all__ = [
     "SETTINGS",
     "AuditReport",
     "Finding",
+    "Fitted",
+    "Gap",
+    "MemorizationEpoch",
+    "MemorizationMeter",
+    "MemorizationReport",
+    "Prepared",
     "RandomizationReport",
+    "Ratt",
     "Setting",
     "SettingResult",
     "SweepReport",
     "audit",
     "iter_randomization_test",
+    "memorization_report",
     "paper_settings",
     "randomization_test",
     "sweep",

@@ -1,6 +1,7 @@
 """Figures in the manner of the paper: arrays in, a matplotlib figure out (extra ``plot``)."""
 
+from corruptlab.plotting._fit_curves import fit_curves
 from corruptlab.plotting._interval_curves import interval_curves
 from corruptlab.plotting._loss_curves import loss_curves
 
-__all__ = ["interval_curves", "loss_curves"]
+__all__ = ["fit_curves", "interval_curves", "loss_curves"]

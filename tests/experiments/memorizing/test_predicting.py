@@ -1,0 +1,165 @@
+"""From networks, functions, and arrays to classes; and what is no predictor."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from corruptlab import memorization_report
+
+from .cases import CLASSES, clusters, network, rule, run
+
+SCORES = torch.eye(CLASSES)
+
+
+@pytest.mark.parametrize(
+    "predictor",
+    [
+        rule,
+        lambda x: rule(x).numpy(),
+        lambda x: rule(x).tolist(),
+        lambda x: rule(x).to(torch.uint8),
+        lambda x: SCORES[rule(x)],
+        lambda x: SCORES[rule(x)].numpy(),
+        lambda x: SCORES[rule(x)].bfloat16(),
+        lambda x: SCORES[rule(x)].requires_grad_(),
+        lambda x: torch.cat([SCORES[rule(x)], torch.full((len(x), 3), -torch.inf)], dim=1),
+    ],
+    ids=["classes", "array", "list", "bytes", "scores", "score array", "bfloat16", "grad", "wide"],
+)
+def test_every_form_of_one_predictor_is_measured_alike(predictor: Any) -> None:
+    found = run(lambda data, epoch_end: predictor).final
+    assert found == run(lambda data, epoch_end: rule).final
+    assert found.held_out_true.share == found.clean.share == 1.0
+
+
+def test_batches_do_not_matter_and_are_no_larger_than_asked_for() -> None:
+    sizes = []
+
+    def counting(x: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(x))
+        return rule(x)
+
+    found = run(lambda data, epoch_end: counting, batch_size=17).final
+    assert found == run(lambda data, epoch_end: rule).final
+    assert max(sizes) == 17
+    assert sum(sizes) == 400
+
+
+def test_network_is_measured_in_evaluation_mode_and_put_back_layer_by_layer() -> None:
+    seen = []
+
+    class Spy(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            seen.append((self.training, torch.is_grad_enabled()))
+            return x
+
+    inner = network()
+    model = nn.Sequential(Spy(), inner)
+    inner[3].eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    run(lambda data, epoch_end: model)
+    assert set(seen) == {(False, False)}
+    assert model.training
+    assert not inner[3].training
+    assert inner[1].training
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_network_gets_inputs_on_the_device_of_its_parameters() -> None:
+    devices = []
+
+    class Elsewhere(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.empty(1, device="meta"))
+
+        def forward(self, x: dict[str, Any]) -> torch.Tensor:
+            devices.extend([x["a"].device.type, x["b"][0].device.type])
+            return torch.zeros(len(x["a"]), 2)
+
+    items = [({"a": torch.zeros(2), "b": [torch.ones(1)]}, i % 2) for i in range(20)]
+    memorization_report(lambda data, epoch_end: Elsewhere(), items, canaries=3)
+    assert set(devices) == {"meta"}
+
+
+def test_images_of_pil_come_as_bytes_with_the_channels_first() -> None:
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.random.default_rng(0).integers(256, size=(20, 5, 4, 3), dtype=np.uint8)
+    items = [(image.fromarray(each), i % 2) for i, each in enumerate(pixels)]
+    shapes = []
+
+    def predict(x: torch.Tensor) -> torch.Tensor:
+        shapes.append((tuple(x.shape[1:]), x.dtype))
+        return torch.zeros(len(x), dtype=torch.int64)
+
+    memorization_report(lambda data, epoch_end: predict, items, canaries=3)
+    assert set(shapes) == {((3, 5, 4), torch.uint8)}
+
+
+@pytest.mark.parametrize(
+    ("predictor", "kind", "message"),
+    [
+        (3, TypeError, r"`train_function` must give a predictor, .*, got int\."),
+        (None, TypeError, r"`train_function` must return a predictor or call .*, got None\."),
+        (lambda x: "cat", TypeError, r"the predictor must return a tensor or .*, got str\."),
+        (lambda x: ["cat"] * len(x), TypeError, r"the predictor must return numbers, got <U3\."),
+        (
+            lambda x: SCORES[:, :3][rule(x)],
+            ValueError,
+            r"the predictor must return scores of shape \(256, 4\) or integer classes of shape "
+            r"\(256,\) for 256 inputs, got float32 of shape \(256, 3\)\.",
+        ),
+        (lambda x: rule(x)[1:], ValueError, r"the predictor .*, got int64 of shape \(255,\)\."),
+        (
+            lambda x: rule(x).float(),
+            ValueError,
+            r"the predictor .*, got float32 of shape \(256,\)\.",
+        ),
+        (
+            lambda x: torch.where(x[:, :1] > 5, torch.nan, SCORES[rule(x)]),
+            ValueError,
+            r"the predictor must return scores that are numbers, got NaN for \d+ of 256 inputs; "
+            r"has the training diverged\?",
+        ),
+    ],
+)
+def test_what_is_no_predictor_is_quoted(
+    predictor: Any, kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=f"^{message}$"):
+        run(lambda data, epoch_end: predictor)
+
+
+def test_inputs_that_do_not_stack_are_refused_before_any_training() -> None:
+    def never(data: Any, epoch_end: Any) -> Any:
+        raise AssertionError
+
+    ragged = [(torch.zeros(1 + i % 7), i % 2) for i in range(20)]
+    with pytest.raises(TypeError, match=r"^`train` must serve inputs that can be stacked .*Tensor"):
+        memorization_report(never, ragged, canaries=2)
+
+
+@pytest.mark.parametrize("wrong", [network(), 3])
+def test_train_function_must_be_a_function(wrong: Any) -> None:
+    kind = type(wrong).__name__
+    message = rf"^`train_function` must be a function of a data set and .*, got {kind}\.$"
+    with pytest.raises(TypeError, match=message):
+        run(wrong, train=clusters())
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        ({"confidence": 1.0}, ValueError, r"`confidence` must lie strictly .*, got 1\.0\."),
+        ({"batch_size": 0}, ValueError, r"`batch_size` must be at least 1, got 0\."),
+        ({"batch_size": 2.5}, TypeError, r"`batch_size` must be an integer, got 2\.5\."),
+    ],
+)
+def test_bad_settings_are_quoted(
+    changes: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=f"^{message}$"):
+        run(**changes)
