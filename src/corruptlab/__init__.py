@@ -30,7 +30,13 @@ from corruptlab.corruptions import (
     corrupt,
     materialize,
 )
-from corruptlab.experiments import RandomizationReport, Setting, audit, randomization_test
+from corruptlab.experiments import (
+    RandomizationReport,
+    Setting,
+    audit,
+    permutation_test,
+    randomization_test,
+)
 from corruptlab.models import inception_v3, mlp, small_alexnet, small_inception
 from corruptlab.training import (
     Augmentation,
@@ -83,6 +89,7 @@ __all__ = [
     "materialize",
     "mlp",
     "models",
+    "permutation_test",
     "plotting",
     "randomization_test",
     "recipes",

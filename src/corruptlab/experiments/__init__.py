@@ -6,16 +6,20 @@ from corruptlab.experiments._randomization_test import iter_randomization_test, 
 from corruptlab.experiments._report import RandomizationReport
 from corruptlab.experiments._result import SettingResult
 from corruptlab.experiments._settings import SETTINGS, Setting, paper_settings
+from corruptlab.experiments.permutation import Baseline, PermutationTest, permutation_test
 
 __all__ = [
     "SETTINGS",
     "AuditReport",
+    "Baseline",
     "Finding",
+    "PermutationTest",
     "RandomizationReport",
     "Setting",
     "SettingResult",
     "audit",
     "iter_randomization_test",
     "paper_settings",
+    "permutation_test",
     "randomization_test",
 ]
