@@ -1,5 +1,6 @@
 """A null distribution, and where the observed value lies in it."""
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -57,8 +58,8 @@ def null_distribution(
         figsize=(8, 4.5), dpi=100, layout="constrained", facecolor="white"
     )
     axes = figure.add_subplot(facecolor="white")
-    # At most one bar a distinct value: accuracies of few examples are few fractions.
-    bars = min(40, max(1, len(np.unique(values))))
+    # Rice's rule; and no more bars than values: accuracies of few examples are few fractions.
+    bars = min(len(np.unique(values)), math.ceil(2 * len(values) ** (1 / 3)))
     counts, _, _ = axes.hist(
         values, bins=bars, color=_BARS, edgecolor="white", label="exchanged labels"
     )
@@ -79,7 +80,7 @@ def null_distribution(
     margin = 0.06 * max(float(np.ptp(everything)), 1e-3)
     axes.set_xlim(everything.min() - margin, everything.max() + margin)
     axes.set_ylim(-0.08 * (len(marks) + 0.7) * top if marks else 0, 1.12 * top)
-    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= top])
+    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= top and tick == int(tick)])
     left = observed > float(np.mean(axes.get_xlim()))
     axes.annotate(
         note,

@@ -243,7 +243,7 @@ def test_ctrl_c_keeps_what_was_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
         run(points(40), folds=4)
 
 
-# ----------------------------------------------------------------------------------------- baselines
+# ---------------------------------------------------------------------------------------- baselines
 
 
 def test_baselines_lose_what_they_take_away() -> None:
@@ -272,7 +272,7 @@ def test_baselines_lose_what_they_take_away() -> None:
     assert again.corruptions == (cl.ShuffledPixels(),)
 
 
-# -------------------------------------------------------------------------------------------- results
+# ------------------------------------------------------------------------------------------ results
 
 
 def test_the_report_goes_through_json() -> None:
@@ -293,7 +293,7 @@ def test_the_figure_shows_the_null_the_observed_value_and_the_baselines() -> Non
     assert axes.get_title() == "points"
 
 
-# ------------------------------------------------------------------------------------------ bad input
+# ---------------------------------------------------------------------------------------- bad input
 
 
 def test_too_few_permutations_for_the_level_are_told() -> None:

@@ -67,12 +67,12 @@ class Drawing:
             except KeyboardInterrupt:
                 if len(found) < 2:
                     raise
-                return found[0], found[1:], True
+                return float(found[0]), found[1:], True
             found = np.concatenate([found, scores])
             null = self._until_clear(found[1:], found[0])
             if null is not None:
-                return found[0], null, False
-        return found[0], found[1:], False
+                return float(found[0]), null, False
+        return float(found[0]), found[1:], False
 
     def _until_clear(
         self, null: NDArray[np.float64], observed: float
