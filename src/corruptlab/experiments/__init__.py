@@ -17,17 +17,20 @@ from corruptlab.experiments.memorizing import (
     Ratt,
     memorization_report,
 )
+from corruptlab.experiments.permutation import Baseline, PermutationTest, permutation_test
 from corruptlab.experiments.sweeps import SweepReport, sweep
 
 __all__ = [
     "SETTINGS",
     "AuditReport",
+    "Baseline",
     "Finding",
     "Fitted",
     "Gap",
     "MemorizationEpoch",
     "MemorizationMeter",
     "MemorizationReport",
+    "PermutationTest",
     "Prepared",
     "RandomizationReport",
     "Ratt",
@@ -38,6 +41,7 @@ __all__ = [
     "iter_randomization_test",
     "memorization_report",
     "paper_settings",
+    "permutation_test",
     "randomization_test",
     "sweep",
     "sweeps",

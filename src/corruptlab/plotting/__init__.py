@@ -3,5 +3,6 @@
 from corruptlab.plotting._fit_curves import fit_curves
 from corruptlab.plotting._interval_curves import interval_curves
 from corruptlab.plotting._loss_curves import loss_curves
+from corruptlab.plotting._null_distribution import null_distribution
 
-__all__ = ["fit_curves", "interval_curves", "loss_curves"]
+__all__ = ["fit_curves", "interval_curves", "loss_curves", "null_distribution"]

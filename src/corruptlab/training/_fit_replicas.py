@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -38,6 +39,7 @@ from corruptlab.training._replicas_strategy import (
 )
 from corruptlab.training._replicas_wide import is_perceptron
 from corruptlab.training._source import check_finite, check_labels
+from corruptlab.training._stopping import StoppingRule, interpolated
 
 Choice: TypeAlias = Literal["auto", "wide", "vmap", "loop"]
 
@@ -50,6 +52,7 @@ def fit_replicas(
     recipe: Recipe,
     seed: int = 0,
     subsets: Tensor | None = None,
+    stop: Sequence[StoppingRule] = (interpolated(),),
     strategy: Choice = "auto",
     device: torch.device | str | None = None,
     progress: bool = False,
@@ -57,9 +60,10 @@ def fit_replicas(
     """Train R copies of a network on R label sets, each until it interpolates its own.
 
     Replica r becomes what ``fit(copy_of_model, (inputs, labels[r]), recipe=recipe, seed=seed)``
-    would make of it, up to rounding (about 1e-5 of a loss, growing as training goes on, as any
-    rounding does; to the bit with ``strategy="loop"``): the same data order for all, the same
-    epoch in which it stops. A replica that has interpolated costs nothing any more.
+    would make of it with the same ``stop``, up to rounding (about 1e-5 of a loss, growing as
+    training goes on, as any rounding does; to the bit with ``strategy="loop"``): the same data
+    order for all, the same epoch in which it stops. A replica that has stopped costs nothing any
+    more.
 
     Three strategies do the work. ``"wide"`` is for perceptrons (``Flatten``, ``Linear``, and
     ``ReLU`` in a ``Sequential``): weights are stacked, and where replicas share their inputs the
@@ -82,6 +86,7 @@ def fit_replicas(
         seed: Decides the data order; any integer >= 0.
         subsets: Positions ``(R, m)``, ``int64``: replica r is trained on examples ``subsets[r]``
             only. None for all examples.
+        stop: ``(interpolated(),)``, or ``()`` for all epochs; replicas know no other rule.
         strategy: How to do it.
         device: Where to train; None for where the network is.
         progress: Whether to show progress on standard error.
@@ -110,13 +115,14 @@ def fit_replicas(
     """
     networks = _networks(model, labels)
     _check(inputs, labels, subsets, recipe, strategy)
+    early = _stops_early(stop)
     Draws(seed)
     start = time.perf_counter()
     place = resolve_device(networks[0], device)
     total = len(networks) * recipe.epochs
     with recording_gradients():
         networks = [copy.deepcopy(network).to(place) for network in networks]
-        problem = _problem(networks[0], inputs.to(place), labels, subsets, recipe, seed)
+        problem = _problem(networks[0], inputs.to(place), labels, subsets, recipe, seed, early)
     with (
         recording_gradients(),
         dropout_of(networks[0], recipe.dropout),
@@ -152,6 +158,7 @@ def _problem(
     subsets: Tensor | None,
     recipe: Recipe,
     seed: int,
+    early: bool,
 ) -> Problem:
     """Prepare the inputs, and refuse what does not suit the network."""
     preparation = Preparation.of(recipe)
@@ -165,6 +172,7 @@ def _problem(
         recipe=recipe,
         seed=seed,
         first=0,
+        early=early,
     )
     trainable_parameters(network)
     scores = scores_of(network, prepared[:2].clone())
@@ -181,12 +189,10 @@ def _together(
     outcomes: list[Outcome] = []
     for first in range(0, len(networks), way.group):
         some = slice(first, first + way.group)
-        own = Problem(
-            inputs=problem.inputs,
+        own = replace(
+            problem,
             labels=problem.labels[some],
             subsets=None if problem.subsets is None else problem.subsets[some],
-            recipe=problem.recipe,
-            seed=problem.seed,
             first=first,
         )
         run = Run(program_for(way.strategy, networks[some]), own)
@@ -214,7 +220,12 @@ def _one_by_one(
             own = problem.subsets[replica].cpu()
             data = TensorDataset(inputs[own], problem.labels[replica].cpu()[own])
         report = fit(
-            network, data, recipe=problem.recipe, seed=problem.seed, device=problem.inputs.device
+            network,
+            data,
+            recipe=problem.recipe,
+            seed=problem.seed,
+            stop=(interpolated(),) if problem.early else (),
+            device=problem.inputs.device,
         )
         outcomes[replica] = Outcome(
             state=_state(network),
@@ -305,6 +316,16 @@ def _check(inputs: Any, labels: Tensor, subsets: Any, recipe: object, strategy: 
 
 def _all(network: nn.Module) -> list[Tensor]:
     return [*network.parameters(), *network.buffers()]
+
+
+def _stops_early(stop: Sequence[StoppingRule]) -> bool:
+    rules = tuple(stop)
+    if rules and (len(rules) > 1 or not isinstance(rules[0], interpolated)):
+        raise ValueError(
+            "`stop` must be (interpolated(),) or (), because replicas know no other rule, got "
+            f"{rules!r}."
+        )
+    return bool(rules)
 
 
 def _state(network: nn.Module) -> dict[str, Tensor]:

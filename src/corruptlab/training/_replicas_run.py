@@ -48,6 +48,7 @@ class Problem:
         recipe: The hyper-parameters.
         seed: Decides the data order.
         first: Number of the first replica, for errors.
+        early: Whether a replica stops when it interpolates.
     """
 
     inputs: Tensor
@@ -56,6 +57,7 @@ class Problem:
     recipe: Recipe
     seed: int
     first: int
+    early: bool
 
     @property
     def size(self) -> int:
@@ -81,8 +83,8 @@ class Problem:
 class Run:
     """The way of a group of replicas from their first step to wherever each of them stops.
 
-    A replica that interpolates is taken out with its state, so that it stands exactly where a fit
-    of its own would have stopped, and the others go on without it.
+    A replica that interpolates, if that stops it, is taken out with its state, so that it stands
+    exactly where a fit of its own would have stopped, and the others go on without it.
 
     Args:
         program: The replicas.
@@ -111,7 +113,8 @@ class Run:
         try:
             for epoch in range(epochs):
                 self._epoch(epoch)
-                self._take_out("interpolated", self._interpolating())
+                if self._problem.early:
+                    self._take_out("interpolated", self._interpolating())
                 stopped = len(self.outcomes) - len(self._alive)
                 tell(len(self._alive) * (epoch + 1) + stopped * epochs)
                 if not self._alive:

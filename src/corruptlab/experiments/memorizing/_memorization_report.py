@@ -5,9 +5,9 @@ from typing import Any, TypeAlias
 
 from torch import nn
 
+from corruptlab._checks import at_least, check_confidence
 from corruptlab._environment import Environment
 from corruptlab._types import MapDataset
-from corruptlab.capacity.rademacher._checks import at_least, check_confidence
 from corruptlab.corruptions import Corrupted
 from corruptlab.corruptions._fields import Key
 from corruptlab.experiments._data import describe

@@ -1,0 +1,180 @@
+"""What a permutation test found."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corruptlab._environment import Environment
+from corruptlab.experiments.permutation._p_value import PValue, at_least_as_good
+from corruptlab.plotting import null_distribution
+from corruptlab.training import Recipe
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """The statistic on inputs that have lost something, with the labels as they are.
+
+    Attributes:
+        name: What was done to the inputs.
+        statistics: The statistic of each repeat, ``float64``, shape ``(r,)``.
+        specification: Corruption and seeds of the first repeat, in one line; None if it has none.
+    """
+
+    name: str
+    statistics: NDArray[np.float64]
+    specification: str | None
+
+    @property
+    def mean(self) -> float:
+        """Mean over the repeats."""
+        return float(self.statistics.mean())
+
+    def p_value(self, observed: float) -> float:
+        """Return the p-value of the hypothesis that what was taken away makes no difference.
+
+        Args:
+            observed: The statistic on the inputs as they are.
+
+        Returns:
+            (C + 1) / (r + 1), C repeats having done at least as well.
+        """
+        return PValue(
+            int(at_least_as_good(self.statistics, observed).sum()), len(self.statistics)
+        ).value
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PermutationTest:
+    """How well a network does on held-out examples, and how well with exchanged labels.
+
+    Attributes:
+        observed: The statistic with the labels as they are.
+        null: The statistic of each exchange, ``float64``, shape ``(B,)``, in the order drawn.
+        statistic: Its name.
+        permutations: How many exchanges were asked for; fewer were drawn if ``stopped``.
+        stop_after: Exceedances at which drawing stops; None for never.
+        interrupted: Whether Ctrl-C ended the test. What was drawn by then is a valid test.
+        confidence: Level of `interval`.
+        baselines: The statistic on inputs that have lost something.
+        folds: Parts of the cross-validation, or None with a test set.
+        recipe: The hyper-parameters.
+        seed: The seed of exchanges, folds, and data order.
+        seconds: Time spent.
+        environment: Versions, machine, and device.
+    """
+
+    observed: float
+    null: NDArray[np.float64] = field(repr=False)
+    statistic: str
+    permutations: int
+    stop_after: int | None
+    interrupted: bool
+    confidence: float
+    baselines: tuple[Baseline, ...]
+    folds: int | None
+    recipe: Recipe
+    seed: int
+    seconds: float
+    environment: Environment
+
+    @property
+    def exceedances(self) -> int:
+        """Exchanges that did at least as well as the labels as they are; ties count."""
+        return int(at_least_as_good(self.null, self.observed).sum())
+
+    @property
+    def ties(self) -> int:
+        """Exchanges that did exactly as well, to nine digits."""
+        return self.exceedances - int((~at_least_as_good(-self.null, -self.observed)).sum())
+
+    @property
+    def p_value(self) -> float:
+        """(C + 1) / (B + 1), or h / B if the h-th exceedance ended the test early; never 0."""
+        return self._p_value.value
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Exact limits on the p-value of infinitely many exchanges, at the level `confidence`."""
+        return self._p_value.interval(self.confidence)
+
+    @property
+    def smallest_p_value(self) -> float:
+        """What no test with so many permutations can go below, 1 / (permutations + 1)."""
+        return 1 / (self.permutations + 1)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the sequential rule ended the test before all exchanges were drawn."""
+        return self._p_value.stopped
+
+    @property
+    def _p_value(self) -> PValue:
+        return PValue(self.exceedances, len(self.null), self.stop_after)
+
+    def __repr__(self) -> str:
+        low, high = self.interval
+        sign = "p =" if not self.interrupted else "interrupted; p ="
+        ended = f", stopped at {self.exceedances} exceedances" if self.stopped else ""
+        return (
+            f"PermutationTest({self.statistic} {self.observed:.4g}, under exchange "
+            f"{self.null.mean():.4g} on average; {sign} {self.p_value:.4g} "
+            f"({self.confidence:.0%} interval {low:.2g} to {high:.2g}), {len(self.null)} "
+            f"permutations{ended}; seed={self.seed})"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as a dictionary that JSON can hold."""
+        return {
+            "observed": self.observed,
+            "null": self.null.tolist(),
+            "statistic": self.statistic,
+            "p_value": self.p_value,
+            "interval": list(self.interval),
+            "exceedances": self.exceedances,
+            "ties": self.ties,
+            "permutations": self.permutations,
+            "stop_after": self.stop_after,
+            "stopped": self.stopped,
+            "interrupted": self.interrupted,
+            "confidence": self.confidence,
+            "baselines": [
+                {
+                    "name": each.name,
+                    "statistics": each.statistics.tolist(),
+                    "p_value": each.p_value(self.observed),
+                    "specification": each.specification,
+                }
+                for each in self.baselines
+            ],
+            "folds": self.folds,
+            "recipe": self.recipe.to_dict(),
+            "seed": self.seed,
+            "seconds": self.seconds,
+            "environment": self.environment.to_dict(),
+        }
+
+    def plot(self, *, title: str = "") -> "Figure":
+        """Draw the null distribution, the observed value, and the baselines (extra ``plot``).
+
+        Args:
+            title: Line above the figure.
+
+        Returns:
+            A matplotlib figure.
+
+        Raises:
+            MissingExtraError: If matplotlib is not installed.
+        """
+        return null_distribution(
+            self.null,
+            self.observed,
+            name=self.statistic,
+            note=f"p = {self.p_value:.3g}, {len(self.null)} permutations",
+            baselines={each.name: each.statistics for each in self.baselines},
+            title=title,
+        )
