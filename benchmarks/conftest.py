@@ -36,9 +36,11 @@ class Comparison:
         *,
         than: str,
         rounds: int = 7,
+        warm_up: bool = True,
     ) -> float:
         """Return how many times as fast ours is: the median of ``rounds`` pairs after a warm-up."""
-        ours(), theirs()
+        if warm_up:
+            ours(), theirs()
         pairs = [(_seconds(theirs), _seconds(ours)) for _ in range(rounds)]
         self.fastest = tuple(map(min, zip(*pairs, strict=True)))  # seconds: theirs, ours
         ratios = sorted(other / own for other, own in pairs)

@@ -1,11 +1,16 @@
 """Perceptrons side by side: the first layers of all replicas are one wide matrix product."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from corruptlab.training._replicas_program import Rule, State
+
+Room: TypeAlias = Callable[..., Tensor]
+"""Gives memory for a result, by its name and shape."""
 
 
 class WidePerceptrons:
@@ -15,7 +20,8 @@ class WidePerceptrons:
     first layer, seen as ``(R * units, inputs)``, multiply the inputs that all replicas share in one
     product; the later layers are batched products. Without a graph to record, and with
     the momentum folded into the product that makes the gradient, a step of many small networks
-    costs hardly more than one of a single one.
+    costs hardly more than one of a single one. What is as large as the activations of all replicas
+    is written into the same memory in every step: fresh pages would cost as much as the products.
 
     Args:
         networks: Perceptrons of one architecture, see `is_perceptron`.
@@ -29,11 +35,12 @@ class WidePerceptrons:
         self._weight_speeds = [torch.zeros_like(weight) for weight in self._weights]
         self._bias_speeds = [torch.zeros_like(bias) for bias in self._biases]
         self._has_bias = [f"{name}.bias" in networks[0].state_dict() for name in self._names]
+        self._memory: dict[str, Tensor] = {}
 
     def step(self, inputs: Tensor, targets: Tensor, rule: Rule, *, shared: bool) -> Tensor:
         """Update every replica once; see `Program`."""
         columns = _columns(inputs, shared=shared)
-        activations, logits = self._forward(columns)  # logits: (R, num_classes, b)
+        activations, logits = self._forward(columns, self._reused)  # logits: (R, num_classes, b)
         log_shares = logits.log_softmax(dim=1)
         wanted = targets.unsqueeze(1)  # (R, 1, b)
         losses = -log_shares.gather(1, wanted).mean(dim=(1, 2))
@@ -42,15 +49,16 @@ class WidePerceptrons:
         slope /= targets.shape[1]
         for layer in range(len(self._weights) - 1, 0, -1):
             below = activations[layer - 1]
-            passed = torch.bmm(self._weights[layer].transpose(1, 2), slope)
+            passed = self._reused(f"slope {layer}", *below.shape)
+            torch.bmm(self._weights[layer].transpose(1, 2), slope, out=passed)
             self._update(layer, slope, below, rule)
-            slope = passed.mul_(below > 0)  # the derivative of a ReLU
+            slope = _through_relu(passed, below)
         self._update(0, slope, columns, rule)
         return losses
 
     def logits(self, inputs: Tensor, *, shared: bool) -> Tensor:
         """Return the outputs; see `Program`."""
-        return self._forward(_columns(inputs, shared=shared))[1].transpose(1, 2)
+        return self._forward(_columns(inputs, shared=shared), self._fresh)[1].transpose(1, 2)
 
     def state(self, replica: int) -> State:
         """Return the tensors of one replica; see `Program`."""
@@ -67,21 +75,36 @@ class WidePerceptrons:
         for tensors in (self._weights, self._biases, self._weight_speeds, self._bias_speeds):
             tensors[:] = [tensor[at] for tensor in tensors]
 
-    def _forward(self, columns: Tensor) -> tuple[list[Tensor], Tensor]:
+    def _forward(self, columns: Tensor, room: Room) -> tuple[list[Tensor], Tensor]:
         """Map ``(inputs, b)`` or ``(R, inputs, b)`` to hidden activations and outputs."""
         activations: list[Tensor] = []
-        out = self._first(columns)
-        for weight, bias in zip(self._weights[1:], self._biases[1:], strict=True):
+        out = self._first(columns, room)
+        for layer in range(1, len(self._weights)):
             activations.append(out.relu_())
-            out = torch.baddbmm(bias, weight, out)
+            weight, bias = self._weights[layer], self._biases[layer]
+            into = room(f"out {layer}", *weight.shape[:2], columns.shape[-1])
+            out = torch.baddbmm(bias, weight, out, out=into)
         return activations, out
 
-    def _first(self, columns: Tensor) -> Tensor:
+    def _first(self, columns: Tensor, room: Room) -> Tensor:
         weight, bias = self._weights[0], self._biases[0]
+        out = room("out 0", *weight.shape[:2], columns.shape[-1])
         if columns.ndim == 3:
-            return torch.baddbmm(bias, weight, columns)
-        wide = torch.addmm(bias.view(-1, 1), weight.view(-1, weight.shape[2]), columns)
-        return wide.view(*weight.shape[:2], -1)
+            return torch.baddbmm(bias, weight, columns, out=out)
+        wide = out.view(-1, out.shape[2])
+        torch.addmm(bias.view(-1, 1), weight.view(-1, weight.shape[2]), columns, out=wide)
+        return out
+
+    def _reused(self, name: str, *shape: int) -> Tensor:
+        """Return memory of that shape, the same in every step."""
+        size = math.prod(shape)
+        if name not in self._memory or len(self._memory[name]) < size:
+            self._memory[name] = self._fresh(name, size)
+        return self._memory[name][:size].view(shape)
+
+    def _fresh(self, _: str, *shape: int) -> Tensor:
+        """Return memory of that shape that nothing else uses."""
+        return self._weights[0].new_empty(shape)
 
     def _update(self, layer: int, slope: Tensor, below: Tensor, rule: Rule) -> None:
         """Change one layer, given the slope of the loss by its outputs, ``(R, units, b)``."""
@@ -136,6 +159,13 @@ def _column_of_biases(layer: nn.Linear) -> Tensor:
     """Return the biases of one layer, ``(units, 1)``; zeros if it has none."""
     bias: Tensor | None = layer.bias
     return layer.weight.new_zeros(layer.out_features, 1) if bias is None else bias.detach()[:, None]
+
+
+def _through_relu(slope: Tensor, output: Tensor) -> Tensor:
+    """Return, in place, the slope by what a ReLU got, given the slope by its output."""
+    relu_backward = torch.ops.aten.threshold_backward.grad_input  # one pass, and no mask in memory
+    result: Tensor = relu_backward(slope, output, 0, grad_input=slope)
+    return result
 
 
 def _move(value: Tensor, speed: Tensor, rule: Rule) -> None:
