@@ -1,6 +1,7 @@
 """How much a training procedure memorizes, by canaries: any procedure, in one call."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from torch import nn
@@ -47,8 +48,9 @@ def memorization_report(
     transforms included), stacked: images of PIL as bytes with the channels first. If it calls
     ``epoch_end(predictor)`` after each epoch, there is a row for each (see `MemorizationMeter`).
 
-    Ctrl-C during training gives the report of what was measured until then. An error passes through
-    as it is; the report so far, if an epoch was measured, is its attribute ``report``.
+    Ctrl-C during training gives the report of what was measured until then. An error (or an exit,
+    into which some trainers turn Ctrl-C) passes through as it is; the report so far, if an epoch
+    was measured, is its attribute ``report``.
 
     Copies of an input count as different examples: if a canary has one elsewhere in the data, with
     its true label, that speaks against the random one. `audit` finds them.
@@ -76,6 +78,7 @@ def memorization_report(
         ValueError: If a number is out of its range, the data does not fit, or a predictor
             returns NaN or a wrong shape. What can be seen before the training is.
         KeyboardInterrupt: If Ctrl-C comes before anything was measured.
+        SystemExit: If ``train_function`` exits.
 
     Example:
         >>> import torch
@@ -122,9 +125,10 @@ def memorization_report(
         if not run.meter.epochs:
             raise
         return run.report(interrupted=True)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # some trainers turn Ctrl-C into an exit
         if run.meter.epochs:
-            error.report = run.report(interrupted=True)  # type: ignore[attr-defined]  # documented
+            with suppress(AttributeError):  # an error of a frozen class keeps nothing
+                error.report = run.report(interrupted=True)  # type: ignore[union-attr]  # documented
         raise
 
 

@@ -101,24 +101,20 @@ class MemorizationMeter:
         planted = Fitted.of(seen, train.targets, data.planted)
         held_out = Fitted.of(unseen, out.targets, every)
         held_out_true = Fitted.of(unseen, out.clean_targets, every)
-        clean = Fitted.of(seen, train.targets, data.clean)
         return MemorizationEpoch(
             epoch=epoch,
             planted=planted,
             planted_true=Fitted.of(seen, train.clean_targets, data.planted),
             held_out=held_out,
             held_out_true=held_out_true,
-            clean=clean,
+            clean=Fitted.of(seen, train.targets, data.clean),
             noisy=Fitted.of(seen, train.targets, data.noisy),
             noisy_true=Fitted.of(seen, train.clean_targets, data.noisy),
             gap=Gap.of(planted, held_out, confidence=self._confidence),
             ratt=Ratt.of(
-                planted=planted,
                 planted_wrong=Fitted.of(seen, train.targets, data.planted & train.is_corrupted),
                 held_out_wrong=Fitted.of(unseen, out.targets, out.is_corrupted),
                 held_out_true=held_out_true,
-                clean=clean,
-                noisy=int(data.noisy.sum()),
                 num_classes=train.num_classes,
                 confidence=self._confidence,
             ),
