@@ -23,6 +23,7 @@ import corruptlab as cl
 from corruptlab._errors import MissingExtraError
 from corruptlab.experiments.sweeps._claims import Claims
 from corruptlab.experiments.sweeps._lanes import Lane
+from corruptlab.experiments.sweeps._processes import cores
 
 from .trials import deadly, double, fails, noted, runs
 
@@ -227,8 +228,11 @@ def test_retries_go_through_the_executor(tmp_path: Path, pool: ProcessPoolExecut
     assert sorted(runs(tmp_path / "log")) == [0, 1, 1, 2, 3, 3]
 
 
-@pytest.mark.slow
-def test_processes_of_its_own_are_mended_and_end_with_the_sweep(tmp_path: Path) -> None:
+def test_processes_of_its_own_are_mended_and_end_with_the_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fork = multiprocessing.get_context("fork")  # as if afresh, and without imports
+    monkeypatch.setattr(multiprocessing, "get_context", lambda method: fork)
     log = tmp_path / "log"
     before = {process.pid for process in multiprocessing.active_children()}
     grid = {"x": range(6), "log": [str(log)], "times": [1]}
@@ -261,7 +265,35 @@ def slow_and_fails(*, seconds: float, **settings: Any) -> dict[str, int]:
 def test_slots_are_the_executor_s_own_count_or_the_cores(tmp_path: Path) -> None:
     assert Lane(None).slots == 1
     assert Lane(ThreadPoolExecutor(7)).slots == 7
-    assert Lane(Broken()).slots == os.cpu_count()
+    assert Lane(Broken()).slots == cores() <= (os.cpu_count() or 1)
+
+
+def test_cores_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5, 6}, raising=False)
+    assert cores() == 3
+
+
+def test_a_trial_that_was_typed_in_is_refused_where_processes_start_afresh(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pool: ProcessPoolExecutor
+) -> None:
+    import __main__
+
+    def typed(*, x: int) -> dict[str, int]:
+        return {"y": x}
+
+    typed.__module__, typed.__qualname__ = "__main__", "typed"
+    monkeypatch.setattr(__main__, "typed", typed, raising=False)
+    monkeypatch.setattr(__main__, "__spec__", None)
+    monkeypatch.setattr(__main__, "__file__", "<stdin>", raising=False)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as afresh:
+        for executor in (2, afresh):
+            with pytest.raises(
+                TypeError, match=r"stand in a file, .* got \"__main__\.typed\" of an"
+            ):
+                cl.sweep({"x": [1]}, typed, executor, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert cl.sweep({"x": [1]}, typed, pool, out=tmp_path / "out").complete
+    assert cl.sweep({"x": [1, 2]}, typed, out=tmp_path / "out").done == 1
 
 
 # --------------------------------------------------------------------------------------------- ray

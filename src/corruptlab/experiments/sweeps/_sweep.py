@@ -2,7 +2,6 @@
 
 import os
 import time
-from pathlib import Path
 
 from corruptlab._checks import natural
 from corruptlab._environment import Environment
@@ -87,7 +86,8 @@ def sweep(
     lane = Lane(executor)
     start, interrupted = time.perf_counter(), False
     try:
-        store = Store.opened(out, identity_of(trial))
+        lane.check(identity := identity_of(trial))
+        store = Store.opened(out, identity)
         with Claims(store.claims) as claims, Progress(len(trials), "sweep", show=progress) as line:
             loop = Loop(store, claims, lane, trial, retries=retries)
             loop.begin(trials)
@@ -100,7 +100,7 @@ def sweep(
         raise
     lane.close(interrupted=interrupted)
     return SweepReport(
-        out=Path(out).expanduser(),
+        out=store.folder,
         total=len(trials),
         done=len(loop.done),
         cached=len(loop.cached),
