@@ -70,7 +70,7 @@ def test_several_sweeps_share_the_work_and_finish_that_of_a_killed_one(
     assert together["claims"] == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_processes_of_a_sweep_s_own_end_with_it_in_the_middle_of_a_trial(
     number: signal.Signals, found: dict[str, Any]
 ) -> None:

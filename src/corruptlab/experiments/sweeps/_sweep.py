@@ -36,9 +36,11 @@ def sweep(
 
     A trial that raises an error is tried again ``retries`` times, after the others; then it
     counts as failed, with all its tracebacks in a file, and the sweep goes on. The same call made
-    later gives it new attempts. A worker that dies takes no trial with it: after a pool of
-    processes broke, those that were running are run again one at a time, and only one whose worker
-    dies five times counts as failed. Ctrl-C ends the sweep and returns what there is.
+    later gives it new attempts. Every attempt gets a copy of its settings.
+
+    A worker that dies takes no trial with it: after a pool of processes broke, those that were
+    running are run again one at a time, and only one whose worker dies five times counts as
+    failed. Ctrl-C ends the sweep and returns what there is.
 
     Args:
         grid: Names of settings to their values, for every combination; or a sequence of settings,
@@ -59,12 +61,13 @@ def sweep(
         Counts, failures, `SweepReport.table`, and `SweepReport.plot`.
 
     Raises:
-        TypeError: If an argument is of a wrong kind, ``trial`` is not picklable, or it does not
-            take the settings.
+        TypeError: If an argument is of a wrong kind, ``trial`` is not picklable, it does not take
+            the settings, or it was typed in where worker processes would have to import it.
         ValueError: If the grid is empty or holds a trial twice, a number is out of its range, or
             ``out`` holds the sweep of another function, or something else. All of this before
             any work.
         DataFileError: If the header of the folder is damaged.
+        OSError: If the folder cannot be written, or the disk is full; what is finished is kept.
         MissingExtraError: If the executor needs an extra that is not installed.
         RuntimeError: If an executor breaks that cannot be replaced, or its workers die at whatever
             they are given; what is finished is kept.

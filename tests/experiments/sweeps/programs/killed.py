@@ -162,7 +162,7 @@ if __name__ == "__main__":
         "killed": killed(folder),
         "killed_while_writing": killed_while_writing(folder),
         "together": together(folder),
-        "ended": ended(folder, signal.SIGKILL, signal.SIGTERM, signal.SIGINT),
+        "ended": ended(folder, signal.SIGKILL, signal.SIGINT),
         "names": [each.id for each in trials_of({"x": [1, 0.5]}, double)],
     }
     (folder / "found.json").write_text(json.dumps(found))
