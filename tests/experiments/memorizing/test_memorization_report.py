@@ -188,8 +188,9 @@ def test_random_transforms_that_are_measured_move_no_generator() -> None:
         seen.append(states())
         return lambda x: x[:, 0].long() % 2
 
+    before = states()
     cl.memorization_report(train_function, Jittered(), canaries=5)
-    assert seen[0] == seen[1] == states()
+    assert before == seen[0] == seen[1] == states()
 
 
 def test_fit_measures_by_a_rule_and_agrees_with_what_it_found_itself() -> None:

@@ -68,6 +68,17 @@ def test_network_is_measured_in_evaluation_mode_and_put_back_layer_by_layer() ->
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
+def test_functions_are_measured_without_gradients() -> None:
+    seen = []
+
+    def predict(x: torch.Tensor) -> torch.Tensor:
+        seen.append(torch.is_grad_enabled())
+        return rule(x)
+
+    run(lambda data, epoch_end: predict)
+    assert set(seen) == {False}
+
+
 def test_network_gets_inputs_on_the_device_of_its_parameters() -> None:
     devices = []
 

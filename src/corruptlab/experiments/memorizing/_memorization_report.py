@@ -11,6 +11,7 @@ from corruptlab._environment import Environment
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
 from corruptlab.corruptions._fields import Key
+from corruptlab.experiments._audit_generators import generators_kept
 from corruptlab.experiments._data import describe
 from corruptlab.experiments.memorizing._meter import MemorizationMeter
 from corruptlab.experiments.memorizing._planting import Planting
@@ -102,17 +103,19 @@ def memorization_report(
         )
     check_confidence(confidence)
     batch_size = at_least(1, "batch_size", batch_size)
-    planting = Planting.of(
-        train,
-        canaries=canaries,
-        held_out=held_out,
-        num_classes=num_classes,
-        input_key=input_key,
-        label_key=label_key,
-        seed=seed,
-    )
+    with generators_kept():  # random transforms of the data set would move them
+        planting = Planting.of(
+            train,
+            canaries=canaries,
+            held_out=held_out,
+            num_classes=num_classes,
+            input_key=input_key,
+            label_key=label_key,
+            seed=seed,
+        )
+        meter = MemorizationMeter(planting, confidence=confidence, batch_size=batch_size)
     run = _Run(
-        MemorizationMeter(planting, confidence=confidence, batch_size=batch_size),
+        meter,
         planting,
         train_function=getattr(train_function, "__name__", type(train_function).__name__),
         data=describe(train),

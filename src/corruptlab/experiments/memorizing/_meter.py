@@ -42,8 +42,7 @@ class MemorizationMeter:
     def __init__(self, planting: Planting, *, confidence: float, batch_size: int) -> None:
         self._planting, self._confidence, self._batch_size = planting, confidence, batch_size
         self.epochs: tuple[MemorizationEpoch, ...] = ()
-        with generators_kept():
-            check_inputs(planting.train, planting.fields)
+        check_inputs(planting.train, planting.fields)
 
     def __call__(self, predictor: Predictor) -> MemorizationEpoch:
         """Measure a predictor at the end of an epoch.

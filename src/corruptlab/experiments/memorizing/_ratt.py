@@ -28,8 +28,8 @@ class Ratt:
     ``e(f) = 1 - R / (K - 1)``, ``E(f) = 1 - s``.
 
     This is the paper's argument for labels that are known to be wrong. Its theorems are about
-    labels that are random and may be right, where the fit of clean examples has to say how many
-    are; canaries are our own, so that is known here, and the bound needs neither.
+    labels that are random and may be right, and use the fit of clean examples to tell how many of
+    the fitted ones are. Which canaries are wrong is known here, so the bound can do without.
 
     What has to hold:
 
