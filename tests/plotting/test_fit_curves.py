@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from scipy import stats
 
 from corruptlab._errors import MissingExtraError
 from corruptlab.plotting import fit_curves
-
-pytest.importorskip("matplotlib")
 
 SEEDS = [[0.1, 0.5, 1.0], [0.2, 0.4, 1.0], [0.1, 0.9, 1.0]]
 
@@ -72,6 +71,7 @@ def test_bars_stand_at_the_markers_which_curves_do_not_share() -> None:
         drawn: Any = figure.axes[0].collections[place]
         places = [segment[0, 0] for segment in drawn.get_segments() if len(segment)]
         assert places == list(range(1 + place, 41, 4))
+        assert to_hex(drawn.get_edgecolor()[0]) == to_hex(line.get_color())
 
 
 def test_curves_differ_without_colour() -> None:

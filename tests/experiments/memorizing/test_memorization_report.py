@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Subset
 import corruptlab as cl
 from corruptlab.corruptions import Corrupted
 from corruptlab.experiments import Fitted, MemorizationMeter, MemorizationReport, Prepared
+from corruptlab.experiments.memorizing._table import points
 from corruptlab.training import stopping
 from tests.experiments.cases import bars
 
@@ -417,6 +418,15 @@ def test_table_shows_every_number_under_its_title() -> None:
         end = lines[0].index(title) + len(title)  # titles end where their last column does
         assert len(lines[1][:end].split()) == column + 1
     assert "given" not in str(run(nearest)).splitlines()[1]
+
+
+def test_points_have_no_sign_before_zero() -> None:
+    assert [points(each) for each in (-0.0004, 0.0, -0.0006, 0.123)] == [
+        "0.0",
+        "0.0",
+        "-0.1",
+        "12.3",
+    ]
 
 
 def test_long_table_shows_the_first_and_the_last_epoch() -> None:
