@@ -77,6 +77,7 @@ def test_curves_are_told_apart_without_colour_and_look_the_same_in_every_figure(
     for name, line in few.items():
         assert line.get_color() == many[name].get_color()
         assert line.get_marker() == many[name].get_marker()
+    assert few["clean examples"].get_color() == "#000000"  # what all others are read against
 
 
 def test_several_seeds_are_drawn_as_means_with_intervals_as_far_as_all_go() -> None:
