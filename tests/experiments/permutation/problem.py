@@ -1,5 +1,6 @@
 """A small problem: points with a signal in one coordinate, and a network without hidden layer."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,12 +38,9 @@ def fit_by_hand(inputs: ArrayLike, labels: ArrayLike, *, seed: int = 0) -> NDArr
     The steps are those that `Recipe` and docs/randomness.md write down, and none of the code that
     is tested takes part.
     """
-    slopes, intercepts = (each.detach().double().numpy() for each in network().parameters())
-    weights = np.concatenate([slopes, intercepts[:, None]], axis=1)
-    x, targets = _with_one(inputs), np.eye(2)[np.asarray(labels)]
+    weights, x, targets = _start(), _with_one(inputs), np.eye(2)[np.asarray(labels)]
     speed = np.zeros_like(weights)
-    for epoch in range(RECIPE.epochs):
-        order = cl.Draws(seed).permutations("fit/order", [epoch], len(x))[0]
+    for epoch, order in enumerate(_orders(seed, len(x))):
         for first in range(0, len(x), RECIPE.batch_size):
             at = order[first : first + RECIPE.batch_size]
             scores = np.exp(x[at] @ weights.T)
@@ -69,6 +67,17 @@ def accuracy_by_hand(
     weights = fit_by_hand(inputs[train], labels[train], seed=seed)
     found = logits_by_hand(weights, inputs[held_out]).argmax(axis=1)
     return float((found == labels[held_out]).mean())
+
+
+@cache
+def _start() -> NDArray[np.float64]:
+    slopes, intercepts = (each.detach().double().numpy() for each in network().parameters())
+    return np.concatenate([slopes, intercepts[:, None]], axis=1)
+
+
+@cache
+def _orders(seed: int, n: int) -> NDArray[np.int64]:
+    return cl.Draws(seed).permutations("fit/order", range(RECIPE.epochs), n)
 
 
 def _with_one(inputs: ArrayLike) -> NDArray[np.float64]:
