@@ -27,7 +27,7 @@ from corruptlab.experiments.sweeps._claims import Claims
 from corruptlab.experiments.sweeps._lanes import Lane
 from corruptlab.experiments.sweeps._processes import cores
 
-from .trials import deadly, double, fails, noted, runs
+from .trials import deadly, double, fails, note, noted, runs
 
 # Python 3.12 warns of any fork beside threads; these trials take no lock of another thread.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
@@ -97,6 +97,23 @@ def test_a_trial_that_always_kills_its_worker_fails_alone(
     assert report.failures[0].error.startswith("BrokenProcessPool: ")
     assert runs(log).count(3) == 5
     assert max(runs(log).count(x) for x in range(6) if x != 3) <= 2
+
+
+def test_a_trial_is_not_lost_again_and_again_with_the_one_that_kills_its_worker(
+    tmp_path: Path, pool: ProcessPoolExecutor
+) -> None:
+    grid = {"x": [4, 3], "log": [str(tmp_path / "log")]}
+    report = cl.sweep(grid, kills_its_neighbour, pool, out=tmp_path / "out")
+    assert (report.done, report.failed) == (1, 1)
+    assert runs(tmp_path / "log").count(4) <= 2
+
+
+def kills_its_neighbour(*, x: int, log: str) -> dict[str, int]:
+    note(log, x)
+    time.sleep(0.2 if x == 4 else 0.1)
+    if x == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"square": x * x}
 
 
 class Broken(Executor):

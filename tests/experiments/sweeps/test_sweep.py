@@ -14,6 +14,7 @@ import pytest
 import corruptlab as cl
 from corruptlab._errors import DataFileError
 from corruptlab.experiments.sweeps import _files
+from corruptlab.experiments.sweeps._claims import Claims
 from corruptlab.experiments.sweeps._files import FORMAT
 from corruptlab.experiments.sweeps._store import Store
 
@@ -230,6 +231,21 @@ def test_a_result_that_is_being_written_at_ctrl_c_is_kept(
     assert report.interrupted
     assert (report.done + report.cached, report.remaining) == (1, 1)
     assert report.table()["double"].tolist() == [2]
+    assert list((out / "claims").iterdir()) == []
+
+
+def test_a_result_that_is_counted_already_at_ctrl_c_is_not_counted_twice(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = Claims.release
+
+    def pressed(self: Claims, name: str) -> None:
+        monkeypatch.setattr(Claims, "release", release)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Claims, "release", pressed)
+    report = cl.sweep({"x": [1, 2]}, double, out=out)
+    assert (report.done, report.cached, report.remaining) == (1, 0, 1)
     assert list((out / "claims").iterdir()) == []
 
 

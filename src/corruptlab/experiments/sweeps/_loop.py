@@ -149,8 +149,6 @@ class Loop:
             return
         patience = _SECONDS_BETWEEN_LOOKS if self._waiting else None
         finished, _ = wait(self._running, timeout=patience, return_when=FIRST_COMPLETED)
-        if any(isinstance(_error(future), BrokenExecutor) for future in finished):
-            finished, _ = wait(self._running)  # then it is broken for all of them
         lost = {future: error for future in finished if (error := _error(future)) is not None}
         for future in finished - lost.keys():
             self._settle(self._running[future], future.result())
