@@ -63,6 +63,10 @@ def test_one_repetition_has_no_bars() -> None:
         np.testing.assert_allclose(curves(figure)["a"].get_ydata(), [10, 20])
 
 
+def test_two_repetitions_have_bars() -> None:
+    assert bars(fit_curves({"a": [[0.4, 0.5], [0.5, 0.6]]}, level=0.5)).shape == (2, 2)
+
+
 def test_bars_stand_at_the_markers_which_curves_do_not_share() -> None:
     shares = np.random.default_rng(0).random((3, 40)).tolist()
     figure = fit_curves({"a": shares, "b": shares})
