@@ -233,6 +233,7 @@ def test_a_sequential_test_is_the_whole_one_cut_at_its_last_exceedance() -> None
     assert found.stopped
     assert_array_equal(found.null, whole.null[: good[4] + 1])
     assert found.p_value == 5 / (good[4] + 1)
+    assert (found.permutations, found.smallest_p_value) == (99, 0.01)
     assert "stopped at 5 exceedances" in repr(found)
 
 
