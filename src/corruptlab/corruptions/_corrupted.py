@@ -15,6 +15,7 @@ from corruptlab._types import Array, Ids, Labels, MapDataset
 from corruptlab._version import __version__
 from corruptlab.corruptions._arrays import checked_ids, checked_labels
 from corruptlab.corruptions._fields import Fields, Key
+from corruptlab.corruptions._find_fields import fields_of
 from corruptlab.corruptions._find_labels import find_labels, find_num_classes, whole_labels
 from corruptlab.corruptions._inputs import changed
 from corruptlab.corruptions._lineage import History, Lineage
@@ -45,9 +46,10 @@ class Corrupted(Dataset[Any]):
         targets: The labels as ``dataset`` serves them, shape ``(n,)``, if they cannot be found.
         ids: Numbers of the examples, shape ``(n,)``, >= 0. By default their positions in the
             data set from which ``dataset`` is cut.
-        input_key: Position or name of the input in an item; by default position 0, or the
-            first known name.
-        label_key: Position or name of the label; by default position 1, or the first known name.
+        input_key: Position or name of the input in an item; by default what a corrupted
+            ``dataset`` was told, or else position 0, or the first known name.
+        label_key: Position or name of the label; by default likewise, or else position 1, or
+            the first known name.
 
     Attributes:
         dataset: The wrapped data set.
@@ -81,7 +83,7 @@ class Corrupted(Dataset[Any]):
         self.dataset = dataset
         self.seed = Draws(seed).seed
         self._n = checked_length(dataset)
-        self._fields = Fields.of(dataset[0], input_key, label_key)
+        self._fields = fields_of(dataset, dataset[0], input_key, label_key)
         before = _traced(dataset, self._fields, num_classes, targets, ids)
         pipeline = Pipeline.of(corruptions, self.seed, before.history)
         self._read = input_reader(dataset, self._fields)
