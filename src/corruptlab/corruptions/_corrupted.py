@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch.utils.data import Dataset
 
 from corruptlab._draws import ALGORITHM, Draws
+from corruptlab._global_generators import seeded_generators
 from corruptlab._types import Array, Ids, Labels, MapDataset
 from corruptlab._version import __version__
 from corruptlab.corruptions._arrays import checked_ids, checked_labels
@@ -83,14 +84,17 @@ class Corrupted(Dataset[Any]):
         self.dataset = dataset
         self.seed = Draws(seed).seed
         self._n = checked_length(dataset)
-        self._fields = fields_of(dataset, dataset[0], input_key, label_key)
-        before = _traced(dataset, self._fields, num_classes, targets, ids)
-        pipeline = Pipeline.of(corruptions, self.seed, before.history)
-        self._read = input_reader(dataset, self._fields)
-        self._pipeline = pipeline.estimated(self._read, before.ids)
-        served = self._pipeline.labels(
-            before.targets, num_classes=before.num_classes, ids=before.ids, read=self._read
-        )
+        # What is read here depends on the seed alone, whatever random transforms draw.
+        word = int(Draws(self.seed).integers("corrupt/reading", [0], 2**31)[0])
+        with seeded_generators(word):
+            self._fields = fields_of(dataset, dataset[0], input_key, label_key)
+            before = _traced(dataset, self._fields, num_classes, targets, ids)
+            pipeline = Pipeline.of(corruptions, self.seed, before.history)
+            self._read = input_reader(dataset, self._fields)
+            self._pipeline = pipeline.estimated(self._read, before.ids)
+            served = self._pipeline.labels(
+                before.targets, num_classes=before.num_classes, ids=before.ids, read=self._read
+            )
         self._served = _read_only(checked_labels(served, before.num_classes))
         self.lineage = replace(
             before,

@@ -8,10 +8,10 @@ from torch import nn
 
 from corruptlab._checks import at_least, check_confidence
 from corruptlab._environment import Environment
+from corruptlab._global_generators import generators_kept
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
 from corruptlab.corruptions._fields import Key
-from corruptlab.experiments._audit_generators import generators_kept
 from corruptlab.experiments._data import describe
 from corruptlab.experiments.memorizing._meter import MemorizationMeter
 from corruptlab.experiments.memorizing._planting import Planting

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from corruptlab.experiments._audit_generators import generators_kept
+from corruptlab._global_generators import generators_kept
 from corruptlab.experiments.memorizing._epoch import MemorizationEpoch
 from corruptlab.experiments.memorizing._fitted import Fitted
 from corruptlab.experiments.memorizing._gap import Gap
