@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import (
@@ -262,10 +263,11 @@ def test_processes_of_its_own_are_mended_and_end_with_the_sweep(
 
 def test_two_sweeps_at_once_share_the_trials_and_give_up_together(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    grid = {"x": range(6), "log": [str(log)], "times": [99], "seconds": [0.05]}
+    grid = {"x": range(6), "log": [str(log)], "times": [99]}
+    AT_WORK.clear()
     with ThreadPoolExecutor(2) as threads:
         both = [
-            threads.submit(cl.sweep, grid, slow_and_fails, out=tmp_path / "out", retries=1)
+            threads.submit(cl.sweep, grid, fails_in_company, out=tmp_path / "out", retries=1)
             for _ in range(2)
         ]
         reports = [each.result() for each in both]
@@ -276,8 +278,15 @@ def test_two_sweeps_at_once_share_the_trials_and_give_up_together(tmp_path: Path
         assert report.done > 0
 
 
-def slow_and_fails(*, seconds: float, **settings: Any) -> dict[str, int]:
-    time.sleep(seconds)
+AT_WORK: set[int] = set()
+
+
+def fails_in_company(**settings: Any) -> dict[str, int]:
+    """Do nothing before both sweeps are at work, however late one of them starts."""
+    AT_WORK.add(threading.get_ident())
+    deadline = time.monotonic() + 60
+    while len(AT_WORK) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
     return fails(**settings)
 
 
