@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -110,10 +110,10 @@ def training_flops(model: nn.Module, inputs: Tensor) -> int:
         inputs: A batch, shape ``(b, ...)``.
     """
     with FlopCounterMode(display=False) as counter:
-        logits = model(inputs)
-        cross_entropy(logits, torch.zeros(len(inputs), dtype=torch.long)).backward()  # type: ignore[no-untyped-call]  # PyTorch's
+        targets = torch.zeros(len(inputs), dtype=torch.long, device=inputs.device)
+        cross_entropy(model(inputs), targets).backward()  # type: ignore[no-untyped-call]  # PyTorch's
     model.zero_grad()
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 def update_bytes(parameters: int) -> int:
@@ -126,5 +126,7 @@ def update_bytes(parameters: int) -> int:
 
 def rate_text(rate: float, unit: Unit) -> str:
     """Return a rate as people say it, such as ``178 GFLOP/s``."""
-    scaled: Any = f"{rate / 1e9:.3g} G" if rate >= 1e9 else f"{rate / 1e6:.3g} M"
-    return f"{scaled}{unit}"
+    for size, prefix in ((1e12, "T"), (1e9, "G")):
+        if rate >= size:
+            return f"{rate / size:.3g} {prefix}{unit}"
+    return f"{rate / 1e6:.3g} M{unit}"

@@ -1,5 +1,6 @@
 """The options of `pytest benchmarks`, checked before anything runs."""
 
+import importlib
 import os
 import platform
 from dataclasses import dataclass
@@ -120,9 +121,8 @@ def _folder(path: Path) -> Path:
 @cache
 def _machine(device: torch.device) -> str:
     """Name the processor, and the GPU if that does the work."""
-    from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
-
-    found: dict[str, Any] = pytest_benchmark_generate_machine_info()["cpu"]
+    plugin: Any = importlib.import_module("pytest_benchmark.plugin")
+    found = plugin.pytest_benchmark_generate_machine_info()["cpu"]
     cores = os.cpu_count() or 1
     name = found.get("brand_raw") or platform.processor() or platform.machine()
     processor = f"{name}, {cores} {'core' if cores == 1 else 'cores'}"

@@ -82,7 +82,8 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as a dictionary that JSON can hold, numbers to four digits."""
-        return _rounded({"kind": "comparison", **asdict(self), "over_limit": self.over_limit})
+        values = {"kind": "comparison", **asdict(self), "over_limit": self.over_limit}
+        return {key: _rounded(value) for key, value in values.items()}
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> "Comparison":
@@ -165,7 +166,8 @@ class TimeToInterpolation:
             }
             for row in self.rows
         ]
-        return _rounded({"kind": "time_to_interpolation", **asdict(self), "rows": rows})
+        values = {"kind": "time_to_interpolation", **asdict(self), "rows": rows}
+        return {key: _rounded(value) for key, value in values.items()}
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> "TimeToInterpolation":

@@ -1,14 +1,15 @@
 """Options, fixtures, and the summary of `pytest benchmarks`; README.md says how to read it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 import torch
 
 from benchmarks import _markdown, _options, _summary
-from benchmarks._comparing import Compare, Comparing, compare as compare_by_turns
+from benchmarks._comparing import Compare, Comparing
+from benchmarks._comparing import compare as compare_by_turns
 from benchmarks._limits import Rates, measured_rates
 from benchmarks._options import Options
 from benchmarks._records import Entry, Made, TimeToInterpolation
@@ -124,11 +125,11 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    report: Any = yield
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, Any]:
+    report = yield
     if report.skipped:
-        reason = report.longrepr[2].removeprefix("Skipped: ")
-        item.config.stash[_SKIPPED].append(Skipped(item.nodeid, reason))
+        *_, reason = cast("tuple[str, int, str]", report.longrepr)
+        item.config.stash[_SKIPPED].append(Skipped(item.nodeid, reason.removeprefix("Skipped: ")))
     return report
 
 

@@ -4,9 +4,9 @@ Inception V3 at 299x299, as the paper trained it. A thousand folders of random J
 pixels stand in for ImageNet: about as many pixels and bytes an image, and labels of 1,000 classes.
 """
 
+import importlib.util
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -62,6 +62,84 @@ def plan(device: torch.device, scale: Scale) -> Plan:
 @pytest.fixture(scope="module")
 def images(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The tree with random labels, as often as the steps need it."""
-    pytest.importorskip("PIL")
-    pytest.importorskip("torchvision", exc_type=ImportError) if not found() else None
-    return tree(plan, tmp_path_factory.mktemp("tree"))
+    for name in ("PIL", "torchvision"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"{name} is not installed: extra `vision`")
+    from tests.training.programs.vision import image_tree, torchvision
+
+    datasets, transforms = torchvision("datasets"), torchvision("transforms")
+    tree = image_tree(tmp_path_factory.mktemp("tree"), classes=plan.classes, size=400)
+    whole = transforms.Compose(
+        [transforms.Resize(SIDE), transforms.CenterCrop(SIDE), transforms.PILToTensor()]
+    )
+    noisy = cl.corrupt(datasets.ImageFolder(tree, transform=whole), cl.RandomLabels(), seed=0)
+    return Subset(noisy, [i % plan.classes for i in range(plan.images)])
+
+
+def test_fit_on_files(compare: Compare, rates: Rates, plan: Plan, images: Any) -> None:
+    """Training from files, against the same steps on a batch in memory; and its loader alone."""
+    recipe = cl.Recipe(
+        learning_rate=0.01, epochs=1, batch_size=plan.batch, precision=plan.precision
+    )
+    gpu = plan.device.type == "cuda"
+    execution = cl.Execution(data="stream", workers=WORKERS, compile=False, channels_last=gpu)
+
+    def ours() -> Seconds:
+        report = cl.fit(
+            plan.network(),
+            images,
+            recipe=recipe,
+            stop=(),
+            measure="loss",
+            device=plan.device,
+            execution=execution,
+        )
+        assert report.steps == plan.steps
+        return Seconds(report.seconds)
+
+    step = training_flops(plan.network(), torch.randn(2, 3, SIDE, SIDE, device=plan.device)) / 2
+    found = compare(
+        f"`fit` on JPEG files, Inception V3 at {SIDE}x{SIDE}, batch {plan.batch}, "
+        f"{plan.precision}, {plan.steps} steps",
+        ours,
+        lambda: Seconds(seconds_in_memory(plan, recipe)),
+        than="its network alone, on a batch in memory",
+        rounds=1,
+        warm_up=False,  # the steps in memory have a warm-up of their own
+        limit=rates.limit(flops=plan.images * step),
+    )
+    network, fit = found.fastest
+    reading = seconds(lambda: read(images, plan.batch), torch.device("cpu"))
+    found.note(
+        f"{plan.images / fit:.3g} images/s; its network alone {plan.images / network:.3g}; its "
+        f"loader alone, {WORKERS} worker processes, {plan.images / reading:.3g}"
+    )
+
+
+def read(images: Any, batch: int) -> None:
+    """Read all images with as many processes as the fit has, and do nothing with them."""
+    served = sum(len(labels) for _, labels in DataLoader(images, batch, num_workers=WORKERS))
+    assert served == len(images)
+
+
+def seconds_in_memory(plan: Plan, recipe: cl.Recipe) -> float:
+    """Train on one batch again and again, as plainly as can be, after one step to warm up."""
+    model = plan.network()
+    if plan.device.type == "cuda":
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stubs
+    optimizer = torch.optim.SGD(model.parameters(), lr=recipe.learning_rate, momentum=0.9)
+    inputs = torch.randn(plan.batch, 3, SIDE, SIDE, device=plan.device)
+    targets = torch.arange(plan.batch, device=plan.device) % plan.classes
+
+    def train(steps: int) -> None:
+        for _ in range(steps):
+            half = plan.precision == "bfloat16"
+            with torch.autocast(plan.device.type, torch.bfloat16, enabled=half):
+                loss = cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
+            optimizer.step()
+
+    train(1)
+    finish(plan.device)
+    return seconds(lambda: train(plan.steps), plan.device)

@@ -92,5 +92,5 @@ def test_digits(
     )
     score, _, p = found["theirs"]
     found_out.note(f"{found['ours']!r}; scikit-learn: accuracy {score:.4g}, p = {p:.4g}")
-    assert abs(found["ours"].score - score) < 0.05
-    assert found["ours"].p_value == pytest.approx(p)  # the smallest that there is
+    assert abs(found["ours"].observed - score) < 0.05
+    assert found["ours"].p_value == pytest.approx(p)  # the smallest there is
