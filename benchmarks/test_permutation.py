@@ -75,7 +75,7 @@ def test_digits(
 
     model, steps = cl.mlp(WIDTH, input_shape=(64,)), epochs * FOLDS * -(-len(x) * 4 // (5 * batch))
     seen = (permutations + 1) * epochs * (FOLDS - 1) * len(x)
-    found_out = compare(
+    comparing = compare(
         f"`permutation_test`, {permutations} permutations of {len(x):,} digits, {FOLDS} folds, "
         f"{epochs} epochs, batch {batch}",
         ours,
@@ -91,6 +91,10 @@ def test_digits(
         ),
     )
     score, _, p = found["theirs"]
-    found_out.note(f"{found['ours']!r}; scikit-learn: accuracy {score:.4g}, p = {p:.4g}")
-    assert abs(found["ours"].observed - score) < 0.05
-    assert found["ours"].p_value == pytest.approx(p)  # the smallest there is
+    own = found["ours"]
+    comparing.note(
+        f"accuracy {own.observed:.4g}, p = {own.p_value:.4g}; "
+        f"scikit-learn's {score:.4g}, p = {p:.4g}"
+    )
+    assert abs(own.observed - score) < 0.05
+    assert own.p_value == pytest.approx(p)  # the smallest there is

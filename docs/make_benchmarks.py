@@ -59,9 +59,7 @@ def added(kept: Sequence[Entry], summary: Path) -> list[Entry]:
     new = _summary.read(summary)
     quick = [entry.name for entry in new if entry.made.size != "full"]
     if quick:
-        raise SummaryError(
-            f"{summary} must hold real sizes (--full), got {len(quick)} quick ones: {quick[0]}, ..."
-        )
+        raise SummaryError(f"{summary} must hold real sizes (--full), got a quick {quick[0]!r}.")
     return _summary.merged(kept, new)
 
 
