@@ -78,7 +78,8 @@ def our_error(task: Task, device: torch.device) -> float:
 def least_operations(task: Task, *, tested: bool) -> float:
     """Count those of half a matrix of inner products, its Cholesky factor, and of the test."""
     n, m = len(task.x), len(task.new) * tested
-    return (n**2 + 2 * n * m) * task.x[0].size + n**3 / 3 + 2 * (n + m) * n * CLASSES
+    d = int(np.prod(task.x.shape[1:]))
+    return (n**2 + 2 * n * m) * d + n**3 / 3 + 2 * (n + m) * n * CLASSES
 
 
 @pytest.fixture(scope="module")

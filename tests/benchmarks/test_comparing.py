@@ -18,7 +18,7 @@ class Benchmark:
     def __init__(self) -> None:
         self.extra_info: dict[str, Any] = {}
 
-    def pedantic(self, work: Callable[[], None], *, setup: Callable[[], None], rounds: int) -> None:
+    def pedantic(self, work: Callable[[], Any], *, setup: Callable[[], Any], rounds: int) -> None:
         for _ in range(rounds):
             assert setup() is None  # what it returns would be taken for arguments
             work()
@@ -113,7 +113,11 @@ def test_a_gpu_is_waited_for_before_the_clock_is_read(monkeypatch: pytest.Monkey
 
     order: list[str] = []
     monkeypatch.setattr(torch.cuda, "synchronize", lambda device: order.append(f"{device}"))
-    clock = SimpleNamespace(perf_counter=lambda: float(order.append("clock") or len(order)))
-    monkeypatch.setattr(_limits, "time", clock)
+
+    def clock() -> float:
+        order.append("clock")
+        return 0.0
+
+    monkeypatch.setattr(_limits, "time", SimpleNamespace(perf_counter=clock))
     _limits.seconds(lambda: order.append("work"), torch.device("cuda:1"))
     assert order == ["clock", "work", "cuda:1", "clock"]

@@ -25,20 +25,25 @@ def test_interval_of_reciprocals_is_the_reciprocal_interval() -> None:
     turned = geometric_interval([1 / ratio for ratio in RATIOS])
     assert lowest is not None
     assert highest is not None
-    np.testing.assert_allclose(turned, [1 / mean, 1 / highest, 1 / lowest])
+    assert turned == pytest.approx((1 / mean, 1 / highest, 1 / lowest))
 
 
 def test_interval_scales_with_the_ratios() -> None:
+    mean, lowest, highest = geometric_interval(RATIOS)
+    assert lowest is not None
+    assert highest is not None
     tripled = geometric_interval([3 * ratio for ratio in RATIOS])
-    np.testing.assert_allclose(tripled, 3 * np.array(geometric_interval(RATIOS)))
+    assert tripled == pytest.approx((3 * mean, 3 * lowest, 3 * highest))
 
 
 def test_equal_ratios_have_an_interval_of_no_width() -> None:
-    np.testing.assert_allclose(geometric_interval([2.0] * 3), [2.0] * 3)
+    assert geometric_interval([2.0] * 3) == pytest.approx((2.0, 2.0, 2.0))
 
 
 def test_one_ratio_has_no_interval() -> None:
-    assert geometric_interval([2.5]) == (pytest.approx(2.5), None, None)
+    mean, *ends = geometric_interval([2.5])
+    assert mean == pytest.approx(2.5)
+    assert ends == [None, None]
 
 
 def test_interval_holds_the_median_as_often_as_it_says() -> None:

@@ -131,7 +131,9 @@ def test_command_without_a_run_makes_the_page_of_what_is_kept(
 def test_quick_sizes_are_refused_and_nothing_is_written(script: ModuleType, kept: Path) -> None:
     quick = comparison(made=made(size="quick"), ratio=9.0)
     _summary.write(kept / "summary.json", [times(), quick])
-    with pytest.raises(SystemExit, match=r"must hold real sizes \(--full\), got a quick 'an epoch'\.$"):
+    with pytest.raises(
+        SystemExit, match=r"must hold real sizes \(--full\), got a quick 'an epoch'\.$"
+    ):
         script.main([str(kept / "summary.json")])
     assert _summary.read(kept / "benchmarks.json") == [comparison()]
     assert (kept / "benchmarks.md").read_text() == PAGE

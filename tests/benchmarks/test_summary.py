@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks import _summary
+from benchmarks._records import Entry
 from benchmarks._summary import Skipped, SummaryError
 from tests.benchmarks.cases import comparison, made, times
 
 
 def test_summary_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
-    entries = [comparison(), times(), comparison(name="second")]
+    entries: list[Entry] = [comparison(), times(), comparison(name="second")]
     _summary.write(tmp_path / "s.json", entries, [Skipped("test_x", "no GPU")])
     assert _summary.read(tmp_path / "s.json") == entries
     values = json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))
@@ -19,13 +20,13 @@ def test_summary_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
 
 
 def test_merging_replaces_in_place_and_adds_at_the_end() -> None:
-    kept = [comparison(), comparison(name="second"), times()]
+    kept: list[Entry] = [comparison(), comparison(name="second"), times()]
     again, third = comparison(ratio=9.0), comparison(name="third")
     assert _summary.merged(kept, [third, again]) == [again, *kept[1:], third]
 
 
 def test_merging_the_same_again_changes_nothing() -> None:
-    kept = [comparison(), times()]
+    kept: list[Entry] = [comparison(), times()]
     assert _summary.merged(kept, kept) == kept
     assert _summary.merged(kept, []) == kept
     assert _summary.merged([], kept) == kept
