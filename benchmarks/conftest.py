@@ -1,7 +1,9 @@
 """Options, fixtures, and the summary of `pytest benchmarks`; README.md says how to read it."""
 
+import importlib.util
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
+from types import ModuleType
 from typing import Any, TypeVar, cast
 
 import pytest
@@ -82,6 +84,15 @@ def cpu_only(device: torch.device) -> None:
     """Skip what has nothing to do on another device."""
     if device.type != "cpu":
         pytest.skip("both sides of this comparison run on the processor")
+
+
+@pytest.fixture(scope="session")
+def vision() -> ModuleType:
+    """Torchvision in any build, and trees of images; skip what needs it where it is missing."""
+    for name in ("PIL", "torchvision"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"{name} is not installed: extra `vision`")
+    return importlib.import_module("tests.training.programs.vision")
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ Inception V3 at 299x299, as the paper trained it. A thousand folders of random J
 pixels stand in for ImageNet: about as many pixels and bytes an image, and labels of 1,000 classes.
 """
 
-import importlib.util
 import os
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Literal
 
 import pytest
@@ -60,15 +60,10 @@ def plan(device: torch.device, scale: Scale) -> Plan:
 
 
 @pytest.fixture(scope="module")
-def images(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def images(plan: Plan, vision: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The tree with random labels, as often as the steps need it."""
-    for name in ("PIL", "torchvision"):
-        if importlib.util.find_spec(name) is None:
-            pytest.skip(f"{name} is not installed: extra `vision`")
-    from tests.training.programs.vision import image_tree, torchvision
-
-    datasets, transforms = torchvision("datasets"), torchvision("transforms")
-    tree = image_tree(tmp_path_factory.mktemp("tree"), classes=plan.classes, size=400)
+    datasets, transforms = (vision.torchvision(name) for name in ("datasets", "transforms"))
+    tree = vision.image_tree(tmp_path_factory.mktemp("tree"), classes=plan.classes, size=400)
     whole = transforms.Compose(
         [transforms.Resize(SIDE), transforms.CenterCrop(SIDE), transforms.PILToTensor()]
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,21 +17,19 @@ from benchmarks._limits import Rates, training_flops, update_bytes
 from benchmarks.conftest import Scale
 from corruptlab.training._choice import fast_bfloat16
 from corruptlab.training._report import Measure
-from tests.training.programs.vision import torchvision
 
 INPUTS, WIDTH, CLASSES = 3 * 28 * 28, 512, 10
 AS_IT_IS = cl.Execution(channels_last=False, compile=False)  # nothing is tried out first
 
 
 def test_mlp_against_a_data_loader(
-    compare: Compare, rates: Rates, scale: Scale, device: torch.device
+    compare: Compare, rates: Rates, scale: Scale, device: torch.device, vision: ModuleType
 ) -> None:
     """MLP 1x512 on the shape of CIFAR-10, batch 128, float32, training accuracy after each epoch.
 
     The other loop is the one of countless scripts: images through PIL, ``ToTensor`` and
     ``Normalize`` in one worker process of a ``DataLoader``, and a second loader that evaluates.
     """
-    pytest.importorskip("PIL")
     epochs = scale(1, 2)
     recipe = replace(cl.recipes.cifar10("mlp-1x512"), epochs=epochs, batch_size=128)
     data = random_images(scale(5_000, 50_000))
@@ -42,7 +41,7 @@ def test_mlp_against_a_data_loader(
         accuracy["ours"] = report.train_accuracy
 
     def theirs() -> None:
-        accuracy["theirs"] = loader_loop(cl.mlp(WIDTH).to(device), data, recipe)
+        accuracy["theirs"] = loader_loop(cl.mlp(WIDTH).to(device), data, recipe, vision)
 
     compare(
         f"{counted(epochs)} of `fit`, with reading the data and training accuracy after each, MLP "
@@ -103,12 +102,11 @@ def test_bfloat16_against_float32(compare: Compare, scale: Scale, device: torch.
 
 
 def test_small_inception_on_a_gpu(
-    compare: Compare, rates: Rates, scale: Scale, device: torch.device
+    compare: Compare, rates: Rates, scale: Scale, device: torch.device, vision: ModuleType
 ) -> None:
     """Small Inception, batch 128, against an eager float32 loop with a loader."""
     if device.type != "cuda":
         pytest.skip("it takes minutes an epoch on a processor: --device cuda")
-    pytest.importorskip("PIL")
     epochs = scale(1, 3)
     recipe = replace(cl.recipes.cifar10("small-inception"), epochs=epochs, precision="auto")
     data = random_images(scale(10_000, 50_000))
@@ -125,7 +123,7 @@ def test_small_inception_on_a_gpu(
             device=device,
             execution=first.execution,
         ),
-        lambda: loader_loop(cl.small_inception().to(device), data, recipe),
+        lambda: loader_loop(cl.small_inception().to(device), data, recipe, vision),
         than="an eager float32 `DataLoader` loop",
         rounds=3,
         limit=rates.limit(flops=epochs * len(data) * step / 8),
@@ -168,8 +166,7 @@ def random_images(n: int) -> TensorDataset:
 class AsPeopleServeThem(Dataset[tuple[Tensor, int]]):
     """As torchvision's CIFAR10: bytes to PIL, then its transforms, one image at a time."""
 
-    def __init__(self, data: TensorDataset) -> None:
-        transforms = torchvision("transforms")
+    def __init__(self, data: TensorDataset, transforms: Any) -> None:
         images, targets = data.tensors
         self.images: Any = images.permute(0, 2, 3, 1).contiguous().numpy()
         self.targets: list[int] = targets.tolist()
@@ -190,10 +187,12 @@ class AsPeopleServeThem(Dataset[tuple[Tensor, int]]):
         return self.transform(Image.fromarray(self.images[index])), self.targets[index]
 
 
-def loader_loop(model: nn.Module, data: TensorDataset, recipe: cl.Recipe) -> float:
+def loader_loop(
+    model: nn.Module, data: TensorDataset, recipe: cl.Recipe, vision: ModuleType
+) -> float:
     """Train as most scripts do, and return the last training accuracy."""
     device = next(model.parameters()).device
-    served = AsPeopleServeThem(data)
+    served = AsPeopleServeThem(data, vision.torchvision("transforms"))
     train = DataLoader(served, recipe.batch_size, shuffle=True, num_workers=1)
     evaluated = DataLoader(served, 256, num_workers=1)
     optimizer = torch.optim.SGD(

@@ -1,7 +1,7 @@
 """Limits: operations and bytes counted by hand, times by rates that are known."""
 
 import math
-import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -49,10 +49,17 @@ def test_an_update_reads_three_numbers_a_parameter_and_writes_two() -> None:
     assert update_bytes(1000) == (3 + 2) * 4 * 1000
 
 
-def test_seconds_are_of_the_work_and_the_least_of_all_rounds() -> None:
-    waits = iter([0.03, 0.01, 0.05])
-    least = _limits.least_seconds(lambda: time.sleep(next(waits)), CPU, rounds=3)
-    assert 0.01 <= least < 0.03
+def test_seconds_are_of_the_work_and_the_least_of_all_rounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, takes = [0.0], iter([3.0, 1.0, 5.0])
+
+    def work() -> None:
+        now[0] += next(takes)
+
+    monkeypatch.setattr(_limits, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    assert _limits.least_seconds(work, CPU, rounds=3) == 1.0
+    assert now == [9.0]
 
 
 def test_rates_of_a_machine_are_measured_by_work_of_the_stated_size(
