@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from types import ModuleType
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import pytest
 import torch
@@ -138,8 +138,8 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, Any]:
     report = yield
-    if report.skipped:
-        *_, reason = cast("tuple[str, int, str]", report.longrepr)
+    if report.skipped and isinstance(report.longrepr, tuple):
+        *_, reason = report.longrepr
         item.config.stash[_SKIPPED].append(Skipped(item.nodeid, reason.removeprefix("Skipped: ")))
     return report
 
