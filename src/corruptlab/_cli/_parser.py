@@ -3,9 +3,9 @@
 import argparse
 from typing import NoReturn
 
+from corruptlab._cli._reproduce_options import REPRODUCE, REPRODUCE_EXAMPLES, add_reproduce
 from corruptlab._version import __version__
 from corruptlab.experiments import SETTINGS
-from corruptlab.experiments.paper import EXHIBITS
 
 _DESCRIPTION = """\
 Train one network, from one start, with one recipe, on differently corrupted copies of one
@@ -47,20 +47,6 @@ Each trial is kept in a file of its own when it is finished. The same command, g
 Ctrl-C or a crash, or at the same time on another machine with a common folder, does what
 is missing and nothing twice. --out also holds figure.png (extra 'plot')."""
 
-_REPRODUCE_DESCRIPTION = """\
-A table or figure of Zhang et al. 2017, row by row: what is measured here beside what was
-published. How long each row will take at most is announced before the first one starts."""
-
-_REPRODUCE_EXAMPLES = """\
-examples:
-  corruptlab reproduce table1 --rows mlp --data cifar10:data --out out
-  corruptlab reproduce table1 --data cifar10:data --estimate
-  corruptlab reproduce table3 --data idx:mnist --data cifar10:data --most 1 --out out
-  corruptlab reproduce fig1b --rows mlp-1x512 --seeds 3 --data cifar10:data --out out
-  corruptlab reproduce table3 --rows cifar10-conv --set gamma=4 --data cifar10:data --out out
-
-The same command, given again after Ctrl-C or a crash, runs what is missing and nothing twice."""
-
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
@@ -94,12 +80,12 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
     )
-    _add_reproduce(
+    add_reproduce(
         commands.add_parser(
             "reproduce",
             help="a table or figure of the paper, measured beside published",
-            description=_REPRODUCE_DESCRIPTION,
-            epilog=_REPRODUCE_EXAMPLES,
+            description=REPRODUCE,
+            epilog=REPRODUCE_EXAMPLES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
     )
@@ -221,67 +207,4 @@ def _add_sweep(sweep: argparse.ArgumentParser) -> None:
     )
     sweep.add_argument(
         "--out", required=True, metavar="FOLDER", help="where trials and figure.png are kept"
-    )
-
-
-def _add_reproduce(reproduce: argparse.ArgumentParser) -> None:
-    what = reproduce.add_argument_group("what is repeated")
-    what.add_argument("what", metavar="WHAT", help=", ".join(EXHIBITS))
-    what.add_argument(
-        "--data",
-        action="append",
-        metavar="DATA",
-        help="cifar10:FOLDER, idx:FOLDER for MNIST, imagenet:FOLDER with folders train and val; may "
-        "be given more than once; anything else of 'corruptlab test' stands in for a single one",
-    )
-    what.add_argument(
-        "--rows",
-        action="append",
-        metavar="A,B,...",
-        help="rows by name, or by words or parts of words of their names (default: all)",
-    )
-    what.add_argument(
-        "--seeds",
-        type=int,
-        default=1,
-        metavar="N",
-        help="seeds 0 .. N-1 of weights, corruptions, and data order (default: %(default)s)",
-    )
-    what.add_argument("--epochs", type=int, metavar="N", help="epochs at most (default: by row)")
-    what.add_argument(
-        "--set",
-        action="append",
-        metavar="NAME=VALUE",
-        help="another parameter of the rows, such as gamma=4 or recipe.batch_size=256",
-    )
-    how = reproduce.add_argument_group("how")
-    how.add_argument(
-        "--estimate", action="store_true", help="print how long each row will take, and stop"
-    )
-    how.add_argument(
-        "--most", type=float, metavar="HOURS", help="leave out rows that would take longer"
-    )
-    how.add_argument(
-        "--workers",
-        type=int,
-        default=1,
-        metavar="N",
-        help="processes that share the rows and the cores (default: %(default)s)",
-    )
-    how.add_argument(
-        "--device",
-        default="auto",
-        metavar="DEVICE",
-        help="cpu, cuda, cuda:1, ...; auto is cuda where there is one (default: %(default)s)",
-    )
-    how.add_argument(
-        "--out", metavar="FOLDER", help="where trials, report.json, and figure.png are kept"
-    )
-    how.add_argument(
-        "--keep",
-        metavar="FOLDER",
-        help="add what was measured to the results there, such as docs/results",
-    )
-    how.add_argument(
-        "--note", default="", metavar="TEXT", help="what else there is to know, kept with them"
     )

@@ -30,7 +30,7 @@ FIG_1A = Exhibit(
                 "setting": setting,
                 "recipe": recipes.cifar10("small-inception").to_dict(),
                 "stop": {"loss": 0.01},
-                "curves": "losses",
+                "record": "losses",
             },
             work=TRAINING,
         )

@@ -20,7 +20,7 @@ _REMARK = (
 
 def _slowdown(p: float) -> dict[str, Published]:
     if p == 0:
-        return {"slowdown": 1.0}
+        return {"slowdown": "1"}
     return {"slowdown": "roughly 2 to 4" if p == 1 else "grows smoothly"}
 
 

@@ -47,7 +47,7 @@ FIG_2 = Exhibit(
                     "setting": "true",
                     "recipe": recipes.cifar10(model).to_dict(),
                     "stop": {},
-                    "curves": "accuracies",
+                    "record": "accuracies",
                 },
                 work=TRAINING,
             )

@@ -136,7 +136,7 @@ def _how(line: Summary) -> str:
     """Return sample, machine, versions, and remarks of a line in one."""
     one = line.found[0]
     threads = one.environment.get("threads")
-    threaded = f", {threads} threads" if threads else ""
+    threaded = f", {threads} thread{'' if threads == 1 else 's'}" if threads else ""
     known = [f"{name} {one.environment[name]}" for name in _VERSIONS if name in one.environment]
     note = f" {one.note}" if one.note else ""
     return f"{one.sample}; {one.machine}{threaded}; {', '.join(known)}.{note}"

@@ -80,7 +80,8 @@ class Plan:
     @property
     def own_recipes(self) -> bool:
         """Whether nothing was changed but what the rows ask for."""
-        allowed = {name for each in self.trials for name in each.row.needs}
+        asked = [*(each.row.name for each in self.trials), *self.left_out]
+        allowed = {need for name in asked for need in self.exhibit[name].needs}
         return set(self.changes) <= allowed
 
     def __str__(self) -> str:
@@ -92,7 +93,7 @@ class Plan:
             how_long = "finished before" if each.kept else duration(each.seconds)
             lines.append(f"  {name:{width}}   {how_long}{mark}")
         lines += [f"  {name:{width}}   left out: {why}" for name, why in self.left_out.items()]
-        if len(self.trials) > 1:
+        if sum(not each.kept for each in self.trials) > 1:
             lines.append(f"  {'in all':{width}}   {duration(self.seconds)}")
         return "\n".join(lines)
 
@@ -283,7 +284,7 @@ def _command(exhibit: Exhibit, row: Row, spec: str, seed: int, changes: Mapping[
         words += ["--seeds", str(seed + 1)]
     for name, value in changes.items():
         words += ["--set", f"{name}={json.dumps(value)}"]
-    return shlex.join(words)
+    return shlex.join([*words, "--out", "out"])
 
 
 def _called(each: Planned) -> str:

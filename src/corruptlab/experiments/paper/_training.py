@@ -17,7 +17,7 @@ from corruptlab.experiments.sweeps._partial_labels import _loaded, device_for
 from corruptlab.models import by_name
 from corruptlab.training import Execution, FitReport, NonFiniteLossError, Recipe, fit, stopping
 
-Curves: TypeAlias = Literal["losses", "accuracies"]
+Record: TypeAlias = Literal["losses", "accuracies"]
 """What is kept beside the end: the loss of each step, or accuracies after each epoch."""
 
 NOT_FINITE = "the loss is not finite"
@@ -44,7 +44,7 @@ def train(
     recipe: Mapping[str, Any],
     stop: Mapping[str, float],
     p: float = 1.0,
-    curves: Curves | None = None,
+    record: Record | None = None,
     seed: int = 0,
     device: str = "auto",
 ) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def train(
         stop: ``{"accuracy": share}`` of the training examples, ``{"loss": mean}``, or nothing to
             do all epochs.
         p: Probability that a label is redrawn, for ``"partial-labels"``.
-        curves: What to keep beside the end.
+        record: What to keep beside the end.
         seed: Seed of weights, corruption, and data order.
         device: Where to train; ``"auto"`` is a GPU where there is one.
 
@@ -88,7 +88,7 @@ def train(
             unseen,
             recipe=hyper,
             stop=_rules(stop),
-            measure="all" if curves == "accuracies" else "loss",
+            measure="all" if record == "accuracies" else "loss",
             seed=seed,
             device=place,
             progress=showing(),
@@ -96,7 +96,7 @@ def train(
         )
     except NonFiniteLossError:  # so it "failed to converge", which is a result
         return {**found, "measured": dict.fromkeys(("train", "test"), NOT_FINITE), "curves": {}}
-    return {**found, "measured": _measured(report), "curves": _curves(report, curves)}
+    return {**found, "measured": _measured(report), "curves": _curves(report, record)}
 
 
 def seconds_to_train(
@@ -104,7 +104,7 @@ def seconds_to_train(
     data: str,
     model: str,
     recipe: Mapping[str, Any],
-    curves: Curves | None = None,
+    record: Record | None = None,
     device: str = "auto",
     **others: Any,
 ) -> float:
@@ -114,7 +114,7 @@ def seconds_to_train(
         data: As for `train`, and so on.
         model: Network.
         recipe: Recipe.
-        curves: What is measured after every epoch.
+        record: What is kept.
         device: Where to train.
         others: What does not matter for it.
 
@@ -128,7 +128,7 @@ def seconds_to_train(
     plain = replace(hyper, learning_rate=1e-3, epochs=1, decay=1.0, weight_decay=0.0)
     a_step = seconds_per_step(model, plain, shape, classes, device_for(device))
     steps = -(-len(images) // hyper.batch_size)
-    if curves == "accuracies":  # a pass forward is a third of a step
+    if record == "accuracies":  # a pass forward is a third of a step
         steps += (len(images) + len(held_out)) // hyper.batch_size // 3
     return hyper.epochs * steps * a_step
 
@@ -190,7 +190,7 @@ def _measured(report: FitReport) -> dict[str, Any]:
     }
 
 
-def _curves(report: FitReport, wanted: Curves | None) -> dict[str, list[Any]]:
+def _curves(report: FitReport, wanted: Record | None) -> dict[str, list[Any]]:
     if wanted == "losses":
         return {"losses": list(report.losses)}
     if wanted == "accuracies":
