@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -283,3 +286,55 @@ def test_a_trial_that_fails_is_told(
     assert found.measurements == ()
     assert not found.complete
     assert "MemoryError: no room" in str(found)
+
+
+def test_a_row_that_was_stopped_goes_on_from_its_checkpoint(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {"rows": ["mlp-1x512 plain"], "data": data, "progress": False}
+    asked |= {"epochs": 10}
+    paper.plan("table1", **{name: asked[name] for name in ("rows", "data", "epochs")})
+    whole = cl.reproduce("table1", out=tmp_path / "whole", **asked)
+    losses: list[Any] = []
+
+    def watched(outputs: Any, labels: Any) -> Any:
+        if outputs.requires_grad:
+            losses.append(outputs)
+            if len(losses) == 13:
+                os.kill(os.getpid(), signal.SIGINT)
+        return cross_entropy(outputs, labels)
+
+    def often(*arguments: Any, **options: Any) -> Any:
+        kept = options.get("checkpoint") is not None
+        changes: dict[str, Any] = {"loss": watched, "checkpoint_seconds": 0.0}
+        return fit(*arguments, **options, **(changes if kept else {}))
+
+    monkeypatch.setattr(_training, "fit", often)
+    broken = cl.reproduce("table1", out=tmp_path / "out", **asked)
+    assert broken.interrupted
+    done = len(losses)
+    found = cl.reproduce("table1", out=tmp_path / "out", **asked)
+    assert len(losses) - done < 10  # of 20 steps
+    assert found.measurements[0].measured == whole.measurements[0].measured
+    assert list((tmp_path / "out" / "train" / "checkpoints").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_and_runs_nothing_twice(
+    data: str, tmp_path: Path, trained: list[Any]
+) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "corruptlab", "reproduce", "table1", "--data", data]
+    command += ["--rows", "mlp-1x512", "--epochs", "400", "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list(out.glob("train/trials/*.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    done = len(list(out.glob("train/trials/*.json")))
+    assert done >= 1
+    asked: dict[str, Any] = {"rows": ["mlp-1x512"], "data": data, "epochs": 400}
+    found = cl.reproduce("table1", out=out, progress=False, **asked)
+    assert found.complete
+    assert len(trained) == 3 - done

@@ -15,7 +15,7 @@ from corruptlab.corruptions import RandomLabels, corrupt
 from corruptlab.datasets._listing import listing
 from corruptlab.experiments.paper._exhibit import Work
 from corruptlab.experiments.paper._machine import machine
-from corruptlab.experiments.paper._showing import showing
+from corruptlab.experiments.paper._surroundings import surroundings
 from corruptlab.experiments.paper._top_k import TopK
 from corruptlab.experiments.paper._training import percent, seconds_per_step
 from corruptlab.experiments.sweeps._partial_labels import device_for
@@ -78,7 +78,7 @@ def train_imagenet(
         seed=seed,
         device=place,
         execution=execution,
-        progress=showing(),
+        progress=surroundings().show,
         name="inception-v3",
     )
     best = max(watch.test, key=lambda pair: pair[0])

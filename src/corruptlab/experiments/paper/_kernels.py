@@ -16,7 +16,7 @@ from corruptlab.capacity.kernels import (
 from corruptlab.datasets import Images
 from corruptlab.experiments.paper._exhibit import Work
 from corruptlab.experiments.paper._machine import machine
-from corruptlab.experiments.paper._showing import showing
+from corruptlab.experiments.paper._surroundings import surroundings
 from corruptlab.experiments.paper._training import percent
 from corruptlab.experiments.sweeps._partial_labels import _loaded, device_for
 
@@ -80,7 +80,7 @@ def interpolate_kernel(
     interpolant = KernelInterpolant(
         GaussianKernel(gamma), ridge=ridge, refinements=refinements, device=place, seed=seed
     )
-    fit = interpolant.fit(x, task.y, num_classes=_classes(data), progress=showing())
+    fit = interpolant.fit(x, task.y, num_classes=_classes(data), progress=surroundings().show)
     where = "held-out training" if held_out else "test"
     return {
         "sample": f"{_loaded(data)[0].name}, {len(x):,} + {len(new):,} {where} images",

@@ -11,7 +11,7 @@ from corruptlab.experiments.paper._exhibit import Exhibit, Work
 from corruptlab.experiments.paper._measurement import Measurement
 from corruptlab.experiments.paper._plan import Plan, Planned, folder_of, plan
 from corruptlab.experiments.paper._reproduction import Reproduction
-from corruptlab.experiments.paper._showing import shown
+from corruptlab.experiments.paper._surroundings import Surroundings, surrounded
 from corruptlab.experiments.sweeps import SweepReport, sweep
 from corruptlab.experiments.sweeps._encoding import decode
 from corruptlab.experiments.sweeps._lanes import ExecutorLike
@@ -121,7 +121,8 @@ def run(
     reports: list[SweepReport] = []
     for work in dict.fromkeys(each.row.work for each in todo.trials):
         mine = [each for each in todo.trials if each.row.work == work]
-        with shown(progress):
+        here = Surroundings(progress, folder_of(out, mine[0].row) / "checkpoints")
+        with surrounded(here):
             report = _swept(work, mine, out=out, executor=executor, progress=progress)
         reports.append(report)
         found += _measured(mine, report)

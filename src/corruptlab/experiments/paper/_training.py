@@ -1,5 +1,6 @@
 """The trial of most tables and figures: one network, one setting, one recipe."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -12,7 +13,7 @@ from corruptlab.experiments._data import Pair
 from corruptlab.experiments._settings import chosen_settings
 from corruptlab.experiments.paper._exhibit import Work
 from corruptlab.experiments.paper._machine import machine
-from corruptlab.experiments.paper._showing import showing
+from corruptlab.experiments.paper._surroundings import surroundings
 from corruptlab.experiments.sweeps._partial_labels import _loaded, device_for
 from corruptlab.models import by_name
 from corruptlab.training import Execution, FitReport, NonFiniteLossError, Recipe, fit, stopping
@@ -65,6 +66,18 @@ def train(
     Returns:
         Accuracies in percent; ``steps`` until it stopped, None if the epochs were over first.
     """
+    kept = surroundings().checkpoint(
+        {
+            "data": data,
+            "model": model,
+            "setting": setting,
+            "p": p,
+            "recipe": recipe,
+            "stop": stop,
+            "record": record,
+            "seed": seed,
+        }
+    )
     images, held_out = _loaded(data)
     chosen = chosen_settings([setting], p=p)[0]
     pair = Pair.of(images, held_out, seed=seed, num_classes=len(images.classes))
@@ -91,11 +104,14 @@ def train(
             measure="all" if record == "accuracies" else "loss",
             seed=seed,
             device=place,
-            progress=showing(),
+            checkpoint=kept,
+            progress=surroundings().show,
             name=f"{model}, {chosen.label}",
         )
     except NonFiniteLossError:  # so it "failed to converge", which is a result
         return {**found, "measured": dict.fromkeys(("train", "test"), NOT_FINITE), "curves": {}}
+    if kept is not None and report.stopped_by != "interrupted":
+        shutil.rmtree(kept, ignore_errors=True)
     return {**found, "measured": _measured(report), "curves": _curves(report, record)}
 
 
