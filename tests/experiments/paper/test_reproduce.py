@@ -307,7 +307,7 @@ def test_a_row_that_was_stopped_goes_on_from_its_checkpoint(
     def often(*arguments: Any, **options: Any) -> Any:
         kept = options.get("checkpoint") is not None
         changes: dict[str, Any] = {"loss": watched, "checkpoint_seconds": 0.0}
-        return fit(*arguments, **options, **(changes if kept else {}))
+        return fit(*arguments, **{**options, **(changes if kept else {})})
 
     monkeypatch.setattr(_training, "fit", often)
     broken = cl.reproduce("table1", out=tmp_path / "out", **asked)
