@@ -123,7 +123,7 @@ class PermutationTest:
         return (
             f"PermutationTest({self.statistic} {self.observed:.4g}, under exchange "
             f"{self.null.mean():.4g} on average; {sign} {self.p_value:.4g} "
-            f"({self.confidence:.0%} interval {low:.2g} to {high:.2g}), {len(self.null)} "
+            f"({100 * self.confidence:.5g}% interval {low:.2g} to {high:.2g}), {len(self.null)} "
             f"permutations{ended}; seed={self.seed})"
         )
 
