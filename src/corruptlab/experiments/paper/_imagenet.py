@@ -13,12 +13,12 @@ from torch import nn
 from corruptlab._errors import DataFileError, MissingExtraError, require
 from corruptlab.corruptions import RandomLabels, corrupt
 from corruptlab.datasets._listing import listing
+from corruptlab.experiments._by_name import device_for
 from corruptlab.experiments.paper._exhibit import Work
 from corruptlab.experiments.paper._machine import machine
 from corruptlab.experiments.paper._surroundings import surroundings
 from corruptlab.experiments.paper._top_k import TopK
 from corruptlab.experiments.paper._training import percent, seconds_per_step
-from corruptlab.experiments.sweeps._partial_labels import device_for
 from corruptlab.models import by_name
 from corruptlab.training import Execution, Recipe, fit, stopping
 

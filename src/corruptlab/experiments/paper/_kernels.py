@@ -14,11 +14,12 @@ from corruptlab.capacity.kernels import (
     random_conv_features,
 )
 from corruptlab.datasets import Images
+from corruptlab.experiments._by_name import device_for
 from corruptlab.experiments.paper._exhibit import Work
 from corruptlab.experiments.paper._machine import machine
 from corruptlab.experiments.paper._surroundings import surroundings
 from corruptlab.experiments.paper._training import percent
-from corruptlab.experiments.sweeps._partial_labels import _loaded, device_for
+from corruptlab.experiments.sweeps._partial_labels import _loaded
 
 Features: TypeAlias = Literal["pixels", "gabor", "random-conv"]
 """What the kernel sees."""

@@ -13,10 +13,10 @@ from torch import nn
 
 from corruptlab._checks import natural, positive
 from corruptlab._progress import Progress
+from corruptlab.experiments._by_name import device_for
 from corruptlab.experiments.paper._data_sets import DATA_SETS, assigned, without_folder
 from corruptlab.experiments.paper._exhibit import Exhibit, Row
 from corruptlab.experiments.paper._exhibits import exhibit as exhibit_of
-from corruptlab.experiments.sweeps._partial_labels import device_for
 from corruptlab.experiments.sweeps._store import Store
 from corruptlab.experiments.sweeps._trials import trials_of
 from corruptlab.training import Recipe
