@@ -42,7 +42,7 @@ def test_rows_come_out_beside_what_was_published(
     measured = report["rows"][0]["measured"]
     assert plain[1] == f"{measured['train']:.2f}"
     assert plain[3].startswith(f"{measured['train'] - 100:+.2f}")
-    assert "table1 on cpu, at most:" in told
+    assert "table1 on cpu, estimated:" in told
     assert f"wrote {out / 'table1' / 'report.json'}" in told
     assert not (out / "table1" / "figure.png").exists()  # a table is no figure
 
@@ -72,7 +72,7 @@ def test_an_estimate_runs_nothing(
     out = tmp_path / "out"
     assert main(command(data, out, "--rows", "mlp-1x512", "--estimate")) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "table1 on cpu, at most:"
+    assert lines[0] == "table1 on cpu, estimated:"
     assert len(lines) == 5
     assert not out.exists()
     bare = ["reproduce", "table1", "--data", data, "--rows", "mlp-1x512 plain", "--estimate"]

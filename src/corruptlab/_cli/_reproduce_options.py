@@ -6,7 +6,7 @@ from corruptlab.experiments.paper import EXHIBITS
 
 REPRODUCE = """\
 A table or figure of Zhang et al. 2017, row by row: what is measured here beside what was
-published. How long each row will take at most is announced before the first one starts."""
+published. About how long each row will take is announced before the first one starts."""
 
 REPRODUCE_EXAMPLES = """\
 examples:

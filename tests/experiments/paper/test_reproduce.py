@@ -255,6 +255,7 @@ def test_fig_2_measures_both_accuracies_after_every_epoch(data: str, tmp_path: P
     (one,) = found.measurements
     assert [len(one.curves[name]) for name in ("train", "test")] == [2, 2]
     assert one.curves["test"][-1] == one.measured["test"]
+    assert one.curves["train"][-1] == one.measured["train"]
     assert one.measured["best_test"] == max(one.curves["test"])
     labels = [axes.get_ylabel() for axes in found.figure().axes]
     assert labels == ["train accuracy, %", "test accuracy, %"]

@@ -19,7 +19,7 @@ class Work:
     Args:
         trial: Settings in, as keywords; out come ``measured``, by name of the quantity, what the
             ``sample`` was, the ``machine``, and ``curves``.
-        seconds: The same settings in; out come seconds at most, by a short measurement.
+        seconds: The same settings in; out come seconds, about, by a short measurement.
     """
 
     trial: Callable[..., Mapping[str, Any]]

@@ -34,7 +34,7 @@ class Planned:
         row: The row.
         seed: The seed.
         settings: What its trial gets.
-        seconds: How long it will take at most, about; 0.0 if it is finished.
+        seconds: How long it will take, about, if it does all epochs; 0.0 if it is finished.
         command: What repeats it.
         kept: Whether it is finished.
     """
@@ -62,7 +62,7 @@ class Plan:
         >>> from corruptlab.experiments import paper
         >>> plan = paper.plan("table1", rows=["mlp-1x512 plain"], data="fashion-mnist-mini")
         >>> print(plan)
-        table1 on cpu, at most:
+        table1 on cpu, estimated:
           mlp-1x512 plain   about ...
     """
 
@@ -74,7 +74,7 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """How long all of it will take at most, one after the other."""
+        """How long all of it will take, about, one after the other."""
         return sum(each.seconds for each in self.trials)
 
     @property
@@ -85,7 +85,7 @@ class Plan:
         return set(self.changes) <= allowed
 
     def __str__(self) -> str:
-        lines = [f"{self.exhibit.name} on {self.device}, at most:"]
+        lines = [f"{self.exhibit.name} on {self.device}, estimated:"]
         names = [_called(each) for each in self.trials]
         width = max(map(len, [*names, *self.left_out]), default=0)
         for name, each in zip(names, self.trials, strict=True):
@@ -114,7 +114,8 @@ def plan(
     """Check everything that is asked for, and estimate how long each row will take.
 
     Some steps of each network are timed on this machine, so this may take seconds a row. What the
-    estimate says is an upper limit: a row that stops when it has fitted takes less.
+    estimate counts all epochs: a row that stops when it has fitted takes less. For kernels it
+    is the solver's, without features and test images.
 
     Args:
         what: Name of a table or figure, or the thing itself.

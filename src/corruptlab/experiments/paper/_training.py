@@ -212,8 +212,8 @@ def _curves(report: FitReport, wanted: Record | None) -> dict[str, list[Any]]:
         return {"losses": list(report.losses)}
     if wanted == "accuracies":
         return {
-            "train": [percent(end.train or 0.0) for end in report.history],
-            "test": [percent(end.test or 0.0) for end in report.history],
+            "train": [percent(end.train) for end in report.history if end.train is not None],
+            "test": [percent(end.test) for end in report.history if end.test is not None],
         }
     return {}
 
