@@ -36,8 +36,8 @@ def reproduce(
 
     How long each row will take, if it does all epochs, is estimated and announced before the first
     one starts. The rows are a `sweep`: each is kept in a file when it is finished, the same call
-    goes on where it was stopped, and more rows or seeds run only what is new. Rows whose data are not
-    given, that do not fit the memory, or that lack a value that nobody knows, are left out
+    goes on where it was stopped, and more rows or seeds run only what is new. Rows whose data are
+    not given, that do not fit the memory, or that lack a value that nobody knows, are left out
     with the reason.
 
     Args:
