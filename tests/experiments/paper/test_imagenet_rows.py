@@ -97,8 +97,16 @@ def test_a_row_trains_on_files_and_reports_top_1_and_top_5(
     n = CLASSES * EACH
     estimate = paper.plan("table2", **{**asked, "rows": asked["rows"][:1]}).seconds
     assert estimate == pytest.approx(2 * (n + n / 3) / 4 * 0.5)
+    learned: list[int] = []
+
+    def watched(network: nn.Module, train: Any, **options: Any) -> Any:
+        learned.append(int((train.targets != train.clean_targets).sum()))
+        return cl.fit(network, train, **options)
+
+    monkeypatch.setattr(_imagenet, "fit", watched)
     found = cl.reproduce("table2", out=tmp_path / "out", **asked)
     assert found.failures == ()
+    assert learned[0] == 0 < learned[1]  # true labels, then random ones
     true, random = found.measurements
     assert (true.row, random.row) == tuple(reversed([f"{name}" for name in asked["rows"]]))
     for each in found.measurements:
@@ -106,6 +114,7 @@ def test_a_row_trains_on_files_and_reports_top_1_and_top_5(
             assert 0 <= each.measured[f"{name}_top1"] <= each.measured[f"{name}_top5"] <= 100
         assert each.measured["best_test_top1"] >= each.measured["test_top1"]
         assert len(each.curves["test"]) == 2
+        assert each.measured["best_test_top1"] == max(each.curves["test"])
         assert each.sample.endswith(f", {n} + {n} images")
     curves = cl.reproduce(
         "fig2", out=tmp_path / "out", **{**asked, "rows": ["fig2a inception-v3 true plain"]}

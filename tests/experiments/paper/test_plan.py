@@ -103,6 +103,13 @@ def test_rows_that_do_not_fit_the_memory_are_left_out(monkeypatch: pytest.Monkey
     assert plan.left_out["cifar10"].startswith("`memory` must be at least ")
 
 
+def test_more_random_filters_take_longer() -> None:
+    row = paper.exhibit("table3")["cifar10-conv"]
+    own = {**row.parameters, "gamma": 4.0, "points": 500, "data": DATA, "device": "cpu"}
+    few, many = (row.work.seconds(**{**own, "filters": n}) for n in (10, 1000))
+    assert many > 2 * few
+
+
 def test_changes_reach_the_settings_and_spoil_what_is_kept(seconds: dict[str, float]) -> None:
     changes = {"recipe.batch_size": 100, "recipe.learning_rate": 0.5}
     plan = paper.plan("table1", rows=["mlp-1x512 plain"], data=DATA, changes=changes)
