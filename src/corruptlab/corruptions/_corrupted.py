@@ -389,6 +389,11 @@ def _traced(
         before = replace(before, ids=numbers, span=int(numbers.max()) + 1)
     if num_classes is not None:
         before = before.with_num_classes(num_classes)
+    if len(negative := np.flatnonzero(before.targets < 0)):
+        raise ValueError(
+            "`dataset` must have labels that are at least 0, got "
+            f"{before.targets[negative[0]]} at position {negative[0]}; leave out what has no label."
+        )
     checked_labels(before.targets, before.num_classes)
     return before
 
