@@ -39,9 +39,16 @@ def test_the_observed_value_is_a_line_from_bottom_to_top_with_its_note() -> None
     assert note.xy[0] == 0.9
 
 
-@pytest.mark.parametrize(("observed", "side"), [(0.9, "right"), (0.1, "left")])
-def test_the_note_stays_inside(observed: float, side: str) -> None:
-    assert axes_of(NULL, observed, note="p").texts[0].get_ha() == side
+@pytest.mark.parametrize("observed", [0.9, 0.1])
+def test_the_note_stays_inside_and_beside_the_line(observed: float) -> None:
+    figure = null_distribution(NULL, observed, note="p = 0.14")
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    note, inside = axes.texts[0].get_window_extent(), axes.get_window_extent()
+    line = axes.transData.transform((observed, 0))[0]
+    assert inside.x0 < note.x0 < note.x1 < inside.x1
+    assert note.y1 < inside.y1
+    assert note.x1 < line if observed > 0.5 else line < note.x0
 
 
 def test_everything_is_within_the_limits() -> None:
@@ -50,13 +57,24 @@ def test_everything_is_within_the_limits() -> None:
     assert low < 0.3 < 0.9 < high
     assert axes.get_ylim()[0] < min(min(line.get_ydata()) for line in axes.lines[1:])
     assert axes.get_ylim()[1] > 3
-    assert all(0 <= tick <= 3 for tick in axes.get_yticks())
+    assert set(axes.get_yticks()) <= {0, 1, 2, 3}  # exchanges are whole
+
+
+def test_it_is_as_large_as_it_says() -> None:
+    figure = null_distribution(NULL, 0.9)
+    assert (*figure.get_size_inches(), figure.dpi) == (8, 4.5, 100)
+
+
+def test_only_the_axes_that_are_read_have_a_line() -> None:
+    spines = axes_of(NULL, 0.9).spines
+    assert {side for side, spine in spines.items() if spine.get_visible()} == {"left", "bottom"}
 
 
 def test_baselines_are_told_apart_without_colour() -> None:
     marks = axes_of(NULL, 0.9, baselines=BASELINES).lines[1:]
     assert [list(mark.get_xdata()) for mark in marks] == list(BASELINES.values())
     assert len({mark.get_marker() for mark in marks}) == 3
+    assert {mark.get_linestyle() for mark in marks} == {"None"}  # repeats have no order
     heights = [set(mark.get_ydata()) for mark in marks]
     assert all(len(height) == 1 for height in heights)
     assert len(set.union(*heights)) == 3
@@ -67,8 +85,12 @@ def test_names_stand_where_they_belong() -> None:
     figure = null_distribution(NULL, 0.9, name="accuracy", title="signal", baselines=BASELINES)
     axes = figure.axes[0]
     assert (axes.get_xlabel(), axes.get_title()) == ("accuracy", "signal")
+    assert axes.get_ylabel() == "exchanges"
     entries = [text.get_text() for text in figure.legends[0].get_texts()]
     assert entries == ["exchanged labels", "labels as they are", *BASELINES]
+    figure.draw_without_rendering()
+    texts = figure.legends[0].get_texts()
+    assert len({round(text.get_window_extent().y0) for text in texts}) == 1  # one row
 
 
 def test_values_that_are_all_alike_can_be_drawn() -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 import itertools
 import json
 import warnings
@@ -20,6 +21,7 @@ from corruptlab.experiments import permutation
 from corruptlab.experiments.permutation import _scores
 from corruptlab.experiments.permutation._exchange import Exchange
 from corruptlab.experiments.permutation._split import Split
+from corruptlab.experiments.permutation._statistic import checked, log_likelihood, measure_named
 
 from .problem import (
     RECIPE,
@@ -81,6 +83,14 @@ def test_folds_are_drawn_by_the_seed_as_even_parts_whatever_the_labels() -> None
     assert any(not torch.equal(a[1], b[1]) for a, b in zip(one.parts, other.parts, strict=True))
 
 
+def test_folds_may_leave_one_out_and_have_any_numbers() -> None:
+    data, few = points(40), points(6)
+    assert run(few, folds=6).folds == 6
+    named = run(data, folds=np.where(FOLDS < 2, 7, -3))
+    assert named.folds == 2
+    assert_array_equal(named.null, run(data, folds=(FOLDS < 2).astype(int)).null)
+
+
 def test_the_p_value_counts_exchanges_that_did_as_well() -> None:
     found = run(points(40, signal=0.3), folds=5)
     count = sum(value >= found.observed - 1e-12 for value in found.null)
@@ -99,6 +109,22 @@ def test_any_function_of_logits_and_labels_is_a_statistic() -> None:
     found = run(points(40), folds=4, statistic=margin)
     assert found.statistic == "margin"
     assert found.observed > found.null.max()
+
+
+@pytest.mark.parametrize(
+    "number", [2.5, np.float32(2.5), torch.tensor(2.5), torch.tensor([2.5]), np.array([2.5])]
+)
+def test_a_statistic_may_give_its_number_as_an_array_of_one(number: Any) -> None:
+    assert checked(number, "own") == 2.5
+
+
+def test_a_function_without_a_name_is_called_by_its_kind() -> None:
+    assert measure_named(functools.partial(log_likelihood))[0] == "partial"
+
+
+def test_the_log_likelihood_of_a_sure_network_is_not_rounded_to_zero() -> None:
+    sure = torch.tensor([[20.0, 0.0]])
+    assert log_likelihood(sure, torch.tensor([0])) == pytest.approx(-np.log1p(np.exp(-20)))
 
 
 def test_log_likelihood_is_that_of_numpy() -> None:
@@ -168,7 +194,6 @@ def test_scikit_learn_agrees_within_the_interval() -> None:
 # -------------------------------------------------------------------------------------- laws
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_the_false_positive_rate_is_the_level() -> None:
     """400 data sets without signal: rejections at 0.05 lie within their binomial interval."""
@@ -391,14 +416,28 @@ def test_baselines_lose_what_they_take_away() -> None:
 
 def test_a_baseline_is_what_its_specification_says() -> None:
     train, test = points(30), TensorDataset(points(50, seed=1).tensors[0], torch.arange(50) % 2)
-    found = run(train, test, baselines=[cl.RandomPixels()], repeats=2).baselines[0]
+    found = run(train, test, baselines=[cl.RandomPixels()], repeats=2, seed=3).baselines[0]
     assert found.specification is not None
     what = cl.Specification.parse(found.specification)
+    stream = "permutation_test/baseline/RandomPixels()"
+    assert what.seed == cl.Draws(3).integers(stream, np.array([0]), 2**31)[0]
     seen = cl.corrupt(train, *what.corruptions, seed=what.seed)
     new = cl.corrupt(test, *what.corruptions, seed=what.seed, ids=np.arange(30, 80))
     x, y = (np.concatenate(pair) for pair in zip(*map(cl.materialize, (seen, new)), strict=True))
-    by_hand = accuracy_by_hand(x, y, np.arange(30), np.arange(30, 80))
+    by_hand = accuracy_by_hand(x, y, np.arange(30), np.arange(30, 80), seed=3)
     assert found.statistics[0] == pytest.approx(by_hand)
+
+
+def test_baselines_are_measured_on_the_folds_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds, real = [], Split.of
+
+    def noted(*args: Any, **options: Any) -> Any:
+        seeds.append(options["seed"])
+        return real(*args, **options)
+
+    monkeypatch.setattr(Split, "of", noted)
+    run(points(20), folds=2, baselines=[cl.GaussianPixels()], repeats=2, seed=3)
+    assert seeds == [3, 3, 3]
 
 
 def test_baselines_do_not_mind_a_class_that_only_the_test_set_has() -> None:
@@ -447,11 +486,56 @@ def test_a_training_stops_when_it_interpolates_unless_told_otherwise() -> None:
 
 
 def test_the_report_goes_through_json() -> None:
-    found = run(points(40), folds=4)
+    found = run(
+        points(40, signal=0.0),
+        folds=4,
+        permutations=99,
+        stop_after=3,
+        baselines=[cl.GaussianPixels()],
+        repeats=2,
+        seed=2,
+    )
     told = json.loads(json.dumps(found.to_dict()))
-    assert told["p_value"] == found.p_value
     assert told["null"] == found.null.tolist()
     assert cl.Recipe.from_dict(told["recipe"]) == RECIPE
+    assert told["interval"] == list(found.interval)
+    assert told["environment"] == found.environment.to_dict()
+    assert (told["seed"], told["permutations"], told["interrupted"]) == (2, 99, False)
+    assert told["stopped"]
+    assert told["ties"] < told["exceedances"] == 3
+    for name in ("observed", "p_value", "ties", "folds", "confidence", "seconds", "statistic"):
+        assert told[name] == getattr(found, name)
+    (baseline,) = found.baselines
+    assert told["baselines"] == [
+        {
+            "name": "GaussianPixels()",
+            "statistics": baseline.statistics.tolist(),
+            "p_value": baseline.p_value(found.observed),
+            "specification": baseline.specification,
+        }
+    ]
+
+
+def test_the_report_is_one_line_with_the_numbers_that_count() -> None:
+    found = run(points(40), folds=4, confidence=0.9, seed=7)
+    low, high = found.interval
+    assert repr(found) == (
+        f"PermutationTest(accuracy {found.observed:.4g}, under exchange {found.null.mean():.4g} on "
+        f"average; p = {found.p_value:.4g} (90% interval {low:.2g} to {high:.2g}), 19 "
+        "permutations; seed=7)"
+    )
+
+
+def test_a_training_is_asked_for_where_it_shall_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    devices, real = [], cl.fit_replicas
+
+    def noted(*args: Any, **options: Any) -> Any:
+        devices.append(options["device"])
+        return real(*args, **options)
+
+    monkeypatch.setattr(_scores, "fit_replicas", noted)
+    run(points(20), points(9), device="cpu:0")
+    assert set(devices) == {torch.device("cpu:0")}
 
 
 def test_the_figure_shows_the_null_the_observed_value_and_the_baselines() -> None:
@@ -468,8 +552,10 @@ def test_the_figure_shows_the_null_the_observed_value_and_the_baselines() -> Non
 
 
 def test_too_few_permutations_for_the_level_are_told() -> None:
-    with pytest.warns(UserWarning, match=r"= 18 cannot give a p-value below 0\.0526.*takes 19\.$"):
+    few = r"= 18 cannot give a p-value below 0\.0526.*takes 19\.$"
+    with pytest.warns(UserWarning, match=few) as told:
         run(points(20), folds=2, permutations=18)
+    assert told[0].filename.endswith("problem.py")  # the line that calls
     with pytest.warns(UserWarning, match=r"at most 0\.01; that takes 99\.$"):
         run(points(20), folds=2, level=0.01)
     with warnings.catch_warnings():
@@ -489,6 +575,7 @@ def test_too_few_permutations_for_the_level_are_told() -> None:
         ({"folds": 2, "stop_after": 0}, r"^`stop_after` must be at least 1, got 0\.$"),
         ({"folds": 2, "repeats": 0}, r"^`repeats` must be at least 1, got 0\.$"),
         ({"folds": 2, "level": 1.0}, r"^`level` must lie strictly between 0 and 1, got 1\.0\.$"),
+        ({"folds": 2, "level": 0}, r"^`level` must lie strictly between 0 and 1, got 0\.$"),
         ({"folds": 2, "confidence": 0}, r"^`confidence` must lie strictly between .* got 0\.$"),
         (
             {"folds": 2, "statistic": "auc"},
@@ -497,6 +584,10 @@ def test_too_few_permutations_for_the_level_are_told() -> None:
         (
             {"folds": 2, "statistic": lambda *_: float("nan")},
             r"^`statistic` must return a finite number, got nan from <lambda>\.$",
+        ),
+        (
+            {"folds": 2, "statistic": lambda *_: float("inf")},
+            r"^`statistic` must return a finite number, got inf from <lambda>\.$",
         ),
         (
             {"folds": 2, "groups": [float("nan")] * 40},
