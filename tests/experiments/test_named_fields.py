@@ -39,8 +39,8 @@ Wrap = Callable[..., Corrupted]
 
 
 def dictionaries(*corruptions: Any) -> Corrupted:
-    """Keep the data under names that nobody knows, beside decoys that everybody knows."""
-    items = [{"image": -1, "pic": x, "label": -1, "kind": int(y)} for x, y in _pairs()]
+    """Keep the data under names that nobody knows, beside a decoy that everybody knows."""
+    items = [{"pic": x, "label": -1, "kind": int(y)} for x, y in _pairs()]
     return corrupt(items, *corruptions, input_key="pic", label_key="kind")
 
 
