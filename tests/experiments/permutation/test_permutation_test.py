@@ -207,6 +207,7 @@ def test_the_false_positive_rate_is_the_level() -> None:
     assert low <= rejected <= high
 
 
+@pytest.mark.slow
 def test_weak_signal_is_found_the_more_often_the_more_examples_there_are() -> None:
     """The figures of docs/permutation.md; other machines may round a few orders the other way."""
 
@@ -300,6 +301,8 @@ def test_batches_of_a_sequential_test_stay_small(monkeypatch: pytest.MonkeyPatch
 def test_batches_of_a_large_network_stay_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("corruptlab.experiments.permutation._drawing._NUMBERS_AT_ONCE", 17)
     assert sizes_of_batches(monkeypatch, permutations=4, level=0.2) == [2, 2, 1]  # of 8 weights
+    monkeypatch.setattr("corruptlab.experiments.permutation._drawing._NUMBERS_AT_ONCE", 7)
+    assert sizes_of_batches(monkeypatch, permutations=1, level=0.5) == [1, 1]  # and never none
 
 
 def test_equal_orders_are_trained_once_and_tie_to_the_last_bit(
@@ -339,6 +342,21 @@ def test_ctrl_c_keeps_what_was_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
         run(points(40), folds=4)
 
 
+def test_ctrl_c_before_the_first_exchange_passes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("corruptlab.experiments.permutation._drawing._MOST", 1)
+    calls, real = [], cl.fit_replicas
+
+    def stopped(*args: Any, **options: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 2:  # the labels as they are were alone in the first batch
+            raise KeyboardInterrupt
+        return real(*args, **options)
+
+    monkeypatch.setattr(_scores, "fit_replicas", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(points(40), points(20, seed=1))
+
+
 def test_ctrl_c_in_a_fit_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     real = cl.fit_replicas
 
@@ -346,7 +364,7 @@ def test_ctrl_c_in_a_fit_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
         report = real(*args, **options)
         if len(report) == 4:
             return report
-        return dataclasses.replace(report, stopped_by=("interrupted", *report.stopped_by[1:]))
+        return dataclasses.replace(report, stopped_by=(*report.stopped_by[:-1], "interrupted"))
 
     monkeypatch.setattr(_scores, "fit_replicas", cut)
     found = run(points(40), points(20, seed=1))
@@ -383,6 +401,8 @@ def test_progress_counts_orders_and_parts(capsys: pytest.CaptureFixture[str]) ->
     assert "permutation test  92/92" in capsys.readouterr().err  # (20 + 3) * 4
     run(points(4), points(20), progress=True)
     assert "permutation test  20/20" in capsys.readouterr().err  # repeated orders included
+    run(points(4), folds=2, progress=True)
+    assert "permutation test  40/40" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------------------------------- baselines
@@ -558,6 +578,8 @@ def test_too_few_permutations_for_the_level_are_told() -> None:
     assert told[0].filename.endswith("problem.py")  # the line that calls
     with pytest.warns(UserWarning, match=r"at most 0\.01; that takes 99\.$"):
         run(points(20), folds=2, level=0.01)
+    with pytest.warns(UserWarning, match=r"that takes 48\.$"):  # though 1 / (1 / 49) > 49
+        run(points(20), folds=2, level=1 / 49)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run(points(20), folds=2, permutations=19)
@@ -695,6 +717,12 @@ def test_what_does_not_fit_is_refused_before_anything_is_trained(
         run(TensorDataset(x[:, 1:], data.tensors[1]), folds=3)
     with pytest.raises(TypeError, match=r"^`targets` must be one integer class for each example"):
         run(TensorDataset(x, x[:, 0]), folds=3)
+    with pytest.raises(TypeError, match=r"^`recipe\.whiten` must be False .* for torch\.int64"):
+        run(
+            TensorDataset(x.long(), data.tensors[1]),
+            folds=3,
+            recipe=dataclasses.replace(RECIPE, whiten=True),
+        )
     with pytest.raises(ValueError, match=r"^`inputs` must be something else\.$"):
         run(data, folds=3, baselines=[Picky()])
 

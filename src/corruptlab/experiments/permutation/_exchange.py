@@ -45,7 +45,7 @@ class Exchange:
 
         Args:
             seed: The seed.
-            numbers: Which exchanges, each >= 1; number 0 is the labels as they are.
+            numbers: Which exchanges, each >= 0; number 0 is the labels as they are.
 
         Returns:
             ``int64`` of shape ``(len(numbers), n)``.

@@ -72,7 +72,7 @@ class PermutationTest:
         baselines: The statistic on inputs that have lost something.
         folds: Parts of the cross-validation, or None with a test set.
         recipe: The hyper-parameters.
-        seed: The seed of exchanges, folds, and data order.
+        seed: The seed of exchanges, folds, data order, and baselines.
         seconds: Time spent.
         environment: Versions, machine, and device.
 
