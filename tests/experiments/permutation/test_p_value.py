@@ -86,3 +86,10 @@ def test_a_test_that_stopped_says_so() -> None:
     assert not PValue(2, 10, stop_after=3).stopped
     assert PValue(2, 10, stop_after=3).value == 3 / 11
     assert PValue(3, 3, stop_after=3).interval(0.95)[1] == 1.0
+
+
+def test_limits_of_a_test_that_stopped_are_where_exact_tails_are_half_of_what_is_left() -> None:
+    """The third exceedance at draw 10: the tails of all draws, and of those before the last."""
+    low, high = PValue(3, 10, stop_after=3).interval(0.9)
+    assert binom.sf(2, 10, low) == pytest.approx(0.05)
+    assert binom.cdf(2, 9, high) == pytest.approx(0.05)
