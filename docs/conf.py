@@ -52,7 +52,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "remove_config_comments": True,
     "show_memory": False,
-    "min_reported_time": 60,
+    "write_computation_times": False,  # a page that fetches scripts
     "within_subsection_order": "FileNameSortKey",
 }
 
