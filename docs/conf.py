@@ -3,6 +3,9 @@
 import sys
 from pathlib import Path
 
+from docutils import nodes
+from sphinx.application import Sphinx
+
 import corruptlab
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
@@ -65,3 +68,15 @@ html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {"navigation_with_keys": True}
 copybutton_exclude = ".linenos, .gp, .go"
+
+
+def trim_code(app: Sphinx, doctree: nodes.document) -> None:
+    """Leave out the empty last line of a block, which some examples need to be run."""
+    for block in doctree.findall(nodes.literal_block):
+        block.rawsource = block.astext().rstrip("\n")
+        block.children = [nodes.Text(block.rawsource)]
+
+
+def setup(app: Sphinx) -> None:
+    """Trim every page."""
+    app.connect("doctree-read", trim_code)

@@ -104,6 +104,11 @@ def page(room: str, module: ModuleType, home: dict[int, str]) -> str:
     return "\n".join(lines)
 
 
+def short(room: str) -> str:
+    """Return the name of a room as a list has room for it."""
+    return room.removeprefix("corruptlab.")
+
+
 def write_pages(app: Sphinx) -> None:
     """Write the pages into docs/api, those that changed."""
     folder = Path(app.srcdir) / "api"
@@ -111,7 +116,7 @@ def write_pages(app: Sphinx) -> None:
     home = homes()
     found = {f"{name}.rst": page(name, module, home) for name, module in rooms().items()}
     head = [NOTE, "", "API reference", "=============", "", ".. toctree::", "   :maxdepth: 1", ""]
-    found["index.rst"] = "\n".join([*head, *(f"   {name}" for name in rooms()), ""])
+    found["index.rst"] = "\n".join([*head, *(f"   {short(name)} <{name}>" for name in rooms()), ""])
     for old in folder.glob("*.rst"):
         if old.name not in found:
             old.unlink()
