@@ -108,6 +108,14 @@ def test_formulas_are_mathml_with_signs_and_limits_where_they_belong() -> None:
     assert "<munder>" not in mathml(r"\sup_{f} f")
 
 
+def test_functions_in_formulas_have_room_on_both_sides_but_none_before_a_bracket() -> None:
+    mathml = module("docs/_ext", "mathml").mathml
+    assert '<mo lspace="0.167em" rspace="0.167em">log</mo>' in mathml(r"2 \log 2d")
+    assert '<mo lspace="0.167em" rspace="0">log</mo>' in mathml(r"2 \log(2d)")
+    assert '<mo lspace="0.167em" rspace="0.167em">max</mo>' in mathml(r"\max_j x_j")
+    assert "lspace" not in mathml("a b x_i")
+
+
 def test_numpy_s_types_are_shown_as_the_source_spells_them() -> None:
     from numpy.typing import ArrayLike, NDArray
     from sphinx.util.typing import stringify_annotation
