@@ -23,6 +23,7 @@ demo: setup
 test: setup
 	@scripts/check
 
+docs: export OMP_WAIT_POLICY = PASSIVE
 docs: setup
 	$(bin)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/docs
 	$(bin)/python scripts/check_site.py build/docs
