@@ -1,95 +1,158 @@
-"""Compare two ways to do the same work, in one run, and tell the ratio."""
+"""Options, fixtures, and the summary of `pytest benchmarks`; README.md says how to read it."""
 
-import os
-import platform
-import statistics
-import time
-from collections.abc import Callable
-from typing import Any
+import importlib.util
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from types import ModuleType
+from typing import Any, TypeVar
 
-import numpy as np
 import pytest
 import torch
 
-_RATIOS: list[str] = []
+from benchmarks import _markdown, _options, _summary
+from benchmarks._comparing import Compare, Comparing
+from benchmarks._comparing import compare as compare_by_turns
+from benchmarks._limits import Rates, measured_rates
+from benchmarks._options import Options
+from benchmarks._records import Entry, Made, TimeToInterpolation
+from benchmarks._summary import Skipped
 
-# Tests run with one thread; what is timed here may use the whole machine, as users' programs do.
-torch.set_num_threads(os.cpu_count() or 1)
+T = TypeVar("T")
+Found = list[Comparing | TimeToInterpolation]
+
+_OPTIONS = pytest.StashKey[Options]()
+_ENTRIES = pytest.StashKey[list[Entry]]()
+_SKIPPED = pytest.StashKey[list[Skipped]]()
+_FOUND = pytest.StashKey[Found]()  # by one test
 
 
-class Comparison:
-    """Times two functions by turns, so that a busy machine slows both alike.
+def pytest_addoption(parser: pytest.Parser) -> None:
+    _options.add(parser)
 
-    Args:
-        benchmark: The fixture of pytest-benchmark, which keeps the record.
-    """
 
-    def __init__(self, benchmark: Any) -> None:
-        self._benchmark = benchmark
-        self.fastest: tuple[float, ...] = ()
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_OPTIONS] = _options.read(config)
+    config.stash[_ENTRIES], config.stash[_SKIPPED] = [], []
 
-    def __call__(
-        self,
-        name: str,
-        ours: Callable[[], object],
-        theirs: Callable[[], object],
-        *,
-        than: str,
-        rounds: int = 7,
-        warm_up: bool = True,
-    ) -> float:
-        """Return how many times as fast ours is: the median of ``rounds`` pairs after a warm-up."""
-        if warm_up:
-            ours(), theirs()
-        pairs = [(_seconds(theirs), _seconds(ours)) for _ in range(rounds)]
-        self.fastest = tuple(map(min, zip(*pairs, strict=True)))  # seconds: theirs, ours
-        ratios = sorted(other / own for other, own in pairs)
-        median = statistics.median(ratios)
-        self._benchmark.extra_info.update(
-            name=name,
-            than=than,
-            times_as_fast=median,
-            lowest=ratios[0],
-            highest=ratios[-1],
-            rounds=rounds,
-            seconds_ours=statistics.median(own for _, own in pairs),
-            seconds_theirs=statistics.median(other for other, _ in pairs),
-            torch=torch.__version__,
-            numpy=np.__version__,
-            threads=torch.get_num_threads(),
-        )
-        self._benchmark.pedantic(ours, rounds=1)
-        _RATIOS.append(
-            f"{name}: {median:.2f} times as fast as {than} "
-            f"(median of {rounds}; {ratios[0]:.2f} to {ratios[-1]:.2f})"
-        )
-        return median
+
+@pytest.fixture(scope="session", autouse=True)
+def threads(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Tests run with one thread; what is timed here may use the machine, as users' programs do."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(pytestconfig.stash[_OPTIONS].threads)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def options(pytestconfig: pytest.Config) -> Options:
+    """What was asked for."""
+    return pytestconfig.stash[_OPTIONS]
+
+
+@pytest.fixture(scope="session")
+def device(options: Options) -> torch.device:
+    """Where networks are trained."""
+    return options.device
+
+
+@pytest.fixture(scope="session")
+def scale(options: Options) -> "Scale":
+    """`scale(quick, full)` is the size that was asked for."""
+    return Scale(options.full)
+
+
+class Scale:
+    """Chooses between two sizes."""
+
+    def __init__(self, full: bool) -> None:
+        self.full = full
+
+    def __call__(self, quick: T, full: T) -> T:
+        return full if self.full else quick
+
+
+@pytest.fixture(scope="session")
+def rates(options: Options, threads: None) -> Rates:
+    """What the device can do at all, measured once a run."""
+    large = options.full or options.device.type == "cuda"
+    return measured_rates(options.device, side=4096 if large else 2048)
 
 
 @pytest.fixture
-def compare(benchmark: Any) -> Comparison:
-    """A `Comparison` that ends up in the record and in the summary."""
-    return Comparison(benchmark)
+def cpu_only(device: torch.device) -> None:
+    """Skip what has nothing to do on another device."""
+    if device.type != "cpu":
+        pytest.skip("both sides of this comparison run on the processor")
 
 
-def tell(line: str) -> None:
-    """Add a line to the summary."""
-    _RATIOS.append(line)
+@pytest.fixture(scope="session")
+def vision() -> ModuleType:
+    """Torchvision in any build, and trees of images; skip what needs it where it is missing."""
+    for name in ("PIL", "torchvision"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"{name} is not installed: extra `vision`")
+    return importlib.import_module("tests.training.programs.vision")
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    if not _RATIOS:
+@pytest.fixture
+def made(request: pytest.FixtureRequest, options: Options) -> Made:
+    """What makes the entries of a test."""
+    return options.made(request.path, request.config.rootpath)
+
+
+@pytest.fixture
+def keep(request: pytest.FixtureRequest) -> Callable[[Comparing | TimeToInterpolation], None]:
+    """Put an entry into the summary if the test passes."""
+    return request.node.stash.setdefault(_FOUND, []).append  # type: ignore[no-any-return]  # nodes are Any here
+
+
+@pytest.fixture
+def compare(
+    request: pytest.FixtureRequest,
+    benchmark: Any,
+    made: Made,
+    device: torch.device,
+    keep: Callable[[Comparing], None],
+) -> Compare:
+    """Time ours and another way by turns; the file names the group."""
+    group = request.path.stem.removeprefix("test_")
+    run = partial(compare_by_turns, benchmark, made, group, device)
+
+    def kept(*args: Any, **kwargs: Any) -> Comparing:
+        comparing = run(*args, **kwargs)
+        keep(comparing)
+        return comparing
+
+    return kept
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    yield  # an assertion that fails is raised here: figures of a wrong result are not kept
+    for found in item.stash.get(_FOUND, []):
+        entry = found.entry if isinstance(found, Comparing) else found
+        item.config.stash[_ENTRIES].append(entry)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, Any]:
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple):
+        *_, reason = report.longrepr
+        item.config.stash[_SKIPPED].append(Skipped(item.nodeid, reason.removeprefix("Skipped: ")))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    entries, skipped = config.stash[_ENTRIES], config.stash[_SKIPPED]
+    if not entries:
         return
+    folder = config.stash[_OPTIONS].summary
+    folder.mkdir(parents=True, exist_ok=True)
+    text = _markdown.page(entries, skipped)
+    _summary.write(folder / "summary.json", entries, skipped)
+    (folder / "summary.md").write_text(text, encoding="utf-8")
     terminalreporter.section("ratios measured in this run")
-    for line in _RATIOS:
-        terminalreporter.write_line(line)
-    terminalreporter.write_line(
-        f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, "
-        f"torch {torch.__version__}, numpy {np.__version__}, Python {platform.python_version()}"
-    )
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    terminalreporter.write_line(text)
+    terminalreporter.write_line(f"Written to {folder}: summary.json, summary.md")

@@ -6,19 +6,26 @@ import torch
 from torch.utils.data import TensorDataset
 
 import corruptlab as cl
-from benchmarks.conftest import Comparison, tell
+from benchmarks._comparing import Compare
+from benchmarks._limits import Rates
+from benchmarks.conftest import Scale
 from corruptlab.corruptions._pixels import Move
+
+pytestmark = pytest.mark.usefixtures("cpu_only")
 
 DRAWS = cl.Draws(seed=0)
 BATCHES = [
     np.random.default_rng(k).integers(0, 256, (256, 3, 32, 32)).astype(np.uint8) for k in range(10)
 ]
 IDS = [np.arange(256) + 256 * k for k in range(10)]
+N = 2560
+BYTES = 3 * 32 * 32
 IMAGENET = 1_281_167
 
 
 @pytest.mark.parametrize("move", ["pixels", "values"])
-def test_random_pixels(compare: Comparison, move: Move) -> None:
+def test_random_pixels(compare: Compare, rates: Rates, scale: Scale, move: Move) -> None:
+    """Each image needs a random word for each of its places."""
     generator = np.random.default_rng(0)
     noise = cl.RandomPixels(move=move)
 
@@ -30,11 +37,21 @@ def test_random_pixels(compare: Comparison, move: Move) -> None:
         for batch in BATCHES:
             generator.permuted(batch.reshape(256, -1), axis=1)
 
-    name = f"RandomPixels(move={move!r}), 2,560 images of 3x32x32"
-    compare(name, ours, theirs, than="NumPy's permuted")
+    places = BYTES if move == "values" else BYTES // 3
+    compare(
+        f"`RandomPixels(move={move!r})`, 2,560 images of 3x32x32",
+        ours,
+        theirs,
+        than="NumPy's `Generator.permuted`",
+        rounds=scale(3, 7),
+        limit=rates.limit(words=N * places, moved=2 * N * BYTES),
+    )
+    moved = noise.inputs(BATCHES[0], draws=DRAWS, ids=IDS[0])
+    assert np.array_equal(np.sort(moved, axis=None), np.sort(BATCHES[0], axis=None))
 
 
-def test_gaussian_pixels(compare: Comparison) -> None:
+def test_gaussian_pixels(compare: Compare, rates: Rates, scale: Scale) -> None:
+    """Two numbers from each random word."""
     generator = np.random.default_rng(0)
     noise = cl.GaussianPixels(mean=0.0, std=1.0)
     batch = np.zeros((256, 3, 32, 32), np.float32)
@@ -48,41 +65,60 @@ def test_gaussian_pixels(compare: Comparison) -> None:
             generator.standard_normal(batch.shape, dtype=np.float32)
 
     compare(
-        "GaussianPixels, 2,560 images of 3x32x32", ours, theirs, than="standard_normal(float32)"
+        "`GaussianPixels`, 2,560 images of 3x32x32",
+        ours,
+        theirs,
+        than="`standard_normal(dtype=float32)`",
+        rounds=scale(3, 7),
+        limit=rates.limit(words=N * BYTES / 2, moved=N * BYTES * 4),
     )
+    drawn = noise.inputs(batch, draws=DRAWS, ids=IDS[0])
+    assert abs(drawn.mean()) < 0.01
+    assert abs(drawn.std() - 1) < 0.01
 
 
-def test_uniform_labels(compare: Comparison) -> None:
-    from cleanlab.benchmarking.noise_generation import generate_noisy_labels
-
-    clean = np.arange(IMAGENET) % 10
+def test_uniform_labels(compare: Compare, rates: Rates, scale: Scale) -> None:
+    """Two random words for each label, and both redraw as many."""
+    generation = pytest.importorskip("cleanlab.benchmarking.noise_generation")
+    clean = np.arange(scale(100_000, IMAGENET)) % 10
     noise = cl.UniformLabels(p=0.4)
     matrix = noise.matrix(10).T  # its columns are the true classes
+    found = {}
+
+    def ours() -> None:
+        found["ours"] = noise.labels(clean, num_classes=10, draws=DRAWS)
+
+    def theirs() -> None:
+        found["theirs"] = generation.generate_noisy_labels(clean, matrix)
+
     compare(
-        "UniformLabels, 1,281,167 labels of 10 classes",
-        lambda: noise.labels(clean, num_classes=10, draws=DRAWS),
-        lambda: generate_noisy_labels(clean, matrix),
-        than="cleanlab's generate_noisy_labels",
+        f"`UniformLabels`, {len(clean):,} labels of 10 classes",
+        ours,
+        theirs,
+        than="cleanlab's `generate_noisy_labels`",
         rounds=5,
+        limit=rates.limit(words=2 * len(clean), moved=2 * clean.nbytes),
     )
+    for labels in found.values():
+        assert abs((labels != clean).mean() - 0.36) < 0.01
 
 
-def test_items(compare: Comparison) -> None:
+def test_items(compare: Compare) -> None:
     bare = TensorDataset(torch.zeros(2000, 3, 32, 32), torch.arange(2000) % 10)
     noisy = cl.corrupt(bare, cl.UniformLabels(p=0.4))
     at = np.random.default_rng(0).permutation(2000).tolist()
-    compare(
-        "2,000 items of a label-corrupted TensorDataset",
+    found = compare(
+        "2,000 items of a label-corrupted `TensorDataset`",
         lambda: [noisy[i] for i in at],
         lambda: [bare[i] for i in at],
         than="the bare data set",
         rounds=51,
     )
-    bare_seconds, noisy_seconds = compare.fastest
-    tell(f"  {1e6 * (noisy_seconds - bare_seconds) / 2000:.2f} us more an item, fastest rounds")
+    bare_seconds, noisy_seconds = found.fastest
+    found.note(f"{1e6 * (noisy_seconds - bare_seconds) / 2000:.2f} us more an item, fastest rounds")
 
 
-def test_batches_of_items(compare: Comparison) -> None:
+def test_batches_of_items(compare: Compare) -> None:
     bare = TensorDataset(torch.zeros(1920, 3, 32, 32), torch.arange(1920) % 10)
     noisy = cl.corrupt(bare, cl.UniformLabels(p=0.4))
     order = np.random.default_rng(0).permutation(1920).reshape(-1, 128).tolist()

@@ -5,7 +5,8 @@ pixels stand in for ImageNet: about as many pixels and bytes an image, and label
 """
 
 import os
-import time
+from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Literal
 
 import pytest
@@ -15,92 +16,125 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Subset
 
 import corruptlab as cl
-from benchmarks.conftest import tell
-from tests.training.programs.vision import image_tree, torchvision
+from benchmarks._comparing import Compare, Seconds
+from benchmarks._limits import Rates, finish, seconds, training_flops
+from benchmarks.conftest import Scale
 
-CLASSES, SIDE, WORKERS = 1000, 299, os.cpu_count() or 1
-GPU = torch.cuda.is_available()
-DEVICE = torch.device("cuda" if GPU else "cpu")
-# A processor does some ten images a second, a large GPU more than a thousand.
-BATCH, STEPS = (128, 40) if GPU else (16, 6)
-PRECISION: Literal["float32", "bfloat16"] = "bfloat16" if GPU else "float32"
+SIDE, WORKERS = 299, os.cpu_count() or 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How much is trained, and how.
+
+    Args:
+        device: Where.
+        classes: As many folders, of one image each.
+        batch: Images of a step.
+        steps: A processor does some ten images a second, a large GPU more than a thousand.
+    """
+
+    device: torch.device
+    classes: int
+    batch: int
+    steps: int
+
+    @property
+    def images(self) -> int:
+        return self.batch * self.steps
+
+    @property
+    def precision(self) -> Literal["float32", "bfloat16"]:
+        return "float32" if self.device.type == "cpu" else "bfloat16"
+
+    def network(self) -> nn.Module:
+        return cl.models.inception_v3(num_classes=self.classes).to(self.device)
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def plan(device: torch.device, scale: Scale) -> Plan:
+    gpu = device.type == "cuda"
+    quick, full = ((64, 10), (128, 40)) if gpu else ((8, 2), (16, 6))
+    batch, steps = scale(quick, full)
+    return Plan(device=device, classes=scale(100, 1000), batch=batch, steps=steps)
+
+
+@pytest.fixture(scope="module")
+def images(plan: Plan, vision: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The tree with random labels, as often as the steps need it."""
-    pytest.importorskip("PIL")
-    datasets, transforms = torchvision("datasets"), torchvision("transforms")
-    tree = image_tree(tmp_path_factory.mktemp("tree"), classes=CLASSES, size=400)
+    datasets, transforms = (vision.torchvision(name) for name in ("datasets", "transforms"))
+    tree = vision.image_tree(tmp_path_factory.mktemp("tree"), classes=plan.classes, size=400)
     whole = transforms.Compose(
         [transforms.Resize(SIDE), transforms.CenterCrop(SIDE), transforms.PILToTensor()]
     )
     noisy = cl.corrupt(datasets.ImageFolder(tree, transform=whole), cl.RandomLabels(), seed=0)
-    return Subset(noisy, [i % CLASSES for i in range(BATCH * STEPS)])
+    return Subset(noisy, [i % plan.classes for i in range(plan.images)])
 
 
-def test_images_a_second(images: Any) -> None:
-    """Training from files, against reading the same files only, and the same steps in memory."""
-    recipe = cl.Recipe(learning_rate=0.01, epochs=1, batch_size=BATCH, precision=PRECISION)
-    execution = cl.Execution(data="stream", workers=WORKERS, compile=False, channels_last=GPU)
-    report = cl.fit(
-        network(),
-        images,
-        recipe=recipe,
-        stop=(),
-        measure="loss",
-        device=DEVICE,
-        execution=execution,
-        progress=True,
+def test_fit_on_files(compare: Compare, rates: Rates, plan: Plan, images: Any) -> None:
+    """Training from files, against the same steps on a batch in memory; and its loader alone."""
+    recipe = cl.Recipe(
+        learning_rate=0.01, epochs=1, batch_size=plan.batch, precision=plan.precision
     )
-    assert report.steps == STEPS
-    n = BATCH * STEPS
-    tell(
-        f"Inception V3 at 299x299 from files, batch {BATCH}, {PRECISION}, {STEPS} steps on {DEVICE}"
+    gpu = plan.device.type == "cuda"
+    execution = cl.Execution(data="stream", workers=WORKERS, compile=False, channels_last=gpu)
+
+    def ours() -> Seconds:
+        report = cl.fit(
+            plan.network(),
+            images,
+            recipe=recipe,
+            stop=(),
+            measure="loss",
+            device=plan.device,
+            execution=execution,
+        )
+        assert report.steps == plan.steps
+        return Seconds(report.seconds)
+
+    step = training_flops(plan.network(), torch.randn(2, 3, SIDE, SIDE, device=plan.device)) / 2
+    found = compare(
+        f"`fit` on JPEG files, Inception V3 at {SIDE}x{SIDE}, batch {plan.batch}, "
+        f"{plan.precision}, {plan.steps} steps",
+        ours,
+        lambda: Seconds(seconds_in_memory(plan, recipe)),
+        than="its network alone, on a batch in memory",
+        rounds=1,
+        warm_up=False,  # the steps in memory have a warm-up of their own
+        limit=rates.limit(flops=plan.images * step),
     )
-    for what, seconds in {
-        "fit": report.seconds,
-        f"its loader alone, {WORKERS} processes": seconds_to_load(images),
-        "its network alone": seconds_in_memory(recipe),
-    }.items():
-        tell(f"  {n / seconds:8.1f} images/s  {what}")
+    network, fit = found.fastest
+    reading = seconds(lambda: read(images, plan.batch), torch.device("cpu"))
+    found.note(
+        f"{plan.images / fit:.3g} images/s; its network alone {plan.images / network:.3g}; its "
+        f"loader alone, {WORKERS} worker processes, {plan.images / reading:.3g}"
+    )
 
 
-def network() -> nn.Module:
-    """Return the network, which shall lie on the device."""
-    return cl.models.inception_v3(num_classes=CLASSES).to(DEVICE)
-
-
-def seconds_to_load(images: Any) -> float:
+def read(images: Any, batch: int) -> None:
     """Read all images with as many processes as the fit has, and do nothing with them."""
-    start = time.perf_counter()
-    read = sum(len(labels) for _, labels in DataLoader(images, BATCH, num_workers=WORKERS))
-    assert read == len(images)
-    return time.perf_counter() - start
+    served = sum(len(labels) for _, labels in DataLoader(images, batch, num_workers=WORKERS))
+    assert served == len(images)
 
 
-def seconds_in_memory(recipe: cl.Recipe) -> float:
+def seconds_in_memory(plan: Plan, recipe: cl.Recipe) -> float:
     """Train on one batch again and again, as plainly as can be, after one step to warm up."""
-    model = network()
-    if GPU:
+    model = plan.network()
+    if plan.device.type == "cuda":
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stubs
     optimizer = torch.optim.SGD(model.parameters(), lr=recipe.learning_rate, momentum=0.9)
-    inputs = torch.randn(BATCH, 3, SIDE, SIDE, device=DEVICE)
-    targets = torch.arange(BATCH, device=DEVICE) % CLASSES
-    start = 0.0
-    for step in range(STEPS + 1):
-        if step == 1:
-            start = finished()
-        with torch.autocast(DEVICE.type, torch.bfloat16, enabled=PRECISION == "bfloat16"):
-            loss = cross_entropy(model(inputs), targets)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
-        optimizer.step()
-    return finished() - start
+    inputs = torch.randn(plan.batch, 3, SIDE, SIDE, device=plan.device)
+    targets = torch.arange(plan.batch, device=plan.device) % plan.classes
 
+    def train(steps: int) -> None:
+        for _ in range(steps):
+            half = plan.precision == "bfloat16"
+            with torch.autocast(plan.device.type, torch.bfloat16, enabled=half):
+                loss = cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
+            optimizer.step()
 
-def finished() -> float:
-    """Return the time when the device has done all that was asked of it."""
-    if GPU:
-        torch.cuda.synchronize()
-    return time.perf_counter()
+    train(1)
+    finish(plan.device)
+    return seconds(lambda: train(plan.steps), plan.device)

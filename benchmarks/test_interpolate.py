@@ -1,12 +1,12 @@
-"""Theorem 1 against the dense system it comes from, at the size of CIFAR-10 and of ImageNet.
+"""Theorem 1 against the dense system it comes from, with ``--full`` at the size of ImageNet.
 
 Real images are read from the folder that the environment variable CIFAR10 names, which holds
-`cifar-10-batches-bin`; without it, what needs them is skipped.
+``cifar-10-batches-bin``; without it, the embedded ones take their place.
 """
 
 import os
-import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +16,12 @@ from scipy.linalg import solve_triangular
 from torch import Tensor
 
 import corruptlab as cl
-from benchmarks.conftest import Comparison, tell
+from benchmarks._comparing import Compare
+from benchmarks._limits import Rates
+from benchmarks.conftest import Scale
+from corruptlab.capacity.interpolation import InterpolationReport
+
+pytestmark = pytest.mark.usefixtures("cpu_only")
 
 IMAGENET = 1_281_167
 PIXELS = 3 * 32 * 32
@@ -24,34 +29,35 @@ CLASSES = 10
 
 
 @pytest.fixture(scope="module")
-def images() -> Tensor:
-    if "CIFAR10" not in os.environ:
-        pytest.skip("the environment variable CIFAR10 names no folder")
-    return cl.datasets.cifar10(os.environ["CIFAR10"], split="train").images
+def images(scale: Scale) -> Tensor:
+    if "CIFAR10" in os.environ:
+        whole = cl.datasets.cifar10(os.environ["CIFAR10"], split="train").images
+        return whole[: scale(4_000, len(whole))]
+    return cl.datasets.fashion_mnist_mini("train").images
 
 
-@pytest.mark.parametrize("solver", ["numpy.linalg.solve", "scipy's solve_triangular"])
-def test_closed_form(compare: Comparison, solver: str) -> None:
+@pytest.mark.parametrize("solver", ["`numpy.linalg.solve`", "SciPy's `solve_triangular`"])
+def test_closed_form(compare: Compare, scale: Scale, solver: str) -> None:
     """All of `interpolate` for points on a line, report included, against the solve alone."""
-    generator = np.random.default_rng(0)
+    n, generator = scale(2000, 5000), np.random.default_rng(0)
     # Apart by a tenth of their mean gap at least: where two are closer, the solvers lose digits
     # (numpy's solution for normal numbers misses the targets by 2.5e-6).
-    z = np.linspace(-1, 1, 5000) + generator.uniform(0, 0.9 * 2 / 4999, 5000)
-    y = generator.choice([-1.0, 1.0], 5000)
+    z = np.linspace(-1, 1, n) + generator.uniform(0, 0.9 * 2 / (n - 1), n)
+    y = generator.choice([-1.0, 1.0], n)
     net = cl.interpolate(z[:, None], y)
     b = net.b.numpy()
     A = np.maximum(z[:, None] - b, 0)
 
     def theirs() -> NDArray[np.float64]:
-        if solver == "numpy.linalg.solve":
+        if solver == "`numpy.linalg.solve`":
             return np.linalg.solve(A, y)
         return np.asarray(solve_triangular(A, y, lower=True))
 
-    compare(
-        "interpolate, n = 5,000",
+    found = compare(
+        f"`interpolate`, n = {n:,} points on a line",
         lambda: cl.interpolate(z[:, None], y),
         theirs,
-        than=solver,
+        than=f"{solver} alone",
         rounds=3,
     )
     w = theirs()
@@ -59,82 +65,135 @@ def test_closed_form(compare: Comparison, solver: str) -> None:
     by_solver = np.maximum(places[:, None] - b, 0) @ w
     difference = np.abs(net(torch.from_numpy(places[:, None])).numpy() - by_solver).max()
     assert difference < 1e-6
-    assert sum(p.numel() for p in net.parameters()) == 2 * 5000 + 1
-    tell(f"  the functions differ by {difference:.1e} at most")
+    assert sum(p.numel() for p in net.parameters()) == 2 * n + 1
+    found.note(f"the functions differ by {difference:.1e} at most")
 
 
-def test_projections_of_imagenet(compare: Comparison) -> None:
+def test_projections_of_imagenet(compare: Compare, scale: Scale) -> None:
     """Everything after the projections, which are the points here, against sorting them alone."""
-    generator = np.random.default_rng(0)
-    z, y = generator.standard_normal(IMAGENET), generator.choice([-1.0, 1.0], IMAGENET)
+    n, generator = scale(200_000, IMAGENET), np.random.default_rng(0)
+    z, y = generator.standard_normal(n), generator.choice([-1.0, 1.0], n)
     reports = []
-    compare(
-        "interpolate, n = 1,281,167 projections",
+    found = compare(
+        f"`interpolate`, n = {n:,} projections",
         lambda: reports.append(cl.interpolate(z[:, None], y).report),
         lambda: np.argsort(z),
         than="sorting them",
         rounds=3,
     )
-    tell(f"  {min(each.seconds_solving for each in reports if each):.2f} s, {reports[0]}")
+    found.note(told(reports[-1]))
 
 
 class Blocks:
-    """As many random bytes as ImageNet has images of 3x32x32, made anew each time."""
+    """Random bytes in the shape of images, ready in memory, a block at a time.
 
-    def __init__(self) -> None:
-        self.seconds = 0.0
+    Args:
+        n: How many images.
+    """
+
+    def __init__(self, n: int) -> None:
+        generator = np.random.default_rng(0)
+        self.x = generator.integers(0, 256, (n, PIXELS), dtype=np.uint8)
+        self.y = generator.choice([-1.0, 1.0], n)
 
     def __iter__(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float64]]]:
-        for first in range(0, IMAGENET, 8192):
-            begin = time.perf_counter()
-            generator = np.random.Generator(np.random.Philox(first))
-            m = min(8192, IMAGENET - first)
-            x = generator.integers(0, 256, (m, PIXELS), dtype=np.uint8)
-            y = generator.choice([-1.0, 1.0], m)
-            self.seconds += time.perf_counter() - begin
-            yield x, y
+        for first in range(0, len(self.x), 8192):
+            block = slice(first, first + 8192)
+            yield self.x[block], self.y[block]
 
 
 @pytest.mark.parametrize("direction", ["auto", "random"])
-def test_imagenet_in_blocks(direction: str) -> None:
-    blocks = Blocks()
-    report = cl.interpolate(blocks, direction=direction).report
-    assert report is not None
-    tell(f"interpolate, {IMAGENET:,} points of {PIXELS:,} bytes in blocks, {direction}: {report}")
-    tell(f"  {report.seconds_solving:.2f} s after the projections")
-    tell(f"  {blocks.seconds:.1f} s of the reading is making the blocks")
+def test_imagenet_in_blocks(compare: Compare, rates: Rates, scale: Scale, direction: str) -> None:
+    """From bytes to the network, against one product with as many directions as are tried."""
+    blocks = Blocks(scale(20_000, IMAGENET))
+    n = len(blocks.x)
+    reports: list[Any] = []
+    first = cl.interpolate(iter([next(iter(blocks))]), direction=direction).report
+    assert first is not None
+    a = np.random.default_rng(1).standard_normal((PIXELS, first.directions_tried))
+
+    def theirs() -> None:
+        for x, _ in blocks:
+            x.astype(np.float64) @ a
+
+    found = compare(
+        f"`interpolate`, {n:,} points of {PIXELS:,} bytes in blocks, direction {direction}",
+        lambda: reports.append(cl.interpolate(blocks, direction=direction).report),
+        theirs,
+        than=f"one product in float64 with a matrix of {a.shape[1]} columns",
+        rounds=scale(2, 1),
+        warm_up=scale(True, False),
+        limit=rates.limit(flops=2 * n * PIXELS * a.shape[1], moved=n * PIXELS),
+    )
+    found.note(told(reports[-1]))
 
 
 @pytest.mark.parametrize("direction", ["random", "best", "auto"])
-def test_random_labels_of_cifar10(images: Tensor, direction: str) -> None:
+def test_random_labels_of_images(
+    compare: Compare, rates: Rates, images: Tensor, direction: str
+) -> None:
+    """Real images, ten outputs, and no image is missed."""
     labels = torch.from_numpy(np.random.default_rng(0).integers(CLASSES, size=len(images)))
-    net = cl.interpolate(
-        images,
-        labels,
-        num_classes=CLASSES,
-        direction=direction,
+    nets: list[Any] = []
+    flat = images.flatten(1)
+    first = cl.interpolate(flat[:100], labels[:100], num_classes=CLASSES, direction=direction)
+    assert first.report is not None
+    a = torch.randn(flat.shape[1], first.report.directions_tried, dtype=torch.float64)
+    found = compare(
+        f"`interpolate`, {described(images)}, random labels, direction {direction}",
+        lambda: nets.append(
+            cl.interpolate(images, labels, num_classes=CLASSES, direction=direction)
+        ),
+        lambda: [rows.double() @ a for rows in flat.split(8192)],  # type: ignore[no-untyped-call]  # PyTorch's
+        than=f"one product in float64 with a matrix of {a.shape[1]} columns",
+        rounds=3,
+        limit=rates.limit(flops=2 * flat.numel() * a.shape[1], moved=flat.numel()),
     )
     targets = 2.0 * torch.nn.functional.one_hot(labels, CLASSES) - 1
-    error = float((net(images) - targets).abs().max())
+    error = float((nets[-1](images) - targets).abs().max())
     assert error < 1e-9
-    tell(f"interpolate, CIFAR-10, {direction}: largest error {error:.1e}, {net.report}")
+    found.note(f"largest error {error:.1e}", told(nets[-1].report))
 
 
-def test_dense_network_of_cifar10(images: Tensor) -> None:
-    """Every image through every plain layer: 15 million million multiplications."""
+def test_network_without_its_dense_layers(compare: Compare, images: Tensor) -> None:
+    """Every image through the pieces of the function, and through every plain layer."""
     labels = torch.from_numpy(np.random.default_rng(0).integers(CLASSES, size=len(images)))
     net = cl.interpolate(images, labels, num_classes=CLASSES)
-    targets = 2.0 * torch.nn.functional.one_hot(labels, CLASSES) - 1
-    dense, right, error = net.dense(), 0, 0.0
-    begin = time.perf_counter()
-    with torch.no_grad():
-        for rows in torch.arange(len(images)).split(500):  # type: ignore[no-untyped-call]  # PyTorch's
-            outputs = dense(images[rows].flatten(1).double())
-            right += int((outputs.argmax(1) == labels[rows]).sum())
-            error = max(error, float((outputs - targets[rows]).abs().max()))
-    seconds = time.perf_counter() - begin
-    assert right == len(images)
-    tell(
-        f"dense network, CIFAR-10: {right} of {len(images)} labels right, largest error "
-        f"{error:.1e}, {seconds:.0f} s"
+    dense = net.dense()
+    outputs: dict[str, Tensor] = {}
+
+    def theirs() -> None:
+        with torch.no_grad():
+            blocks = [dense(rows.flatten(1).double()) for rows in images.split(500)]  # type: ignore[no-untyped-call]  # PyTorch's
+        outputs["theirs"] = torch.cat(blocks)
+
+    def ours() -> None:
+        outputs["ours"] = net(images)
+
+    found = compare(
+        f"`net(x)` for {described(images)}",
+        ours,
+        theirs,
+        than="layer by layer, `net.dense()(x)`",
+        rounds=1,
+        warm_up=False,
     )
+    targets = 2.0 * torch.nn.functional.one_hot(labels, CLASSES) - 1
+    right = int((outputs["theirs"].argmax(1) == labels).sum())
+    assert right == len(images)
+    errors = [float((outputs[way] - targets).abs().max()) for way in ("ours", "theirs")]
+    found.note("largest errors {:.1e} and {:.1e}".format(*errors))
+
+
+def told(report: InterpolationReport | None) -> str:
+    """Return how long the part after the projections took, and how well apart they are."""
+    assert report is not None
+    return (
+        f"{report.seconds_solving:.2g} s after the projections, "
+        f"condition number {report.condition_number:.1e}"
+    )
+
+
+def described(images: Tensor) -> str:
+    channels, height, width = images.shape[1:]
+    return f"{len(images):,} real images of {channels}x{height}x{width}"

@@ -1,15 +1,13 @@
-"""Kernel interpolation of 10,000 images, from pixels to the test error, against SciPy.
+"""Kernel interpolation of images, from pixels to the test error, against SciPy.
 
-Real images are read from the folder that the environment variable MNIST names, or from
-``../shared/data/mnist`` beside the checkout; without either, bytes at random take their place: the
-time is the same, the error means nothing.
+Real images are read from the folder that the environment variable MNIST names; without it, bytes
+at random take their place: the time is the same, the error means nothing.
 """
 
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,11 +18,12 @@ from scipy.linalg import solve
 from scipy.spatial.distance import cdist, pdist, squareform
 
 import corruptlab as cl
-from benchmarks.conftest import Comparison, tell
+from benchmarks._comparing import Compare
+from benchmarks._limits import Rates
+from benchmarks.conftest import Scale
 from corruptlab.capacity.kernels import GaussianKernel
 
-N, GAMMA, CLASSES = 10_000, 0.02, 10
-FOLDER = Path(os.environ.get("MNIST", Path(__file__).parents[2] / "shared" / "data" / "mnist"))
+GAMMA, CLASSES = 0.02, 10
 Floats = NDArray[np.float64]
 
 
@@ -53,8 +52,8 @@ def by_products(a: Floats, b: Floats | None = None) -> Floats:
 
 
 DISTANCES = {
-    "SciPy's pdist, solve, and cdist": by_pairs,
-    "SciPy's solve, with distances by matrix products": by_products,
+    "SciPy's `pdist`, `solve`, and `cdist`, `float64`": by_pairs,
+    "SciPy's `solve`, distances by matrix products, `float64`": by_products,
 }
 
 
@@ -70,26 +69,29 @@ def scipy_error(task: Task, than: str) -> float:
     return float((values.argmax(1) != task.truth).mean())
 
 
-def our_error(task: Task) -> float:
-    fit = cl.KernelInterpolant(GaussianKernel(GAMMA)).fit(task.x, task.y, num_classes=CLASSES)
-    return fit.error(task.new, task.truth)
+def our_error(task: Task, device: torch.device) -> float:
+    interpolant = cl.KernelInterpolant(GaussianKernel(GAMMA), device=device)
+    fit = interpolant.fit(task.x, task.y, num_classes=CLASSES)
+    return float(fit.error(task.new, task.truth))
+
+
+def least_operations(task: Task, *, tested: bool) -> float:
+    """Count those of half a matrix of inner products, its Cholesky factor, and of the test."""
+    n, m = len(task.x), len(task.new) * tested
+    d = int(np.prod(task.x.shape[1:]))
+    return (n**2 + 2 * n * m) * d + n**3 / 3 + 2 * (n + m) * n * CLASSES
 
 
 @pytest.fixture(scope="module")
-def task() -> Task:
-    if FOLDER.is_dir():
-        train, test = (cl.datasets.idx(FOLDER, split=split) for split in ("train", "test"))
-        arrays = Task(
-            train.images.numpy(),
-            train.targets.numpy(),
-            test.images.numpy(),
-            test.targets.numpy(),
-        )
-        return arrays.first(N)
-    tell(f"no MNIST at {FOLDER}: bytes at random")
+def task(scale: Scale) -> Task:
+    n = scale(2_000, 10_000)
+    if "MNIST" in os.environ:
+        train, test = (cl.datasets.idx(os.environ["MNIST"], split=s) for s in ("train", "test"))
+        arrays = (train.images, train.targets, test.images, test.targets)
+        return Task(*(each.numpy()[:n] for each in arrays))
     generator = np.random.default_rng(0)
-    images = generator.integers(256, size=(2, N, 1, 28, 28), dtype=np.uint8)
-    labels = generator.integers(CLASSES, size=(2, N))
+    images = generator.integers(256, size=(2, n, 1, 28, 28), dtype=np.uint8)
+    labels = generator.integers(CLASSES, size=(2, n))
     return Task(images[0], labels[0], images[1], labels[1])
 
 
@@ -105,44 +107,51 @@ def unhindered() -> Iterator[ProcessPoolExecutor]:
 
 @pytest.mark.parametrize("than", list(DISTANCES))
 def test_whole_problem(
-    compare: Comparison, task: Task, unhindered: ProcessPoolExecutor, than: str
+    compare: Compare,
+    rates: Rates,
+    device: torch.device,
+    task: Task,
+    unhindered: ProcessPoolExecutor,
+    than: str,
 ) -> None:
     errors: dict[str, float] = {}
-    todo = [task.first(1000), task]  # a small one first, to warm up
+    n, m = len(task.x), len(task.new)
+    unhindered.submit(scipy_error, task.first(500), than).result()  # to warm up
+    our_error(task.first(500), device)
 
     def ours() -> None:
-        errors["ours"] = our_error(task)
+        errors["ours"] = our_error(task, device)
 
     def theirs() -> None:
-        some = todo.pop(0)
-        errors["theirs"] = unhindered.submit(scipy_error, some, than).result()
+        errors["theirs"] = unhindered.submit(scipy_error, task, than).result()
 
-    compare(
-        f"KernelInterpolant with its test error, n = {N:,}, {N:,} test images",
+    found = compare(
+        f"`KernelInterpolant` with its test error, n = {n:,}, {m:,} test images",
         ours,
         theirs,
         than=than,
         rounds=1,
+        warm_up=False,
+        limit=rates.limit(flops=least_operations(task, tested=True)),
     )
-    there, here = compare.fastest
-    tell(
-        f"   {here:.1f} s and {there:.1f} s; errors {errors['ours']:.2%} and "
-        f"{errors['theirs']:.2%} of {N:,}"
-    )
-    assert abs(errors["ours"] - errors["theirs"]) <= 5 / N
+    what = "MNIST" if "MNIST" in os.environ else "bytes at random"
+    found.note(f"{what}: errors {errors['ours']:.2%} and {errors['theirs']:.2%}")
+    assert abs(errors["ours"] - errors["theirs"]) <= 5 / m
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 def test_whole_fit_against_a_factorization_alone(
-    compare: Comparison, task: Task, dtype: torch.dtype
+    compare: Compare, rates: Rates, device: torch.device, task: Task, dtype: torch.dtype
 ) -> None:
     kernel = GaussianKernel(GAMMA)
-    x = torch.from_numpy(task.x).flatten(1).double() / 255
+    x = torch.from_numpy(task.x).flatten(1).double().to(device) / 255
     matrix = kernel(x, x).to(dtype)
+    interpolant = cl.KernelInterpolant(kernel, device=device)
     compare(
-        f"KernelInterpolant.fit, n = {N:,}",
-        lambda: cl.KernelInterpolant(kernel).fit(task.x, task.y, num_classes=CLASSES),
+        f"`KernelInterpolant.fit`, n = {len(x):,}",
+        lambda: interpolant.fit(task.x, task.y, num_classes=CLASSES),
         lambda: torch.linalg.cholesky(matrix),
-        than=f"torch.linalg.cholesky alone in {str(dtype).removeprefix('torch.')}",
+        than=f"`torch.linalg.cholesky` alone in {str(dtype).removeprefix('torch.')}",
         rounds=3,
+        limit=rates.limit(flops=least_operations(task, tested=False)),
     )

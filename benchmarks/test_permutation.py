@@ -1,5 +1,6 @@
-"""A permutation test of 199 exchanges against scikit-learn's, which fits one model at a time."""
+"""A permutation test against scikit-learn's, which fits one model at a time."""
 
+import os
 import warnings
 from typing import Any
 
@@ -9,17 +10,22 @@ import torch
 from torch.utils.data import TensorDataset
 
 import corruptlab as cl
-from benchmarks.conftest import Comparison, tell
+from benchmarks._comparing import Compare
+from benchmarks._limits import Rates, training_flops, update_bytes
+from benchmarks.conftest import Scale
 
-WIDTH, EPOCHS, FOLDS, PERMUTATIONS = 128, 10, 5, 199
+WIDTH, FOLDS = 128, 5
 
 
 @pytest.mark.parametrize("batch", [32, 200])  # a common one, and scikit-learn's default
-def test_digits(compare: Comparison, batch: int) -> None:
+def test_digits(
+    compare: Compare, rates: Rates, scale: Scale, device: torch.device, batch: int
+) -> None:
     """MLP 64-128-10 on 1,797 digits: the same folds, steps, batches, and plain SGD in both.
 
-    scikit-learn uses two processes of one thread each, and this library one program of two threads.
+    scikit-learn uses a process of one thread on each core, and this library one program.
     """
+    permutations, epochs = scale((19, 5), (199, 10))
     datasets = pytest.importorskip("sklearn.datasets")
     selection = pytest.importorskip("sklearn.model_selection")
     networks = pytest.importorskip("sklearn.neural_network")
@@ -34,12 +40,12 @@ def test_digits(compare: Comparison, batch: int) -> None:
         learning_rate_init=0.1,
         momentum=0.9,
         nesterovs_momentum=False,
-        max_iter=EPOCHS,
-        n_iter_no_change=EPOCHS,
+        max_iter=epochs,
+        n_iter_no_change=epochs,
         tol=0.0,
         random_state=0,
     )
-    recipe = cl.Recipe(learning_rate=0.1, decay=1.0, epochs=EPOCHS, batch_size=batch, whiten=False)
+    recipe = cl.Recipe(learning_rate=0.1, decay=1.0, epochs=epochs, batch_size=batch, whiten=False)
     data = TensorDataset(torch.from_numpy(x), torch.from_numpy(y))
     found: dict[str, Any] = {}
 
@@ -49,8 +55,9 @@ def test_digits(compare: Comparison, batch: int) -> None:
             data,
             folds=held_out,
             recipe=recipe,
-            permutations=PERMUTATIONS,
+            permutations=permutations,
             stop=(),
+            device=device,
         )
 
     def theirs() -> None:
@@ -61,18 +68,33 @@ def test_digits(compare: Comparison, batch: int) -> None:
                 x,
                 y,
                 cv=selection.PredefinedSplit(held_out),
-                n_permutations=PERMUTATIONS,
-                n_jobs=2,
+                n_permutations=permutations,
+                n_jobs=os.cpu_count(),
                 random_state=0,
             )
 
-    compare(
-        f"{PERMUTATIONS} permutations of {len(x)} digits, {FOLDS} folds, {EPOCHS} epochs, batch {batch}",
+    model, steps = cl.mlp(WIDTH, input_shape=(64,)), epochs * FOLDS * -(-len(x) * 4 // (5 * batch))
+    seen = (permutations + 1) * epochs * (FOLDS - 1) * len(x)
+    comparing = compare(
+        f"`permutation_test`, {permutations} permutations of {len(x):,} digits, {FOLDS} folds, "
+        f"{epochs} epochs, batch {batch}",
         ours,
         theirs,
-        than="scikit-learn's permutation_test_score with MLPClassifier on both cores",
+        than="scikit-learn's `permutation_test_score` with `MLPClassifier` on all cores",
         rounds=1,
-        warm_up=False,  # it takes a minute
+        warm_up=False,  # the real one takes minutes
+        limit=rates.limit(
+            flops=seen * training_flops(model, data.tensors[0][:8]) / 8,
+            moved=(permutations + 1)
+            * steps
+            * update_bytes(sum(each.numel() for each in model.parameters())),
+        ),
     )
     score, _, p = found["theirs"]
-    tell(f"  {found['ours']!r}; scikit-learn: accuracy {score:.4g}, p = {p:.4g}")
+    own = found["ours"]
+    comparing.note(
+        f"accuracy {own.observed:.4g}, p = {own.p_value:.4g}; "
+        f"scikit-learn's {score:.4g}, p = {p:.4g}"
+    )
+    assert abs(own.observed - score) < 0.05
+    assert own.p_value == pytest.approx(p)  # the smallest there is

@@ -1,6 +1,7 @@
 """Replicas trained as one program, against as many fits, and against as many plain loops."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -9,67 +10,116 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import TensorDataset
 
 import corruptlab as cl
-from benchmarks.conftest import Comparison, tell
+from benchmarks._comparing import Compare
+from benchmarks._limits import Rates, training_flops, update_bytes
+from benchmarks.conftest import Scale
 
-LOOPS = pytest.mark.parametrize("loop", ["calls of fit", "plain loops"])
+LOOPS = pytest.mark.parametrize("loop", ["calls of `fit`", "plain loops"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """A network, its inputs, and how often it is trained on them.
+
+    Args:
+        name: What it is called.
+        make: Makes the network.
+        inputs: Shape ``(n, ...)``.
+        replicas: How many networks.
+        epochs: How long.
+    """
+
+    name: str
+    make: Callable[[], nn.Module]
+    inputs: Tensor
+    replicas: int
+    epochs: int
 
 
 @LOOPS
-def test_32_small_perceptrons(compare: Comparison, loop: str) -> None:
-    """64-128-10 on as many points as scikit-learn has digits."""
-    inputs = torch.randn(1797, 64, generator=torch.Generator().manual_seed(0))
-    against(
-        compare, "32 MLPs 64-128-10", lambda: cl.mlp(128, input_shape=(64,)), inputs, 32, 2, loop
-    )
-
-
-@LOOPS
-def test_16_larger_perceptrons(compare: Comparison, loop: str) -> None:
-    """784-512-10 on 4,000 points: nearly all of the time is matrix products in either way."""
-    inputs = torch.randn(4000, 784, generator=torch.Generator().manual_seed(0))
-    against(
-        compare, "16 MLPs 784-512-10", lambda: cl.mlp(512, input_shape=(784,)), inputs, 16, 2, loop
-    )
-
-
-@LOOPS
-def test_8_convolutional_networks(compare: Comparison, loop: str) -> None:
-    """Two convolutions with batch norm on 500 images of 28x28."""
-    inputs = torch.randn(500, 1, 28, 28, generator=torch.Generator().manual_seed(0))
-    against(compare, "8 small convnets with batch norm", convnet, inputs, 8, 3, loop)
-
-
-def against(
-    compare: Comparison,
-    name: str,
-    make: Callable[[], nn.Module],
-    inputs: Tensor,
-    replicas: int,
-    epochs: int,
-    loop: str,
+def test_small_perceptrons(
+    compare: Compare, rates: Rates, scale: Scale, device: torch.device, loop: str
 ) -> None:
+    """64-128-10 on as many points as scikit-learn has digits."""
+    work = Work(
+        name="MLPs 64-128-10",
+        make=lambda: cl.mlp(128, input_shape=(64,)),
+        inputs=random_inputs(1797, 64),
+        replicas=scale(16, 32),
+        epochs=2,
+    )
+    against(compare, rates, device, work, loop)
+
+
+@LOOPS
+def test_larger_perceptrons(
+    compare: Compare, rates: Rates, scale: Scale, device: torch.device, loop: str
+) -> None:
+    """784-512-10: nearly all of the time is matrix products in either way."""
+    work = Work(
+        name="MLPs 784-512-10",
+        make=lambda: cl.mlp(512, input_shape=(784,)),
+        inputs=random_inputs(scale(1000, 4000), 784),
+        replicas=scale(8, 16),
+        epochs=2,
+    )
+    against(compare, rates, device, work, loop)
+
+
+@LOOPS
+def test_convolutional_networks(
+    compare: Compare, rates: Rates, scale: Scale, device: torch.device, loop: str
+) -> None:
+    """Two convolutions with batch norm on images of 28x28."""
+    work = Work(
+        name="small convnets with batch norm",
+        make=convnet,
+        inputs=random_inputs(500, 1, 28, 28),
+        replicas=scale(4, 8),
+        epochs=3,
+    )
+    against(compare, rates, device, work, loop)
+
+
+def random_inputs(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def against(compare: Compare, rates: Rates, device: torch.device, work: Work, loop: str) -> None:
     """Compare with a loop over the replicas: of `fit`, or as PyTorch's tutorials write it."""
+    inputs, n = work.inputs, len(work.inputs)
     generator = torch.Generator().manual_seed(1)
-    labels = torch.randint(10, (replicas, len(inputs)), generator=generator)
+    labels = torch.randint(10, (work.replicas, n), generator=generator)
     # Too low a rate to interpolate: the work is the same in all.
-    recipe = cl.Recipe(learning_rate=1e-3, decay=1.0, epochs=epochs, whiten=False)
+    recipe = cl.Recipe(learning_rate=1e-3, decay=1.0, epochs=work.epochs, whiten=False)
     reports: list[cl.ReplicasReport] = []
+
+    def ours() -> None:
+        reports.append(cl.fit_replicas(work.make(), inputs, labels, recipe=recipe, device=device))
 
     def fits() -> None:
         for row in labels:
-            cl.fit(make(), TensorDataset(inputs, row), recipe=recipe)
+            cl.fit(work.make(), TensorDataset(inputs, row), recipe=recipe, device=device)
 
     def plain() -> None:
-        plain_loops([make() for _ in labels], inputs, labels, recipe)
+        networks = [work.make().to(device) for _ in labels]
+        plain_loops(networks, inputs.to(device), labels.to(device), recipe)
 
-    compare(
-        f"{name}, {epochs} epochs",
-        lambda: reports.append(cl.fit_replicas(make(), inputs, labels, recipe=recipe)),
-        fits if loop == "calls of fit" else plain,
-        than=f"{replicas} {loop}",
+    model = work.make()
+    times = work.replicas * work.epochs
+    steps = times * -(-n // recipe.batch_size)
+    found = compare(
+        f"{work.replicas} {work.name} on {n:,} points by `fit_replicas`, {work.epochs} epochs",
+        ours,
+        fits if loop == "calls of `fit`" else plain,
+        than=f"{work.replicas} {loop}",
         rounds=3,
+        limit=rates.limit(
+            flops=times * n * training_flops(model, inputs[:16]) / 16,
+            moved=steps * update_bytes(sum(each.numel() for each in model.parameters())),
+        ),
     )
-    tell(f"  {reports[-1].strategy}, {reports[-1].group} at a time; {reports[-1].seconds_per_step}")
+    found.note(f"{reports[-1].strategy}, {reports[-1].group} at a time")
 
 
 def convnet() -> nn.Module:
@@ -91,7 +141,7 @@ def plain_loops(
             network.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum
         )
         for _ in range(recipe.epochs):
-            for ids in torch.randperm(len(inputs)).split(recipe.batch_size):  # type: ignore[no-untyped-call]  # PyTorch's
+            for ids in torch.randperm(len(inputs), device=inputs.device).split(recipe.batch_size):  # type: ignore[no-untyped-call]  # PyTorch's
                 loss = cross_entropy(network(inputs[ids]), own[ids])
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's

@@ -1,8 +1,8 @@
 """`fit` against the loop that people write, and against what the machine can do at all."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,123 +12,161 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import corruptlab as cl
-from benchmarks.conftest import Comparison, tell
-from tests.training.programs.vision import torchvision
+from benchmarks._comparing import Compare, Seconds
+from benchmarks._limits import Rates, training_flops, update_bytes
+from benchmarks.conftest import Scale
+from corruptlab.training._choice import fast_bfloat16
+from corruptlab.training._report import Measure
 
-N, INPUTS, WIDTH, CLASSES = 50_000, 3 * 28 * 28, 512, 10
-EPOCHS = 2
-WHOLE_RUN = cl.Execution(channels_last=False, compile=False)
+INPUTS, WIDTH, CLASSES = 3 * 28 * 28, 512, 10
+AS_IT_IS = cl.Execution(channels_last=False, compile=False)  # nothing is tried out first
 
 
-def test_mlp_against_a_data_loader(compare: Comparison) -> None:
+def test_mlp_against_a_data_loader(
+    compare: Compare, rates: Rates, scale: Scale, device: torch.device, vision: ModuleType
+) -> None:
     """MLP 1x512 on the shape of CIFAR-10, batch 128, float32, training accuracy after each epoch.
 
     The other loop is the one of countless scripts: images through PIL, ``ToTensor`` and
     ``Normalize`` in one worker process of a ``DataLoader``, and a second loader that evaluates.
     """
-    recipe = replace(cl.recipes.cifar10("mlp-1x512"), epochs=EPOCHS, batch_size=128)
-    data = random_images()
+    epochs = scale(1, 2)
+    recipe = replace(cl.recipes.cifar10("mlp-1x512"), epochs=epochs, batch_size=128)
+    data = random_images(scale(5_000, 50_000))
+    steps = epochs * -(-len(data) // recipe.batch_size)
+    accuracy = {}
+
+    def ours() -> None:
+        report = fit(data, recipe, device, measure="all")
+        accuracy["ours"] = report.train_accuracy
+
+    def theirs() -> None:
+        accuracy["theirs"] = loader_loop(cl.mlp(WIDTH).to(device), data, recipe, vision)
+
     compare(
-        f"{EPOCHS} epochs of fit with reading the data, MLP 1x512, batch 128, and accuracy",
-        lambda: cl.fit(cl.mlp(WIDTH), data, recipe=recipe, measure="all", execution=WHOLE_RUN),
-        lambda: loader_loop(cl.mlp(WIDTH), data, recipe),
-        than="a DataLoader loop with PIL, ToTensor, Normalize and one worker",
+        f"{counted(epochs)} of `fit`, with reading the data and training accuracy after each, MLP "
+        f"1x512, {len(data):,} images, batch 128",
+        ours,
+        theirs,
+        than="a loop over a `DataLoader` with PIL, `ToTensor`, `Normalize` and one worker, "
+        "which evaluates likewise",
         rounds=2,
+        warm_up=scale(False, True),
+        limit=rates.limit(
+            flops=epochs * (training_of(len(data)) + evaluation_of(len(data))),
+            moved=steps * update_bytes(parameters()),
+        ),
     )
+    assert abs(accuracy["ours"] - accuracy["theirs"]) < 0.1
 
 
 @pytest.mark.parametrize("batch", [64, 128])
-def test_mlp_against_its_bound(compare: Comparison, batch: int) -> None:
-    """The same network and recipe against the least that the machine needs for it.
+def test_mlp_against_its_products(
+    compare: Compare, rates: Rates, scale: Scale, device: torch.device, batch: int
+) -> None:
+    """Training alone, without reading the data, against the least that the machine needs for it.
 
-    The bound adds the time of the matrix operations (forward and backward, none for the gradient
+    The limit adds the time of the matrix operations (forward and backward, none for the gradient
     to the inputs) at the rate of large products, and the time of the optimizer's bytes (weight,
     gradient and momentum read, weight and momentum written) at the rate of a copy.
     """
-    recipe = replace(cl.recipes.cifar10("mlp-1x512"), epochs=EPOCHS, batch_size=batch)
-    data = random_images()
-    reports: list[cl.FitReport] = []
-    products = matrix_products(batch)
-    steps = EPOCHS * -(-N // batch)
-    compare(
-        f"{EPOCHS} epochs of fit with reading the data, MLP 1x512, batch {batch}",
-        lambda: reports.append(
-            cl.fit(cl.mlp(WIDTH), data, recipe=recipe, measure="loss", execution=WHOLE_RUN)
-        ),
+    recipe = replace(cl.recipes.cifar10("mlp-1x512"), epochs=scale(1, 2), batch_size=batch)
+    data = random_images(scale(10_000, 50_000))
+    steps = -(-len(data) // batch)
+    products = matrix_products(batch, device)
+    found = compare(
+        f"an epoch of training alone in `fit`, MLP 1x512, {len(data):,} images, batch {batch}",
+        lambda: Seconds(fit(data, recipe, device, measure="loss").seconds_per_epoch),
         lambda: [products() for _ in range(steps)],
-        than="their matrix products alone",
-        rounds=5,
+        than="its matrix products alone, at the shapes of a batch",
+        rounds=scale(3, 5),
+        limit=rates.limit(flops=training_of(len(data)), moved=steps * update_bytes(parameters())),
     )
-    fit = min(report.seconds_per_epoch for report in reports)
-    parameters = reports[0].num_parameters
-    flops = 2 * N * (2 * INPUTS * WIDTH + 3 * WIDTH * CLASSES)
-    update = 5 * 4 * parameters * steps / EPOCHS  # bytes
-    rate, copy = matrix_rate(), copy_rate()
-    bound = flops / rate + update / copy
-    tell(f"  {fit:.2f} s an epoch of training alone: {fit / bound:.2f} times the bound")
-    tell(
-        f"  bound {bound:.2f} s: {flops / rate:.2f} s of products at {rate / 1e9:.0f} GFLOP/s "
-        f"and {update / copy:.2f} s of updates at {copy / 1e9:.1f} GB/s"
-    )
-    shapes = least_seconds(lambda: [products() for _ in range(steps)]) / EPOCHS
-    tell(f"  {shapes:.2f} s for its matrix products at the shapes of a batch")
+    found.note(f"fastest rounds {found.fastest[1]:.3g}, not {found.fastest[0]:.3g} s")
 
 
-def test_bfloat16_against_float32(compare: Comparison) -> None:
-    """MLP 1x512, batch 128, where the processor has instructions for bfloat16."""
-    from corruptlab.training._choice import fast_bfloat16
-
-    if not fast_bfloat16(torch.device("cpu")):
-        pytest.skip("this processor has no instructions for bfloat16")
-    recipe = replace(cl.recipes.cifar10("mlp-1x512"), epochs=1, batch_size=128)
-    data = random_images()
+def test_bfloat16_against_float32(compare: Compare, scale: Scale, device: torch.device) -> None:
+    """MLP 1x512, batch 128, where the device has instructions for bfloat16."""
+    if not fast_bfloat16(device):
+        pytest.skip("this device has no instructions for bfloat16")
+    recipe = replace(cl.recipes.cifar10("mlp-1x512"), epochs=scale(1, 2), batch_size=128)
+    half = replace(recipe, precision="bfloat16")
+    data = random_images(scale(10_000, 50_000))
     compare(
-        "one epoch of fit in bfloat16, MLP 1x512, batch 128",
-        lambda: cl.fit(
-            cl.mlp(WIDTH), data, recipe=replace(recipe, precision="bfloat16"), measure="loss"
-        ),
-        lambda: cl.fit(cl.mlp(WIDTH), data, recipe=recipe, measure="loss"),
+        f"an epoch of training alone in bfloat16, MLP 1x512, {len(data):,} images, batch 128",
+        lambda: Seconds(fit(data, half, device, measure="loss").seconds_per_epoch),
+        lambda: Seconds(fit(data, recipe, device, measure="loss").seconds_per_epoch),
         than="in float32",
         rounds=3,
     )
 
 
-def test_small_inception_on_a_gpu(compare: Comparison) -> None:
-    """Small Inception, batch 128, 50,000 images, against an eager float32 loop with a loader."""
-    if not torch.cuda.is_available():
-        pytest.skip("there is no GPU")
-    recipe = replace(cl.recipes.cifar10("small-inception"), epochs=3, precision="auto")
-    data = random_images()
-    first = cl.fit(cl.small_inception(), data, recipe=replace(recipe, epochs=30), device="cuda")
-    tell(f"  {first!r}, {first.execution}, {first.seconds_per_step}")
-    compare(
-        "3 epochs of fit, small Inception, batch 128",
+def test_small_inception_on_a_gpu(
+    compare: Compare, rates: Rates, scale: Scale, device: torch.device, vision: ModuleType
+) -> None:
+    """Small Inception, batch 128, against an eager float32 loop with a loader."""
+    if device.type != "cuda":
+        pytest.skip("it takes minutes an epoch on a processor: --device cuda")
+    epochs = scale(1, 3)
+    recipe = replace(cl.recipes.cifar10("small-inception"), epochs=epochs, precision="auto")
+    data = random_images(scale(10_000, 50_000))
+    # Long enough that trying out how to run it pays; the others then run like this one.
+    first = cl.fit(cl.small_inception(), data, recipe=replace(recipe, epochs=30), device=device)
+    step = training_flops(cl.small_inception().to(device), torch.randn(8, 3, 28, 28).to(device))
+    found = compare(
+        f"{counted(epochs)} of `fit`, small Inception, {len(data):,} images, batch 128",
         lambda: cl.fit(
             cl.small_inception(),
             data,
             recipe=recipe,
             measure="loss",
-            device="cuda",
+            device=device,
             execution=first.execution,
         ),
-        lambda: loader_loop(cl.small_inception().cuda(), data, recipe),
-        than="an eager float32 DataLoader loop",
+        lambda: loader_loop(cl.small_inception().to(device), data, recipe, vision),
+        than="an eager float32 `DataLoader` loop",
         rounds=3,
+        limit=rates.limit(flops=epochs * len(data) * step / 8),
+    )
+    found.note(f"{first.execution}")
+
+
+def fit(
+    data: TensorDataset, recipe: cl.Recipe, device: torch.device, *, measure: Measure
+) -> cl.FitReport:
+    return cl.fit(
+        cl.mlp(WIDTH), data, recipe=recipe, measure=measure, device=device, execution=AS_IT_IS
     )
 
 
-def random_images() -> TensorDataset:
-    """Return as many random bytes as CIFAR-10 has."""
+def counted(epochs: int) -> str:
+    return "1 epoch" if epochs == 1 else f"{epochs} epochs"
+
+
+def parameters() -> int:
+    return sum(each.numel() for each in cl.mlp(WIDTH).parameters())
+
+
+def training_of(n: int) -> int:
+    """Return the operations of an epoch on ``n`` images: forward, and backward to the weights."""
+    return 2 * n * (2 * INPUTS * WIDTH + 3 * WIDTH * CLASSES)
+
+
+def evaluation_of(n: int) -> int:
+    return 2 * n * (INPUTS * WIDTH + WIDTH * CLASSES)
+
+
+def random_images(n: int) -> TensorDataset:
+    """Return random bytes in the shape of CIFAR-10."""
     generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (N, 3, 32, 32), generator=generator).to(torch.uint8)
-    return TensorDataset(images, torch.randint(CLASSES, (N,), generator=generator))
+    images = torch.randint(0, 256, (n, 3, 32, 32), generator=generator).to(torch.uint8)
+    return TensorDataset(images, torch.randint(CLASSES, (n,), generator=generator))
 
 
 class AsPeopleServeThem(Dataset[tuple[Tensor, int]]):
     """As torchvision's CIFAR10: bytes to PIL, then its transforms, one image at a time."""
 
-    def __init__(self, data: TensorDataset) -> None:
-        transforms = torchvision("transforms")
+    def __init__(self, data: TensorDataset, transforms: Any) -> None:
         images, targets = data.tensors
         self.images: Any = images.permute(0, 2, 3, 1).contiguous().numpy()
         self.targets: list[int] = targets.tolist()
@@ -149,10 +187,12 @@ class AsPeopleServeThem(Dataset[tuple[Tensor, int]]):
         return self.transform(Image.fromarray(self.images[index])), self.targets[index]
 
 
-def loader_loop(model: nn.Module, data: TensorDataset, recipe: cl.Recipe) -> float:
+def loader_loop(
+    model: nn.Module, data: TensorDataset, recipe: cl.Recipe, vision: ModuleType
+) -> float:
     """Train as most scripts do, and return the last training accuracy."""
     device = next(model.parameters()).device
-    served = AsPeopleServeThem(data)
+    served = AsPeopleServeThem(data, vision.torchvision("transforms"))
     train = DataLoader(served, recipe.batch_size, shuffle=True, num_workers=1)
     evaluated = DataLoader(served, 256, num_workers=1)
     optimizer = torch.optim.SGD(
@@ -177,10 +217,11 @@ def loader_loop(model: nn.Module, data: TensorDataset, recipe: cl.Recipe) -> flo
     return right / len(served)
 
 
-def matrix_products(batch: int) -> Callable[[], Tensor]:
+def matrix_products(batch: int, device: torch.device) -> Callable[[], Tensor]:
     """Return what does the products of one step, each into memory of its own, as a step has to."""
-    x, hidden, logits = (torch.randn(batch, d) for d in (INPUTS, WIDTH, CLASSES))
-    first, last = torch.randn(WIDTH, INPUTS), torch.randn(CLASSES, WIDTH)
+    x, hidden, logits = (torch.randn(batch, d, device=device) for d in (INPUTS, WIDTH, CLASSES))
+    first = torch.randn(WIDTH, INPUTS, device=device)
+    last = torch.randn(CLASSES, WIDTH, device=device)
     to_hidden, to_logits = torch.empty_like(hidden), torch.empty_like(logits)
     to_first, to_last = torch.empty_like(first), torch.empty_like(last)
 
@@ -192,26 +233,3 @@ def matrix_products(batch: int) -> Callable[[], Tensor]:
         return torch.mm(hidden.T, x, out=to_first)
 
     return products
-
-
-def matrix_rate() -> float:
-    """Return the operations a second of a large float32 product."""
-    a = torch.randn(4096, 4096)
-    return 2 * 4096**3 / least_seconds(lambda: torch.mm(a, a))
-
-
-def copy_rate() -> float:
-    """Return the bytes a second, read and written, of a copy too large for any cache."""
-    source = torch.randn(50_000_000)
-    to = torch.empty_like(source)
-    return 2 * source.nbytes / least_seconds(lambda: to.copy_(source))
-
-
-def least_seconds(work: Callable[[], object], rounds: int = 5) -> float:
-    """Return the time of the fastest of some rounds: what the machine can do."""
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)

@@ -214,6 +214,16 @@ def test_pain_19_copies_of_an_image_with_other_labels_cannot_be_fitted() -> None
     assert report.diagnosis[0].name == "conflicting_duplicates"
 
 
+def test_pain_20_a_permutation_p_value_is_zero_or_misread() -> None:
+    recipe = cl.Recipe(learning_rate=0.3, decay=1.0, epochs=5, batch_size=20, whiten=False)
+    corners = TensorDataset(torch.eye(2).repeat(20, 1), torch.arange(40) % 2)
+    model = cl.mlp(input_shape=(2,), num_classes=2)
+    found = cl.permutation_test(model, corners, folds=2, recipe=recipe, permutations=39)
+    assert found.exceedances == 0  # nothing did as well, and yet
+    assert found.p_value == (0 + 1) / (39 + 1)
+    assert "p = 0.025 (95% interval 0 to 0.09), 39 permutations" in repr(found)
+
+
 noises = st.lists(
     st.one_of(
         st.builds(cl.UniformLabels, p=st.floats(0, 1)),

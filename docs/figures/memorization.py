@@ -3,7 +3,8 @@
     python docs/figures/memorization.py
 
 A fully connected network is trained on 1,600 images of the embedded Fashion-MNIST, a fifth of whose
-labels are wrong, with 160 canaries planted among them and 160 held out.
+labels are wrong, with 160 canaries planted among them and 160 held out; five times, each with other
+canaries, other noise, other initial weights, and another order of the data.
 """
 
 from pathlib import Path
@@ -13,28 +14,32 @@ from torch.utils.data import Subset
 
 import corruptlab as cl
 from corruptlab.corruptions import Corrupted
-from corruptlab.experiments import MemorizationMeter, Prepared
+from corruptlab.experiments import MemorizationMeter, MemorizationReport, Prepared
 
 TARGET = Path(__file__).parent.parent / "images" / "memorization.png"
 RECIPE = cl.Recipe(learning_rate=0.01, decay=0.99, epochs=60, batch_size=32)
 
 
-def mlp(dataset: Corrupted, epoch_end: MemorizationMeter) -> torch.nn.Module:
-    """Train until every label is fitted."""
-    network = cl.mlp(256, input_shape=(1, 28, 28))
-    whole = Prepared(network, RECIPE)
-    rules = epoch_end.rule(whole), cl.stopping.interpolated()
-    cl.fit(network, dataset, recipe=RECIPE, stop=rules)
-    return whole
+def report(seed: int) -> MemorizationReport:
+    """Plant, train until every label is fitted, and measure after each epoch."""
+
+    def mlp(dataset: Corrupted, epoch_end: MemorizationMeter) -> torch.nn.Module:
+        network = cl.mlp(256, input_shape=(1, 28, 28), seed=seed)
+        whole = Prepared(network, RECIPE)
+        rules = epoch_end.rule(whole), cl.stopping.interpolated()
+        cl.fit(network, dataset, recipe=RECIPE, stop=rules, seed=seed)
+        return whole
+
+    train = Subset(cl.datasets.fashion_mnist_mini("train"), range(1600))
+    noisy = cl.corrupt(train, cl.SymmetricLabels(rate=0.2), seed=seed)
+    return cl.memorization_report(mlp, noisy, canaries=160, seed=seed)
 
 
 def main() -> None:
     """Train, draw, and save the figure."""
-    train = Subset(cl.datasets.fashion_mnist_mini("train"), range(1600))
-    noisy = cl.corrupt(train, cl.SymmetricLabels(rate=0.2), seed=0)
-    report = cl.memorization_report(mlp, noisy, canaries=160)
+    first, *rest = (report(seed) for seed in range(5))
     TARGET.parent.mkdir(exist_ok=True)
-    report.figure().savefig(TARGET, dpi=100)
+    first.figure(*rest).savefig(TARGET, dpi=100)
 
 
 if __name__ == "__main__":

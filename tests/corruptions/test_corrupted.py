@@ -349,6 +349,16 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
         ValueError,
         r"^`labels` must lie in 0 \.\. 4, got 5 at position 5\.$",
     ),
+    "unlabelled": (
+        lambda: corrupt(Items([(0, -1), (0, -1)]), HALF),
+        ValueError,
+        r"^`dataset` must have labels that are at least 0, got -1 at position 0; leave out what ",
+    ),
+    "unlabelled, given": (
+        lambda: corrupt(tensors(), HALF, targets=[0] * 59 + [-2], num_classes=5),
+        ValueError,
+        r"^`dataset` must have labels .* got -2 at position 59; leave out what has no label\.$",
+    ),
     "seed": (
         lambda: corrupt(tensors(), HALF, seed=-1),
         ValueError,

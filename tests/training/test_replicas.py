@@ -1,5 +1,6 @@
 """Replicas: each becomes what a fit of its own would make of it."""
 
+import copy
 import json
 import signal
 from dataclasses import replace
@@ -20,6 +21,7 @@ from corruptlab.training import NonFiniteLossError, center_crop, whiten
 from corruptlab.training._replicas_strategy import Way
 from corruptlab.training._replicas_wide import is_perceptron
 from corruptlab.training._source import data_order
+from corruptlab.training.stopping import interpolated, patience
 
 RECIPE = Recipe(learning_rate=0.1, decay=0.99, epochs=150, batch_size=16, whiten=False)
 N, D, K, R = 50, 6, 3, 4
@@ -122,6 +124,74 @@ def test_subsets_are_trained_on_alone(strategy: Any) -> None:
         at = subsets[r]
         own = single(perceptron(), INPUTS[at], LABELS[r][at], recipe)
         assert_is_the_single_fit(report, r, *own, tol=2e-4)
+
+
+@pytest.fixture
+def copies(monkeypatch: pytest.MonkeyPatch) -> list[nn.Sequential]:
+    """List every network that is copied."""
+    original, copied = copy.deepcopy, []
+
+    def noting(value: Any, memo: Any = None) -> Any:
+        if isinstance(value, nn.Sequential):
+            copied.append(value)
+        return original(value, memo)
+
+    monkeypatch.setattr(copy, "deepcopy", noting)
+    return copied
+
+
+@pytest.mark.parametrize("model", [perceptron(), [perceptron(seed) for seed in range(R)]])
+def test_networks_are_copied_only_where_something_is_written(
+    model: Any, copies: list[nn.Sequential]
+) -> None:
+    recipe = replace(RECIPE, epochs=2)
+    report = fit_replicas(model, INPUTS, LABELS, recipe=recipe, strategy="wide")
+    assert len(copies) == 1
+    outputs = report.logits(INPUTS)
+    assert len(copies) == 2
+    for r in range(R):
+        assert torch.equal(outputs[r], report.model(r)(INPUTS))
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("strategy", ["vmap", "loop"])
+def test_given_networks_stay_as_they_were(strategy: Any, mode: Any) -> None:
+    def network(seed: int) -> nn.Sequential:
+        made = convnet()
+        nn.init.constant_(made.get_parameter("5.bias"), float(seed))
+        return made.eval()
+
+    with mode():
+        networks = [network(seed) for seed in range(R)]
+    before = copy.deepcopy([net.state_dict() for net in networks])
+    recipe = Recipe(learning_rate=0.02, epochs=2, batch_size=8, crop=8)
+    report = fit_replicas(networks, IMAGES, IMAGE_LABELS, recipe=recipe, strategy=strategy)
+    for r in range(R):
+        assert not networks[r].training
+        assert all(p.grad is None for p in networks[r].parameters())
+        for name, value in networks[r].state_dict().items():
+            assert torch.equal(value, before[r][name])
+        own = single(network(r), IMAGES, IMAGE_LABELS[r], recipe)
+        assert_is_the_single_fit(report, r, *own, tol=2e-3)
+
+
+def test_what_is_done_to_a_given_network_later_does_not_reach_the_report() -> None:
+    networks = [perceptron(seed) for seed in range(R)]
+    report = fit_replicas(networks, INPUTS, LABELS, recipe=replace(RECIPE, epochs=2))
+    before = report.logits(INPUTS)
+    for network in networks:
+        network[1] = nn.Identity()
+    assert torch.equal(report.logits(INPUTS), before)
+
+
+def test_one_rule_may_stand_alone() -> None:
+    alone, listed = (
+        fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE, stop=stop)
+        for stop in (interpolated(), [interpolated()])
+    )
+    assert alone.stopped_by == listed.stopped_by == ("interpolated",) * R
+    never = fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE, stop=[])
+    assert never.stopped_by == ("epochs",) * R
 
 
 def test_networks_with_their_own_initial_weights_keep_them() -> None:
@@ -365,7 +435,27 @@ def test_global_generators_stay() -> None:
         (
             {"labels": LABELS + 1},
             ValueError,
-            r"^`labels` labels must lie in 0 \.\. 2, the 3 outputs",
+            r"^`labels` must lie in 0 \.\. 2, the 3 outputs of `model`, got 3\.$",
+        ),
+        (
+            {"labels": LABELS - 1},
+            ValueError,
+            r"^`labels` must lie in 0 \.\. 2, the 3 outputs of `model`, got -1\.$",
+        ),
+        (
+            {"stop": None},
+            TypeError,
+            r"^`stop` must hold stopping rules, objects with a name and .* `met`, got None\.$",
+        ),
+        (
+            {"stop": patience(3)},
+            ValueError,
+            r"^`stop` must be \(interpolated\(\),\) or \(\), .* got \(patience\(epochs=3.*\),\)\.$",
+        ),
+        (
+            {"device": 3.5},
+            TypeError,
+            r"^`device` must be a torch\.device, a name such as 'cuda:0', or None, got 3\.5\.$",
         ),
         (
             {"inputs": INPUTS[:9]},
@@ -398,6 +488,7 @@ def test_global_generators_stay() -> None:
             r"^`model` must have weights to be copied, got lazy layers without any; call it on an",
         ),
         ({"model": None}, TypeError, r"^`model` must be a torch\.nn\.Module, got NoneType\.$"),
+        ({"model": [[]] * R}, TypeError, r"^`model` must be a torch\.nn\.Module, got list\.$"),
         (
             {"model": perceptron()[:1]},
             ValueError,

@@ -15,6 +15,11 @@ _OPTIONS = {
     "seed": "--seed",
     "device": "--device",
     "epochs": "--epochs",
+    "what": "WHAT",
+    "data": "--data",
+    "rows": "--rows",
+    "changes": "--set",
+    "most_hours": "--most",
     "learning_rate": "--learning-rate",
 }
 

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 from corruptlab._cli._errors import UserError
 from corruptlab._cli._parser import parser
+from corruptlab._cli._reproduce import run_reproduce
 from corruptlab._cli._sweep import run_sweep
 from corruptlab._cli._test import run_test
 
+_COMMANDS = {"test": run_test, "sweep": run_sweep, "reproduce": run_reproduce}
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
@@ -26,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser().print_help()
         return 0
     try:
-        return {"test": run_test, "sweep": run_sweep}[options.command](options)
+        return _COMMANDS[options.command](options)
     except UserError as error:
         print(f"corruptlab: error: {error}", file=sys.stderr)
         return 2

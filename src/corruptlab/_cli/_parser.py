@@ -3,6 +3,7 @@
 import argparse
 from typing import NoReturn
 
+from corruptlab._cli._reproduce_options import REPRODUCE, REPRODUCE_EXAMPLES, add_reproduce
 from corruptlab._version import __version__
 from corruptlab.experiments import SETTINGS
 
@@ -76,6 +77,15 @@ def parser() -> argparse.ArgumentParser:
             help="time to interpolation and test error against p, for several seeds",
             description=_SWEEP_DESCRIPTION,
             epilog=_SWEEP_EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+    )
+    add_reproduce(
+        commands.add_parser(
+            "reproduce",
+            help="a table or figure of the paper, measured beside published",
+            description=REPRODUCE,
+            epilog=REPRODUCE_EXAMPLES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
     )

@@ -10,8 +10,8 @@ from corruptlab._cli._output import Output
 from corruptlab._cli._sweep_results import figure, say, table
 from corruptlab._errors import MissingExtraError
 from corruptlab.datasets import load
+from corruptlab.experiments._by_name import device_for, recipe_for
 from corruptlab.experiments.sweeps import SweepReport, partial_labels, sweep
-from corruptlab.experiments.sweeps._partial_labels import device_for, recipe_for
 from corruptlab.models import by_name
 from corruptlab.training._checks import resolve_device
 

@@ -11,10 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from torch.utils.data import Dataset
 
 from corruptlab._draws import ALGORITHM, Draws
+from corruptlab._global_generators import seeded_generators
 from corruptlab._types import Array, Ids, Labels, MapDataset
 from corruptlab._version import __version__
 from corruptlab.corruptions._arrays import checked_ids, checked_labels
 from corruptlab.corruptions._fields import Fields, Key
+from corruptlab.corruptions._find_fields import fields_of
 from corruptlab.corruptions._find_labels import find_labels, find_num_classes, whole_labels
 from corruptlab.corruptions._inputs import changed
 from corruptlab.corruptions._lineage import History, Lineage
@@ -45,9 +47,10 @@ class Corrupted(Dataset[Any]):
         targets: The labels as ``dataset`` serves them, shape ``(n,)``, if they cannot be found.
         ids: Numbers of the examples, shape ``(n,)``, >= 0. By default their positions in the
             data set from which ``dataset`` is cut.
-        input_key: Position or name of the input in an item; by default position 0, or the
-            first known name.
-        label_key: Position or name of the label; by default position 1, or the first known name.
+        input_key: Position or name of the input in an item; by default what a corrupted
+            ``dataset`` was told, or else position 0, or the first known name.
+        label_key: Position or name of the label; by default likewise, or else position 1, or
+            the first known name.
 
     Attributes:
         dataset: The wrapped data set.
@@ -81,14 +84,17 @@ class Corrupted(Dataset[Any]):
         self.dataset = dataset
         self.seed = Draws(seed).seed
         self._n = checked_length(dataset)
-        self._fields = Fields.of(dataset[0], input_key, label_key)
-        before = _traced(dataset, self._fields, num_classes, targets, ids)
-        pipeline = Pipeline.of(corruptions, self.seed, before.history)
-        self._read = input_reader(dataset, self._fields)
-        self._pipeline = pipeline.estimated(self._read, before.ids)
-        served = self._pipeline.labels(
-            before.targets, num_classes=before.num_classes, ids=before.ids, read=self._read
-        )
+        # What is read here depends on the seed alone, whatever random transforms draw.
+        word = int(Draws(self.seed).integers("corrupt/reading", [0], 2**31)[0])
+        with seeded_generators(word):
+            self._fields = fields_of(dataset, dataset[0], input_key, label_key)
+            before = _traced(dataset, self._fields, num_classes, targets, ids)
+            pipeline = Pipeline.of(corruptions, self.seed, before.history)
+            self._read = input_reader(dataset, self._fields)
+            self._pipeline = pipeline.estimated(self._read, before.ids)
+            served = self._pipeline.labels(
+                before.targets, num_classes=before.num_classes, ids=before.ids, read=self._read
+            )
         self._served = _read_only(checked_labels(served, before.num_classes))
         self.lineage = replace(
             before,
@@ -383,6 +389,11 @@ def _traced(
         before = replace(before, ids=numbers, span=int(numbers.max()) + 1)
     if num_classes is not None:
         before = before.with_num_classes(num_classes)
+    if len(negative := np.flatnonzero(before.targets < 0)):
+        raise ValueError(
+            "`dataset` must have labels that are at least 0, got "
+            f"{before.targets[negative[0]]} at position {negative[0]}; leave out what has no label."
+        )
     checked_labels(before.targets, before.num_classes)
     return before
 

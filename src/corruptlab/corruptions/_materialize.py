@@ -20,7 +20,8 @@ def materialize(
     random transforms of the data set are applied once, as it serves them.
 
     Args:
-        dataset: Any map-style data set of (input, label) items of one shape.
+        dataset: Any map-style data set of (input, label) items of one shape. Where these keep
+            them otherwise, name the fields to `corrupt` first.
         progress: Whether to tell on standard error how far it has come.
 
     Returns:

@@ -9,6 +9,7 @@ import numpy as np
 from corruptlab._types import Array, Ids, Labels, MapDataset
 from corruptlab.corruptions._corrupted import Corrupted, checked_length, corrupt
 from corruptlab.corruptions._fields import Fields
+from corruptlab.corruptions._find_fields import fields_of
 from corruptlab.corruptions._find_labels import class_of, lists_labels
 from corruptlab.corruptions._inputs import stacked
 from corruptlab.corruptions._read_inputs import items_at
@@ -37,7 +38,8 @@ def example_reader(dataset: MapDataset[Any]) -> ExampleReader:
     """Return the fastest way to read examples of a data set, a batch at a time.
 
     Args:
-        dataset: Any map-style data set of (input, label) items of one shape.
+        dataset: Any map-style data set of (input, label) items of one shape. Fields that were
+            named to `corrupt` are known.
 
     Returns:
         A function from positions to inputs and labels, which can be pickled if the data set can.
@@ -56,7 +58,9 @@ def example_reader(dataset: MapDataset[Any]) -> ExampleReader:
         ((3, 1, 28, 28), array([2, 9, 2]))
     """
     checked_length(dataset)
-    fields = Fields.of(dataset[0], None, None)
+    if isinstance(dataset, Corrupted):
+        return _Listed(dataset)
+    fields = fields_of(dataset, dataset[0])
     if lists_labels(dataset, fields):
         # Nothing is done to it; it knows the fastest way to read its inputs.
         return _Listed(corrupt(dataset))
@@ -80,7 +84,7 @@ def served_labels(dataset: MapDataset[Any], at: Sequence[int]) -> list[int]:
         [0, 1, 0]
     """
     items = items_at(dataset, at)
-    fields = [Fields.of(item, None, None) for item in items]
+    fields = [fields_of(dataset, item) for item in items]
     return [int(class_of(item[f.label])) for item, f in zip(items, fields, strict=True)]
 
 

@@ -1,6 +1,6 @@
 """Experiments of the paper, from data set to report in one call."""
 
-from corruptlab.experiments import sweeps
+from corruptlab.experiments import paper, sweeps
 from corruptlab.experiments._audit import audit
 from corruptlab.experiments._audit_report import AuditReport, Finding
 from corruptlab.experiments._randomization_test import iter_randomization_test, randomization_test
@@ -17,6 +17,7 @@ from corruptlab.experiments.memorizing import (
     Ratt,
     memorization_report,
 )
+from corruptlab.experiments.paper import Reproduction, reproduce
 from corruptlab.experiments.permutation import Baseline, PermutationTest, permutation_test
 from corruptlab.experiments.sweeps import SweepReport, sweep
 
@@ -34,15 +35,18 @@ __all__ = [
     "Prepared",
     "RandomizationReport",
     "Ratt",
+    "Reproduction",
     "Setting",
     "SettingResult",
     "SweepReport",
     "audit",
     "iter_randomization_test",
     "memorization_report",
+    "paper",
     "paper_settings",
     "permutation_test",
     "randomization_test",
+    "reproduce",
     "sweep",
     "sweeps",
 ]

@@ -7,6 +7,7 @@ from typing import Any
 
 from corruptlab._draws import Draws
 from corruptlab.corruptions._fields import Key
+from corruptlab.corruptions._find_fields import fields_of
 from corruptlab.experiments import _audit_noise as noise
 from corruptlab.experiments._audit_classes import check_classes
 from corruptlab.experiments._audit_duplicates import check_duplicates, check_overlap
@@ -15,7 +16,6 @@ from corruptlab.experiments._audit_pickling import check_pickling
 from corruptlab.experiments._audit_readings import compared, described
 from corruptlab.experiments._audit_report import Finding, Status
 from corruptlab.experiments._audit_shuffles import check_shuffles
-from corruptlab.experiments._audit_stages import fields_of
 from corruptlab.experiments._audit_subject import Subject
 from corruptlab.experiments._audit_targets import check_targets
 from corruptlab.experiments._audit_workers import check_workers

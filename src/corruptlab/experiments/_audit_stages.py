@@ -8,7 +8,6 @@ from torch.utils.data import ConcatDataset, Subset
 
 from corruptlab._draws import Draws
 from corruptlab.corruptions import Corrupted, Corruption
-from corruptlab.corruptions._fields import Fields, Key
 from corruptlab.corruptions._pipeline import Pipeline
 
 Stages: TypeAlias = tuple[tuple[Corruption, Draws], ...]
@@ -49,13 +48,3 @@ def class_counts(dataset: Any) -> set[int]:
 def nominal_matrix(stages: Stages | None, num_classes: int) -> NDArray[np.float64] | None:
     """Return the expected transition matrix from clean to served labels; None without one."""
     return None if stages is None else Pipeline(stages).matrix(num_classes)
-
-
-def fields_of(dataset: Any, item: Any, input_key: Key | None, label_key: Key | None) -> Fields:
-    """Return where an item keeps input and label; a corrupted data set was told already."""
-    if input_key is None and label_key is None:
-        if isinstance(dataset, Corrupted):
-            return dataset._fields
-        if isinstance(dataset, Subset):
-            return fields_of(dataset.dataset, item, None, None)
-    return Fields.of(item, input_key, label_key)

@@ -1,40 +1,53 @@
 """Share of each group of examples that is fitted, by epoch."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from corruptlab._errors import require
-from corruptlab.plotting._looks import look
+from corruptlab.plotting._axes import _GRID, _INK, _QUIET, _legend
+from corruptlab.plotting._interval_curves import _mean_and_bar
+from corruptlab.plotting._looks import Look, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INK, _QUIET, _GRID = "#222222", "#666666", "#E4E4E4"
-_COLUMNS = 2
+Shares: TypeAlias = Sequence[float] | Sequence[Sequence[float]]
+"""Shares by epoch, shape ``(epochs,)``, or of several repetitions, ``(repetitions, epochs)``."""
+
 _MARKERS = 10  # about so many on a curve
 
 
 def fit_curves(
-    curves: Mapping[str, Sequence[float]],
+    curves: Mapping[str, Shares],
     *,
     epochs: Sequence[int] | None = None,
     chance: float | None = None,
     title: str = "",
     looks: Mapping[str, int] | None = None,
+    level: float = 0.95,
 ) -> "Figure":
     """Draw which share of each group of examples is fitted after each epoch.
+
+    Of several repetitions the mean is drawn, and at each marker a bar: the interval
+    ``mean ± t s / sqrt(n)`` of Student, cut off at 0 and 1, which holds the mean of many
+    repetitions with probability ``level`` if their law is near normal.
 
     Curves differ by colour, dash pattern, and marker, so that they stay apart in grey print and for
     colour-blind readers. Neither pyplot nor any global state of matplotlib is used.
 
     Args:
-        curves: Name to shares in ``[0, 1]``, all equally many. The order of the mapping is the
-            order of the legend, column by column.
+        curves: Name to shares in ``[0, 1]``, for as many epochs each: shape ``(epochs,)``, or
+            ``(repetitions, epochs)``. The order of the mapping is the order of the legend, row by
+            row.
         epochs: Where the shares stand; ``1, 2, ...`` by default.
         chance: Share that luck alone fits, drawn as a dotted line; none by default.
         title: Line above the figure; none by default.
         looks: Name to place in the fixed list of looks; by default the place in ``curves``.
+        level: Probability of the intervals, in ``(0, 1)``.
 
     Returns:
         A figure of 8 x 4.5 inches (800 x 450 pixels at its own resolution), ready for
@@ -43,7 +56,7 @@ def fit_curves(
     Raises:
         MissingExtraError: If matplotlib is not installed.
         ValueError: If there is no curve, curves and epochs are not equally many, a share is not in
-            ``[0, 1]``, or ``looks`` names an unknown curve.
+            ``[0, 1]``, ``looks`` names an unknown curve, or ``level`` is out of its range.
 
     Example:
         >>> from corruptlab.plotting import fit_curves
@@ -53,29 +66,14 @@ def fit_curves(
         ['planted', 'held out', 'chance']
     """
     places = dict(looks or {})
-    at = _checked(curves, epochs, chance, places)
+    rows = {name: _rows(name, shares) for name, shares in curves.items()}
+    at = _checked(rows, epochs, chance, places, level)
     figure: Figure = require("matplotlib.figure", extra="plot").Figure(
         figsize=(8, 4.5), dpi=100, layout="constrained", facecolor="white"
     )
     axes = figure.add_subplot(facecolor="white")
-    for place, (name, shares) in enumerate(curves.items()):
-        style, step = look(places.get(name, place)), max(1, len(at) // _MARKERS)
-        axes.plot(
-            at,
-            [100 * share for share in shares],
-            label=name,
-            color=style.color,
-            linestyle=style.linestyle,
-            linewidth=style.width,
-            marker=style.marker,
-            markersize=5.5,
-            markerfacecolor="white",
-            markeredgewidth=1.3,
-            # Markers start a little later on each curve, lest they hide one another.
-            markevery=(place % step, step),
-            clip_on=False,
-            zorder=3 + 0.01 * place,
-        )
+    for place, (name, shares) in enumerate(rows.items()):
+        _draw(axes, name, at, shares, place, look(places.get(name, place)), level)
     if chance is not None:
         axes.axhline(
             100 * chance, label="chance", color=_QUIET, linestyle=(0, (1, 2)), linewidth=1.4
@@ -84,30 +82,86 @@ def fit_curves(
     return figure
 
 
+def _draw(
+    axes: "Axes",
+    name: str,
+    at: Sequence[int],
+    shares: NDArray[np.float64],
+    place: int,
+    style: Look,
+    level: float,
+) -> None:
+    """Draw the mean of some repetitions, and its intervals where there are several."""
+    means, bars = np.array([_mean_and_bar(column, level) for column in shares.T.tolist()]).T
+    step = max(1, len(at) // _MARKERS)
+    marked = (place % step, step)  # a little later on each curve, lest they hide one another
+    axes.plot(
+        at,
+        100 * means,
+        label=name,
+        color=style.color,
+        linestyle=style.linestyle,
+        linewidth=style.width,
+        marker=style.marker,
+        markersize=5.5,
+        markerfacecolor="white",
+        markeredgewidth=1.3,
+        markevery=marked,
+        clip_on=False,
+        zorder=3 + 0.01 * place,
+    )
+    if len(shares) > 1:
+        axes.errorbar(
+            at,
+            100 * means,
+            yerr=100 * np.minimum(bars, [means, 1 - means]),
+            errorevery=marked,
+            fmt="none",
+            ecolor=style.color,
+            elinewidth=1.2,
+            capsize=3,
+            zorder=3 + 0.01 * place,
+        )
+
+
+def _rows(name: str, shares: Shares) -> NDArray[np.float64]:
+    try:
+        return np.atleast_2d(np.asarray(shares, np.float64))
+    except ValueError:
+        raise ValueError(
+            "`curves` must hold a share for each epoch of each repetition, got rows of different "
+            f"lengths for {name!r}."
+        ) from None
+
+
 def _checked(
-    curves: Mapping[str, Sequence[float]],
+    curves: Mapping[str, NDArray[np.float64]],
     epochs: Sequence[int] | None,
     chance: float | None,
     places: Mapping[str, int],
+    level: float,
 ) -> list[int]:
     """Return where the shares stand, or say what does not fit."""
-    if not curves or not all(curves.values()):
+    if not curves or not all(shares.size for shares in curves.values()):
         raise ValueError("`curves` must hold at least one curve with a share, got none.")
-    at = list(range(1, 1 + len(next(iter(curves.values()))))) if epochs is None else list(epochs)
+    width = next(iter(curves.values())).shape[1]
+    at = list(range(1, 1 + width)) if epochs is None else list(epochs)
     for name, shares in curves.items():
-        if len(shares) != len(at):
+        if shares.shape[1:] != (len(at),):
             raise ValueError(
-                f"`curves` must hold a share for each of {len(at)} epochs, got {len(shares)} "
-                f"for {name!r}."
+                f"`curves` must hold a share for each of {len(at)} epochs, got "
+                f"{' x '.join(map(str, shares.shape[1:]))} for {name!r}."
             )
-        for share in shares:
-            if not 0 <= share <= 1:
-                raise ValueError(f"`curves` must hold shares in [0, 1], got {share} for {name!r}.")
+        if not ((shares >= 0) & (shares <= 1)).all():  # NaN is neither
+            wrong = shares[~((shares >= 0) & (shares <= 1))][0]
+            raise ValueError(f"`curves` must hold shares in [0, 1], got {wrong} for {name!r}.")
     if chance is not None and not 0 <= chance <= 1:
         raise ValueError(f"`chance` must lie in [0, 1], got {chance}.")
     for name in places:
         if name not in curves:
             raise ValueError(f"`looks` must name curves of the figure, got {name!r}.")
+    if not 0 < level < 1:
+        raise ValueError(f"`level` must lie in (0, 1), got {level}.")
     return at
 
 
@@ -124,13 +178,6 @@ def _dress(axes: "Axes", at: Sequence[int], title: str) -> None:
     axes.tick_params(which="both", color=_QUIET, labelcolor=_INK)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(_QUIET)
-    axes.legend(
-        ncols=_COLUMNS,
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        frameon=False,
-        handlelength=4,
-        labelcolor=_INK,
-    )
+    _legend(axes)
     if title:
         axes.figure.suptitle(title, x=0.01, ha="left", color=_INK)

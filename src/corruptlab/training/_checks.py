@@ -30,6 +30,7 @@ def resolve_device(model: nn.Module, device: torch.device | str | None) -> torch
         The device, which works.
 
     Raises:
+        TypeError: If it is no device.
         ValueError: If this machine or this build of PyTorch has no such device.
     """
     if device is None:
@@ -37,6 +38,10 @@ def resolve_device(model: nn.Module, device: torch.device | str | None) -> torch
         return torch.device("cpu") if first is None else first.device
     try:
         torch.empty(1, device=device).cpu()
+    except TypeError:
+        raise TypeError(
+            f"`device` must be a torch.device, a name such as 'cuda:0', or None, got {device!r}."
+        ) from None
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         # PyTorch appends a page of advice for its own developers; its first sentence is for users.
         reason = str(error).splitlines()[0].partition(". ")[0].rstrip(".")

@@ -7,13 +7,13 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.nn.modules.dropout import _DropoutNd
 
+from corruptlab._global_generators import seeded_generators
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import served_labels
 from corruptlab.training._accuracy import FullPass
 from corruptlab.training._diagnosis import diagnose
 from corruptlab.training._diagnosis_cause import Cause
 from corruptlab.training._diagnosis_facts import Facts
-from corruptlab.training._global_generators import seeded_generators
 from corruptlab.training._resident import Resident
 from corruptlab.training._source import spots
 from corruptlab.training._training import Training

@@ -38,10 +38,12 @@ from corruptlab.training._replicas_strategy import (
     program_for,
 )
 from corruptlab.training._replicas_wide import is_perceptron
-from corruptlab.training._source import check_finite, check_labels
-from corruptlab.training._stopping import StoppingRule, interpolated
+from corruptlab.training._source import check_classes, check_finite
+from corruptlab.training._stopping import StoppingRule, checked_rules, interpolated
 
 Choice: TypeAlias = Literal["auto", "wide", "vmap", "loop"]
+
+_UNTIL_INTERPOLATED = (interpolated(),)
 
 
 def fit_replicas(
@@ -52,7 +54,7 @@ def fit_replicas(
     recipe: Recipe,
     seed: int = 0,
     subsets: Tensor | None = None,
-    stop: Sequence[StoppingRule] = (interpolated(),),
+    stop: StoppingRule | Sequence[StoppingRule] = _UNTIL_INTERPOLATED,
     strategy: Choice = "auto",
     device: torch.device | str | None = None,
     progress: bool = False,
@@ -86,7 +88,8 @@ def fit_replicas(
         seed: Decides the data order; any integer >= 0.
         subsets: Positions ``(R, m)``, ``int64``: replica r is trained on examples ``subsets[r]``
             only. None for all examples.
-        stop: ``(interpolated(),)``, or ``()`` for all epochs; replicas know no other rule.
+        stop: ``interpolated()``, alone or in a list, or ``()`` for all epochs; replicas know no
+            other rule.
         strategy: How to do it.
         device: Where to train; None for where the network is.
         progress: Whether to show progress on standard error.
@@ -121,7 +124,8 @@ def fit_replicas(
     place = resolve_device(networks[0], device)
     total = len(networks) * recipe.epochs
     with recording_gradients():
-        networks = [copy.deepcopy(network).to(place) for network in networks]
+        own = copy.deepcopy(networks[0]).to(place)
+        networks = [own if n is networks[0] else _placed(n, place) for n in networks]
         problem = _problem(networks[0], inputs.to(place), labels, subsets, recipe, seed, early)
     with (
         recording_gradients(),
@@ -176,7 +180,7 @@ def _problem(
     )
     trainable_parameters(network)
     scores = scores_of(network, prepared[:2].clone())
-    check_labels(labels, "labels", num_classes=scores.shape[1])
+    check_classes(labels, "`labels`", num_classes=scores.shape[1])
     alone = Processes(0, 1, inputs.device)
     check_batch_norm(network, prepared[:1].clone, problem.size, recipe.batch_size, alone)
     return problem
@@ -215,20 +219,21 @@ def _one_by_one(
 ) -> list[Outcome]:
     outcomes = [Outcome(_state(network)) for network in networks]
     for replica, network in enumerate(networks):
+        trained = copy.deepcopy(network)
         data = TensorDataset(inputs, problem.labels[replica].cpu())
         if problem.subsets is not None:
             own = problem.subsets[replica].cpu()
             data = TensorDataset(inputs[own], problem.labels[replica].cpu()[own])
         report = fit(
-            network,
+            trained,
             data,
             recipe=problem.recipe,
             seed=problem.seed,
-            stop=(interpolated(),) if problem.early else (),
+            stop=_UNTIL_INTERPOLATED if problem.early else (),
             device=problem.inputs.device,
         )
         outcomes[replica] = Outcome(
-            state=_state(network),
+            state=_state(trained),
             stopped_by=report.stopped_by,
             epochs=report.epochs,
             losses=list(report.losses),
@@ -264,6 +269,7 @@ def _networks(model: nn.Module | Sequence[nn.Module], labels: Any) -> list[nn.Mo
     networks = list(model) if isinstance(model, Sequence) else [model] * len(labels)
     for network in networks:
         check_module(network)
+    for network in dict.fromkeys(networks):
         if any(is_lazy(tensor) for tensor in _all(network)):
             raise ValueError(
                 "`model` must have weights to be copied, got lazy layers without any; "
@@ -274,10 +280,9 @@ def _networks(model: nn.Module | Sequence[nn.Module], labels: Any) -> list[nn.Mo
             f"`model` must be one network or {len(labels)}, one for each row of `labels`, "
             f"got {len(networks)}."
         )
-    shapes = [{name: value.shape for name, value in n.state_dict().items()} for n in networks]
-    for number, own in enumerate(shapes):
-        # What prints alike has the same layers; equal shapes alone may hide another activation.
-        if own != shapes[0] or repr(networks[number]) != repr(networks[0]):
+    kinds = {network: _architecture(network) for network in dict.fromkeys(networks)}
+    for number, network in enumerate(networks):
+        if kinds[network] != kinds[networks[0]]:
             raise ValueError(
                 f"`model` must hold networks of one architecture, got another at {number}."
             )
@@ -318,8 +323,20 @@ def _all(network: nn.Module) -> list[Tensor]:
     return [*network.parameters(), *network.buffers()]
 
 
-def _stops_early(stop: Sequence[StoppingRule]) -> bool:
-    rules = tuple(stop)
+def _architecture(network: nn.Module) -> tuple[str, dict[str, torch.Size]]:
+    # What prints alike has the same layers; equal shapes alone may hide another activation.
+    return repr(network), {name: value.shape for name, value in network.state_dict().items()}
+
+
+def _placed(network: nn.Module, place: torch.device) -> nn.Module:
+    """Return a network on a device: itself, to be read only, or a copy if it is elsewhere."""
+    if all(tensor.device == place for tensor in _all(network)):
+        return network
+    return copy.deepcopy(network).to(place)
+
+
+def _stops_early(stop: StoppingRule | Sequence[StoppingRule]) -> bool:
+    rules = checked_rules(stop, has_test=False, has_validation=False)
     if rules and (len(rules) > 1 or not isinstance(rules[0], interpolated)):
         raise ValueError(
             "`stop` must be (interpolated(),) or (), because replicas know no other rule, got "

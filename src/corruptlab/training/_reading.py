@@ -10,10 +10,10 @@ import torch
 
 from corruptlab._draws import Draws
 from corruptlab._free_memory import free_memory
+from corruptlab._global_generators import seeded_generators
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import example_reader, materialize
 from corruptlab.training._execution import Execution
-from corruptlab.training._global_generators import seeded_generators
 from corruptlab.training._preparation import Preparation
 from corruptlab.training._processes import Processes
 from corruptlab.training._resident import Resident

@@ -110,10 +110,10 @@ class ReplicasReport:
         """
         device = next(iter(self._states[0].values())).device
         prepared = Preparation.of(self.recipe).fixed(inputs.to(device))
-        outputs = []
-        for replica in range(len(self)):
-            network = self.model(replica)
-            with evaluating(network):
+        network, outputs = copy.deepcopy(self._network), []
+        with evaluating(network):
+            for state in self._states:
+                network.load_state_dict(state)
                 outputs.append(torch.cat([network(some) for some in prepared.split(_AT_ONCE)]))  # type: ignore[no-untyped-call]  # PyTorch's
         return torch.stack(outputs)
 

@@ -58,11 +58,12 @@ def obstacle(recipe: Recipe, networks: Sequence[nn.Module]) -> str | None:
         return "recipe.augmentation"
     if any(_draws(layer, recipe.dropout) for layer in networks[0].modules()):
         return "layers of dropout"
-    if any(not p.requires_grad for network in networks for p in network.parameters()):
+    distinct = dict.fromkeys(networks)  # one network may stand for all
+    if any(not p.requires_grad for network in distinct for p in network.parameters()):
         return "frozen parameters"
     if any(layer._backward_hooks or layer._backward_pre_hooks for layer in networks[0].modules()):
         return "backward hooks"
-    if any(_shares_weights(network) for network in networks):
+    if any(_shares_weights(network) for network in distinct):
         return "weights that layers share"
     return None
 

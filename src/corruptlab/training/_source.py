@@ -130,10 +130,24 @@ def check_labels(targets: Tensor, role: str, *, num_classes: int) -> None:
     Raises:
         ValueError: If a label is out of range.
     """
+    check_classes(targets, f"`{role}` labels", num_classes=num_classes)
+
+
+def check_classes(targets: Tensor, what: str, *, num_classes: int) -> None:
+    """Refuse classes that have no output.
+
+    Args:
+        targets: Classes, of any shape.
+        what: What the error calls them.
+        num_classes: Outputs of the network.
+
+    Raises:
+        ValueError: If a class is out of range.
+    """
     low, high = (int(value) for value in targets.aminmax())
     if low < 0 or high >= num_classes:
         raise ValueError(
-            f"`{role}` labels must lie in 0 .. {num_classes - 1}, "
+            f"{what} must lie in 0 .. {num_classes - 1}, "
             f"the {num_classes} outputs of `model`, got {low if low < 0 else high}."
         )
 

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from corruptlab._draws import Draws
+from corruptlab._global_generators import seeded_generators
 from corruptlab._types import Ids, MapDataset
 from corruptlab.corruptions import ExampleReader, example_reader
 from corruptlab.training._augmentation import augmentation_draws
-from corruptlab.training._global_generators import seeded_generators
 from corruptlab.training._preparation import Preparation
 from corruptlab.training._processes import Processes
 from corruptlab.training._source import (

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch.utils.data import DataLoader, Subset
 import corruptlab as cl
 from corruptlab.corruptions import Corrupted
 from corruptlab.experiments import Fitted, MemorizationMeter, MemorizationReport, Prepared
+from corruptlab.experiments.memorizing._table import points
 from corruptlab.training import stopping
 from tests.experiments.cases import bars
 
@@ -49,7 +51,8 @@ def test_without_learning_the_fit_follows_the_binomial_law_over_seeds() -> None:
 
 
 def test_without_learning_p_values_are_rarely_small() -> None:
-    small = sum(run(constant, canaries=20, seed=s).gap.p_value <= 0.2 for s in range(100))
+    few = clusters(60)
+    small = sum(run(constant, few, canaries=20, seed=s).gap.p_value <= 0.2 for s in range(100))
     assert small <= stats.binom.ppf(1 - 1e-4, 100, 0.2)
 
 
@@ -104,8 +107,34 @@ def test_noise_learned_by_heart_is_fitted_as_given_and_not_as_true() -> None:
     assert final.noisy_true.share == 0.0
     assert final.noisy.total == report.noisy
     assert final.planted_true == Fitted(60 - report.wrong_canaries, 60)
+    wrong = report.wrong_canaries
+    assert report.ratt.planted_wrong == Fitted(wrong, wrong)  # noise elsewhere does no harm
+    slack = np.sqrt(np.log(20) / (2 * wrong))
+    assert report.ratt.bound == pytest.approx((CLASSES - 1) * (1 + slack))
+
+
+def contrary(dataset: Corrupted, epoch_end: MemorizationMeter) -> Callable[[Any], Any]:
+    """Give every example seen any label but its own, and every other a class at random."""
+    inputs, labels = (tensor.numpy() for tensor in cl.materialize(dataset))
+    rng = np.random.default_rng(0)
+
+    def predict(x: torch.Tensor) -> Any:
+        same = (x.numpy()[:, None] == inputs[None]).all(axis=2)
+        shunned = (labels[same.argmax(axis=1)] + 1) % CLASSES
+        return np.where(same.any(axis=1), shunned, rng.integers(CLASSES, size=len(x)))
+
+    return predict
+
+
+def test_training_that_shuns_what_it_saw_has_no_bound() -> None:
+    report = run(contrary, canaries=150)
+    assert report.final.planted.right == report.final.clean.right == 0
+    assert report.final.held_out.right > 20
+    assert report.ratt.contradicted
     assert report.ratt.bound is None
-    assert f"({report.noisy} of those" in report.ratt.reason
+    assert not report.ratt.vacuous
+    assert report.final.to_dict()["ratt"]["bound"] is None
+    assert str(report).splitlines()[3].split()[-1] == "-"
 
 
 def test_wrong_canaries_are_counted_and_follow_their_law() -> None:
@@ -160,8 +189,9 @@ def test_random_transforms_that_are_measured_move_no_generator() -> None:
         seen.append(states())
         return lambda x: x[:, 0].long() % 2
 
+    before = states()
     cl.memorization_report(train_function, Jittered(), canaries=5)
-    assert seen[0] == seen[1] == states()
+    assert before == seen[0] == seen[1] == states()
 
 
 def test_fit_measures_by_a_rule_and_agrees_with_what_it_found_itself() -> None:
@@ -295,15 +325,49 @@ def test_ctrl_c_keeps_what_was_measured() -> None:
         run(stopped_after(0, KeyboardInterrupt()))
 
 
-def test_error_passes_through_with_the_report_so_far() -> None:
-    with pytest.raises(ZeroDivisionError, match=r"^mine$") as caught:
-        run(stopped_after(3, ZeroDivisionError("mine")))
+@pytest.mark.parametrize("error", [ZeroDivisionError("mine"), SystemExit("mine")])
+def test_error_or_exit_passes_through_with_the_report_so_far(error: BaseException) -> None:
+    with pytest.raises(type(error), match=r"^mine$") as caught:
+        run(stopped_after(3, error))
     report: MemorizationReport = caught.value.report  # type: ignore[attr-defined]  # attached
     assert report.interrupted
     assert len(report.epochs) == 3
-    with pytest.raises(ZeroDivisionError) as caught:
-        run(stopped_after(0, ZeroDivisionError("mine")))
+    with pytest.raises(KeyError, match="early") as caught:
+        run(stopped_after(0, KeyError("early")))
     assert not hasattr(caught.value, "report")
+
+
+def test_error_that_keeps_nothing_passes_through_all_the_same() -> None:
+    @dataclass(frozen=True)
+    class FrozenError(Exception):
+        code: int
+
+    with pytest.raises(FrozenError) as caught:
+        run(stopped_after(1, FrozenError(3)))
+    assert caught.value.code == 3
+
+
+def test_ctrl_c_while_an_epoch_is_measured_keeps_those_before_and_the_modes() -> None:
+    class Interrupted(nn.Module):
+        calls = 0
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            if self.calls > 4:  # two batches for the training data, one for the held-out canaries
+                raise KeyboardInterrupt
+            return torch.zeros(len(x), CLASSES)
+
+    model = Interrupted()
+
+    def train_function(dataset: Any, epoch_end: MemorizationMeter) -> Any:
+        epoch_end(model)
+        epoch_end(model)
+        raise AssertionError
+
+    report = run(train_function)
+    assert report.interrupted
+    assert len(report.epochs) == 1
+    assert model.training
 
 
 def test_bad_predictor_at_the_end_keeps_the_epochs_before() -> None:
@@ -347,12 +411,22 @@ def test_table_shows_every_number_under_its_title() -> None:
     ]  # fmt: skip
     cells = lines[3].split()
     assert cells[:2] == ["end", "100.0%"]
-    assert cells[6:] == ["100.0%", "100.0%", "0.0%", "-"]
+    assert cells[6:-1] == ["100.0%", "100.0%", "0.0%"]
+    assert float(cells[-1].rstrip("%")) > 300
     assert len(lines[0]) == len(lines[1]) == len(lines[2]) == len(lines[3])
     for title, column in (("planted canaries", 2), ("held-out canaries", 4), ("noisy", 8)):
         end = lines[0].index(title) + len(title)  # titles end where their last column does
         assert len(lines[1][:end].split()) == column + 1
     assert "given" not in str(run(nearest)).splitlines()[1]
+
+
+def test_points_have_no_sign_before_zero() -> None:
+    assert [points(each) for each in (-0.0004, 0.0, -0.0006, 0.123)] == [
+        "0.0",
+        "0.0",
+        "-0.1",
+        "12.3",
+    ]
 
 
 def test_long_table_shows_the_first_and_the_last_epoch() -> None:
@@ -372,9 +446,11 @@ def test_notes_say_what_there_is_and_why_there_is_no_bound() -> None:
     text = " ".join(str(run(untrained, canaries=150)).split())
     assert "RATT: the true error is at most" in text
     assert "chance alone fits 25.0%" in text
+    text = " ".join(str(run(contrary, canaries=150)).split())
+    assert "RATT: no bound, as unseen wrong labels are fitted more often" in text
+    assert "Fisher's exact test of no memorization: p = 1." in text
     noisy = cl.corrupt(clusters(), cl.SymmetricLabels(rate=0.3), seed=0)
     text = " ".join(str(run(nearest, noisy)).split())
-    assert "RATT: no bound, as labels of the data are known to be wrong" in text
     assert "with labels known to be wrong, 4 classes" in text
 
 

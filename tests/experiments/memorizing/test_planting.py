@@ -70,7 +70,7 @@ def test_canary_labels_are_uniform_whatever_the_true_label() -> None:
 
 def test_every_example_is_planted_and_held_out_equally_often() -> None:
     planted, out = np.zeros(40), np.zeros(40)
-    seeds = 600
+    seeds = 200
     for seed in range(seeds):
         data = planting(clusters(40), canaries=10, held_out=6, seed=seed)
         planted[data.train.ids[data.planted]] += 1

@@ -68,6 +68,17 @@ def test_network_is_measured_in_evaluation_mode_and_put_back_layer_by_layer() ->
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
+def test_functions_are_measured_without_gradients() -> None:
+    seen = []
+
+    def predict(x: torch.Tensor) -> torch.Tensor:
+        seen.append(torch.is_grad_enabled())
+        return rule(x)
+
+    run(lambda data, epoch_end: predict)
+    assert set(seen) == {False}
+
+
 def test_network_gets_inputs_on_the_device_of_its_parameters() -> None:
     devices = []
 
@@ -102,9 +113,20 @@ def test_images_of_pil_come_as_bytes_with_the_channels_first() -> None:
 @pytest.mark.parametrize(
     ("predictor", "kind", "message"),
     [
-        (3, TypeError, r"`train_function` must give a predictor, .*, got int\."),
+        (
+            3,
+            TypeError,
+            r"`train_function` must give a predictor, .*\(of a scikit-learn model, its method "
+            r"`predict`\), got int\.",
+        ),
         (None, TypeError, r"`train_function` must return a predictor or call .*, got None\."),
         (lambda x: "cat", TypeError, r"the predictor must return a tensor or .*, got str\."),
+        (
+            lambda x: (SCORES[rule(x)], x),
+            TypeError,
+            r"the predictor must return one tensor or array of scores or classes, got a tuple of 2 "
+            r"that do not make one\.",
+        ),
         (lambda x: ["cat"] * len(x), TypeError, r"the predictor must return numbers, got <U3\."),
         (
             lambda x: SCORES[:, :3][rule(x)],

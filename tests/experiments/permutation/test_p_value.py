@@ -21,6 +21,17 @@ def test_a_tie_counts_even_if_rounding_hides_it() -> None:
     assert at_least_as_good(null, 0.1 + 0.2).tolist() == [True, True, False, True, False]
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e12])
+def test_ties_do_not_depend_on_the_unit(unit: float) -> None:
+    null = unit * np.array([-2.0, -1.0, -1.0 - 1e-10, -1.0 - 1e-6, 0.0])
+    assert at_least_as_good(null, -unit).tolist() == [False, True, True, False, True]
+
+
+def test_around_zero_rounding_counts_as_a_tie() -> None:
+    null = np.array([0.0, -1e-16, -1e-12])
+    assert at_least_as_good(null, 0.1 + 0.2 - 0.3).tolist() == [True, True, False]
+
+
 @pytest.mark.parametrize("values", [[0, 1, 2, 3, 4, 5], [0, 0, 1, 1, 1, 2], [0, 0, 0, 0, 0, 1]])
 def test_under_the_null_a_small_p_value_is_as_rare_as_it_says(values: list[int]) -> None:
     """All ways to choose which of B + 1 exchangeable values is the observed one."""

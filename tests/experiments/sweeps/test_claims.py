@@ -14,6 +14,7 @@ import pytest
 
 from corruptlab.experiments.sweeps import _claims
 from corruptlab.experiments.sweeps._claims import Claims, removed
+from corruptlab.experiments.sweeps._files import publish
 
 
 def rewrite(path: Path, **changes: Any) -> None:
@@ -129,6 +130,45 @@ def test_a_void_claim_is_removed_and_a_new_one_in_its_place_is_not(tmp_path: Pat
     path.write_bytes(b"new")
     assert not removed(path, b"void")
     assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("a.json", b"new")]
+
+
+def test_where_a_start_is_not_told_a_claim_lapses_too(
+    held: Path, tmp_path: Path, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_claims, "_stat", lambda pid: ("", ""))
+    rewrite(held, started="")  # the number may have gone to a younger process
+    claims = Claims(tmp_path, lapse=60)
+    assert not claims.take("a")
+    clock(59)
+    assert not claims.take("a")
+    clock(2)
+    assert claims.take("a")
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_ctrl_c_while_a_claim_is_made_leaves_none_behind_and_takes_no_other_s(
+    written: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pressed(path: Path, *arguments: Any, **options: Any) -> bool:
+        if written:
+            publish(path, *arguments, **options)
+        raise KeyboardInterrupt
+
+    if not written:
+        Claims(tmp_path).take("a")
+    monkeypatch.setattr(_claims, "publish", pressed)
+    with pytest.raises(KeyboardInterrupt), Claims(tmp_path) as claims:
+        claims.take("a")
+    assert [path.name for path in tmp_path.iterdir()] == ([] if written else ["a.json"])
+
+
+def test_leaving_does_not_remove_a_claim_that_another_sweep_took_over(
+    tmp_path: Path, clock: Callable[[float], None]
+) -> None:
+    with Claims(tmp_path) as claims:
+        claims.take("a")
+        rewrite(tmp_path / "a.json", token="another")
+    assert (tmp_path / "a.json").exists()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "{}"])

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import (
@@ -15,16 +16,19 @@ from concurrent.futures import (
 )
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import corruptlab as cl
 from corruptlab._errors import MissingExtraError
+from corruptlab.experiments.sweeps import _ray_executor
 from corruptlab.experiments.sweeps._claims import Claims
 from corruptlab.experiments.sweeps._lanes import Lane
+from corruptlab.experiments.sweeps._processes import cores
 
-from .trials import deadly, double, fails, noted, runs
+from .trials import deadly, double, fails, note, noted, runs
 
 # Python 3.12 warns of any fork beside threads; these trials take no lock of another thread.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
@@ -94,6 +98,23 @@ def test_a_trial_that_always_kills_its_worker_fails_alone(
     assert report.failures[0].error.startswith("BrokenProcessPool: ")
     assert runs(log).count(3) == 5
     assert max(runs(log).count(x) for x in range(6) if x != 3) <= 2
+
+
+def test_a_trial_is_not_lost_again_and_again_with_the_one_that_kills_its_worker(
+    tmp_path: Path, pool: ProcessPoolExecutor
+) -> None:
+    grid = {"x": [4, 3], "log": [str(tmp_path / "log")]}
+    report = cl.sweep(grid, kills_its_neighbour, pool, out=tmp_path / "out")
+    assert (report.done, report.failed) == (1, 1)
+    assert runs(tmp_path / "log").count(4) <= 2
+
+
+def kills_its_neighbour(*, x: int, log: str) -> dict[str, int]:
+    note(log, x)
+    time.sleep(0.2 if x == 4 else 0.1)
+    if x == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"square": x * x}
 
 
 class Broken(Executor):
@@ -227,8 +248,11 @@ def test_retries_go_through_the_executor(tmp_path: Path, pool: ProcessPoolExecut
     assert sorted(runs(tmp_path / "log")) == [0, 1, 1, 2, 3, 3]
 
 
-@pytest.mark.slow
-def test_processes_of_its_own_are_mended_and_end_with_the_sweep(tmp_path: Path) -> None:
+def test_processes_of_its_own_are_mended_and_end_with_the_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fork = multiprocessing.get_context("fork")  # as if afresh, and without imports
+    monkeypatch.setattr(multiprocessing, "get_context", lambda method: fork)
     log = tmp_path / "log"
     before = {process.pid for process in multiprocessing.active_children()}
     grid = {"x": range(6), "log": [str(log)], "times": [1]}
@@ -239,10 +263,11 @@ def test_processes_of_its_own_are_mended_and_end_with_the_sweep(tmp_path: Path) 
 
 def test_two_sweeps_at_once_share_the_trials_and_give_up_together(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    grid = {"x": range(6), "log": [str(log)], "times": [99], "seconds": [0.05]}
+    grid = {"x": range(6), "log": [str(log)], "times": [99]}
+    AT_WORK.clear()
     with ThreadPoolExecutor(2) as threads:
         both = [
-            threads.submit(cl.sweep, grid, slow_and_fails, out=tmp_path / "out", retries=1)
+            threads.submit(cl.sweep, grid, fails_in_company, out=tmp_path / "out", retries=1)
             for _ in range(2)
         ]
         reports = [each.result() for each in both]
@@ -253,18 +278,166 @@ def test_two_sweeps_at_once_share_the_trials_and_give_up_together(tmp_path: Path
         assert report.done > 0
 
 
-def slow_and_fails(*, seconds: float, **settings: Any) -> dict[str, int]:
-    time.sleep(seconds)
+AT_WORK: set[int] = set()
+
+
+def fails_in_company(**settings: Any) -> dict[str, int]:
+    """Do nothing before both sweeps are at work, however late one of them starts."""
+    AT_WORK.add(threading.get_ident())
+    deadline = time.monotonic() + 60
+    while len(AT_WORK) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
     return fails(**settings)
 
 
 def test_slots_are_the_executor_s_own_count_or_the_cores(tmp_path: Path) -> None:
     assert Lane(None).slots == 1
     assert Lane(ThreadPoolExecutor(7)).slots == 7
-    assert Lane(Broken()).slots == os.cpu_count()
+    assert Lane(Broken()).slots == cores() <= (os.cpu_count() or 1)
+
+
+def test_cores_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5, 6}, raising=False)
+    assert cores() == 3
+
+
+def test_a_trial_that_was_typed_in_is_refused_where_processes_start_afresh(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pool: ProcessPoolExecutor
+) -> None:
+    import __main__
+
+    def typed(*, x: int) -> dict[str, int]:
+        return {"y": x}
+
+    typed.__module__, typed.__qualname__ = "__main__", "typed"
+    monkeypatch.setattr(__main__, "typed", typed, raising=False)
+    monkeypatch.setattr(__main__, "__spec__", None)
+    monkeypatch.setattr(__main__, "__file__", "<stdin>", raising=False)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as afresh:
+        for executor in (2, afresh):
+            with pytest.raises(
+                TypeError, match=r"stand in a file, .* got \"__main__\.typed\" of an"
+            ):
+                cl.sweep({"x": [1]}, typed, executor, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert cl.sweep({"x": [1]}, typed, pool, out=tmp_path / "out").complete
+    assert cl.sweep({"x": [1, 2]}, typed, out=tmp_path / "out").done == 1
 
 
 # --------------------------------------------------------------------------------------------- ray
+
+
+class FakeRay:
+    """What the executor needs of Ray, done at once in this process."""
+
+    def __init__(self, **there: float) -> None:
+        self.there, self.nodes = there, 0
+        self.sent: list[Callable[..., Any]] = []
+        self.asked: list[dict[str, Any]] = []
+        self.cancelled: list[Any] = []
+        self.pending = False
+
+    def is_initialized(self) -> bool:
+        return self.nodes > 0
+
+    def init(self, address: str | None, **options: Any) -> None:
+        self.nodes, self.address = 1, address
+
+    def shutdown(self) -> None:
+        self.nodes = 0
+
+    def cluster_resources(self) -> dict[str, float]:
+        return self.there
+
+    def remote(self, function: Callable[..., Any]) -> Any:
+        self.sent.append(function)
+
+        def options(**asked: Any) -> Any:
+            self.asked.append(asked)
+            return SimpleNamespace(remote=lambda *given: self.called(function, *given))
+
+        return SimpleNamespace(options=options)
+
+    def called(self, function: Callable[..., Any], *given: Any) -> Any:
+        future: Future[Any] = Future()
+        if not self.pending:
+            future.set_result(function(*given))
+        return SimpleNamespace(future=lambda: future)
+
+    def cancel(self, reference: Any, *, force: bool) -> None:
+        assert force
+        self.cancelled.append(reference)
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
+    made = FakeRay(CPU=8, GPU=1, TPU=3)
+    monkeypatch.setattr(_ray_executor, "require", lambda name, extra: made)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("options", "room"),
+    [
+        ({}, 8),
+        ({"num_cpus": 3}, 2),
+        ({"num_gpus": 0.25}, 4),
+        ({"num_cpus": 0, "resources": {"TPU": 2}}, 1),
+        ({"max_workers": 40}, 40),
+    ],
+)
+def test_ray_gets_as_many_trials_as_there_is_room_for(
+    options: dict[str, Any], room: int, fake: FakeRay
+) -> None:
+    assert cl.sweeps.RayExecutor(**options).max_workers == room
+
+
+def test_ray_without_room_for_one_trial_is_refused_until_it_once_had_room(fake: FakeRay) -> None:
+    executor = cl.sweeps.RayExecutor(num_gpus=2)
+    with pytest.raises(ValueError, match=r"^`executor` must ask .* got 2 GPU where there are 1;"):
+        executor.max_workers  # noqa: B018
+    fake.there["GPU"] = 2
+    assert executor.max_workers == 1
+    fake.there["GPU"] = 1  # a node has died, and may come back
+    assert executor.max_workers == 1
+
+
+def test_ray_is_sent_the_function_once_and_asked_for_the_needs_of_every_trial(
+    tmp_path: Path, fake: FakeRay
+) -> None:
+    with cl.sweeps.RayExecutor(num_gpus=0.5, resources={"TPU": 1}, address="here") as executor:
+        report = cl.sweep({"x": range(5)}, double, executor, out=tmp_path / "out")
+        assert fake.is_initialized()
+    assert report.table()["double"].tolist() == [0, 2, 4, 6, 8]
+    assert len(fake.sent) == 1
+    assert fake.asked == 5 * [
+        {
+            "num_cpus": 1,
+            "num_gpus": 0.5,
+            "resources": {"TPU": 1},
+            "max_retries": 0,
+            "scheduling_strategy": "SPREAD",
+        }
+    ]
+    assert fake.address == "here"
+    assert not fake.is_initialized()
+
+
+def test_a_ray_that_was_connected_before_stays_so(fake: FakeRay) -> None:
+    fake.init(None)
+    with cl.sweeps.RayExecutor() as executor:
+        assert executor.submit(abs, -3).result() == 3
+    assert fake.is_initialized()
+
+
+def test_what_runs_on_ray_is_ended_when_it_is_cancelled(fake: FakeRay) -> None:
+    fake.pending = True
+    executor = cl.sweeps.RayExecutor()
+    futures = [executor.submit(abs, -3) for _ in range(2)]
+    executor.shutdown(cancel_futures=True)
+    assert all(future.cancelled() for future in futures)
+    assert len(fake.cancelled) == 2
+    assert not fake.is_initialized()
 
 
 def test_a_missing_ray_is_one_clear_error_before_any_work(

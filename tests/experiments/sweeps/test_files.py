@@ -52,6 +52,23 @@ def test_without_hard_links_files_are_written_all_the_same(
     assert names(tmp_path) == ["a.json"]
 
 
+def test_a_link_whose_answer_was_lost_on_the_way_was_made_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def asked_twice(source: Path, target: Path) -> None:
+        link(source, target)
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", asked_twice)
+    path = tmp_path / "a.json"
+    assert _files.publish(path, {"writer": 1})
+    assert not _files.publish(path, {"writer": 2})
+    assert _files.read(path, "a file") == {"writer": 1}
+    assert names(tmp_path) == ["a.json"]
+
+
 def test_a_file_reaches_the_disk_before_it_gets_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,18 +5,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from corruptlab.experiments.sweeps._claims import _lives, _started
 from corruptlab.experiments.sweeps._trials import trials_of
 
 from .programs.killed import KILLS, TOGETHER, TRIALS
-from .trials import double, runs
+from .trials import double
 
 ROOT = Path(__file__).parents[3]
 
@@ -73,40 +70,18 @@ def test_several_sweeps_share_the_work_and_finish_that_of_a_killed_one(
     assert together["claims"] == []
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill", "ctrl-c"])
-def test_processes_of_a_sweep_s_own_end_with_it(number: signal.Signals, tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.experiments.sweeps.programs.workers", str(tmp_path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    workers: list[tuple[int, str]] = []
-    try:
-        until(lambda: len(runs(tmp_path / "log")) == 2)
-        workers = [(pid, _started(pid)) for pid in runs(tmp_path / "log")]
-        assert all(_lives(*worker) for worker in workers)
-        process.send_signal(number)
-        shown, told = process.communicate(timeout=60)
-        until(lambda: not any(_lives(*worker) for worker in workers))
-    finally:
-        process.kill()
-        for pid, started in workers:
-            if _lives(pid, started):
-                os.kill(pid, signal.SIGKILL)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_processes_of_a_sweep_s_own_end_with_it_in_the_middle_of_a_trial(
+    number: signal.Signals, found: dict[str, Any]
+) -> None:
+    ended = found["ended"][str(int(number))]
+    assert ended["lived"]
+    assert not ended["lives"]
+    assert "Traceback" not in ended["shown"]
     if number == signal.SIGINT:
-        assert process.returncode == 0
-        assert shown == (
-            "SweepReport(0 of 4 trials: 0 done, 0 cached, 0 failed, 4 not run, interrupted)\n"
+        assert ended["status"] == 0
+        assert ended["shown"].splitlines()[0] == (
+            "SweepReport(0 of 3 trials: 0 done, 0 cached, 0 failed, 3 not run, interrupted)"
         )
-        assert told == ""
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 90
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.02)
+    else:
+        assert ended["status"] == -number

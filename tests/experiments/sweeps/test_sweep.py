@@ -14,6 +14,7 @@ import pytest
 import corruptlab as cl
 from corruptlab._errors import DataFileError
 from corruptlab.experiments.sweeps import _files
+from corruptlab.experiments.sweeps._claims import Claims
 from corruptlab.experiments.sweeps._files import FORMAT
 from corruptlab.experiments.sweeps._store import Store
 
@@ -146,6 +147,9 @@ def test_an_error_that_passes_leaves_a_result_and_no_failure(out: Path, tmp_path
     report = cl.sweep(grid, fails, out=out)  # a call made later has attempts of its own
     assert (report.done, report.failed) == (1, 0)
     assert files(out, "failures") == {}
+    (out / "failures" / f"{report.ids[0]}.json").touch()  # a kill came between result and failure
+    assert cl.sweep(grid, fails, out=out).cached == 1
+    assert files(out, "failures") == {}
     (path,) = (out / "trials").iterdir()
     assert json.loads(path.read_text())["execution"]["attempts"] == 2
 
@@ -166,6 +170,33 @@ def test_a_result_that_cannot_be_kept_is_a_failure(what: str, error: str, out: P
     assert report.failures[0].error == error
 
 
+def test_an_error_without_a_text_is_a_failure_like_any_other(out: Path) -> None:
+    report = cl.sweep({"x": [1]}, trials.raises_what_cannot_be_shown, out=out, retries=0)
+    assert [each.error for each in report.failures] == ["ShyError: (it cannot be shown)"]
+
+
+def test_what_a_trial_does_to_its_settings_no_other_trial_sees(out: Path) -> None:
+    grid = {"sizes": [[1, 2]], "x": range(3)}
+    assert (
+        cl.sweep(grid, trials.adds_to_its_settings, out=out).table()["length"].tolist() == [3] * 3
+    )
+    assert grid["sizes"] == [[1, 2]]
+
+
+def test_a_trial_that_changes_the_working_directory_does_not_move_the_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [tmp_path / name for name in ("here", "there")]
+    for folder in folders:
+        folder.mkdir()
+    monkeypatch.chdir(folders[0])
+    report = cl.sweep({"to": [str(folders[1]), str(tmp_path)]}, trials.moves, out="out")
+    assert Path.cwd() == tmp_path
+    assert report.table().num_rows == 2
+    assert cl.sweeps.load(folders[0] / "out").num_rows == 2
+    assert list(folders[1].iterdir()) == []
+
+
 def test_a_trial_that_exits_ends_itself_alone(out: Path) -> None:
     report = cl.sweep({"x": [1, 2]}, trials.quits, out=out, retries=0)
     assert [each.error for each in report.failures] == ["SystemExit: 1", "SystemExit: 2"]
@@ -179,6 +210,43 @@ def test_ctrl_c_gives_what_is_done_and_the_rest_comes_later(out: Path) -> None:
     assert report.table()["x"].tolist() == [1]
     assert list((out / "claims").iterdir()) == []
     assert cl.sweep({"x": [1, 3]}, trials.interrupts, out=out).complete
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_result_that_is_being_written_at_ctrl_c_is_kept(
+    moment: str, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = _files.publish
+
+    def pressed(path: Path, record: dict[str, Any], **options: Any) -> bool:
+        if path.parent.name == "trials" and not any(path.parent.iterdir()):
+            if moment == "after":
+                publish(path, record, **options)
+            monkeypatch.setattr(_files, "publish", publish)
+            raise KeyboardInterrupt
+        return publish(path, record, **options)
+
+    monkeypatch.setattr(_files, "publish", pressed)
+    report = cl.sweep({"x": [1, 2]}, double, out=out)
+    assert report.interrupted
+    assert (report.done + report.cached, report.remaining) == (1, 1)
+    assert report.table()["double"].tolist() == [2]
+    assert list((out / "claims").iterdir()) == []
+
+
+def test_a_result_that_is_counted_already_at_ctrl_c_is_not_counted_twice(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = Claims.release
+
+    def pressed(self: Claims, name: str) -> None:
+        monkeypatch.setattr(Claims, "release", release)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Claims, "release", pressed)
+    report = cl.sweep({"x": [1, 2]}, double, out=out)
+    assert (report.done, report.cached, report.remaining) == (1, 0, 1)
+    assert list((out / "claims").iterdir()) == []
 
 
 def test_a_result_that_ctrl_c_cut_short_is_not_kept(out: Path) -> None:

@@ -144,6 +144,11 @@ def test_a_sequence_of_settings_is_taken_as_it_is() -> None:
     assert [trial.settings for trial in grid] == [{"x": 3}, {"x": 1}]
 
 
+class Numbered:
+    def to_dict(self) -> dict[int, int]:
+        return {1: 2}
+
+
 BAD: list[tuple[Any, Any, type[Exception], str]] = [
     ({"x": []}, double, ValueError, r"`grid` must map 'x' to at least one value, got none\."),
     ([], double, ValueError, r"`grid` must hold at least one trial, got none\."),
@@ -164,6 +169,9 @@ BAD: list[tuple[Any, Any, type[Exception], str]] = [
     ({"x": [np.array([1j])]}, echo, TypeError, r"got complex for x\[0\]\."),
     ({"x": [{"$kind": 1}]}, echo, ValueError, r"keys that do not begin with '\$', got '\$kind'\."),
     ({"x": [{1: 2}]}, echo, TypeError, r"`grid` must have text as keys, got 1\."),
+    ({"x": [np.longdouble(1)]}, echo, TypeError, r"got longdouble for x\."),
+    ({"x": [Numbered()]}, echo, TypeError, r"`grid` must have text as keys, got 1\."),
+    ({"x": [1]}, str.upper, TypeError, r"`trial` must be a function of a module, got <method 'u"),
     ({"x": [cl.Recipe]}, echo, TypeError, r"got type for x\."),
     ({"x": [1]}, 3, TypeError, r"`trial` must be a function, got 3\."),
     ({"x": [1]}, Opaque(), TypeError, r"`trial` must hold JSON values, .*, got Opaque\."),

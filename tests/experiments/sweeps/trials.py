@@ -73,6 +73,26 @@ def makes_light_of_ctrl_c(*, x: int) -> dict[str, int]:
     return {"square": x * x}
 
 
+def adds_to_its_settings(*, sizes: list[int], x: int) -> dict[str, int]:
+    sizes.append(x)
+    return {"length": len(sizes)}
+
+
+def moves(*, to: str) -> dict[str, int]:
+    """Change the working directory, as some programs do for every run."""
+    os.chdir(to)
+    return {"moved": 1}
+
+
+class ShyError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def raises_what_cannot_be_shown(*, x: int) -> dict[str, int]:
+    raise ShyError
+
+
 def quits(*, x: int) -> dict[str, int]:
     raise SystemExit(x)
 

@@ -1,12 +1,14 @@
 """How much a training procedure memorizes, by canaries: any procedure, in one call."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from torch import nn
 
 from corruptlab._checks import at_least, check_confidence
 from corruptlab._environment import Environment
+from corruptlab._global_generators import generators_kept
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
 from corruptlab.corruptions._fields import Key
@@ -47,8 +49,9 @@ def memorization_report(
     transforms included), stacked: images of PIL as bytes with the channels first. If it calls
     ``epoch_end(predictor)`` after each epoch, there is a row for each (see `MemorizationMeter`).
 
-    Ctrl-C during training gives the report of what was measured until then. An error passes through
-    as it is; the report so far, if an epoch was measured, is its attribute ``report``.
+    Ctrl-C during training gives the report of what was measured until then. An error (or an exit,
+    into which some trainers turn Ctrl-C) passes through as it is; the report so far, if an epoch
+    was measured, is its attribute ``report``.
 
     Copies of an input count as different examples: if a canary has one elsewhere in the data, with
     its true label, that speaks against the random one. `audit` finds them.
@@ -76,6 +79,7 @@ def memorization_report(
         ValueError: If a number is out of its range, the data does not fit, or a predictor
             returns NaN or a wrong shape. What can be seen before the training is.
         KeyboardInterrupt: If Ctrl-C comes before anything was measured.
+        SystemExit: If ``train_function`` exits.
 
     Example:
         >>> import torch
@@ -99,17 +103,19 @@ def memorization_report(
         )
     check_confidence(confidence)
     batch_size = at_least(1, "batch_size", batch_size)
-    planting = Planting.of(
-        train,
-        canaries=canaries,
-        held_out=held_out,
-        num_classes=num_classes,
-        input_key=input_key,
-        label_key=label_key,
-        seed=seed,
-    )
+    with generators_kept():  # random transforms of the data set would move them
+        planting = Planting.of(
+            train,
+            canaries=canaries,
+            held_out=held_out,
+            num_classes=num_classes,
+            input_key=input_key,
+            label_key=label_key,
+            seed=seed,
+        )
+        meter = MemorizationMeter(planting, confidence=confidence, batch_size=batch_size)
     run = _Run(
-        MemorizationMeter(planting, confidence=confidence, batch_size=batch_size),
+        meter,
         planting,
         train_function=getattr(train_function, "__name__", type(train_function).__name__),
         data=describe(train),
@@ -122,9 +128,10 @@ def memorization_report(
         if not run.meter.epochs:
             raise
         return run.report(interrupted=True)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # some trainers turn Ctrl-C into an exit
         if run.meter.epochs:
-            error.report = run.report(interrupted=True)  # type: ignore[attr-defined]  # documented
+            with suppress(AttributeError):  # an error of a frozen class keeps nothing
+                error.report = run.report(interrupted=True)  # type: ignore[union-attr]  # documented
         raise
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from corruptlab.experiments._audit_generators import generators_kept
+from corruptlab._global_generators import generators_kept
 from corruptlab.experiments.memorizing._epoch import MemorizationEpoch
 from corruptlab.experiments.memorizing._fitted import Fitted
 from corruptlab.experiments.memorizing._gap import Gap
@@ -42,8 +42,7 @@ class MemorizationMeter:
     def __init__(self, planting: Planting, *, confidence: float, batch_size: int) -> None:
         self._planting, self._confidence, self._batch_size = planting, confidence, batch_size
         self.epochs: tuple[MemorizationEpoch, ...] = ()
-        with generators_kept():
-            check_inputs(planting.train, planting.fields)
+        check_inputs(planting.train, planting.fields)
 
     def __call__(self, predictor: Predictor) -> MemorizationEpoch:
         """Measure a predictor at the end of an epoch.
@@ -101,24 +100,20 @@ class MemorizationMeter:
         planted = Fitted.of(seen, train.targets, data.planted)
         held_out = Fitted.of(unseen, out.targets, every)
         held_out_true = Fitted.of(unseen, out.clean_targets, every)
-        clean = Fitted.of(seen, train.targets, data.clean)
         return MemorizationEpoch(
             epoch=epoch,
             planted=planted,
             planted_true=Fitted.of(seen, train.clean_targets, data.planted),
             held_out=held_out,
             held_out_true=held_out_true,
-            clean=clean,
+            clean=Fitted.of(seen, train.targets, data.clean),
             noisy=Fitted.of(seen, train.targets, data.noisy),
             noisy_true=Fitted.of(seen, train.clean_targets, data.noisy),
             gap=Gap.of(planted, held_out, confidence=self._confidence),
             ratt=Ratt.of(
-                planted=planted,
                 planted_wrong=Fitted.of(seen, train.targets, data.planted & train.is_corrupted),
                 held_out_wrong=Fitted.of(unseen, out.targets, out.is_corrupted),
                 held_out_true=held_out_true,
-                clean=clean,
-                noisy=int(data.noisy.sum()),
                 num_classes=train.num_classes,
                 confidence=self._confidence,
             ),

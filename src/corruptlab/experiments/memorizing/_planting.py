@@ -97,7 +97,7 @@ class Planting:
             train=cut(kept),
             held_out=cut(np.sort(order[k : k + h])),
             planted=np.isin(kept, order[:k]),
-            fields=Fields.of(known[0], input_key, label_key),
+            fields=known._fields,
         )
 
     @property

@@ -43,7 +43,8 @@ def predicted(
     """
     if not callable(predictor):
         raise TypeError(
-            "`train_function` must give a predictor, a network or a function of a batch of inputs, "
+            "`train_function` must give a predictor, a network or a function of a batch of inputs "
+            "(of a scikit-learn model, its method `predict`), "
             f"got {type(predictor).__name__}."
         )
     with _measuring(predictor):
@@ -119,7 +120,7 @@ def _classes(answer: Any, size: int, num_classes: int) -> Labels:
             "the predictor must return a tensor or an array of scores or classes, "
             f"got {type(answer).__name__}."
         )
-    values = to_numpy(answer if isinstance(answer, Tensor) else np.asarray(answer))
+    values = _array(answer)
     if values.dtype.kind not in "iuf":
         raise TypeError(f"the predictor must return numbers, got {values.dtype}.")
     if values.shape == (size,) and values.dtype.kind in "iu":
@@ -132,6 +133,18 @@ def _classes(answer: Any, size: int, num_classes: int) -> Labels:
     _check_numbers(values)
     best: Labels = values.argmax(axis=1).astype(np.int64)
     return best
+
+
+def _array(answer: Any) -> NDArray[Any]:
+    if isinstance(answer, Tensor):
+        return to_numpy(answer)
+    try:
+        return np.asarray(answer)
+    except (RuntimeError, TypeError, ValueError):  # several tensors, rows of different lengths
+        raise TypeError(
+            "the predictor must return one tensor or array of scores or classes, "
+            f"got a {type(answer).__name__} of {len(answer)} that do not make one."
+        ) from None
 
 
 def _check_numbers(scores: NDArray[Any]) -> None:

@@ -8,7 +8,7 @@ from corruptlab._environment import Environment
 from corruptlab.experiments.memorizing._epoch import MemorizationEpoch
 from corruptlab.experiments.memorizing._gap import Gap
 from corruptlab.experiments.memorizing._ratt import Ratt
-from corruptlab.experiments.memorizing._table import table
+from corruptlab.experiments.memorizing._table import points, table
 from corruptlab.plotting import fit_curves
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ _WIDTH = 98
 
 # Each group's place in the fixed list of looks, so that it looks the same in every figure.
 _CURVES = (
-    ("planted canaries, random label", "planted", 5),
-    ("held-out canaries, random label", "held_out", 2),
-    ("held-out canaries, true label", "held_out_true", 1),
+    ("planted canaries", "planted", 5),
+    ("held-out canaries", "held_out", 2),
+    ("held out, true labels", "held_out_true", 1),
     ("clean examples", "clean", 0),
-    ("noisy examples, given label", "noisy", 3),
-    ("noisy examples, true label", "noisy_true", 4),
+    ("noisy examples", "noisy", 3),
+    ("noisy, true labels", "noisy_true", 4),
 )
 
 
@@ -137,30 +137,54 @@ class MemorizationReport:
             "final": self.final.to_dict(),
         }
 
-    def figure(self) -> "Figure":
+    def figure(self, *others: "MemorizationReport") -> "Figure":
         """Draw the fit of each group by epoch, and chance.
+
+        With reports of other seeds, ``first.figure(*rest)``, the curves are means over all of them
+        with t-intervals at the level of this report, as far as every one goes. The seed of a report
+        draws the canaries; what else shall differ is up to the training function.
+
+        Args:
+            *others: Reports of the same procedure on data of as many classes.
 
         Returns:
             A figure as `corruptlab.plotting.fit_curves` makes it: one point an epoch, or the end
-            alone if the training function never called ``epoch_end``.
+            alone if a training function never called ``epoch_end``.
 
         Raises:
             MissingExtraError: If matplotlib is not installed.
+            TypeError: If there is something else than a report among the others.
+            ValueError: If one of them has another number of classes.
         """
-        rows = self.epochs or (self.final,)
-        curves: dict[str, list[float]] = {}
+        reports = (self, *others)
+        for other in others:
+            self._check_comparable(other)
+        length = min(len(report.epochs) for report in reports)
+        runs = [report.epochs[:length] or (report.final,) for report in reports]
+        curves: dict[str, list[list[float]]] = {}
         looks = {}
         for name, group, place in _CURVES:
-            shares = [getattr(row, group).share for row in rows]
-            if None not in shares:
+            shares = [[getattr(row, group).share for row in rows] for rows in runs]
+            if not any(None in row for row in shares):
                 curves[name], looks[name] = shares, place
+        seeds = f", mean and {self.confidence:.0%} intervals of {len(reports)} seeds"
         return fit_curves(
             curves,
-            epochs=[row.epoch for row in rows],
+            epochs=[row.epoch for row in runs[0]],
             chance=self.chance,
             looks=looks,
-            title=f"{self.train_function} on {self.data}",
+            level=self.confidence,
+            title=f"{self.train_function} on {self.data}{seeds if others else ''}",
         )
+
+    def _check_comparable(self, other: object) -> None:
+        if not isinstance(other, MemorizationReport):
+            raise TypeError(f"`others` must be memorization reports, got {type(other).__name__}.")
+        if other.num_classes != self.num_classes:
+            raise ValueError(
+                f"`others` must have {self.num_classes} classes as this report, "
+                f"got {other.num_classes}."
+            )
 
 
 def _notes(report: MemorizationReport) -> list[str]:
@@ -171,8 +195,8 @@ def _notes(report: MemorizationReport) -> list[str]:
     lines = [
         "Examples on whose random, given, or true label the predictor is right; of random labels "
         f"chance alone fits {report.chance:.1%}.",
-        f"Gap: {100 * gap.value:.1f} points, {level} interval {100 * low:.1f} .. {100 * high:.1f}; "
-        f"p = {gap.p_value:.2g} that planting made no difference.",
+        f"Gap: {points(gap.value)} points, {level} interval {points(low)} .. {points(high)}; "
+        f"Fisher's exact test of no memorization: p = {gap.p_value:.2g}.",
         f"Canaries: {report.canaries:,} planted, of which {report.wrong_canaries:,} have a wrong "
         f"label ({report.canaries * (1 - 1 / k):,.1f} expected); {report.held_out:,} held out.",
         _ratt_note(report.ratt, level),

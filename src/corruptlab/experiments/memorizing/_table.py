@@ -55,12 +55,17 @@ def spread(epochs: Sequence[MemorizationEpoch]) -> list[MemorizationEpoch]:
     return [epochs[round(i * last / (_MOST_ROWS - 1))] for i in range(_MOST_ROWS)]
 
 
+def points(difference: float) -> str:
+    """Return a difference of shares in percentage points, without a sign before zero."""
+    return f"{round(100 * difference, 1) + 0.0:.1f}"
+
+
 def _cells(row: MemorizationEpoch, name: str, *, noisy: bool) -> list[str]:
     canaries = (row.planted, row.planted_true, row.held_out, row.held_out_true)
     return [
         name,
         *(percent(group.share) for group in canaries),
-        f"{100 * row.gap.value:.1f}",
+        points(row.gap.value),
         percent(row.clean.share),
         *([percent(row.noisy.share), percent(row.noisy_true.share)] if noisy else []),
         "-" if row.ratt.bound is None else f"{row.ratt.bound:.1%}",

@@ -1,6 +1,7 @@
 """Labels exchanged among examples, within groups."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,8 +20,10 @@ class Exchange:
             of all.
 
     Raises:
-        ValueError: If there are not as many groups as labels, an example is alone in its group, or
-            the labels are alike in each group, so that no exchange changes anything.
+        TypeError: If groups are of kinds that cannot be told apart.
+        ValueError: If a group is nan, there are not as many groups as labels, an example is alone
+            in its group, or the labels are alike in each group, so that no exchange changes
+            anything.
     """
 
     def __init__(self, labels: NDArray[np.int64], groups: ArrayLike | None = None) -> None:
@@ -66,20 +69,31 @@ def _numbered(groups: ArrayLike | None, n: int) -> NDArray[np.int64]:
     """Return the groups as numbers from 0, after checking them."""
     if groups is None:
         return np.zeros(n, np.int64)
-    given = np.asarray(groups)
-    if given.shape != (n,):
-        raise ValueError(
-            f"`groups` must have shape ({n},), one for each training example, got {given.shape}."
-        )
-    names, numbered, counts = np.unique(given, return_inverse=True, return_counts=True)
+    names, numbered, counts = _told_apart(groups, n)
     if (counts == 1).any():
         alone = names[counts == 1]
         raise ValueError(
             "`groups` must have at least 2 examples each, because an example that is alone has "
             f"no one to exchange its label with, got {len(alone)} of one example, such as "
-            f"{alone[0]!r}."
+            f"{alone.tolist()[0]!r}."
         )
     return numbered.astype(np.int64)
+
+
+def _told_apart(groups: ArrayLike, n: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return the names of the groups, the place of each example's among them, and their sizes."""
+    try:
+        given = np.asarray(groups)
+        found = np.unique(given, return_inverse=True, return_counts=True)
+    except (TypeError, ValueError):  # None among strings, rows of different lengths
+        raise TypeError("`groups` must hold numbers only or strings only, got a mixture.") from None
+    if given.shape != (n,):
+        raise ValueError(
+            f"`groups` must have shape ({n},), one for each training example, got {given.shape}."
+        )
+    if given.dtype.kind == "f" and not np.isfinite(given).all():
+        raise ValueError("`groups` must name the group of every example, got nan or inf.")
+    return found
 
 
 def _counts(labels: NDArray[np.int64]) -> str:

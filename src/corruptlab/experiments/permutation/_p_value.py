@@ -4,16 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv
 
-# Statistics that are means of fractions differ by rounding where they are equal.
-_TIE = 1e-9
+from corruptlab.capacity._clopper_pearson import clopper_pearson
+
+# Means of fractions that are equal differ by rounding: relatively, and around 0 absolutely.
+_TIE, _TIE_AT_0 = 1e-9, 1e-14
 
 
 def at_least_as_good(null: NDArray[np.float64], observed: float) -> NDArray[np.bool_]:
     """Tell which values of the null distribution are not below the observed one.
 
-    Values that agree to nine digits are ties, and a tie counts as good.
+    Values that agree to nine digits (around 0, to 1e-14) are ties, and a tie counts as good.
 
     Args:
         null: Values under exchanged labels, shape ``(B,)``.
@@ -22,7 +23,7 @@ def at_least_as_good(null: NDArray[np.float64], observed: float) -> NDArray[np.b
     Returns:
         Shape ``(B,)``.
     """
-    return null >= observed - _TIE * max(1.0, abs(observed))
+    return null >= observed - max(_TIE * abs(observed), _TIE_AT_0)
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,13 @@ class PValue:
         return (self.exceedances + 1) / (self.permutations + 1)
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """Return limits on what the p-value would be with all exchanges.
+        """Return limits on what the p-value would be with infinitely many exchanges.
 
-        They hold at the level ``confidence`` or above, by inverting exact tails: binomial (Clopper
-        and Pearson) if all were drawn, negative binomial if the h-th exceedance ended it.
+        That is the chance q that an exchange does at least as well, given the data. The limits hold
+        q with probability ``confidence`` or more, whatever it is, by inverting exact tails:
+        binomial (Clopper and Pearson) if all were drawn. If the h-th exceedance ended it, at draw
+        l, the lower one is the q at which l draws hold h or more with chance (1 - confidence) / 2,
+        and the upper one that at which the l - 1 draws before hold fewer: negative binomial.
 
         Args:
             confidence: Two-sided level, in ``(0, 1)``.
@@ -69,11 +73,9 @@ class PValue:
         Returns:
             Lower and upper limit.
         """
-        tail, hits, misses = (1 - confidence) / 2, self.exceedances, self.permutations
-        misses -= hits
-        low = 0.0 if hits == 0 else float(betaincinv(hits, misses + 1, tail))
-        if misses == 0:
-            return low, 1.0
-        # The last draw of a test that stopped was bound to be an exceedance.
-        more = hits if self.stopped else hits + 1
-        return low, float(betaincinv(more, misses, 1 - tail))
+        one_sided = (1 + confidence) / 2
+        low, high = clopper_pearson(self.exceedances, self.permutations, confidence=one_sided)
+        if self.stopped:  # the last draw was bound to be an exceedance, and tells nothing
+            before = self.exceedances - 1, self.permutations - 1
+            high = clopper_pearson(*before, confidence=one_sided)[1]
+        return low, high

@@ -1,8 +1,6 @@
 """The permutation test of a network and a recipe on a data set."""
 
-import math
 import time
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,21 +8,25 @@ import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
-from corruptlab._checks import check_probability, natural
+from corruptlab._checks import at_least, natural
 from corruptlab._environment import Environment
 from corruptlab._progress import Progress
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corruption
-from corruptlab.experiments.permutation._baselines import all_baselines, baseline, check_baselines
+from corruptlab.experiments.permutation._baselines import Baselines, check_baselines
+from corruptlab.experiments.permutation._checks import check_kinds, check_levels, num_classes_of
 from corruptlab.experiments.permutation._drawing import Drawing
 from corruptlab.experiments.permutation._exchange import Exchange
-from corruptlab.experiments.permutation._result import Baseline, PermutationTest
+from corruptlab.experiments.permutation._result import PermutationTest
 from corruptlab.experiments.permutation._scores import Scorer
 from corruptlab.experiments.permutation._split import Split
 from corruptlab.experiments.permutation._statistic import Statistic, measure_named
 from corruptlab.training import Recipe, stopping
 from corruptlab.training._checks import resolve_device
+from corruptlab.training._stopping import checked_rules
 from corruptlab.training.stopping import StoppingRule
+
+_UNTIL_INTERPOLATED = (stopping.interpolated(),)
 
 
 def permutation_test(
@@ -38,7 +40,7 @@ def permutation_test(
     statistic: Statistic = "accuracy",
     groups: ArrayLike | None = None,
     stop_after: int | None = None,
-    stop: Sequence[StoppingRule] = (stopping.interpolated(),),
+    stop: StoppingRule | Sequence[StoppingRule] = _UNTIL_INTERPOLATED,
     baselines: Sequence[Corruption] = (),
     repeats: int = 5,
     level: float = 0.05,
@@ -60,24 +62,29 @@ def permutation_test(
     held-out parts; an exchange keeps the folds, which are drawn without looking at labels.
 
     Args:
-        model: The network; every copy starts from its weights. It is not changed.
+        model: The network; every copy starts from its weights, which must not come from training on
+            these labels. It is not changed.
         train: Any map-style data set of (input, label) items, read once.
         test: Likewise, to measure on; or give ``folds``.
         recipe: The hyper-parameters.
         folds: Cross-validate: into that many parts, drawn by the seed; or the part ``0, 1, ...``
-            of each example, shape ``(n,)``.
+            of each example, shape ``(n,)``, chosen without these labels: stratified folds would be
+            balanced for the true labels only, and the test too often significant.
         permutations: Exchanges B, >= 1. The smallest p-value is 1 / (B + 1).
         statistic: ``"accuracy"``, ``"log-likelihood"`` (the mean over examples, in nats), or a
             function of logits ``(n, num_classes)`` and labels ``(n,)``; larger is better.
-        groups: Exchange labels only among training examples of the same group, shape ``(n,)``:
-            repeated measures of one patient, sites, days.
+        groups: Exchange labels only among training examples of the same group, shape ``(n,)``,
+            numbers or strings: sites, days, repeated measures of one patient under several labels.
+            If examples of one group always share their label, as a patient's diagnosis, none can
+            be exchanged; then take one example, or their mean, of each.
         stop_after: Stop as soon as so many exchanges, h >= 1, have done at least as well, and
             take p = h / (exchanges until then) (Besag and Clifford). A test that will
             not be significant then costs little; 10 is a common choice. None draws all.
-        stop: When a training ends before the recipe's epochs, see `fit_replicas`.
+        stop: When a training ends before the recipe's epochs: ``interpolated()``, or ``()`` for
+            never. Exchanged labels take longer to interpolate than true ones.
         baselines: Corruptions of the inputs, such as ``ShuffledPixels()`` or ``GaussianPixels()``:
             the statistic is also measured on inputs without that structure, labels as they are.
-        repeats: Draws of each baseline.
+        repeats: Draws r of each baseline; its own p-value cannot be below 1 / (r + 1).
         level: Level that the test shall be able to reach; fewer permutations than it takes warn.
         confidence: Level of `PermutationTest.interval`, in ``(0, 1)``.
         seed: Decides exchanges, folds, data order, and baselines; any integer >= 0.
@@ -86,8 +93,9 @@ def permutation_test(
 
     Returns:
         The observed statistic, its null distribution, and the p-value. Ctrl-C ends the test with
-        what was drawn by then, which is a test with fewer permutations; before the first exchange
-        ``KeyboardInterrupt`` passes through.
+        the batches that are done, which is a test with fewer permutations: 4 networks at first, and
+        more at a time as long as a batch takes less than half a minute. Before the first batch is
+        done ``KeyboardInterrupt`` passes through.
 
     Raises:
         TypeError: If an argument is of a wrong kind.
@@ -110,33 +118,34 @@ def permutation_test(
     Source: Ojala and Garriga 2010, "Permutation tests for studying classifier performance", test 1;
     Phipson and Smyth 2010; Besag and Clifford 1991, "Sequential Monte Carlo p-values".
     """
+    check_kinds(model, recipe)
     name, measure = measure_named(statistic)
-    permutations = _at_least_one("permutations", permutations)
-    limit = None if stop_after is None else _at_least_one("stop_after", stop_after)
-    repeats = _at_least_one("repeats", repeats)
-    _check_levels(level, confidence, permutations)
+    permutations = at_least(1, "permutations", permutations)
+    limit = None if stop_after is None else at_least(1, "stop_after", stop_after)
+    repeats = at_least(1, "repeats", repeats)
+    check_levels(level, confidence, permutations)
     corruptions = check_baselines(baselines)
+    rules = checked_rules(stop, has_test=False, has_validation=False)
     seed, place = natural("seed", seed), resolve_device(model, device)
     start = time.perf_counter()
     split = Split.of(train, test, folds, seed=seed, progress=progress)
-    scorer = Scorer(model, recipe, measure, name, seed, place, stop)
-    drawing = Drawing(
-        scorer, split, Exchange(split.exchangeable, groups), permutations, limit, seed
-    )
-    work = len(split.parts) * (len(drawing.batches) + repeats * len(corruptions))
+    exchange = Exchange(split.exchangeable, groups)
+    num_classes = num_classes_of(model, recipe, split)
+    scorer = Scorer(model, recipe, measure, name, seed, place, rules)
+    beside = Baselines(corruptions, train, test, folds, num_classes, scorer, repeats, seed)
+    beside.check()
+    drawing = Drawing(scorer, split, exchange, permutations, limit, seed)
+    work = len(split.parts) * (permutations + 1 + repeats * len(corruptions))
     with Progress(work, "permutation test", show=progress) as line:
-        numbers = iter(range(1, work + 1))
+        done = 0
 
-        def tell() -> None:
-            line.update(next(numbers))
-
-        def measured(corruption: Corruption) -> Baseline:
-            return baseline(
-                corruption, train, test, folds, scorer, repeats=repeats, seed=seed, tell=tell
-            )
+        def tell(more: int) -> None:
+            nonlocal done
+            done += more
+            line.update(done)
 
         observed, null, interrupted = drawing.drawn(tell)
-        found, cut = all_baselines(() if interrupted else corruptions, measured)
+        found, cut = ((), False) if interrupted else beside.measured(tell)
     return PermutationTest(
         observed=observed,
         null=null,
@@ -152,25 +161,3 @@ def permutation_test(
         seconds=time.perf_counter() - start,
         environment=Environment.here(place),
     )
-
-
-def _at_least_one(name: str, value: object) -> int:
-    number = natural(name, value)
-    if number < 1:
-        raise ValueError(f"`{name}` must be at least 1, got {number}.")
-    return number
-
-
-def _check_levels(level: float, confidence: float, permutations: int) -> None:
-    for name, value in (("level", level), ("confidence", confidence)):
-        check_probability(name, value)
-        if value in (0, 1):
-            raise ValueError(f"`{name}` must lie strictly between 0 and 1, got {value}.")
-    smallest = 1 / (permutations + 1)
-    if smallest > level:
-        enough = math.ceil(1 / level - 1 - 1e-9)
-        warnings.warn(
-            f"`permutations` = {permutations} cannot give a p-value below {smallest:.3g}, and so "
-            f"never one of at most {level:g}; that takes {enough}.",
-            stacklevel=3,
-        )

@@ -23,6 +23,15 @@ class Baseline:
         name: What was done to the inputs.
         statistics: The statistic of each repeat, ``float64``, shape ``(r,)``.
         specification: Corruption and seeds of the first repeat, in one line; None if it has none.
+
+    Example:
+        >>> import numpy as np
+        >>> from corruptlab.experiments import Baseline
+        >>> shuffled = Baseline("ShuffledPixels()", np.array([0.81, 0.84, 0.86]), None)
+        >>> shuffled.p_value(observed=0.85)  # one of three did as well: (1 + 1) / (3 + 1)
+        0.5
+
+    Source: Zhang et al. 2017, §2.1.
     """
 
     name: str
@@ -66,6 +75,19 @@ class PermutationTest:
         seed: The seed of exchanges, folds, and data order.
         seconds: Time spent.
         environment: Versions, machine, and device.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> train, test = cl.datasets.load("fashion-mnist-mini")
+        >>> few = torch.utils.data.Subset(train, range(0, 4000, 100))  # 40 images
+        >>> recipe = cl.Recipe(learning_rate=0.05, decay=1.0, epochs=5, batch_size=20)
+        >>> model = cl.mlp(8, input_shape=(1, 28, 28))
+        >>> found = cl.permutation_test(model, few, test, recipe=recipe, permutations=19)
+        >>> found.null.shape, found.exceedances, found.p_value
+        ((19,), 0, 0.05)
+
+    Source: Phipson and Smyth 2010; Besag and Clifford 1991.
     """
 
     observed: float
@@ -123,7 +145,7 @@ class PermutationTest:
         return (
             f"PermutationTest({self.statistic} {self.observed:.4g}, under exchange "
             f"{self.null.mean():.4g} on average; {sign} {self.p_value:.4g} "
-            f"({self.confidence:.0%} interval {low:.2g} to {high:.2g}), {len(self.null)} "
+            f"({100 * self.confidence:.5g}% interval {low:.2g} to {high:.2g}), {len(self.null)} "
             f"permutations{ended}; seed={self.seed})"
         )
 

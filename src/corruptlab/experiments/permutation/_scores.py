@@ -41,7 +41,11 @@ class Scorer:
     stop: Sequence[StoppingRule]
 
     def scores(
-        self, inputs: Tensor, labels: NDArray[np.int64], parts: list[Part], tell: Callable[[], None]
+        self,
+        inputs: Tensor,
+        labels: NDArray[np.int64],
+        parts: list[Part],
+        tell: Callable[[int], None],
     ) -> NDArray[np.float64]:
         """Return the statistic of each labelling, averaged over the parts.
 
@@ -49,7 +53,7 @@ class Scorer:
             inputs: All examples, shape ``(n, ...)``.
             labels: Labellings, ``int64``, shape ``(R, n)``.
             parts: What is trained on and what is held out, one after the other.
-            tell: Is told whenever a part is done.
+            tell: Is told of how many labellings another part is done.
 
         Returns:
             Shape ``(R,)``.
@@ -60,7 +64,7 @@ class Scorer:
         by_part = []
         for part in parts:
             by_part.append(list(self._on(inputs, torch.from_numpy(labels), part)))
-            tell()
+            tell(len(labels))
         return np.array([fsum(values) / len(parts) for values in zip(*by_part, strict=True)])
 
     def _on(self, inputs: Tensor, labels: Tensor, part: Part) -> Iterator[float]:

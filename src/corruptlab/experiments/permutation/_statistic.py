@@ -1,9 +1,12 @@
 """What is compared between true and exchanged labels: one number, the larger the better."""
 
+import math
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from numbers import Real
+from typing import Any, Literal, TypeAlias
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -58,20 +61,25 @@ def checked(value: object, name: str) -> float:
     """Return what a statistic gave as a number, or say that it is none.
 
     Args:
-        value: What it gave.
+        value: What it gave: a number, or an array of one.
         name: Its name.
 
     Returns:
         The number.
 
     Raises:
-        ValueError: If it is no finite number.
+        TypeError: If it is no number.
+        ValueError: If it is not finite.
     """
-    number = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
-    try:
-        found = float(number)  # type: ignore[arg-type]  # that is what is tried
-    except (TypeError, ValueError):
-        found = float("nan")
-    if not torch.isfinite(torch.tensor(found)):
-        raise ValueError(f"`statistic` must return a finite number, got {value!r} from {name}.")
-    return found
+    number = value.item() if isinstance(value, Tensor | np.ndarray) and _one(value) else value
+    if not isinstance(number, Real):
+        shape = f" of shape {tuple(value.shape)}" if isinstance(value, Tensor | np.ndarray) else ""
+        kind = type(value).__name__
+        raise TypeError(f"`statistic` must return a number, got {kind}{shape} from {name}.")
+    if not math.isfinite(number):
+        raise ValueError(f"`statistic` must return a finite number, got {number} from {name}.")
+    return float(number)
+
+
+def _one(values: Tensor | NDArray[Any]) -> bool:
+    return values.shape in ((), (1,))

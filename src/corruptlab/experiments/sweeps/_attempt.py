@@ -1,5 +1,6 @@
 """One attempt at a trial, in whatever process it is made."""
 
+import copy
 import socket
 import time
 import traceback
@@ -47,7 +48,8 @@ def attempt(function: Function, settings: Mapping[str, Any]) -> Outcome:
     start, result, error = time.perf_counter(), None, None
     with seen_interrupts() as interrupts:
         try:
-            result = _checked(function(**settings), settings)
+            own = copy.deepcopy(dict(settings))  # what a trial does to them, no other trial sees
+            result = _checked(function(**own), settings)
         except (Exception, SystemExit) as caught:  # a trial that calls `exit` ends itself alone
             error = described(caught)
     if interrupts:
@@ -59,7 +61,14 @@ def described(error: BaseException) -> dict[str, str]:
     """Return kind, message, and traceback of an error, without this module's own lines."""
     below = error.__traceback__.tb_next if error.__traceback__ is not None else None
     lines = traceback.format_exception(type(error), error, below)
-    return {"kind": type(error).__name__, "message": str(error), "traceback": "".join(lines)}
+    return {"kind": type(error).__name__, "message": _text(error), "traceback": "".join(lines)}
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # an error's own `__str__` may raise one
+        return "(it cannot be shown)"
 
 
 def _checked(result: Any, settings: Mapping[str, Any]) -> Json:

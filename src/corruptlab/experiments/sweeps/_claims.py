@@ -24,8 +24,8 @@ _BEATS = 6  # signs of life in that time
 class Claims:
     """The trials that this sweep has taken on.
 
-    A claim is a file that names a process. It is void as soon as that process is dead; if it lives
-    on another machine, that cannot be seen, and the claim is void when its file has not been
+    A claim is a file that names a process. It is void as soon as that process is dead; where that
+    cannot be seen, as on another machine, the claim is void when its file has not been
     touched for ``lapse`` seconds *of this machine's clock*, as seen by this sweep: clocks of
     two machines are never compared. Should two sweeps still run one trial, the first
     result is kept, and nothing is lost but time.
@@ -37,7 +37,7 @@ class Claims:
 
     def __init__(self, folder: Path, *, lapse: float = LAPSE_SECONDS) -> None:
         self._folder, self._lapse = folder, lapse
-        self._held: set[str] = set()
+        self._held: dict[str, dict[str, Any]] = {}
         self._seen: dict[str, tuple[Any, float]] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="claims", daemon=True)
@@ -54,8 +54,10 @@ class Claims:
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join()
-        for name in tuple(self._held):
-            self.release(name)
+        for name, claim in tuple(self._held.items()):
+            with suppress(OSError, ValueError, TypeError, KeyError):
+                if json.loads(self._path(name).read_bytes())["token"] == claim["token"]:
+                    self.release(name)
 
     def keep_alive(self) -> None:
         """Begin to give signs of life, from a thread of their own."""
@@ -73,12 +75,13 @@ class Claims:
         """
         if name in self._held:
             return True
-        path = self._path(name)
-        mine = publish(path, _process(), durable=False) or (
-            self._cleared(path) and publish(path, _process(), durable=False)
+        path, claim = self._path(name), _process()
+        self._held[name] = claim  # first of all, so that Ctrl-C leaves no claim behind
+        mine = publish(path, claim, durable=False) or (
+            self._cleared(path) and publish(path, claim, durable=False)
         )
-        if mine:
-            self._held.add(name)
+        if not mine:
+            del self._held[name]
         return mine
 
     def release(self, name: str) -> None:
@@ -87,7 +90,7 @@ class Claims:
         Args:
             name: Name of the trial.
         """
-        self._held.discard(name)
+        self._held.pop(name, None)
         self._path(name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
@@ -105,7 +108,10 @@ class Claims:
         with suppress(ValueError, KeyError, TypeError):  # damaged: it will give no sign of life
             claim = json.loads(sign[0])
             if claim["place"] == _place():
-                return not _lives(claim["pid"], claim["started"])
+                if not _lives(claim["pid"], claim["started"]):
+                    return True
+                if claim["started"]:  # otherwise a younger process may have its number
+                    return False
         now = time.monotonic()
         seen, since = self._seen.get(name, (None, now))
         if seen != sign:

@@ -49,7 +49,7 @@ def encode(value: Any, argument: str, name: str = "") -> Json:
         return str.__str__(value)  # a member of an enumeration counts as its text
     if isinstance(value, np.generic | np.ndarray | torch.Tensor):
         plain = value.tolist()
-        if not isinstance(plain, complex | bytes):
+        if not isinstance(plain, complex | bytes | np.generic):  # such as ``longdouble``
             return encode(plain, argument, name)
     if isinstance(value, int):
         return int(value)
@@ -60,7 +60,7 @@ def encode(value: Any, argument: str, name: str = "") -> Json:
     if isinstance(value, Mapping):
         return {_key(k, argument): encode(v, argument, _join(name, k)) for k, v in value.items()}
     if (parts := _parts(value)) is not None:
-        inside = {k: encode(v, argument, _join(name, k)) for k, v in parts.items()}
+        inside = {_key(k, argument): encode(v, argument, _join(name, k)) for k, v in parts.items()}
         return {KIND: kind_of(type(value)), **inside}
     place = f" for {name}" if name else ""
     raise TypeError(
@@ -102,8 +102,8 @@ def _home(module: str) -> str:
         return module
     if (spec := getattr(__main__, "__spec__", None)) is not None:
         return str(spec.name)
-    path = getattr(__main__, "__file__", None)
-    return "__main__" if path is None else Path(path).stem
+    path = Path(getattr(__main__, "__file__", ""))
+    return path.stem if path.is_file() else "__main__"  # which was typed in, or came from a pipe
 
 
 def _parts(value: Any) -> dict[str, Any] | None:

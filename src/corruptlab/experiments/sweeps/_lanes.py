@@ -1,13 +1,13 @@
 """Where attempts are made: here, or by way of an executor."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from typing import Any, TypeAlias
 
 from corruptlab._checks import whole
 from corruptlab.experiments.sweeps._attempt import Outcome
-from corruptlab.experiments.sweeps._processes import Processes
+from corruptlab.experiments.sweeps._encoding import Json, canonical
+from corruptlab.experiments.sweeps._processes import Processes, cores
 
 ExecutorLike: TypeAlias = "Executor | int | None"
 """None for this process, a number of processes of the sweep's own, or any executor."""
@@ -61,7 +61,25 @@ class Lane:
         for name in ("max_workers", "_max_workers"):  # ours, and that of the standard library
             if isinstance(known := getattr(self._executor, name, None), int):
                 return max(1, known)
-        return os.cpu_count() or 1
+        return cores()
+
+    def check(self, identity: Json) -> None:
+        """Refuse a trial that no worker could import.
+
+        Args:
+            identity: Identity of the trial.
+
+        Raises:
+            TypeError: If it was typed in, and processes are started afresh.
+        """
+        typed = b'"__main__.' in canonical(identity)  # a script's would bear the script's name
+        pool = self._executor
+        afresh: Any = pool._mp_context if isinstance(pool, ProcessPoolExecutor) else None
+        if typed and afresh is not None and afresh.get_start_method() != "fork":
+            raise TypeError(
+                "`trial` must stand in a file, from which worker processes can import it, "
+                f"got {canonical(identity).decode()} of an interactive session."
+            )
 
     def submit(self, function: Callable[..., Outcome], *args: Any) -> "Future[Outcome]":
         """Hand an attempt over.

@@ -138,6 +138,7 @@ class Loop:
 
     def _found(self, trial: Trial) -> None:
         self._claims.release(trial.id)  # whoever was killed before doing so
+        self._store.forget_failure(trial.id)  # likewise
         self.cached.append(trial.id)
 
     def _collect(self) -> None:
@@ -148,11 +149,10 @@ class Loop:
             return
         patience = _SECONDS_BETWEEN_LOOKS if self._waiting else None
         finished, _ = wait(self._running, timeout=patience, return_when=FIRST_COMPLETED)
-        if any(isinstance(_error(future), BrokenExecutor) for future in finished):
-            finished, _ = wait(self._running)  # then it is broken for all of them
         lost = {future: error for future in finished if (error := _error(future)) is not None}
         for future in finished - lost.keys():
-            self._settle(self._running.pop(future), future.result())
+            self._settle(self._running[future], future.result())
+            del self._running[future]  # not before: Ctrl-C may come while the file is written
         broken = [error for error in lost.values() if isinstance(error, BrokenExecutor)]
         if broken:
             self._lane.mend(broken[0])
@@ -202,9 +202,10 @@ class Loop:
         self._claims.release(task.trial.id)
 
     def _keep_what_is_done(self) -> None:
-        """Keep results that came in while the sweep was being stopped."""
+        """Keep results that came in, or were being written, while the sweep was stopped."""
+        kept = {*self.done, *self.cached}
         for future, task in self._running.items():
-            if future.done() and not future.cancelled() and future.exception() is None:
+            if future.done() and _error(future) is None and task.trial.id not in kept:
                 outcome = future.result()
                 if outcome.error is None:
                     self._settle(task, outcome)

@@ -23,7 +23,7 @@ class Processes(ProcessPoolExecutor):
     def __init__(self, number: int) -> None:
         context = multiprocessing.get_context("spawn")
         watched, self._lifeline = context.Pipe(duplex=False)
-        threads = max(1, (os.cpu_count() or 1) // number)
+        threads = max(1, cores() // number)
         self._number = number
         super().__init__(
             number, mp_context=context, initializer=_begin, initargs=(watched, threads)
@@ -42,6 +42,13 @@ class Processes(ProcessPoolExecutor):
         """
         super().shutdown(wait=wait, cancel_futures=cancel_futures)
         self._lifeline.close()
+
+
+def cores() -> int:
+    """Return the number of CPU cores that this process may use, which may be fewer than it has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _begin(lifeline: "Connection[None, None]", threads: int) -> None:

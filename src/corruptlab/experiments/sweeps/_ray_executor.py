@@ -66,6 +66,7 @@ class RayExecutor(Executor):
         self._ray: Any = None
         self._started = self._fits = False
         self._running: set[_TaskFuture] = set()
+        self._remote: dict[Callable[..., Any], Any] = {}
 
     @property
     def max_workers(self) -> int:
@@ -105,7 +106,9 @@ class RayExecutor(Executor):
             MissingExtraError: If Ray is not installed.
         """
         ray = self._connected()
-        task = ray.remote(fn).options(
+        if fn not in self._remote:  # Ray sends every remote function to all nodes
+            self._remote[fn] = ray.remote(fn)
+        task = self._remote[fn].options(
             num_cpus=self._needs["CPU"],
             num_gpus=self._needs["GPU"],
             resources={k: v for k, v in self._needs.items() if k not in ("CPU", "GPU")},

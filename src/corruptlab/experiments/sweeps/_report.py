@@ -89,7 +89,7 @@ class SweepReport:
     The results themselves are in the folder; `table` and `plot` read them from there.
 
     Attributes:
-        out: The folder.
+        out: The folder, as an absolute path.
         total: Number of trials in the grid.
         done: Trials that this call finished.
         cached: Trials that were finished before, or by another sweep meanwhile.
@@ -97,6 +97,7 @@ class SweepReport:
         interrupted: Whether Ctrl-C ended the sweep.
         seconds: How long it took.
         environment: Versions and machine of the sweep; each file has those of its trial.
+        ids: Names of all trials, in the order of the grid.
 
     Example:
         >>> import tempfile

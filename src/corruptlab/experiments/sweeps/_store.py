@@ -44,7 +44,7 @@ class Store:
             OSError: If nothing can be written there.
             ValueError: If it holds the sweep of another function, or anything else.
         """
-        store = cls(Path(out).expanduser())
+        store = cls(_folder(out))
         header = store.folder / _HEADER
         if store.folder.exists() and not store.folder.is_dir():
             raise ValueError(f"`out` must be a folder, got {str(out)!r}, a file.")
@@ -81,7 +81,7 @@ class Store:
         Raises:
             DataFileError: If it is no folder of a sweep.
         """
-        store = cls(Path(out).expanduser())
+        store = cls(_folder(out))
         _function(store.folder / _HEADER)
         return store
 
@@ -150,8 +150,12 @@ class Store:
             "execution": execution,
         }
         first = _files.publish(self.path(trial.id), record)
-        self.failure_path(trial.id).unlink(missing_ok=True)
+        self.forget_failure(trial.id)
         return first
+
+    def forget_failure(self, trial: str) -> None:
+        """Remove the failure of a trial that is finished, if there is one."""
+        self.failure_path(trial).unlink(missing_ok=True)
 
     def fail(self, trial: Trial, attempts: list[dict[str, Any]]) -> None:
         """Keep what went wrong, for every attempt.
@@ -183,6 +187,10 @@ class Store:
             return self.failure_path(trial).stat().st_mtime_ns
         except FileNotFoundError:
             return None
+
+
+def _folder(out: str | os.PathLike[str]) -> Path:
+    return Path(out).expanduser().absolute()  # a trial may change the working directory
 
 
 def _function(header: Path) -> Any:

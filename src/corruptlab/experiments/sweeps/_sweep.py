@@ -2,7 +2,6 @@
 
 import os
 import time
-from pathlib import Path
 
 from corruptlab._checks import natural
 from corruptlab._environment import Environment
@@ -37,9 +36,11 @@ def sweep(
 
     A trial that raises an error is tried again ``retries`` times, after the others; then it
     counts as failed, with all its tracebacks in a file, and the sweep goes on. The same call made
-    later gives it new attempts. A worker that dies takes no trial with it: after a pool of
-    processes broke, those that were running are run again one at a time, and only one whose worker
-    dies five times counts as failed. Ctrl-C ends the sweep and returns what there is.
+    later gives it new attempts. Every attempt gets a copy of its settings.
+
+    A worker that dies takes no trial with it: after a pool of processes broke, those that were
+    running are run again one at a time, and only one whose worker dies five times counts as
+    failed. Ctrl-C ends the sweep and returns what there is.
 
     Args:
         grid: Names of settings to their values, for every combination; or a sequence of settings,
@@ -60,12 +61,13 @@ def sweep(
         Counts, failures, `SweepReport.table`, and `SweepReport.plot`.
 
     Raises:
-        TypeError: If an argument is of a wrong kind, ``trial`` is not picklable, or it does not
-            take the settings.
+        TypeError: If an argument is of a wrong kind, ``trial`` is not picklable, it does not take
+            the settings, or it was typed in where worker processes would have to import it.
         ValueError: If the grid is empty or holds a trial twice, a number is out of its range, or
             ``out`` holds the sweep of another function, or something else. All of this before
             any work.
         DataFileError: If the header of the folder is damaged.
+        OSError: If the folder cannot be written, or the disk is full; what is finished is kept.
         MissingExtraError: If the executor needs an extra that is not installed.
         RuntimeError: If an executor breaks that cannot be replaced, or its workers die at whatever
             they are given; what is finished is kept.
@@ -87,7 +89,8 @@ def sweep(
     lane = Lane(executor)
     start, interrupted = time.perf_counter(), False
     try:
-        store = Store.opened(out, identity_of(trial))
+        lane.check(identity := identity_of(trial))
+        store = Store.opened(out, identity)
         with Claims(store.claims) as claims, Progress(len(trials), "sweep", show=progress) as line:
             loop = Loop(store, claims, lane, trial, retries=retries)
             loop.begin(trials)
@@ -100,7 +103,7 @@ def sweep(
         raise
     lane.close(interrupted=interrupted)
     return SweepReport(
-        out=Path(out).expanduser(),
+        out=store.folder,
         total=len(trials),
         done=len(loop.done),
         cached=len(loop.cached),

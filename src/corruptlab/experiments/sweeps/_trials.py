@@ -88,11 +88,13 @@ def identity_of(function: Function) -> Json:
         owner = function.__self__
         of = kind_of(owner) if inspect.isclass(owner) else encode(owner, "trial")
         return {"method": function.__name__, "of": of}
-    if inspect.isroutine(function) or inspect.isclass(function):
-        return kind_of(function)
     if not callable(function):
         raise TypeError(f"`trial` must be a function, got {function!r}.")
-    return encode(function, "trial")
+    if not inspect.isroutine(function) and not inspect.isclass(function):
+        return encode(function, "trial")
+    if getattr(function, "__module__", None) is None:  # such as ``str.upper``
+        raise TypeError(f"`trial` must be a function of a module, got {function!r}.")
+    return kind_of(function)
 
 
 def _settings(grid: Any) -> Iterable[dict[str, Any]]:

@@ -15,10 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import corruptlab as cl
+from corruptlab.experiments.sweeps._claims import _lives, _started
 from corruptlab.experiments.sweeps._trials import trials_of
 from tests.experiments.sweeps.trials import double, note, runs
 
 TRIALS, SECONDS, KILLS, TOGETHER = 50, 0.02, 12, 3
+
+
+def endless(*, x: int, log: str) -> dict[str, int]:
+    note(log, os.getpid())
+    time.sleep(600)
+    return {"square": x * x}
 
 
 def trial(*, x: int, log: str) -> dict[str, int]:
@@ -113,12 +120,49 @@ def together(folder: Path) -> dict[str, Any]:
     }
 
 
+def ended(folder: Path, *numbers: int) -> dict[str, Any]:
+    """End sweeps that have a worker of their own by a signal each, in the middle of a trial."""
+    children = {}
+    for number in numbers:
+        out = folder / f"ended_by_{number}"
+        children[number] = os.fork()
+        if children[number] == 0:
+            with (folder / f"shown_{number}").open("w") as shown:
+                os.dup2(shown.fileno(), 1)
+                os.dup2(shown.fileno(), 2)
+            grid = {"x": range(3), "log": [str(folder / f"log_{number}")]}
+            print(cl.sweep(grid, endless, 1, out=out), flush=True)
+            os._exit(0)
+    return {str(number): _ended(folder, child, number) for number, child in children.items()}
+
+
+def _ended(folder: Path, child: int, number: int) -> dict[str, Any]:
+    log, deadline = folder / f"log_{number}", time.monotonic() + 90
+    while not runs(log) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    (worker,) = runs(log)
+    started = _started(worker)
+    lived = _lives(worker, started)
+    os.kill(child, number)
+    _, status = os.waitpid(child, 0)
+    while _lives(worker, started) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return {
+        "lived": lived,
+        "lives": _lives(worker, started),
+        "status": os.waitstatus_to_exitcode(status),
+        "shown": (folder / f"shown_{number}").read_text(),
+    }
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have made it deaf
     folder = Path(sys.argv[1])
     found = {
         "killed": killed(folder),
         "killed_while_writing": killed_while_writing(folder),
         "together": together(folder),
+        "ended": ended(folder, signal.SIGKILL, signal.SIGINT),
         "names": [each.id for each in trials_of({"x": [1, 0.5]}, double)],
     }
     (folder / "found.json").write_text(json.dumps(found))

@@ -18,44 +18,59 @@ from tests.experiments.sweeps.trials import note, runs
 ray: Any = importlib.import_module("ray")
 Cluster: Any = importlib.import_module("ray.cluster_utils").Cluster
 
-TRIALS, SECONDS = 40, 0.1
+TRIALS, SECONDS = 40, 0.05
 MEMORY = 80_000_000
+# A dead node does not answer, and that is soon certain; a busy one has all the usual time to.
+HEALTH = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 300}
 
 
-def trial(*, x: int, log: str) -> dict[str, Any]:
+def trial(*, x: int, log: str, doomed: str) -> dict[str, Any]:
     note(log, x)
+    here = ray.get_runtime_context()
+    if here.get_node_id() == doomed and len(runs(log)) > TRIALS // 3:
+        _held(log).touch()
+        time.sleep(600)  # the node is killed meanwhile
     time.sleep(SECONDS)
     if x == 5 and runs(log).count(5) == 1:
         raise ValueError("an error of the trial's own, once")
-    needs = ray.get_runtime_context().get_assigned_resources()
-    return {"square": x * x, "node": ray.get_runtime_context().get_node_id(), "needs": needs}
+    needs = here.get_assigned_resources()
+    return {"square": x * x, "node": here.get_node_id(), "needs": needs}
+
+
+def _held(log: str) -> Path:
+    """The sign that the doomed node is in the middle of a trial."""
+    return Path(log).with_suffix(".held")
 
 
 def main(folder: Path) -> None:
     out, log = folder / "out", folder / "log"
     options = {"object_store_memory": MEMORY, "include_dashboard": False}
     cluster = Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 1, **options}
+        initialize_head=True,
+        head_node_args={"num_cpus": 1, "num_gpus": 1, "_system_config": HEALTH, **options},
     )
     doomed = cluster.add_node(num_cpus=1, num_gpus=1, object_store_memory=MEMORY)
     ray.init(address=cluster.address, log_to_driver=False)
 
+    here = ray.get_runtime_context().get_node_id()
+    (other,) = (node["NodeID"] for node in ray.nodes() if node["NodeID"] != here)
+    grid = {"x": range(TRIALS), "log": [str(log)], "doomed": [other]}
     try:
-        cl.sweep({"x": [0], "log": [str(log)]}, trial, RayExecutor(num_gpus=8), out=out)
+        cl.sweep(grid, trial, RayExecutor(num_gpus=8), out=out)
         refused = ""
     except ValueError as error:
         refused = f"{error} {out.exists()}"
 
     def kill_in_the_middle() -> None:
-        while len(list((out / "trials").glob("*.json"))) < TRIALS // 3:
+        while not _held(str(log)).exists():
             time.sleep(0.02)
         cluster.remove_node(doomed, allow_graceful=False)
 
-    killer = threading.Thread(target=kill_in_the_middle)
+    killer = threading.Thread(target=kill_in_the_middle, daemon=True)
     killer.start()
     with RayExecutor(num_cpus=1, num_gpus=0.25) as executor:
         room = executor.max_workers
-        report = cl.sweep({"x": range(TRIALS), "log": [str(log)]}, trial, executor, out=out)
+        report = cl.sweep(grid, trial, executor, out=out)
     killer.join()
     table = report.table()
     found = {

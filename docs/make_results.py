@@ -1,0 +1,43 @@
+"""Write docs/results.md from docs/results/*.json: every row of the paper, measured or not.
+
+    python docs/make_results.py
+
+`corruptlab reproduce ... --keep docs/results` adds to those files.
+"""
+
+from pathlib import Path
+
+from corruptlab.experiments import paper
+
+DOCS = Path(__file__).parent
+_HEAD = """\
+# The paper, measured
+
+Every table and figure of Zhang et al. (2017), row by row: what was measured beside what was
+published, with machine, versions, seed, and time. Rows that nobody has measured say so;
+[Repeat the paper](reproduce.md) is about the command that fills them in. Accuracies are those at
+the end of training, never the best ones; `off` is measured less published; where the paper prints a
+figure without numbers, its words stand in their place.
+
+{counts}
+
+This page is made by `python docs/make_results.py` from the files in `docs/results`.
+"""
+
+
+def page(results: Path = DOCS / "results") -> str:
+    """Return the whole page."""
+    counts, sections = [], []
+    for name, exhibit in paper.EXHIBITS.items():
+        found = paper.kept_results(results, name)
+        done = len({each.row for each in found})
+        heading = f"{exhibit.name}: {exhibit.title}"
+        counts.append(f"| {heading} | {done} of {len(exhibit.rows)} |")
+        sections.append(f"## {heading}\n\n{exhibit.source}.\n")
+        sections.append(paper.markdown(name, found))
+    table = "\n".join(["| what | rows measured |", "| --- | --- |", *counts])
+    return "\n".join([_HEAD.format(counts=table), *sections])
+
+
+if __name__ == "__main__":
+    (DOCS / "results.md").write_text(page(), encoding="utf-8")

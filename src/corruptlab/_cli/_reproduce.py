@@ -1,0 +1,122 @@
+"""``corruptlab reproduce``: a table or figure of the paper, measured beside published."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from corruptlab._cli._errors import UserError, as_user_errors
+from corruptlab._cli._output import Output
+from corruptlab._cli._sweep_results import say
+from corruptlab._errors import MissingExtraError
+from corruptlab.experiments import Reproduction
+from corruptlab.experiments.paper import Plan, exhibit, plan, reproduce
+from corruptlab.experiments.paper._figures import can_draw
+
+DONE, NOT_ALL, INTERRUPTED = 0, 1, 130  # 130 is 128 + SIGINT, as shells report it
+
+
+def run_reproduce(options: argparse.Namespace) -> int:
+    """Run rows of a table or figure, show the table, and write its files.
+
+    Args:
+        options: What was typed, parsed.
+
+    Returns:
+        Exit code.
+
+    Raises:
+        UserError: If something asked for cannot be done.
+    """
+    if not options.out and not options.estimate:
+        raise UserError("--out must be a folder to keep trials in, got none.")
+    with _mistakes():
+        asked = _asked(options)
+        if options.estimate:
+            return _estimated(plan(out=options.out, progress=True, **asked))
+        if options.keep and not plan_keeps(asked):
+            raise UserError("--keep must go with the rows' own recipes, got --epochs or --set.")
+        executor = options.workers if options.workers > 1 else None
+        found = reproduce(out=options.out, executor=executor, progress=True, **asked)
+    return _shown(found, options)
+
+
+def plan_keeps(asked: dict[str, Any]) -> bool:
+    """Return whether nothing is changed but what the picked rows ask for."""
+    rows = exhibit(asked["what"]).picked(asked["rows"])
+    needed = {name for row in rows for name in row.needs}
+    return asked["epochs"] is None and set(asked["changes"]) <= needed
+
+
+def _asked(options: argparse.Namespace) -> dict[str, Any]:
+    for name in ("workers", "seeds"):
+        if getattr(options, name) < 1:
+            raise UserError(f"--{name} must be at least 1, got {getattr(options, name)}.")
+    rows = [word.strip() for text in options.rows or [] for word in text.split(",")]
+    return {
+        "what": options.what,
+        "data": options.data or [],
+        "rows": [row for row in rows if row] if options.rows else None,
+        "seeds": range(options.seeds),
+        "epochs": options.epochs,
+        "changes": dict(map(_change, options.set or [])),
+        "device": options.device,
+        "most_hours": options.most,
+    }
+
+
+def _change(text: str) -> tuple[str, Any]:
+    """Return name and value of ``NAME=VALUE``; what is no JSON is text."""
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise UserError(f"--set must be NAME=VALUE, got {text!r}.")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _estimated(found: Plan) -> int:
+    print(found, flush=True)
+    return DONE
+
+
+def _shown(found: Reproduction, options: argparse.Namespace) -> int:
+    """Print the table, write what was asked for, and tell what is missing."""
+    if found.measurements:
+        print(found.table(), flush=True)
+    for name, why in found.left_out.items():
+        say(f"left out: {name}: {why}")
+    for failure in found.failures:
+        say(f"failed: {failure}")
+    written = _written(found, options)
+    if found.interrupted:
+        say("interrupted; the same command goes on from there.")
+        return INTERRUPTED
+    return DONE if written and found.complete else NOT_ALL
+
+
+def _written(found: Reproduction, options: argparse.Namespace) -> bool:
+    if not found.measurements:
+        return True
+    output = Output(str(found.out / found.exhibit.name))
+    try:
+        output.write_report(found.to_dict())
+        say(f"wrote {output.report}")
+        if options.keep:
+            with _mistakes():
+                say(f"kept in {found.keep(options.keep, note=options.note)}")
+        if can_draw(found.exhibit):
+            output.write_figure(found.figure())
+            say(f"wrote {output.figure}")
+    except (MissingExtraError, OSError) as error:
+        say(f"not all was written: {error}")
+        return isinstance(error, MissingExtraError)  # it was never promised without the extra
+    return True
+
+
+@contextmanager
+def _mistakes() -> Iterator[None]:
+    with as_user_errors(ValueError, TypeError, OSError, MissingExtraError):
+        yield

@@ -1,0 +1,292 @@
+"""What will be done for some rows, and how long it will take, before any of it is."""
+
+import inspect
+import json
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from corruptlab._checks import natural, positive
+from corruptlab._progress import Progress
+from corruptlab.experiments._by_name import device_for
+from corruptlab.experiments.paper._data_sets import DATA_SETS, assigned, without_folder
+from corruptlab.experiments.paper._exhibit import Exhibit, Row
+from corruptlab.experiments.paper._exhibits import exhibit as exhibit_of
+from corruptlab.experiments.sweeps._store import Store
+from corruptlab.experiments.sweeps._trials import trials_of
+from corruptlab.training import Recipe
+from corruptlab.training._checks import resolve_device
+
+_LONG_SECONDS = 3600.0
+_GIVEN = ("data", "seed", "device")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """One row with one seed.
+
+    Args:
+        row: The row.
+        seed: The seed.
+        settings: What its trial gets.
+        seconds: How long it will take, about, if it does all epochs; 0.0 if it is finished.
+        command: What repeats it.
+        kept: Whether it is finished.
+    """
+
+    row: Row
+    seed: int
+    settings: Mapping[str, Any]
+    seconds: float
+    command: str
+    kept: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What `reproduce` would do.
+
+    Attributes:
+        exhibit: The table or figure.
+        trials: Rows by seeds, in order.
+        left_out: Name to reason, of the rows that were asked for and will not be run.
+        changes: What differs from the rows' recipes.
+        device: Where it is done.
+
+    Example:
+        >>> from corruptlab.experiments import paper
+        >>> plan = paper.plan("table1", rows=["mlp-1x512 plain"], data="fashion-mnist-mini")
+        >>> print(plan)
+        table1 on cpu, estimated:
+          mlp-1x512 plain   about ...
+    """
+
+    exhibit: Exhibit
+    trials: tuple[Planned, ...]
+    left_out: Mapping[str, str]
+    changes: Mapping[str, Any]
+    device: str
+
+    @property
+    def seconds(self) -> float:
+        """How long all of it will take, about, one after the other."""
+        return sum(each.seconds for each in self.trials)
+
+    @property
+    def own_recipes(self) -> bool:
+        """Whether nothing was changed but what the rows ask for."""
+        asked = [*(each.row.name for each in self.trials), *self.left_out]
+        allowed = {need for name in asked for need in self.exhibit[name].needs}
+        return set(self.changes) <= allowed
+
+    def __str__(self) -> str:
+        lines = [f"{self.exhibit.name} on {self.device}, estimated:"]
+        names = [_called(each) for each in self.trials]
+        width = max(map(len, [*names, *self.left_out]), default=0)
+        for name, each in zip(names, self.trials, strict=True):
+            mark = "  LONG" if each.seconds > _LONG_SECONDS else ""
+            how_long = "finished before" if each.kept else duration(each.seconds)
+            lines.append(f"  {name:{width}}   {how_long}{mark}")
+        lines += [f"  {name:{width}}   left out: {why}" for name, why in self.left_out.items()]
+        if sum(not each.kept for each in self.trials) > 1:
+            lines.append(f"  {'in all':{width}}   {duration(self.seconds)}")
+        return "\n".join(lines)
+
+
+def plan(
+    what: str | Exhibit,
+    *,
+    data: str | Sequence[str],
+    rows: Sequence[str] | None = None,
+    seeds: Sequence[int] = (0,),
+    epochs: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    most_hours: float | None = None,
+    out: str | os.PathLike[str] | None = None,
+    progress: bool = False,
+) -> Plan:
+    """Check everything that is asked for, and estimate how long each row will take.
+
+    Some steps of each network are timed on this machine, so this may take seconds a row. What the
+    estimate counts all epochs: a row that stops when it has fitted takes less. For kernels it
+    is the solver's, without features and test images.
+
+    Args:
+        what: Name of a table or figure, or the thing itself.
+        data: As for `reproduce`, and so are all others.
+        rows: Which rows.
+        seeds: Which seeds.
+        epochs: Epochs at most.
+        changes: Other parameters.
+        device: Where to work.
+        most_hours: What takes longer is left out.
+        out: Folder with what is finished; None for none.
+        progress: Whether to show progress.
+
+    Returns:
+        The plan; ``print`` it.
+
+    Raises:
+        TypeError: If an argument is of a wrong kind.
+        ValueError: If a table, row, data set, or parameter is unknown, or a value is out of its
+            range.
+
+    Example:
+        >>> from corruptlab.experiments import paper
+        >>> paper.plan("theorem1", rows=["2"], data="fashion-mnist-mini").seconds < 60
+        True
+    """
+    shown = exhibit_of(what) if isinstance(what, str) else what
+    picked = shown.picked(rows)
+    altered = {**(changes or {}), **({} if epochs is None else {"recipe.epochs": epochs})}
+    _check_changes(altered, picked)
+    place = device_for(device)
+    resolve_device(nn.Identity(), place)
+    specs = assigned(data, picked)
+    numbers = _seeds(seeds)
+    if most_hours is not None:
+        positive("most_hours", most_hours)
+    trials: list[Planned] = []
+    left_out: dict[str, str] = {}
+    with Progress(len(picked), "estimating", show=progress, least_seconds=2.0) as line:
+        for done, row in enumerate(picked, 1):
+            if (why := _missing(row, specs, altered)) is None:
+                try:
+                    found = _planned(shown, row, specs[row.data], numbers, altered, device, out)
+                    trials += found
+                    why = _too_long(found, most_hours)
+                except MemoryError as error:
+                    why = str(error)
+            if why is not None:
+                left_out[row.name] = why
+            line.update(done, row.name)
+    return Plan(
+        exhibit=shown,
+        trials=tuple(each for each in trials if each.row.name not in left_out),
+        left_out=left_out,
+        changes=altered,
+        device=place,
+    )
+
+
+def folder_of(out: str | os.PathLike[str], row: Row) -> Path:
+    """Return the folder of the sweep that a row's trials belong to."""
+    return Path(out).expanduser() / row.work.name
+
+
+def duration(seconds: float) -> str:
+    """Return a rough time in words."""
+    for unit, size in (("days", 86_400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= 1.5 * size:
+            return f"about {seconds / size:.{1 if seconds < 10 * size else 0}f} {unit}"
+    return f"about {max(1, round(seconds))} s"
+
+
+def _planned(
+    exhibit: Exhibit,
+    row: Row,
+    spec: str,
+    seeds: Sequence[int],
+    changes: Mapping[str, Any],
+    device: str,
+    out: str | os.PathLike[str] | None,
+) -> list[Planned]:
+    """Spell out the trials of a row; only what is not finished is estimated."""
+    own = _changed(row, changes)
+    found, seconds = [], None
+    for seed in seeds:
+        settings = {**own, "data": spec, "seed": seed, "device": device}
+        kept = out is not None and _finished(out, row, settings)
+        if not kept and seconds is None:
+            seconds = row.work.seconds(**settings)
+        found.append(
+            Planned(
+                row=row,
+                seed=seed,
+                settings=settings,
+                seconds=0.0 if kept else seconds or 0.0,
+                command=_command(exhibit, row, spec, seed, changes),
+                kept=kept,
+            )
+        )
+    return found
+
+
+def _finished(out: str | os.PathLike[str], row: Row, settings: Mapping[str, Any]) -> bool:
+    trial = trials_of([settings], row.work.trial)[0]
+    return Store(folder_of(out, row)).path(trial.id).exists()
+
+
+def _changed(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row's parameters with those changes that concern it."""
+    own = dict(row.parameters)
+    for name, value in changes.items():
+        inside, dot, part = name.partition(".")
+        if dot and part in own.get(inside, {}):
+            own[inside] = {**own[inside], part: value}
+        elif not dot and name in _names(row):
+            own[name] = value
+    if "recipe" in own:
+        own["recipe"] = Recipe.from_dict(own["recipe"]).to_dict()
+    return own
+
+
+def _names(row: Row) -> list[str]:
+    """Return the parameters of a row that can be changed."""
+    taken = inspect.signature(row.work.trial).parameters
+    plain = [name for name in taken if name not in (*_GIVEN, "recipe")]
+    return [*plain, *(f"recipe.{name}" for name in row.parameters.get("recipe", ()))]
+
+
+def _check_changes(changes: Mapping[str, Any], rows: Sequence[Row]) -> None:
+    known = list(dict.fromkeys(name for row in rows for name in _names(row)))
+    for name in changes:
+        if name not in known:
+            raise ValueError(
+                f"`changes` must name parameters of the rows ({', '.join(known)}), got {name!r}."
+            )
+
+
+def _missing(row: Row, specs: Mapping[Any, str], changes: Mapping[str, Any]) -> str | None:
+    """Return what a row lacks to be run, if anything."""
+    if row.data not in specs:
+        known = DATA_SETS[row.data]
+        return f"needs {known.title} ({known.specification})"
+    for name in row.needs:
+        if name not in changes:
+            return f"needs a value of `{name}`, which nobody has searched for"
+    return None
+
+
+def _too_long(found: Sequence[Planned], most_hours: float | None) -> str | None:
+    longest = max(each.seconds for each in found)
+    if most_hours is None or longest <= most_hours * 3600:
+        return None
+    return f"would take {duration(longest)}, more than {most_hours:g} h"
+
+
+def _seeds(seeds: Sequence[int]) -> list[int]:
+    numbers = [natural("seeds", seed) for seed in seeds]
+    if not numbers:
+        raise ValueError("`seeds` must hold at least one seed, got none.")
+    return list(dict.fromkeys(numbers))
+
+
+def _command(exhibit: Exhibit, row: Row, spec: str, seed: int, changes: Mapping[str, Any]) -> str:
+    words = ["corruptlab", "reproduce", exhibit.name, "--rows", row.name]
+    words += ["--data", without_folder(spec)]
+    if seed:
+        words += ["--seeds", str(seed + 1)]
+    for name, value in changes.items():
+        words += ["--set", f"{name}={json.dumps(value)}"]
+    return shlex.join([*words, "--out", "out"])
+
+
+def _called(each: Planned) -> str:
+    return each.row.name if not each.seed else f"{each.row.name}, seed {each.seed}"

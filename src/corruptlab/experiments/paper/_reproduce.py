@@ -1,0 +1,181 @@
+"""Repeat a table or figure of the paper."""
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from corruptlab.experiments.paper._exhibit import Exhibit, Work
+from corruptlab.experiments.paper._measurement import Measurement
+from corruptlab.experiments.paper._plan import Plan, Planned, folder_of, plan
+from corruptlab.experiments.paper._reproduction import Reproduction
+from corruptlab.experiments.paper._surroundings import Surroundings, surrounded
+from corruptlab.experiments.sweeps import SweepReport, sweep
+from corruptlab.experiments.sweeps._encoding import decode
+from corruptlab.experiments.sweeps._lanes import ExecutorLike
+from corruptlab.experiments.sweeps._store import Store
+
+
+def reproduce(
+    what: str | Exhibit,
+    *,
+    data: str | Sequence[str],
+    out: str | os.PathLike[str],
+    rows: Sequence[str] | None = None,
+    seeds: Sequence[int] = (0,),
+    epochs: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    executor: ExecutorLike = None,
+    most_hours: float | None = None,
+    progress: bool = True,
+) -> Reproduction:
+    """Run rows of a table or figure of the paper, and put what they come to beside it.
+
+    How long each row will take, if it does all epochs, is estimated and announced before the first
+    one starts. The rows are a `sweep`: each is kept in a file when it is finished, the same call
+    goes on where it was stopped, and more rows or seeds run only what is new. Rows whose data are
+    not given, that do not fit the memory, or that lack a value that nobody knows, are left out
+    with the reason.
+
+    Args:
+        what: ``"table1"`` to ``"table4"``, ``"fig1a"``, ``"fig1b"``, ``"fig1c"``, ``"fig2"``, or
+            ``"theorem1"``; or an `Exhibit`.
+        data: Where the data are: ``"cifar10:FOLDER"``, ``"idx:FOLDER"`` for MNIST, and
+            ``"imagenet:FOLDER"``, one or several. Any other data set that
+            `corruptlab.datasets.load` knows stands in for a single one.
+        out: Folder for the trials, of any number of tables and figures.
+        rows: Which rows: each name fits the row of that very name, or all that have its words.
+            None for all.
+        seeds: Seeds, each >= 0; every row is run with each of them.
+        epochs: Epochs at most, instead of the recipe's.
+        changes: Other parameters of the rows, such as ``{"gamma": 4.0}`` or
+            ``{"recipe.batch_size": 256}``.
+        device: Where to work; ``"auto"`` is a GPU where there is one.
+        executor: Where trials run, as for `sweep`.
+        most_hours: Rows that would take longer are left out, > 0.
+        progress: Whether to show the estimates, and how far the work is, on standard error.
+
+    Returns:
+        Measured beside published; see `Reproduction`.
+
+    Raises:
+        TypeError: If an argument is of a wrong kind.
+        ValueError: If a table, row, data set, or parameter is unknown, a value is out of its range,
+            or ``out`` holds something else.
+        DataFileError: If a file of the data is missing or damaged.
+        MissingExtraError: If an extra is missing.
+
+    Example:
+        >>> import tempfile
+        >>> import corruptlab as cl
+        >>> small = {"rows": ["mlp-1x512 plain"], "data": "fashion-mnist-mini", "epochs": 1}
+        >>> with tempfile.TemporaryDirectory() as out:
+        ...     found = cl.reproduce("table1", out=out, progress=False, **small)
+        >>> found.measurements[0].sample
+        'fashion-mnist-mini, 4,000 + 1,000 images'
+
+    Source: Zhang et al. 2017, Tables 1 to 4, Fig. 1 and 2, Theorem 1.
+    """
+    start = time.perf_counter()
+    todo = plan(
+        what,
+        data=data,
+        rows=rows,
+        seeds=seeds,
+        epochs=epochs,
+        changes=changes,
+        device=device,
+        most_hours=most_hours,
+        out=out,
+        progress=progress,
+    )
+    if progress:
+        sys.stderr.write(f"{todo}\n")
+    return run(todo, out=out, executor=executor, progress=progress, start=start)
+
+
+def run(
+    todo: Plan,
+    *,
+    out: str | os.PathLike[str],
+    executor: ExecutorLike,
+    progress: bool,
+    start: float,
+) -> Reproduction:
+    """Do what a plan says.
+
+    Args:
+        todo: The plan.
+        out: As for `reproduce`, and so are the others.
+        executor: Where trials run.
+        progress: Whether to show how far the work is.
+        start: When it began, as `time.perf_counter` says.
+
+    Returns:
+        Measured beside published.
+    """
+    found: list[Measurement] = []
+    reports: list[SweepReport] = []
+    for work in dict.fromkeys(each.row.work for each in todo.trials):
+        mine = [each for each in todo.trials if each.row.work == work]
+        here = Surroundings(progress, folder_of(out, mine[0].row) / "checkpoints")
+        with surrounded(here):
+            report = _swept(work, mine, out=out, executor=executor, progress=progress)
+        reports.append(report)
+        found += _measured(mine, report)
+        if report.interrupted:
+            break
+    order = [(each.row.name, each.seed) for each in todo.trials]
+    return Reproduction(
+        exhibit=todo.exhibit,
+        measurements=tuple(sorted(found, key=lambda each: order.index((each.row, each.seed)))),
+        left_out=todo.left_out,
+        failures=tuple(failure for report in reports for failure in report.failures),
+        interrupted=any(report.interrupted for report in reports),
+        own_recipes=todo.own_recipes,
+        out=Path(out).expanduser(),
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _swept(
+    work: Work,
+    mine: Sequence[Planned],
+    *,
+    out: str | os.PathLike[str],
+    executor: ExecutorLike,
+    progress: bool,
+) -> SweepReport:
+    grid = [each.settings for each in mine]
+    folder = folder_of(out, mine[0].row)
+    return sweep(grid, work.trial, executor, out=folder, progress=progress)
+
+
+def _measured(mine: Sequence[Planned], report: SweepReport) -> list[Measurement]:
+    """Read the finished trials of a sweep."""
+    store = Store.of(report.out)
+    there = set(store.ids())
+    return [
+        _measurement(each, store.result(name))
+        for each, name in zip(mine, report.ids, strict=True)
+        if name in there
+    ]
+
+
+def _measurement(planned: Planned, record: Mapping[str, Any]) -> Measurement:
+    result, execution = decode(record["result"]), record["execution"]
+    return Measurement(
+        row=planned.row.name,
+        seed=planned.seed,
+        measured=result["measured"],
+        sample=result["sample"],
+        machine=result["machine"],
+        environment=execution["environment"],
+        seconds=execution["seconds"],
+        finished=execution["finished"],
+        command=planned.command,
+        curves=result["curves"],
+    )

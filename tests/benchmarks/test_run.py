@@ -1,0 +1,101 @@
+"""A whole run: what it writes, what it leaves out, and that it does without its options."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+pytest.importorskip("pytest_benchmark")
+
+ROOT = Path(__file__).parents[2]
+TESTS = """
+import pytest
+
+def test_right(compare, scale, device):
+    assert device.type == "cpu"
+    found = compare("right", lambda: 1, lambda: 2, than="another", rounds=scale(2, 4))
+    found.note("a note after it")
+
+def test_wrong(compare):
+    compare("wrong", lambda: 1, lambda: 2, than="another", rounds=1)
+    assert 1 == 2
+
+def test_missing():
+    pytest.importorskip("a_package_that_is_not_there")
+"""
+
+
+class Run(NamedTuple):
+    """What a run came to."""
+
+    code: int
+    output: str
+    folder: Path
+    summary: dict[str, Any]
+
+
+def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run benchmarks of three lines with the project's own conftest.py."""
+    inside = folder / "benchmarks_of_three_lines"
+    inside.mkdir(exist_ok=True)
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n")
+    (inside / "conftest.py").write_text("from benchmarks.conftest import *\n")
+    (inside / "test_training.py").write_text(TESTS)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    path = os.pathsep.join([str(ROOT), str(ROOT / "src")])
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("run")
+    done = run(folder, "benchmarks_of_three_lines", "--full", "--summary", "there")
+    written = folder / "there" / "summary.json"
+    summary = json.loads(written.read_text(encoding="utf-8")) if written.exists() else {}
+    return Run(done.returncode, done.stdout + done.stderr, folder / "there", summary)
+
+
+def test_run_keeps_what_passed_and_nothing_of_what_failed(whole: Run) -> None:
+    assert whole.code == 1, whole.output
+    assert "1 failed, 1 passed, 1 skipped" in whole.output
+    assert [entry["name"] for entry in whole.summary["entries"]] == ["right"]
+
+
+def test_entry_has_the_size_the_group_and_notes_made_after_it(whole: Run) -> None:
+    (entry,) = whole.summary["entries"]
+    assert (entry["rounds"], entry["group"]) == (4, "training")
+    assert entry["notes"] == ["a note after it"]
+    assert entry["made"]["size"] == "full"
+    assert entry["made"]["command"].endswith("test_training.py --full")
+    assert entry["made"]["environment"]["threads"] == os.cpu_count()
+
+
+def test_run_says_what_it_skipped_and_why(whole: Run) -> None:
+    (skipped,) = whole.summary["skipped"]
+    assert skipped["test"].endswith("::test_missing")
+    assert "could not import 'a_package_that_is_not_there'" in skipped["reason"]
+
+
+def test_page_of_a_run_is_written_and_shown(whole: Run) -> None:
+    page = (whole.folder / "summary.md").read_text(encoding="utf-8")
+    assert "| right |" in page
+    assert page in whole.output
+
+
+@pytest.mark.slow
+def test_options_that_came_too_late_have_their_defaults(tmp_path: Path) -> None:
+    done = run(tmp_path, "-k", "right")
+    assert done.returncode == 0, done.stdout + done.stderr
+    values = json.loads((tmp_path / "out" / "benchmarks" / "summary.json").read_text())
+    assert values["entries"][0]["rounds"] == 2

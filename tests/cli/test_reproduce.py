@@ -1,0 +1,154 @@
+"""``corruptlab reproduce`` in this process: table, files, estimates, mistakes, and going on."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from corruptlab import fit
+from corruptlab._cli import main
+from corruptlab.experiments import paper
+from corruptlab.experiments.paper import _training
+from tests.cli.trees import idx_tree
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    return f"idx:{idx_tree(tmp_path / 'images', side=28)}"
+
+
+def command(data: str, out: Path, *more: str, what: str = "table1") -> list[str]:
+    return ["reproduce", what, "--data", data, "--out", str(out), *more]
+
+
+def rows(shown: str) -> list[list[str]]:
+    lines = shown.splitlines()
+    return [re.split(r"\s{2,}", line.strip()) for line in lines[2 : lines.index("")]]
+
+
+def test_rows_come_out_beside_what_was_published(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    picked = ["--rows", "mlp-1x512 plain, mlp-1x512 random", "--epochs", "2"]
+    assert main(command(data, out, *picked)) == 0
+    shown, told = capsys.readouterr()
+    plain, random = rows(shown)
+    assert (plain[0], random[0]) == ("mlp-1x512 plain", "mlp-1x512 random-labels")
+    assert (plain[2], plain[5], random[2], random[5]) == ("100.00", "50.51", "99.34", "10.61")
+    report = json.loads((out / "table1" / "report.json").read_text())
+    measured = report["rows"][0]["measured"]
+    assert plain[1] == f"{measured['train']:.2f}"
+    assert plain[3].startswith(f"{measured['train'] - 100:+.2f}")
+    assert "table1 on cpu, estimated:" in told
+    assert f"wrote {out / 'table1' / 'report.json'}" in told
+    assert not (out / "table1" / "figure.png").exists()  # a table is no figure
+
+
+def test_the_same_command_again_trains_nothing(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picked = ["--rows", "mlp-1x512 plain", "--epochs", "2", "--seeds", "2"]
+    assert main(command(data, tmp_path / "out", *picked)) == 0
+    first = capsys.readouterr().out
+    trained: list[Any] = []
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        trained.append(options)
+        return fit(*arguments, **options)
+
+    monkeypatch.setattr(_training, "fit", counted)
+    assert main(command(data, tmp_path / "out", *picked)) == 0
+    assert trained == []
+    assert capsys.readouterr().out == first
+    assert " ± " in first
+
+
+def test_an_estimate_runs_nothing(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(command(data, out, "--rows", "mlp-1x512", "--estimate")) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "table1 on cpu, estimated:"
+    assert len(lines) == 5
+    assert not out.exists()
+    bare = ["reproduce", "table1", "--data", data, "--rows", "mlp-1x512 plain", "--estimate"]
+    assert main(bare) == 0
+
+
+def test_figures_are_drawn(data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    out = tmp_path / "out"
+    picked = ["--rows", "mlp-1x512 p=0,mlp-1x512 p=1", "--set", "recipe.decay=1", "--epochs", "60"]
+    assert main(command(data, out, *picked, what="fig1b")) == 0
+    first, last = rows(capsys.readouterr().out)
+    assert first[1:3] == ["1.00", "1"]
+    assert last[2] == "roughly 2 to 4"
+    assert (out / "fig1b" / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_was_measured_is_kept_with_its_note(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "results"
+    more = ["--rows", "depth 2", "--keep", str(kept), "--note", "in haste"]
+    assert main(command(data, tmp_path / "out", *more, what="theorem1")) == 0
+    (one,) = paper.kept_results(kept, "theorem1")
+    assert (one.note, one.measured["right"]) == ("in haste", 100)
+    assert one.command == (
+        "corruptlab reproduce theorem1 --rows 'depth 2' --data idx:FOLDER --out out"
+    )
+    assert f"kept in {kept / 'theorem1.json'}" in capsys.readouterr().err
+
+
+def test_rows_that_are_left_out_are_named_and_the_code_says_so(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(data, tmp_path / "out", "--rows", "mnist,cifar10", what="table3")) == 1
+    shown, told = capsys.readouterr()
+    assert [line[0] for line in rows(shown)] == ["mnist"]
+    assert "left out: cifar10: needs CIFAR-10 (cifar10:FOLDER)" in told
+
+
+MISTAKES: list[tuple[list[str], str]] = [
+    (["table9"], r"WHAT must be one of table1, .*, got 'table9'"),
+    (["table1", "--rows", "vgg"], r"--rows must be among .*, got 'vgg'"),
+    (["table1", "--rows", ","], r"--rows must name at least one of .*, got none"),
+    (["table1", "--data", "mnist"], r"--data must be .*, got 'mnist'"),
+    (["table1", "--seeds", "0"], r"--seeds must be at least 1, got 0"),
+    (["table1", "--workers", "0"], r"--workers must be at least 1, got 0"),
+    (["table1", "--epochs", "0"], r"--epochs must be at least 1, got 0"),
+    (["table1", "--most", "-1"], r"--most must be above 0, got -1\.0"),
+    (["table1", "--device", "toaster"], r"--device must be usable on this machine, got 'toaster'"),
+    (["table1", "--set", "width"], r"--set must be NAME=VALUE, got 'width'"),
+    (["table1", "--set", "width=3"], r"--set must name parameters of the rows \(.*\), got 'width'"),
+    (
+        ["table1", "--epochs", "1", "--keep", "results"],
+        r"--keep must go with the rows' own recipes, got --epochs or --set",
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), MISTAKES, ids=[" ".join(o) for o, _ in MISTAKES])
+def test_a_mistake_is_one_line_exit_code_2_and_no_folder(
+    options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = [] if "--data" in options else ["--data", "fashion-mnist-mini"]
+    rows = [] if "--rows" in options else ["--rows", "mlp-1x512"]
+    out = tmp_path / "out"
+    assert main(["reproduce", *options, *own, *rows, "--out", str(out)]) == 2
+    shown, told = capsys.readouterr()
+    assert shown == ""
+    assert re.search(rf"^corruptlab: error: .*{message}", told, re.MULTILINE)
+    assert len(told.strip().splitlines()) == 1
+    assert not out.exists()
+
+
+def test_without_out_or_data_nothing_starts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["reproduce", "table1", "--data", "fashion-mnist-mini"]) == 2
+    assert "--out must be a folder to keep trials in, got none." in capsys.readouterr().err
+    assert main(["reproduce", "table1", "--estimate"]) == 2
+    assert "--data must be CIFAR-10 (cifar10:FOLDER), got none." in capsys.readouterr().err

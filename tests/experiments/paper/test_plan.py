@@ -1,0 +1,190 @@
+"""What will be run is checked and estimated before any of it is."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import corruptlab as cl
+from corruptlab.experiments import paper
+from corruptlab.experiments.paper import _training
+from corruptlab.experiments.paper._data_sets import without_folder
+from corruptlab.experiments.paper._plan import duration
+from tests.cli.trees import idx_tree
+
+DATA = "fashion-mnist-mini"
+
+
+@pytest.fixture
+def seconds(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """How long a step of each network takes."""
+    known = {"mlp-1x512": 0.5, "mlp-3x512": 0.25}
+
+    def a_step(model: str, *others: Any) -> float:
+        return known[model]
+
+    monkeypatch.setattr(_training, "seconds_per_step", a_step)
+    return known
+
+
+def test_an_estimate_is_epochs_times_steps_times_the_time_of_a_step(
+    seconds: dict[str, float],
+) -> None:
+    plan = paper.plan("table1", rows=["mlp-1x512 plain"], data=DATA, epochs=7)
+    assert plan.seconds == 7 * 63 * seconds["mlp-1x512"]  # 4,000 images, 64 at a time
+
+
+def test_accuracies_after_every_epoch_cost_a_pass_forward_more(seconds: dict[str, float]) -> None:
+    row = paper.exhibit("fig2")["fig2b small-inception"]
+    own = {**row.parameters, "model": "mlp-1x512", "data": DATA, "device": "cpu"}
+    own["recipe"] = {**own["recipe"], "epochs": 2, "batch_size": 100}
+    assert row.work.seconds(**own) == 2 * (40 + 50 // 3) * 0.5
+
+
+def test_every_row_and_what_takes_long_is_announced(seconds: dict[str, float]) -> None:
+    plan = paper.plan("table1", rows=["mlp"], data=DATA, seeds=[0, 3])
+    lines = str(plan).splitlines()
+    assert len(lines) == 1 + 12 + 1
+    assert any(
+        line.split() == ["mlp-1x512", "plain,", "seed", "3", "about", "52", "min"] for line in lines
+    )
+    assert plan.seconds == 6 * 100 * 63 * (0.5 + 0.25)
+    assert lines[-1].split() == ["in", "all", "about", "7.9", "h"]
+    seconds["mlp-1x512"] = 1.0
+    assert str(paper.plan("table1", rows=["mlp-1x512 plain"], data=DATA)).endswith("1.8 h  LONG")
+
+
+def test_what_takes_longer_than_is_allowed_is_left_out_and_named(
+    seconds: dict[str, float],
+) -> None:
+    plan = paper.plan("table1", rows=["mlp"], data=DATA, most_hours=0.5)
+    assert [each.row.name.split()[0] for each in plan.trials] == ["mlp-3x512"] * 3
+    reason = "would take about 52 min, more than 0.5 h"
+    assert plan.left_out == dict.fromkeys(
+        [f"mlp-1x512 {how}" for how in ("weight-decay", "plain", "random-labels")], reason
+    )
+    assert f"mlp-1x512 plain           left out: {reason}" in str(plan)
+
+
+def test_what_is_finished_is_not_estimated(tmp_path: Path, seconds: dict[str, float]) -> None:
+    asked: dict[str, Any] = {
+        "rows": ["mlp-1x512 plain"],
+        "data": f"idx:{idx_tree(tmp_path / 'i', side=28)}",
+    }
+    asked |= {"epochs": 1, "out": tmp_path / "out"}
+    assert paper.plan("table1", **asked).seconds > 0
+    cl.reproduce("table1", progress=False, **asked)
+    plan = paper.plan("table1", **asked)
+    assert plan.seconds == 0
+    assert "finished before" in str(plan)
+
+
+def test_timing_steps_trains_the_network_of_the_row() -> None:
+    _training.seconds_per_step.cache_clear()
+    plain = cl.Recipe(learning_rate=1e-3, epochs=1, batch_size=8, crop=28)
+    small = _training.seconds_per_step("mlp-1x16", plain, (3, 32, 32), 10, "cpu")
+    assert 0 < small < 5
+
+
+def test_rows_without_their_data_or_a_value_are_left_out() -> None:
+    plan = paper.plan("table3", data=["cifar10:nowhere"], rows=["mnist", "cifar10-conv"])
+    assert plan.trials == ()
+    assert plan.left_out == {
+        "mnist": "needs MNIST (idx:FOLDER)",
+        "cifar10-conv": "needs a value of `gamma`, which nobody has searched for",
+    }
+
+
+def test_rows_that_do_not_fit_the_memory_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    from corruptlab.capacity.kernels import _kernel_interpolant
+
+    monkeypatch.setattr(_kernel_interpolant, "available_memory", lambda place: 1e6)
+    plan = paper.plan("table3", data=f"{DATA}", rows=["cifar10"])
+    assert plan.left_out["cifar10"].startswith("`memory` must be at least ")
+
+
+def test_more_random_filters_take_longer() -> None:
+    row = paper.exhibit("table3")["cifar10-conv"]
+    own = {**row.parameters, "gamma": 4.0, "points": 500, "data": DATA, "device": "cpu"}
+    few, many = (row.work.seconds(**{**own, "filters": n}) for n in (10, 1000))
+    assert many > 2 * few
+
+
+def test_changes_reach_the_settings_and_spoil_what_is_kept(seconds: dict[str, float]) -> None:
+    changes = {"recipe.batch_size": 100, "recipe.learning_rate": 0.5}
+    plan = paper.plan("table1", rows=["mlp-1x512 plain"], data=DATA, changes=changes)
+    recipe = plan.trials[0].settings["recipe"]
+    assert (recipe["batch_size"], recipe["learning_rate"], recipe["epochs"]) == (100, 0.5, 100)
+    assert not plan.own_recipes
+    assert paper.exhibit("table1")["mlp-1x512 plain"].parameters["recipe"]["batch_size"] == 64
+    assert paper.plan("table1", rows=["mlp-1x512 plain"], data=DATA).own_recipes
+    conv: dict[str, Any] = {"rows": ["cifar10-conv"], "data": DATA}
+    given = paper.plan("table3", changes={"gamma": 4.0}, **conv)
+    assert given.own_recipes  # for this row has none
+    assert not paper.plan("table3", changes={"gamma": 4.0, "filters": 2}, **conv).own_recipes
+
+
+MISTAKES: list[tuple[dict[str, Any], str]] = [
+    ({"what": "table5"}, r"^`what` must be one of table1, .*theorem1, got 'table5'\.$"),
+    ({"rows": ["vgg"]}, r"^`rows` must be among .*, got 'vgg'\."),
+    ({"data": "cifar10:nowhere"}, r"nowhere: expected .*, found no such folder\.$"),
+    ({"data": "mnist"}, r"^`spec` must be one of .*, got 'mnist'\.$"),
+    ({"data": []}, r"^`data` must be CIFAR-10 \(cifar10:FOLDER\), got none\.$"),
+    ({"data": "imagenet:x"}, r"^`data` must be CIFAR-10 \(cifar10:FOLDER\), got 'imagenet:x'\.$"),
+    ({"data": ["cifar10:a", "cifar10:b"]}, r"^`data` must be CIFAR-10 once, got 'cifar10:a' and "),
+    ({"seeds": []}, r"^`seeds` must hold at least one seed, got none\.$"),
+    ({"seeds": [-1]}, r"^`seeds` must be at least 0, got -1\.$"),
+    ({"epochs": 0}, r"^`epochs` must be at least 1, got 0\.$"),
+    (
+        {"changes": {"width": 3}},
+        r"^`changes` must name parameters of the rows \(.*recipe\.epochs.*\), got 'width'\.$",
+    ),
+    ({"changes": {"recipe.decay": 2}}, r"^`decay` must lie in \(0, 1\], got 2\.0\.$"),
+    ({"changes": {"seed": 2}}, r"got 'seed'\.$"),
+    ({"device": "toaster"}, r"^`device` must be usable on this machine, got 'toaster'"),
+    ({"most_hours": 0}, r"^`most_hours` must be above 0, got 0\.$"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "message"), MISTAKES, ids=[str(w) for w, _ in MISTAKES])
+def test_a_mistake_is_found_before_any_work(
+    wrong: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    asked = {"what": "table1", "rows": ["mlp-1x512"], "data": DATA, **wrong}
+    with pytest.raises(ValueError, match=message):
+        cl.reproduce(out=tmp_path / "out", progress=False, **asked)
+    assert not (tmp_path / "out").exists()
+
+
+def test_data_of_another_kind_are_refused() -> None:
+    data: Any = [3]
+    with pytest.raises(TypeError, match=r"^`data` must be text such as 'cifar10:FOLDER', got 3\.$"):
+        paper.plan("table1", data=data)
+
+
+def test_only_a_single_set_stands_in_and_none_for_imagenet() -> None:
+    with pytest.raises(ValueError, match=r"^`data` must be ImageNet \(imagenet:FOLDER\), got"):
+        paper.plan("table2", data=DATA)
+    with pytest.raises(ValueError, match=r"^`data` must be MNIST .* or CIFAR-10 .*, got 'fashion"):
+        paper.plan("table3", data=DATA)
+
+
+def test_folders_are_not_shown() -> None:
+    assert without_folder("cifar10:/home/me") == "cifar10:FOLDER"
+    assert without_folder("torchvision:SVHN:/home/me") == "torchvision:SVHN:FOLDER"
+    assert without_folder(DATA) == DATA
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "1 s"),
+        (89, "89 s"),
+        (240, "4.0 min"),
+        (3600, "60 min"),
+        (9000, "2.5 h"),
+        (1e6, "12 days"),
+    ],
+)
+def test_times_are_rough(seconds: float, words: str) -> None:
+    assert duration(seconds) == f"about {words}"

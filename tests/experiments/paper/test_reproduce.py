@@ -1,0 +1,341 @@
+"""Rows are run once each, with their own recipes, and come out beside what was published."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+import corruptlab as cl
+from corruptlab import fit
+from corruptlab.experiments import paper
+from corruptlab.experiments.paper import _training
+from tests.cli.trees import idx_tree
+
+FEW: dict[str, Any] = {"epochs": 2, "progress": False}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    return f"idx:{idx_tree(tmp_path / 'images', side=28)}"
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """What was trained, without the steps that are only timed."""
+    seen: list[Any] = []
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        if "seed" in options:
+            seen.append((options["recipe"], options["seed"]))
+        return fit(*arguments, **options)
+
+    monkeypatch.setattr(_training, "fit", counted)
+    _training.seconds_per_step.cache_clear()
+    yield seen
+    _training.seconds_per_step.cache_clear()
+
+
+def test_a_row_is_the_fit_by_hand(data: str, tmp_path: Path) -> None:
+    found = cl.reproduce(
+        "table1", rows=["mlp-1x512 weight-decay"], data=data, out=tmp_path / "out", **FEW
+    )
+    train, test = cl.datasets.load(data)
+    recipe = cl.recipes.cifar10("mlp-1x512", weight_decay=True)
+    recipe = cl.Recipe.from_dict({**recipe.to_dict(), "epochs": 2})
+    network = cl.mlp(512, input_shape=(1, 28, 28))
+    report = fit(network, train, test, recipe=recipe, stop=(), measure="loss")
+    (one,) = found.measurements
+    assert one.measured["train"] == pytest.approx(100 * report.train_accuracy)
+    assert one.measured["test"] == pytest.approx(100 * (report.test_accuracy or 0))
+    assert one.measured["epochs"] == 2
+    assert one.measured["steps"] is None  # the epochs were over first
+    assert (one.row, one.seed, one.sample) == (
+        "mlp-1x512 weight-decay",
+        0,
+        "images, 80 + 40 images",
+    )
+    assert one.environment["torch"] == torch.__version__
+    assert one.seconds is not None
+    assert one.seconds > 0
+    assert one.command == (
+        "corruptlab reproduce table1 --rows 'mlp-1x512 weight-decay' --data idx:FOLDER "
+        "--set recipe.epochs=2 --out out"
+    )
+
+
+def test_random_labels_are_random_and_test_labels_are_clean(data: str, tmp_path: Path) -> None:
+    found = cl.reproduce(
+        "table1",
+        rows=["mlp-1x512 random-labels"],
+        data=data,
+        out=tmp_path / "out",
+        changes={"recipe.epochs": 60, "recipe.decay": 1.0},
+        progress=False,
+    )
+    (one,) = found.measurements
+    assert one.measured["train"] == 100
+    assert one.measured["stopped_by"] == "target"
+    assert one.measured["steps"] < 60 * 2
+    assert one.measured["test"] < 50  # true labels give 100
+
+
+def test_the_same_call_again_trains_nothing_and_more_seeds_only_what_is_new(
+    data: str, tmp_path: Path, trained: list[Any]
+) -> None:
+    asked: dict[str, Any] = {"rows": ["mlp-1x512"], "data": data, "out": tmp_path / "out", **FEW}
+    first = cl.reproduce("table1", **asked)
+    assert len(trained) == 3
+    trained.clear()
+    again = cl.reproduce("table1", **asked)
+    assert trained == []
+    assert again.measurements == first.measurements
+    assert again.table() == first.table()
+    more = cl.reproduce("table1", seeds=range(2), **asked)
+    assert [seed for _, seed in trained] == [1, 1, 1]
+    assert [(each.row, each.seed) for each in more.measurements][:2] == [
+        ("mlp-1x512 weight-decay", 0), ("mlp-1x512 weight-decay", 1),
+    ]  # fmt: skip
+
+
+def test_fig_1c_finds_what_fig_1b_has_trained(
+    data: str, tmp_path: Path, trained: list[Any]
+) -> None:
+    asked: dict[str, Any] = {"data": data, "out": tmp_path / "out", "progress": False}
+    asked |= {"rows": ["mlp-1x512 p=0", "mlp-1x512 p=1"]}
+    asked |= {"changes": {"recipe.epochs": 60, "recipe.decay": 1.0}}
+    b = cl.reproduce("fig1b", **asked)
+    assert len(trained) == 2
+    c = cl.reproduce("fig1c", **asked)
+    assert len(trained) == 2
+    steps = [each.measured["steps"] for each in b.measurements]
+    ratio = b.to_dict()["rows"][1]["measured"]["slowdown"]
+    assert ratio == steps[1] / steps[0]
+    assert b.to_dict()["rows"][0]["measured"]["slowdown"] == 1
+    assert f"{ratio:.2f}" in b.table()
+    low, high = (each.measured["test_error"] for each in c.measurements)
+    assert low < high
+
+
+def test_ctrl_c_keeps_what_is_done_and_the_same_call_goes_on(
+    data: str, tmp_path: Path, trained: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {"rows": ["mlp-1x512"], "data": data, "out": tmp_path / "out", **FEW}
+    counted: Any = vars(_training)["fit"]
+
+    def press(*arguments: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return cross_entropy(*arguments)
+
+    def pressed(*arguments: Any, **options: Any) -> Any:
+        if len(trained) == 1:
+            options["loss"] = press
+        return counted(*arguments, **options)
+
+    monkeypatch.setattr(_training, "fit", pressed)
+    paper.plan("table1", **{**asked, "out": None})  # so that timing is done before Ctrl-C
+    trained.clear()
+    broken = cl.reproduce("table1", **asked)
+    assert broken.interrupted
+    assert not broken.complete
+    assert [each.row for each in broken.measurements] == ["mlp-1x512 weight-decay"]
+    monkeypatch.setattr(_training, "fit", counted)
+    trained.clear()
+    whole = cl.reproduce("table1", **asked)
+    assert len(trained) == 2
+    assert whole.complete
+    assert whole.measurements[0] == broken.measurements[0]
+
+
+def test_a_loss_that_is_not_finite_is_a_result(data: str, tmp_path: Path) -> None:
+    found = cl.reproduce(
+        "table4",
+        rows=["mlp-1x512 weight-decay"],
+        data=data,
+        out=tmp_path / "out",
+        changes={"recipe.learning_rate": 1e30},
+        **FEW,
+    )
+    assert found.measurements[0].measured["train"] == "the loss is not finite"
+    assert "the loss is not finite" in found.table()
+
+
+def test_table_3_is_the_interpolant_by_hand(data: str, tmp_path: Path) -> None:
+    found = cl.reproduce("table3", rows=["mnist"], data=data, out=tmp_path / "out", progress=False)
+    train, test = cl.datasets.load(data)
+    kernel = cl.capacity.kernels.GaussianKernel(0.02)
+    by_hand = cl.KernelInterpolant(kernel).fit(train.images, train.targets, num_classes=10)
+    (one,) = found.measurements
+    error = 100 * by_hand.error(test.images, test.targets)
+    assert one.measured["test_error"] == pytest.approx(error)
+    assert one.measured["norm"] == pytest.approx(by_hand.norm, rel=1e-5)
+    few = cl.reproduce(
+        "table3",
+        rows=["mnist"],
+        data=data,
+        out=tmp_path / "out",
+        changes={"points": 30, "gamma": 0.5},
+        progress=False,
+    )
+    assert few.measurements[0].sample == "images, 30 + 40 test images"
+    assert not few.own_recipes
+
+
+def test_features_of_table_3_are_those_of_their_functions(data: str, tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"out": tmp_path / "out", "progress": False}
+    gabor = cl.reproduce("table3", rows=["mnist-gabor"], data=data, **asked)
+    conv = {"gamma": 4.0, "filters": 16}
+    two = cl.reproduce("table3", rows=["cifar10-conv"], data=data, changes=conv, **asked)
+    train, test = cl.datasets.load(data)
+    kernels = cl.capacity.kernels
+    x, new = (kernels.gabor_features(each.images) for each in (train, test))
+    fitted = cl.KernelInterpolant(kernels.GaussianKernel(0.8)).fit(x, train.targets, num_classes=10)
+    error = 100 * fitted.error(new, test.targets)
+    assert gabor.measurements[0].measured["test_error"] == pytest.approx(error)
+    x, new = (
+        kernels.random_conv_features(each.images, num_filters=16, patches_from=train.images) / 4
+        for each in (train, test)
+    )
+    fitted = cl.KernelInterpolant(kernels.GaussianKernel(4.0)).fit(x, train.targets, num_classes=10)
+    error = 100 * fitted.error(new, test.targets)
+    assert two.measurements[0].measured["test_error"] == pytest.approx(error)
+
+
+def test_held_out_images_are_not_fitted(data: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^`held_out` must be False for 10,000 .*, got 80 of"):
+        cl.reproduce("table3", rows=["mnist"], data=data, out=tmp_path, changes={"held_out": True})
+
+
+def test_theorem_1_takes_every_label_with_2n_plus_d_weights(data: str, tmp_path: Path) -> None:
+    found = cl.reproduce(
+        "theorem1", data=data, out=tmp_path / "out", rows=["2", "3"], progress=False
+    )
+    two, three = found.measurements
+    assert two.measured["weights"] == 2 * 80 + 28 * 28
+    assert two.measured["right"] == three.measured["right"] == 100
+    assert two.measured["error"] < 1e-6
+    assert three.measured["width"] < two.measured["width"] == 80
+
+
+def test_fig_1a_stops_at_a_loss_and_draws_its_curves(data: str, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    found = cl.reproduce(
+        "fig1a",
+        rows=["true", "gaussian"],
+        data=data,
+        out=tmp_path / "out",
+        changes={"model": "mlp-1x64", "stop": {"loss": 0.5}, "recipe.learning_rate": 0.01},
+        epochs=60,
+        progress=False,
+    )
+    for each in found.measurements:
+        assert each.measured["stopped_by"] == "loss"
+        losses = each.curves["losses"]
+        assert len(losses) == each.measured["steps"]
+        assert losses[-1] <= 0.5  # 80 images are one batch an epoch
+        assert losses[-2] > 0.5
+    legend = found.figure().axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["true", "gaussian"]
+
+
+def test_fig_2_measures_both_accuracies_after_every_epoch(data: str, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    asked: dict[str, Any] = {"changes": {"model": "mlp-1x64", "recipe.learning_rate": 0.01}}
+    found = cl.reproduce(
+        "fig2", rows=["fig2b small-inception"], data=data, out=tmp_path / "out", **FEW, **asked
+    )
+    (one,) = found.measurements
+    assert [len(one.curves[name]) for name in ("train", "test")] == [2, 2]
+    assert one.curves["test"][-1] == one.measured["test"]
+    assert one.curves["train"][-1] == one.measured["train"]
+    assert one.measured["best_test"] == max(one.curves["test"])
+    labels = [axes.get_ylabel() for axes in found.figure().axes]
+    assert labels == ["train accuracy, %", "test accuracy, %"]
+
+
+def test_fig_1b_is_drawn_against_p(data: str, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    found = cl.reproduce("fig1c", rows=["mlp-1x512 p=0"], data=data, out=tmp_path / "out", **FEW)
+    (axes,) = found.figure().axes
+    assert axes.get_xlabel() == "probability p that a label is redrawn"
+
+
+def test_a_table_is_no_figure(data: str, tmp_path: Path) -> None:
+    found = cl.reproduce("theorem1", rows=["2"], data=data, out=tmp_path / "out", progress=False)
+    with pytest.raises(ValueError, match=r"^`exhibit` must be one of fig1a, .*, got 'theorem1'\.$"):
+        found.figure()
+
+
+def test_a_trial_that_fails_is_told(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*arguments: Any, **options: Any) -> Any:
+        if "seed" in options:
+            raise MemoryError("no room")
+        return fit(*arguments, **options)
+
+    monkeypatch.setattr(_training, "fit", failing)
+    found = cl.reproduce("table1", rows=["mlp-1x512 plain"], data=data, out=tmp_path / "out", **FEW)
+    assert found.measurements == ()
+    assert not found.complete
+    assert "MemoryError: no room" in str(found)
+
+
+def test_a_row_that_was_stopped_goes_on_from_its_checkpoint(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {"rows": ["mlp-1x512 plain"], "data": data, "progress": False}
+    asked |= {"epochs": 10}
+    paper.plan("table1", **{name: asked[name] for name in ("rows", "data", "epochs")})
+    whole = cl.reproduce("table1", out=tmp_path / "whole", **asked)
+    losses: list[Any] = []
+
+    def watched(outputs: Any, labels: Any) -> Any:
+        if outputs.requires_grad:
+            losses.append(outputs)
+            if len(losses) == 13:
+                os.kill(os.getpid(), signal.SIGINT)
+        return cross_entropy(outputs, labels)
+
+    def often(*arguments: Any, **options: Any) -> Any:
+        kept = options.get("checkpoint") is not None
+        changes: dict[str, Any] = {"loss": watched, "checkpoint_seconds": 0.0}
+        return fit(*arguments, **{**options, **(changes if kept else {})})
+
+    monkeypatch.setattr(_training, "fit", often)
+    broken = cl.reproduce("table1", out=tmp_path / "out", **asked)
+    assert broken.interrupted
+    done = len(losses)
+    found = cl.reproduce("table1", out=tmp_path / "out", **asked)
+    assert len(losses) - done < 10  # of 20 steps
+    assert found.measurements[0].measured == whole.measurements[0].measured
+    assert list((tmp_path / "out" / "train" / "checkpoints").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_and_runs_nothing_twice(
+    data: str, tmp_path: Path, trained: list[Any]
+) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "corruptlab", "reproduce", "table1", "--data", data]
+    command += ["--rows", "mlp-1x512", "--epochs", "400", "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list(out.glob("train/trials/*.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    done = len(list(out.glob("train/trials/*.json")))
+    assert done >= 1
+    asked: dict[str, Any] = {"rows": ["mlp-1x512"], "data": data, "epochs": 400}
+    found = cl.reproduce("table1", out=out, progress=False, **asked)
+    assert found.complete
+    assert len(trained) == 3 - done

@@ -1,0 +1,178 @@
+"""What was measured is kept, replaced by what is newer, and shown beside what was published."""
+
+import importlib.util
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import corruptlab as cl
+from corruptlab.experiments import paper
+from corruptlab.experiments.paper import Measurement
+from corruptlab.experiments.paper._layout import text
+from corruptlab.experiments.paper._machine import _processor, machine
+from corruptlab.experiments.paper._summary import summaries
+
+ROOT = Path(__file__).parents[3]
+TABLE = paper.exhibit("table1")
+ONE = Measurement(
+    row="mlp-1x512 plain",
+    seed=0,
+    measured={"train": 99.99, "test": 51.37},
+    sample="CIFAR-10",
+    machine="a laptop",
+    environment={"torch": "2.13.0", "threads": 2},
+    seconds=300.0,
+    command="corruptlab reproduce table1",
+)
+
+
+def cells(*found: Measurement, name: str = "table1") -> list[tuple[str, ...]]:
+    lines = [each for each in summaries(paper.exhibit(name), found) if each.found]
+    return [(c.measured, c.published, c.deviation) for each in lines for c in each.cells]
+
+
+def test_measured_stands_beside_published_with_the_deviation() -> None:
+    assert cells(ONE) == [("99.99", "100.00", "-0.01"), ("51.37", "50.51", "+0.86")]
+
+
+def test_of_several_seeds_it_is_the_mean_with_a_t_interval() -> None:
+    values = [51.0, 52.0, 54.0]
+    several = [
+        replace(ONE, seed=i, measured={"train": 100.0, "test": v}) for i, v in enumerate(values)
+    ]
+    mean = sum(values) / 3
+    deviation = math.sqrt(sum((v - mean) ** 2 for v in values) / 2)
+    half = 4.302653 * deviation / math.sqrt(3)  # Student's t with 2 degrees of freedom, 97.5%
+    assert cells(*several)[1] == (f"{mean:.2f} ± {half:.2f}", "50.51", f"{mean - 50.51:+.2f}")
+    (line,) = (each for each in summaries(TABLE, several) if each.found)
+    assert line.seeds == "0, 1, 2"
+
+
+@pytest.mark.parametrize(
+    ("test", "misses"), [(52.51, False), (52.52, True), (48.51, False), (48.5, True)]
+)
+def test_a_deviation_beyond_what_was_aimed_at_is_marked(test: float, misses: bool) -> None:
+    found = replace(ONE, measured={"train": 100.0, "test": test})
+    shown = text(TABLE, [found], rows=[TABLE["mlp-1x512 plain"]])
+    assert ("(!)" in shown.splitlines()[2]) == misses
+    assert f"{0 if misses else 1} of 1 measured rows keep it." in shown
+
+
+def test_machines_are_not_averaged() -> None:
+    other = replace(ONE, machine="a server", measured={"train": 100.0, "test": 50.0})
+    assert [each[0] for each in cells(ONE, other)] == ["99.99", "51.37", "100.00", "50.00"]
+
+
+def test_words_stay_words_and_a_missing_seed_leaves_no_mean() -> None:
+    failed = Measurement(**{**vars(ONE), "row": "small-alexnet weight-decay"})
+    failed = replace(failed, measured={"train": "the loss is not finite"})
+    assert cells(failed, name="table4") == [("the loss is not finite", "failed to converge", "-")]
+    none = replace(ONE, seed=1, measured={"train": None, "test": 50.0})
+    assert cells(ONE, none)[0] == ("-", "100.00", "-")
+
+
+def test_slowdown_is_over_p_0_of_the_same_seed_and_machine() -> None:
+    def steps(p: str, seed: int, value: int | None) -> Measurement:
+        return replace(ONE, row=f"mlp-1x512 p={p}", seed=seed, measured={"steps": value})
+
+    found = [steps("0", 0, 100), steps("1", 0, 250), steps("0", 1, 200), steps("1", 1, 900)]
+    shown = paper.markdown("fig1b", found, rows=paper.exhibit("fig1b").picked(["mlp-1x512 p=1"]))
+    half = 12.706205 * math.sqrt((2.5 - 3.5) ** 2 * 2) / math.sqrt(2)
+    assert f"| mlp-1x512 p=1 | 3.50 ± {half:.2f} | roughly 2 to 4 |" in shown
+    lonely = paper.markdown("fig1b", found[1:2])
+    assert "| mlp-1x512 p=1 | - | roughly 2 to 4 | 250 |" in lonely
+
+
+def test_rows_that_nobody_measured_say_so() -> None:
+    shown = paper.markdown("table1", [ONE])
+    assert shown.count("not measured") == 18
+    assert (
+        "| mlp-1x512 plain | 99.99 | 100.00 | -0.01 | 51.37 | 50.51 | +0.86 | 0 | 5.0 min | 1 |"
+        in shown
+    )
+    assert "1. CIFAR-10; a laptop, 2 threads; torch 2.13.0." in shown
+    assert "corruptlab reproduce table1" in shown
+
+
+def test_every_line_of_a_table_has_as_many_cells(tmp_path: Path) -> None:
+    for name in paper.EXHIBITS:
+        lines = [line for line in paper.markdown(name, []).splitlines() if line.startswith("|")]
+        assert len({line.count("|") for line in lines}) == 1
+
+
+def test_kept_results_are_read_back_and_replaced_by_row_seed_and_machine(tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    other = replace(ONE, seed=1)
+    paper.keep_results(folder, "table1", [other, ONE])
+    assert paper.kept_results(folder, "table1") == (ONE, other)
+    newer = replace(ONE, measured={"train": 100.0}, note="newer")
+    elsewhere = replace(ONE, machine="a server")
+    path = paper.keep_results(folder, "table1", [newer, elsewhere])
+    assert paper.kept_results(folder, "table1") == (newer, other, elsewhere)
+    assert [entry.name for entry in folder.iterdir()] == ["table1.json"]
+    assert "curves" not in path.read_text()
+    assert paper.kept_results(folder, "table2") == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", r"table1\.json: expected a list of measurements, found something else \("),
+        ('[{"row": "a"}]', r"`values` must name seed, got \['row'\]"),
+        (
+            json.dumps([{**ONE.to_dict(), "color": 1}]),
+            r"`values` must only name row, .*, got 'color'",
+        ),
+        (json.dumps([{**ONE.to_dict(), "row": "x"}]), r"expected rows of table1, found 'x'\.$"),
+    ],
+)
+def test_a_damaged_file_is_named(content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "table1.json").write_text(content)
+    with pytest.raises(ValueError, match=message):
+        paper.keep_results(tmp_path, "table1", [ONE])
+    assert (tmp_path / "table1.json").read_text() == content
+
+
+def test_only_a_row_s_own_recipe_is_kept(tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"rows": ["depth 2"], "data": "fashion-mnist-mini", "progress": False}
+    found = cl.reproduce("theorem1", out=tmp_path / "out", **asked)
+    found.keep(tmp_path / "results", note="as they come")
+    (kept,) = paper.kept_results(tmp_path / "results", "theorem1")
+    assert kept == replace(found.measurements[0], note="as they come")
+    changed = cl.reproduce("theorem1", out=tmp_path / "out", changes={"depth": 3}, **asked)
+    with pytest.raises(ValueError, match=r"^`keep` must have .* own recipes, got changed ones\.$"):
+        changed.keep(tmp_path / "results")
+    json.dumps(found.to_dict(), allow_nan=False)
+    assert "| depth 2 | 8,784 |" in found.markdown()
+
+
+def test_a_machine_is_told_by_what_it_can_do_and_not_by_its_name(tmp_path: Path) -> None:
+    import platform
+
+    assert platform.node() not in machine() or len(platform.node()) < 3
+    assert " core" in machine()
+    table = tmp_path / "cpuinfo"
+    table.write_text("processor : 0\nmodel name\t: Abacus 3000\nmodel name\t: Abacus 3000\n")
+    assert _processor(table) == "Abacus 3000"
+    assert _processor(tmp_path / "none")
+
+
+def test_the_page_of_results_is_what_its_files_say() -> None:
+    script = ROOT / "docs" / "make_results.py"
+    spec = importlib.util.spec_from_file_location("make_results", script)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (ROOT / "docs" / "results.md").read_text(encoding="utf-8") == module.page()
+
+
+def test_kept_results_name_no_folder_of_anybody() -> None:
+    for path in (ROOT / "docs" / "results").glob("*.json"):
+        for each in json.loads(path.read_text()):
+            assert "/" not in each["command"].replace("GB/s", "")
+            assert each["row"] in [row.name for row in paper.exhibit(path.stem).rows]
