@@ -26,6 +26,7 @@ BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 SHELL = {"sh", "bash", "shell", "console"}
+LOOPS = {"for", "done"}
 # Programs that come with Python, PyTorch, Ray, or the system, and need nothing looked up.
 KNOWN = {".", "git", "pip", "python3", "ray", "torchrun"}
 
@@ -42,12 +43,12 @@ def blocks(text: str) -> list[Block]:
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """The commands of a shell block, without comments, variables, and continued lines."""
+    """The commands of a shell block, without comments, variables, loops, and continued lines."""
     for line in text.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
         while words and re.fullmatch(r"[A-Z][A-Z0-9_]*=.*", words[0]):
             words = words[1:]
-        if words:
+        if words and words[0] not in LOOPS:
             yield words
 
 
@@ -141,8 +142,9 @@ def test_a_command_that_cannot_be_typed_is_found(line: str) -> None:
         check(words, set())
 
 
-def test_variables_comments_and_continued_lines_are_no_words() -> None:
-    text = "A=1 B_2=x make test   # all\n\n# nothing\ncorruptlab test \\\n    --out out\n"
+def test_variables_comments_loops_and_continued_lines_are_no_words() -> None:
+    text = "A=1 B_2=x make test   # all\n\n# nothing\nfor i in 1 2; do\n"
+    text += "    corruptlab test \\\n    --out out\ndone\n"
     assert list(commands(text)) == [["make", "test"], ["corruptlab", "test", "--out", "out"]]
 
 
