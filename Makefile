@@ -2,11 +2,12 @@
 MAKEFLAGS += --no-print-directory
 bin := .venv/bin
 
-.PHONY: help demo test setup clean
+.PHONY: help demo test docs setup clean
 
 help:
 	@echo "make demo   the paper's randomization test on embedded images: a table, out/report.json, out/figure.png"
 	@echo "make test   every gate: lint, format, types, import floors, tests, doctests"
+	@echo "make docs   the site, into build/docs: warnings are errors, links are checked"
 	@echo "make setup  only create or refresh .venv"
 	@echo "make clean  remove what the others made"
 
@@ -22,5 +23,10 @@ demo: setup
 test: setup
 	@scripts/check
 
+docs: export OMP_WAIT_POLICY = PASSIVE
+docs: setup
+	$(bin)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/docs
+	$(bin)/python scripts/check_site.py build/docs
+
 clean:
-	rm -rf .venv out build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv out build dist docs/api docs/examples .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

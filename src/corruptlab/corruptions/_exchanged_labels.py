@@ -16,7 +16,7 @@ class ExchangedLabels(LabelNoise):
 
     This is the null hypothesis of a permutation test: inputs and labels are what they were, and
     only their pairing is lost. All examples together take part, so exchanging in a
-    `Subset` is not the subset of an exchange.
+    ``Subset`` is not the subset of an exchange.
 
     Example:
         >>> import numpy as np

@@ -116,6 +116,7 @@ class Estimated(Protocol):
 
 
 Corruption: TypeAlias = LabelCorruption | InstanceCorruption | InputCorruption
+"""Anything that `corrupt` applies: an object with the methods of one of these protocols."""
 
 
 def is_label_corruption(corruption: Any) -> TypeIs[LabelCorruption | InstanceCorruption]:

@@ -27,7 +27,8 @@ class UniformLabels(LabelNoise):
         p: Probability that a label is redrawn, in ``[0, 1]``.
         drawing: ``"independent"`` redraws each label by itself (default, the paper's), ``"exact"``
             exactly ``round(p * n)`` labels, ``"exact_per_class"`` exactly so many in each class.
-            The exact ones depend on which examples are there, so they do not commute with `Subset`.
+            The exact ones depend on which examples are there, so they do not commute with
+            ``Subset``.
 
     Raises:
         ValueError: If ``p`` is outside ``[0, 1]`` or not a number, or ``drawing`` is unknown.

@@ -46,7 +46,7 @@ def randomization_test(
 
     Args:
         model: A network, which is copied and never changed, or a function without arguments
-            that makes one (see `InitialModel`). It gets float32 inputs as the recipe makes them.
+            that makes one. It gets float32 inputs as the recipe makes them.
         train: Any map-style data set of (input, label) items.
         test: Likewise, or None to measure no test accuracy.
         recipe: The hyper-parameters.

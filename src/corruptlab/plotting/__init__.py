@@ -1,8 +1,9 @@
 """Figures in the manner of the paper: arrays in, a matplotlib figure out (extra ``plot``)."""
 
+from corruptlab.plotting._examples import examples
 from corruptlab.plotting._fit_curves import fit_curves
 from corruptlab.plotting._interval_curves import interval_curves
 from corruptlab.plotting._loss_curves import loss_curves
 from corruptlab.plotting._null_distribution import null_distribution
 
-__all__ = ["fit_curves", "interval_curves", "loss_curves", "null_distribution"]
+__all__ = ["examples", "fit_curves", "interval_curves", "loss_curves", "null_distribution"]

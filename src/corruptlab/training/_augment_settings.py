@@ -15,8 +15,11 @@ class Augmentation:
     1. pixels / 255, if they are bytes;
     2. rotation of the whole image about its centre, by bilinear interpolation, counter-clockwise;
        what lies beyond the edge is the image mirrored there, so that no border shows;
-    3. crop, at random or in the centre; 4. flip;
-    5. brightness, clipped to ``[0, 1]``; 6. saturation; 7. hue.
+    3. crop, at random or in the centre;
+    4. flip;
+    5. brightness, clipped to ``[0, 1]``;
+    6. saturation;
+    7. hue.
 
     Crop, flip, and rotation read the image once, and without rotation exactly. Values stay in
     ``[0, 1]``; whitening comes afterwards. That is why brightness is clipped, as TensorFlow

@@ -101,7 +101,7 @@ def interpolate(
         seed: Which random directions; any integer >= 0.
 
     Returns:
-        The network, in ``float64``, with a `report`, on the device of the points. For the same
+        The network, in ``float64``, with a ``report``, on the device of the points. For the same
         points in another order, or in other blocks, it is the same to the last bit.
 
     Raises:

@@ -1,0 +1,159 @@
+"""Every shell command of the pages: run, or at least known to be one that can be typed.
+
+A block that stands under `<!-- run -->` is run, in an empty folder; a block under
+`<!-- file: NAME -->` is first written there, in the order of the page. All other commands are
+checked as far as words go: options of `corruptlab` are parsed (with FOLDER for a folder), targets
+of `make`, files and folders are looked up.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from corruptlab._cli._parser import parser
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(
+    r"^(?:<!-- (?P<what>run|file: (?P<file>\S+)) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$",
+    re.DOTALL | re.MULTILINE,
+)
+SHELL = {"sh", "bash", "shell", "console"}
+LOOPS = {"for", "done"}
+# Programs that come with Python, PyTorch, Ray, or the system, and need nothing looked up.
+KNOWN = {".", "git", "pip", "python3", "ray", "torchrun"}
+
+
+class Block(NamedTuple):
+    what: str  # "run", "file: NAME", or nothing
+    file: str
+    language: str
+    text: str
+
+
+def blocks(text: str) -> list[Block]:
+    return [Block(*(part or "" for part in found.groups())) for found in BLOCK.finditer(text)]
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """The commands of a shell block, without comments, variables, loops, and continued lines."""
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        while words and re.fullmatch(r"[A-Z][A-Z0-9_]*=.*", words[0]):
+            words = words[1:]
+        if words and words[0] not in LOOPS:
+            yield words
+
+
+def typed() -> list[object]:
+    found: list[object] = []
+    for page in PAGES:
+        if not page.exists():
+            continue
+        name = page.relative_to(ROOT).as_posix()
+        for block in blocks(page.read_text(encoding="utf-8")):
+            if block.language in SHELL:
+                for words in commands(block.text):
+                    found.append(pytest.param(name, words, id=f"{name}: {' '.join(words)}"))
+    return found
+
+
+def run_pages() -> list[object]:
+    texts = [(page, page.read_text(encoding="utf-8")) for page in PAGES if page.exists()]
+    return [
+        pytest.param(page, id=page.name)
+        for page, text in texts
+        if any(block.what == "run" for block in blocks(text))
+    ]
+
+
+def check(words: list[str], files: set[str]) -> None:
+    """Raise an error if a command cannot be typed so."""
+    program, *rest = words
+    if program == "corruptlab":
+        parser().parse_args(rest)
+    elif program == "make":
+        targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert set(rest) <= set(targets), rest
+    elif program in {"pytest", "python", "torchrun"} or "/" in program:
+        paths = [each for each in words if re.fullmatch(r"[\w./-]+(\.py|/\w+)", each)]
+        for path in paths:
+            assert path in files or (ROOT / path.partition("::")[0]).exists(), path
+    else:
+        assert program in KNOWN, program
+
+
+@pytest.mark.parametrize(("page", "words"), typed())
+def test_every_command_of_a_page_can_be_typed(page: str, words: list[str]) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    # `train.py` of a page that says what to put into it.
+    files = set(re.findall(r"\b[\w-]+\.py\b", text))
+    check(words, files)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", run_pages())
+def test_marked_commands_of_a_page_run(page: Path, tmp_path: Path) -> None:
+    scripts = str(Path(sys.executable).parent)
+    environment = {
+        **os.environ,
+        "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
+        "OMP_NUM_THREADS": "1",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    }
+    for block in blocks(page.read_text(encoding="utf-8")):
+        if block.file:
+            (tmp_path / block.file).write_text(block.text, encoding="utf-8")
+        elif block.what == "run":
+            run = subprocess.run(
+                ["bash", "-euc", block.text],
+                cwd=tmp_path,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=False,
+            )
+            assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "corruptlab tset",
+        "corruptlab test --colour red",
+        "make coffee",
+        "pytest benchmarks/test_nothing.py",
+        "python docs/figures/nothing.py",
+        "scripts/nothing",
+        "curl example.org",
+    ],
+)
+def test_a_command_that_cannot_be_typed_is_found(line: str) -> None:
+    (words,) = commands(line)
+    with pytest.raises((AssertionError, SystemExit)):
+        check(words, set())
+
+
+def test_variables_comments_loops_and_continued_lines_are_no_words() -> None:
+    text = "A=1 B_2=x make test   # all\n\n# nothing\nfor i in 1 2; do\n"
+    text += "    corruptlab test \\\n    --out out\ndone\n"
+    assert list(commands(text)) == [["make", "test"], ["corruptlab", "test", "--out", "out"]]
+
+
+def test_marks_belong_to_the_block_below_them() -> None:
+    text = (
+        "<!-- file: a.py -->\n```Python\nx\n```\n\n<!-- run -->\n```sh\ny\n```\n\n```sh\nz\n```\n"
+    )
+    assert [(block.what, block.file, block.text) for block in blocks(text)] == [
+        ("file: a.py", "a.py", "x\n"),
+        ("run", "", "y\n"),
+        ("", "", "z\n"),
+    ]
