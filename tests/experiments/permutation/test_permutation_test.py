@@ -260,7 +260,7 @@ def test_a_sequential_test_is_the_whole_one_cut_at_its_last_exceedance() -> None
     assert_array_equal(found.null, whole.null[: good[4] + 1])
     assert found.p_value == 5 / (good[4] + 1)
     assert (found.permutations, found.smallest_p_value) == (99, 0.01)
-    assert "stopped at 5 exceedances" in repr(found)
+    assert f"{good[4] + 1} permutations, stopped at 5 exceedances" in repr(found)
 
 
 def test_a_sequential_test_of_a_clear_signal_draws_all() -> None:
@@ -432,6 +432,10 @@ def test_baselines_lose_what_they_take_away() -> None:
     assert json.loads(json.dumps(found.to_dict()))["baselines"][0]["name"] == "ShuffledPixels()"
     again = cl.Specification.parse(str(shuffled.specification))
     assert again.corruptions == (cl.ShuffledPixels(),)
+
+
+def test_the_mean_of_a_baseline_is_over_its_repeats() -> None:
+    assert permutation.Baseline("shuffled", np.array([0.0, 0.0, 3.0]), None).mean == 1.0
 
 
 def test_a_baseline_is_what_its_specification_says() -> None:
