@@ -251,6 +251,25 @@ def test_the_model_and_the_global_generators_stay_as_they_were() -> None:
 # ------------------------------------------------------------------------------ drawing, stopping
 
 
+class Jittered(torch.utils.data.Dataset[tuple[torch.Tensor, int]]):
+    """Points with a random transform, as torchvision's are."""
+
+    def __len__(self) -> int:
+        return 40
+
+    def __getitem__(self, i: int) -> tuple[torch.Tensor, int]:
+        x, label = points(40)[i]
+        return x + torch.rand(D), int(label)
+
+
+def test_random_transforms_draw_by_the_seed_and_leave_no_trace() -> None:
+    before = torch.get_rng_state()
+    first = run(Jittered(), folds=4)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(1)
+    assert_array_equal(run(Jittered(), folds=4).null, first.null)
+
+
 def test_a_sequential_test_is_the_whole_one_cut_at_its_last_exceedance() -> None:
     data = points(40, signal=0.0)
     whole = run(data, folds=4, permutations=99)
@@ -540,6 +559,12 @@ def test_the_report_goes_through_json() -> None:
     ]
 
 
+def test_a_baseline_has_a_p_value_of_its_own() -> None:
+    worse = permutation.Baseline("worse", np.array([-1.0, -1.0]), None)
+    found = dataclasses.replace(run(points(40), folds=4), baselines=(worse,))
+    assert found.to_dict()["baselines"][0]["p_value"] == 1 / 3 != found.p_value
+
+
 def test_the_report_is_one_line_with_the_numbers_that_count() -> None:
     found = run(points(40), folds=4, confidence=0.9, seed=7)
     low, high = found.interval
@@ -565,7 +590,10 @@ def test_a_training_is_asked_for_where_it_shall_be(monkeypatch: pytest.MonkeyPat
 def test_the_figure_shows_the_null_the_observed_value_and_the_baselines() -> None:
     plt = pytest.importorskip("matplotlib.pyplot")
     found = run(points(40), folds=4, baselines=[cl.GaussianPixels()], repeats=2)
+    found = dataclasses.replace(found, permutations=99)  # more were asked for than were drawn
     axes = found.plot(title="points").axes[0]
+    assert axes.get_xlabel() == "accuracy"
+    assert axes.texts[0].get_text() == f"p = {found.p_value:.3g}, 19 permutations"
     assert sum(float(plt.getp(bar, "height")) for bar in axes.patches) == 19
     assert np.asarray(axes.lines[0].get_xdata())[0] == found.observed
     assert len(axes.lines) == 2

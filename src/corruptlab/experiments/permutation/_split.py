@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from corruptlab._draws import Draws
+from corruptlab._global_generators import seeded_generators
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import materialize
 from corruptlab.experiments.permutation._scores import Part
@@ -60,12 +61,12 @@ class Split:
                 "`test` or `folds` must be given, and not both, got "
                 f"{'neither' if test is None else 'both'}."
             )
-        inputs, labels = materialize(train, progress=progress)
+        inputs, labels = _read(train, 0, seed, progress)
         nothing = np.empty(0, np.int64)
         if test is None:
             held_out = _held_out(folds, len(labels), seed)
             return cls(inputs, labels.numpy(), nothing, _parts(held_out))
-        new, truth = materialize(test, progress=progress)
+        new, truth = _read(test, 1, seed, progress)
         if new.shape[1:] != inputs.shape[1:] or new.dtype != inputs.dtype:
             raise ValueError(
                 f"`test` must have inputs like those of `train`, {tuple(inputs.shape[1:])} of "
@@ -86,6 +87,15 @@ class Split:
         """
         fixed = np.broadcast_to(self.fixed, (len(exchanged), len(self.fixed)))
         return np.concatenate([exchanged, fixed], axis=1)
+
+
+def _read(
+    dataset: MapDataset[Any], number: int, seed: int, progress: bool
+) -> tuple[Tensor, Tensor]:
+    """Read a data set whole; what its random transforms draw depends on the seed alone."""
+    word = int(Draws(seed).integers("permutation_test/reading", [number], 2**31)[0])
+    with seeded_generators(word):
+        return materialize(dataset, progress=progress)
 
 
 def _held_out(folds: Any, n: int, seed: int) -> NDArray[np.int64]:
