@@ -597,6 +597,7 @@ def test_the_figure_shows_the_null_the_observed_value_and_the_baselines() -> Non
     assert sum(float(plt.getp(bar, "height")) for bar in axes.patches) == 19
     assert np.asarray(axes.lines[0].get_xdata())[0] == found.observed
     assert len(axes.lines) == 2
+    assert_array_equal(axes.lines[1].get_xdata(), found.baselines[0].statistics)
     assert axes.get_title() == "points"
 
 
