@@ -545,6 +545,7 @@ def test_the_report_goes_through_json() -> None:
     assert told["environment"] == found.environment.to_dict()
     assert (told["seed"], told["permutations"], told["interrupted"]) == (2, 99, False)
     assert told["stopped"]
+    assert told["seconds"] > 0
     assert told["ties"] < told["exceedances"] == 3
     for name in ("observed", "p_value", "ties", "folds", "confidence", "seconds", "statistic"):
         assert told[name] == getattr(found, name)
