@@ -282,6 +282,15 @@ def test_a_sequential_test_is_the_whole_one_cut_at_its_last_exceedance() -> None
     assert f"{good[4] + 1} permutations, stopped at 5 exceedances" in repr(found)
 
 
+@pytest.mark.parametrize("h", range(1, 8))
+def test_a_sequential_test_stops_at_that_exceedance_wherever_batches_end(h: int) -> None:
+    data = points(20, signal=0.0)
+    whole = run(data, folds=2, permutations=29)
+    good = np.flatnonzero(whole.null >= whole.observed - 1e-12)
+    found = run(data, folds=2, permutations=29, stop_after=h)
+    assert_array_equal(found.null, whole.null[: good[h - 1] + 1])
+
+
 def test_a_sequential_test_of_a_clear_signal_draws_all() -> None:
     found = run(points(60, signal=3.0), folds=4, permutations=40, stop_after=5)
     assert (len(found.null), found.stopped, found.p_value) == (40, False, 1 / 41)
