@@ -26,7 +26,7 @@ from corruptlab._errors import MissingExtraError
 from corruptlab.experiments.sweeps import _ray_executor
 from corruptlab.experiments.sweeps._claims import Claims
 from corruptlab.experiments.sweeps._lanes import Lane
-from corruptlab.experiments.sweeps._processes import cores
+from corruptlab.experiments.sweeps._processes import Processes, cores
 
 from .trials import deadly, double, fails, note, noted, runs
 
@@ -322,6 +322,15 @@ def test_a_trial_that_was_typed_in_is_refused_where_processes_start_afresh(
     assert not (tmp_path / "out").exists()
     assert cl.sweep({"x": [1]}, typed, pool, out=tmp_path / "out").complete
     assert cl.sweep({"x": [1, 2]}, typed, out=tmp_path / "out").done == 1
+
+
+@pytest.mark.parametrize(("number", "threads"), [(1, 6), (2, 3), (4, 1), (9, 1)])
+def test_processes_share_the_cores(
+    number: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("corruptlab.experiments.sweeps._processes.cores", lambda: 6)
+    with Processes(number) as pool:  # which starts none before it has work
+        assert pool._initargs[1] == threads
 
 
 # --------------------------------------------------------------------------------------------- ray
