@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from corruptlab._checks import check_confidence
+from corruptlab._student import mean_and_half_width
 
 
 class Interval(NamedTuple):
@@ -49,8 +49,7 @@ def geometric_interval(ratios: Sequence[float], *, confidence: float = 0.95) -> 
         if not (math.isfinite(ratio) and ratio > 0):
             raise ValueError(f"`ratios` must be finite and above 0, got {ratio}.")
     logs = np.log(ratios)
-    mean, n = float(logs.mean()), len(logs)
-    if n == 1:
-        return Interval(float(np.exp(mean)), None, None)
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * logs.std(ddof=1) / math.sqrt(n))
+    mean, half = mean_and_half_width(logs, confidence)
+    if len(logs) == 1:
+        return Interval(math.exp(mean), None, None)
     return Interval(*(math.exp(each) for each in (mean, mean - half, mean + half)))

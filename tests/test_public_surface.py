@@ -71,6 +71,7 @@ def test_importing_brings_in_no_extra_and_moves_no_generator() -> None:
         assert not new, f"importing corruptlab imported {new}"
         assert states() == generators, "importing corruptlab moved a global generator"
         assert not torch.cuda.is_initialized()
+        assert "scipy.stats" not in sys.modules, "it takes longer than all of corruptlab"
     """
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
+from corruptlab._student import mean_and_half_width
 from corruptlab.experiments.sweeps import SweepReport, Table
 
 _LEVEL = 0.95
@@ -86,11 +86,9 @@ def _interval(values: Any, form: str, unit: str = "") -> str:
     """Return mean and half-width; ``-`` if a value is missing, for the mean would be too good."""
     if not np.isfinite(values).all():
         return "-"
-    n, mean = len(values), form.format(np.mean(values))
-    if n == 1:
-        return f"{mean}{unit}"
-    half = stats.t.ppf((1 + _LEVEL) / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n)
-    return f"{mean} ± {form.format(half)}{unit}"
+    mean, half = mean_and_half_width(values, _LEVEL)
+    spread = f" ± {form.format(half)}" if len(values) > 1 else ""
+    return f"{form.format(mean)}{spread}{unit}"
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> list[str]:

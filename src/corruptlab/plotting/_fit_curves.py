@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corruptlab._errors import require
+from corruptlab._student import mean_and_half_width
 from corruptlab.plotting._axes import _GRID, _INK, _QUIET, _legend
-from corruptlab.plotting._interval_curves import _mean_and_bar
 from corruptlab.plotting._looks import Look, look
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _draw(
     level: float,
 ) -> None:
     """Draw the mean of some repetitions, and its intervals where there are several."""
-    means, bars = np.array([_mean_and_bar(column, level) for column in shares.T.tolist()]).T
+    means, bars = np.array([mean_and_half_width(column, level) for column in shares.T.tolist()]).T
     step = max(1, len(at) // _MARKERS)
     marked = (place % step, step)  # a little later on each curve, lest they hide one another
     axes.plot(

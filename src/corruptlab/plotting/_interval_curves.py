@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from scipy import stats
 
 from corruptlab._errors import require
+from corruptlab._student import mean_and_half_width
 from corruptlab.plotting._axes import _GRID, _INK, _QUIET, _legend
 from corruptlab.plotting._looks import look
 
@@ -75,7 +75,7 @@ def interval_curves(
 def _draw(axes: "Axes", name: str, curve: Curve, place: int, level: float) -> None:
     style = look(place)
     x = np.array(sorted(curve), np.float64)
-    means, bars = np.array([_mean_and_bar(curve[each], level) for each in x]).T
+    means, bars = np.array([mean_and_half_width(curve[each], level) for each in x]).T
     axes.errorbar(
         x,
         means,
@@ -106,15 +106,6 @@ def _dress(axes: "Axes", xlabel: str, ylabel: str) -> None:
     axes.spines[["left", "bottom"]].set_color(_QUIET)
     if axes.get_legend_handles_labels()[0]:
         _legend(axes)
-
-
-def _mean_and_bar(values: Sequence[float], level: float) -> tuple[float, float]:
-    array = np.asarray(values, np.float64)
-    n = len(array)
-    if n < 2:
-        return float(array.mean()), 0.0
-    quantile = stats.t.ppf((1 + level) / 2, n - 1)
-    return float(array.mean()), float(quantile * array.std(ddof=1) / np.sqrt(n))
 
 
 def _check(panels: Mapping[str, Mapping[str, Curve]], level: float) -> None:

@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
-from scipy.special import stdtrit
 
 from corruptlab._checks import check_confidence
 from corruptlab._environment import Environment
+from corruptlab._student import t_quantile
 from corruptlab.capacity.rademacher._bound import Bound
 from corruptlab.capacity.rademacher._convention import Convention, check_convention, factor
 
@@ -89,9 +89,7 @@ class Estimate:
     @property
     def t_interval(self) -> Interval:
         """Student's interval at ``confidence`` for the complexity, from the spread of the draws."""
-        # The lower tail keeps the digits of a confidence near 1.
-        quantile = -float(stdtrit(self.draws - 1, (1 - self.confidence) / 2))
-        return self._around(quantile * self.standard_error)
+        return self._around(t_quantile(self.confidence, self.draws - 1) * self.standard_error)
 
     @property
     def bounded_differences_interval(self) -> Interval | None:

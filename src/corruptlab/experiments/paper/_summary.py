@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from corruptlab._student import mean_and_half_width
 from corruptlab.experiments.paper._exhibit import Exhibit, Quantity, Row
 from corruptlab.experiments.paper._measurement import Measurement, with_ratios
-from corruptlab.plotting._interval_curves import _mean_and_bar
 
 _LEVEL = 0.95
 
@@ -89,7 +89,7 @@ def _cell(quantity: Quantity, row: Row, found: Sequence[Measurement]) -> Cell:
     if not numbers or len(numbers) < len(values):  # a mean of the others would be too good
         words = [value for value in values if isinstance(value, str)]
         return Cell(words[0] if words else "-", quantity.text(published), "-", misses=False)
-    mean, half = _mean_and_bar(numbers, _LEVEL)
+    mean, half = mean_and_half_width(numbers, _LEVEL)
     measured = quantity.text(mean) + (f" ± {quantity.text(half)}" if len(numbers) > 1 else "")
     off = quantity.deviation(mean, published)
     if off is None:
