@@ -1,18 +1,15 @@
-"""Drawing on one pair of axes: a curve with its mark, then labels, grid, and legend."""
+"""Drawing losses on one pair of axes: a curve with its mark, then scale, limits, and labels."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from corruptlab.plotting._frame import frame, legend_above
 from corruptlab.plotting._looks import Look
 from corruptlab.plotting._smooth import Floats, Scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-_INK, _QUIET, _GRID = "#222222", "#666666", "#E4E4E4"
-
-_COLUMNS = 3
 
 
 def draw_curve(
@@ -54,7 +51,7 @@ def draw_curve(
         )
 
 
-def dress(axes: "Axes", axis: Scale, title: str, *, marked: bool) -> None:
+def dress(axes: "Axes", axis: Scale, *, marked: bool) -> None:
     """Give the axes their scale, limits, labels, and legend, once all curves are there."""
     axes.set_xscale(axis)
     axes.set_xlim(left=1 if axis == "log" else 0)
@@ -62,30 +59,5 @@ def dress(axes: "Axes", axis: Scale, title: str, *, marked: bool) -> None:
     axes.set_ylim(bottom=-0.02 * axes.get_ylim()[1])
     axes.xaxis.set_major_formatter("{x:,.0f}")
     note = "   (filled mark: training set interpolated)" if marked else ""
-    axes.set_xlabel(f"training steps{note}", color=_INK)
-    axes.set_ylabel("average training loss", color=_INK)
-    axes.grid(axis="y", color=_GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(which="both", color=_QUIET, labelcolor=_INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_QUIET)
-    _legend(axes)
-    if title:
-        axes.figure.suptitle(title, x=0.01, ha="left", color=_INK)
-
-
-def _legend(axes: "Axes") -> None:
-    """Put the legend above the curves, where it hides none of them, to be read by rows."""
-    lines, names = axes.get_legend_handles_labels()
-    # matplotlib fills a legend by columns.
-    order = [i for first in range(_COLUMNS) for i in range(first, len(lines), _COLUMNS)]
-    axes.legend(
-        [lines[i] for i in order],
-        [names[i] for i in order],
-        ncols=min(_COLUMNS, len(lines)),
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        frameon=False,
-        handlelength=3,
-        labelcolor=_INK,
-    )
+    frame(axes, f"training steps{note}", "average training loss")
+    legend_above(axes)

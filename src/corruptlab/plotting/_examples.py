@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from corruptlab._errors import require
+from corruptlab.plotting._frame import INK, QUIET, blank, headline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INK, _QUIET = "#222222", "#666666"
 _INCH = 1.05  # a picture and its part of the gaps
 _NAME = 1.5  # inches for the names of the rows
 
@@ -69,20 +68,17 @@ def examples(
     """
     truth = np.asarray(clean)
     checked = _checked(rows, truth, classes, limits)
-    figure: Figure = require("matplotlib.figure", extra="plot").Figure(
-        figsize=(_NAME + _INCH * len(truth), (_INCH + 0.35) * len(checked) + 0.4 * bool(title)),
-        dpi=100,
-        layout="constrained",
-        facecolor="white",
+    figure = blank(
+        width=_NAME + _INCH * len(truth),
+        height=(_INCH + 0.35) * len(checked) + 0.4 * bool(title),
     )
     grid = figure.subplots(len(checked), len(truth), squeeze=False)
     for line, (name, row) in zip(grid, checked.items(), strict=True):
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=10, color=_INK)
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=10, color=INK)
         for axes, picture, new, old in zip(line, *row, truth, strict=True):
             _show(axes, picture)
             _label(axes, *(_named(int(label), classes) for label in (new, old)))
-    if title:
-        figure.suptitle(title, x=0.01, ha="left", color=_INK)
+    headline(figure, title)
     return figure
 
 
@@ -90,15 +86,15 @@ def _show(axes: "Axes", picture: NDArray[np.float64]) -> None:
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.spines[:].set_color(_QUIET)
+    axes.spines[:].set_color(QUIET)
 
 
 def _label(axes: "Axes", new: str, old: str) -> None:
     changed = new != old
-    axes.set_title(new, y=-0.06, va="top", fontsize=8, color=_INK, pad=0)
+    axes.set_title(new, y=-0.06, va="top", fontsize=8, color=INK, pad=0)
     if changed:
         axes.title.set_fontweight("bold")
-        axes.set_xlabel(f"({old})", fontsize=8, color=_QUIET, labelpad=13)
+        axes.set_xlabel(f"({old})", fontsize=8, color=QUIET, labelpad=13)
     else:
         axes.set_xlabel(" ", fontsize=8, labelpad=13)
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptlab._errors import require
 from corruptlab._student import mean_and_half_width
-from corruptlab.plotting._axes import _GRID, _INK, _QUIET, _legend
+from corruptlab.plotting._frame import QUIET, blank, frame, headline, legend_above
 from corruptlab.plotting._looks import Look, look
 
 if TYPE_CHECKING:
@@ -68,17 +67,16 @@ def fit_curves(
     places = dict(looks or {})
     rows = {name: _rows(name, shares) for name, shares in curves.items()}
     at = _checked(rows, epochs, chance, places, level)
-    figure: Figure = require("matplotlib.figure", extra="plot").Figure(
-        figsize=(8, 4.5), dpi=100, layout="constrained", facecolor="white"
-    )
+    figure = blank()
     axes = figure.add_subplot(facecolor="white")
     for place, (name, shares) in enumerate(rows.items()):
         _draw(axes, name, at, shares, place, look(places.get(name, place)), level)
     if chance is not None:
         axes.axhline(
-            100 * chance, label="chance", color=_QUIET, linestyle=(0, (1, 2)), linewidth=1.4
+            100 * chance, label="chance", color=QUIET, linestyle=(0, (1, 2)), linewidth=1.4
         )
-    _dress(axes, at, title)
+    _dress(axes, at)
+    headline(figure, title)
     return figure
 
 
@@ -165,19 +163,11 @@ def _checked(
     return at
 
 
-def _dress(axes: "Axes", at: Sequence[int], title: str) -> None:
+def _dress(axes: "Axes", at: Sequence[int]) -> None:
     """Give the axes their limits, labels, and legend, once all curves are there."""
     axes.set_ylim(-2, 102)
     if len(at) > 1:
         axes.set_xlim(min(at[0], 1), at[-1])
     axes.locator_params(axis="x", integer=True)
-    axes.set_xlabel("epoch", color=_INK)
-    axes.set_ylabel("fitted, % of the group", color=_INK)
-    axes.grid(axis="y", color=_GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(which="both", color=_QUIET, labelcolor=_INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_QUIET)
-    _legend(axes)
-    if title:
-        axes.figure.suptitle(title, x=0.01, ha="left", color=_INK)
+    frame(axes, "epoch", "fitted, % of the group")
+    legend_above(axes)

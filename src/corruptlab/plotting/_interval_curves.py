@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from corruptlab._errors import require
 from corruptlab._student import mean_and_half_width
-from corruptlab.plotting._axes import _GRID, _INK, _QUIET, _legend
+from corruptlab.plotting._frame import blank, frame, headline, legend_above
 from corruptlab.plotting._looks import look
 
 if TYPE_CHECKING:
@@ -57,9 +56,7 @@ def interval_curves(
     Source: Zhang et al. 2017, Fig. 1b and 1c.
     """
     _check(panels, level)
-    figure: Figure = require("matplotlib.figure", extra="plot").Figure(
-        figsize=(5.2 * len(panels), 4.5), dpi=100, layout="constrained", facecolor="white"
-    )
+    figure = blank(width=5.2 * len(panels))
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
     for axes, (label, curves) in zip(
         figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
@@ -67,8 +64,7 @@ def interval_curves(
         for name, curve in curves.items():
             _draw(axes, name, curve, names.index(name), level)
         _dress(axes, xlabel, label)
-    if title:
-        figure.suptitle(title, x=0.01, ha="left", color=_INK)
+    headline(figure, title)
     return figure
 
 
@@ -97,15 +93,9 @@ def _draw(axes: "Axes", name: str, curve: Curve, place: int, level: float) -> No
 
 def _dress(axes: "Axes", xlabel: str, ylabel: str) -> None:
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
-    axes.set_xlabel(xlabel, color=_INK)
-    axes.set_ylabel(ylabel, color=_INK)
-    axes.grid(axis="y", color=_GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(which="both", color=_QUIET, labelcolor=_INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_QUIET)
+    frame(axes, xlabel, ylabel)
     if axes.get_legend_handles_labels()[0]:
-        _legend(axes)
+        legend_above(axes)
 
 
 def _check(panels: Mapping[str, Mapping[str, Curve]], level: float) -> None:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from corruptlab._errors import require
 from corruptlab.plotting._axes import draw_curve, dress
+from corruptlab.plotting._frame import blank, headline
 from corruptlab.plotting._looks import look
 from corruptlab.plotting._smooth import Scale, window_edges, window_means
 
@@ -70,16 +70,15 @@ def loss_curves(
     _check(curves, hits, places, smooth, scale)
     lengths = [len(losses) for losses in curves.values()]
     axis = _axis(lengths) if scale == "auto" else scale
-    figure: Figure = require("matplotlib.figure", extra="plot").Figure(
-        figsize=(8, 4.5), dpi=100, layout="constrained", facecolor="white"
-    )
+    figure = blank()
     axes = figure.add_subplot(facecolor="white")
     for place, (name, losses) in enumerate(curves.items()):
         windows = max(1, round(smooth * _share(len(losses), max(lengths), axis)))
         edges = window_edges(len(losses), windows, scale=axis)
         points = window_means(losses, edges, scale=axis)
         draw_curve(axes, name, points, hits.get(name), place, look(places.get(name, place)))
-    dress(axes, axis, title, marked=bool(hits))
+    dress(axes, axis, marked=bool(hits))
+    headline(figure, title)
     return figure
 
 

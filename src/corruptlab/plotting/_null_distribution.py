@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from corruptlab._errors import require
+from corruptlab.plotting._frame import INK, blank
 from corruptlab.plotting._looks import look
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_INK, _BARS = "#222222", "#B8C4CE"
+_BARS = "#B8C4CE"
 
 
 def null_distribution(
@@ -54,9 +54,7 @@ def null_distribution(
     values = _checked("null", null)
     marks = {label: _checked("baselines", each) for label, each in (baselines or {}).items()}
     everything = np.concatenate([values, _checked("observed", [observed]), *marks.values()])
-    figure: Figure = require("matplotlib.figure", extra="plot").Figure(
-        figsize=(8, 4.5), dpi=100, layout="constrained", facecolor="white"
-    )
+    figure = blank()
     axes = figure.add_subplot(facecolor="white")
     # Rice's rule; and no more bars than values: accuracies of few examples are few fractions.
     bars = min(len(np.unique(values)), math.ceil(2 * len(values) ** (1 / 3)))
@@ -64,7 +62,7 @@ def null_distribution(
         values, bins=bars, color=_BARS, edgecolor="white", label="exchanged labels"
     )
     top = float(np.max(counts))
-    axes.axvline(observed, color=_INK, linewidth=2.2, label="labels as they are")
+    axes.axvline(observed, color=INK, linewidth=2.2, label="labels as they are")
     for place, (label, each) in enumerate(marks.items(), start=1):
         style = look(place)
         axes.plot(
@@ -72,7 +70,7 @@ def null_distribution(
             np.full(len(each), -0.08 * place * top),
             style.marker,
             color=style.color,
-            markeredgecolor=_INK,
+            markeredgecolor=INK,
             markersize=7,
             linestyle="none",
             label=label,
@@ -89,7 +87,7 @@ def null_distribution(
         textcoords="offset points",
         ha="right" if left else "left",
         va="center",
-        color=_INK,
+        color=INK,
     )
     axes.set_xlabel(name)
     axes.set_ylabel("exchanges")
