@@ -1,12 +1,11 @@
 """Experiments of the paper, from data set to report in one call."""
 
 from corruptlab.experiments import paper, sweeps
-from corruptlab.experiments._audit import audit
-from corruptlab.experiments._audit_report import AuditReport, Finding
 from corruptlab.experiments._randomization_test import iter_randomization_test, randomization_test
 from corruptlab.experiments._report import RandomizationReport
 from corruptlab.experiments._result import SettingResult
 from corruptlab.experiments._settings import SETTINGS, Setting, paper_settings
+from corruptlab.experiments.auditing import AuditReport, Finding, audit
 from corruptlab.experiments.memorizing import (
     Fitted,
     Gap,

@@ -6,9 +6,9 @@ from scipy.special import bdtr, bdtrc
 
 from corruptlab.corruptions import is_label_corruption
 from corruptlab.corruptions._lineage import History, Lineage
-from corruptlab.experiments._audit_report import Status
-from corruptlab.experiments._audit_stages import class_counts, nominal_matrix
-from corruptlab.experiments._audit_subject import Subject
+from corruptlab.experiments.auditing._report import Status
+from corruptlab.experiments.auditing._stages import class_counts, nominal_matrix
+from corruptlab.experiments.auditing._subject import Subject
 
 THRESHOLD = 1e-4
 """Noise as defined is called wrong with at most this probability."""

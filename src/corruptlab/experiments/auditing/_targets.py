@@ -6,8 +6,8 @@ from typing import Any
 from corruptlab._types import Labels
 from corruptlab.corruptions._fields import Fields
 from corruptlab.corruptions._find_labels import LABEL_ATTRIBUTES, whole_labels
-from corruptlab.experiments._audit_readings import Reading
-from corruptlab.experiments._audit_report import Status
+from corruptlab.experiments.auditing._readings import Reading
+from corruptlab.experiments.auditing._report import Status
 
 _PAIRS = ("samples", "imgs")
 """Attributes of torchvision's folders: a list of pairs (path, label)."""

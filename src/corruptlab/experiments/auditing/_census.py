@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from corruptlab._types import Ids, Labels
 from corruptlab.corruptions._fields import Fields
 from corruptlab.corruptions._read_inputs import InputReader, chunks, input_reader
-from corruptlab.experiments._audit_digest import digest
-from corruptlab.experiments._audit_readings import Reading, read
+from corruptlab.experiments.auditing._digest import digest
+from corruptlab.experiments.auditing._readings import Reading, read
 
 
 @dataclass(frozen=True)

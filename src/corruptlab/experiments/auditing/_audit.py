@@ -12,9 +12,9 @@ from corruptlab._progress import Progress
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
 from corruptlab.corruptions._fields import Key
-from corruptlab.experiments._audit_checks import all_findings, looked_at
-from corruptlab.experiments._audit_report import AuditReport
 from corruptlab.experiments._data import describe
+from corruptlab.experiments.auditing._checks import all_findings, looked_at
+from corruptlab.experiments.auditing._report import AuditReport
 
 
 def audit(

@@ -6,8 +6,8 @@ from typing import Any
 
 from corruptlab.corruptions._fields import Fields
 from corruptlab.corruptions._find_labels import class_of
-from corruptlab.experiments._audit_digest import digest
-from corruptlab.experiments._audit_report import Status
+from corruptlab.experiments.auditing._digest import digest
+from corruptlab.experiments.auditing._report import Status
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from corruptlab.experiments._audit_readings import (
+from corruptlab.experiments.auditing._readings import (
     Reading,
     compared,
     described,
     read,
     taken_apart,
 )
-from corruptlab.experiments._audit_report import Status
-from corruptlab.experiments._audit_subject import Subject
+from corruptlab.experiments.auditing._report import Status
+from corruptlab.experiments.auditing._subject import Subject
 
 _BATCH = 32
 

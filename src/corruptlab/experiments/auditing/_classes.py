@@ -4,8 +4,8 @@ from itertools import count, islice
 
 import numpy as np
 
-from corruptlab.experiments._audit_report import Status
-from corruptlab.experiments._audit_subject import Subject
+from corruptlab.experiments.auditing._report import Status
+from corruptlab.experiments.auditing._subject import Subject
 
 _LONG_TAIL = 10  # times as many examples in the largest class as in the smallest
 

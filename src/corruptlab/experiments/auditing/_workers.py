@@ -8,11 +8,11 @@ from typing import Any, Literal, TypeAlias
 
 from torch.utils.data import DataLoader, Dataset
 
-from corruptlab.experiments._audit_main_script import no_start
-from corruptlab.experiments._audit_pickling import obstacle
-from corruptlab.experiments._audit_readings import Reading, compared, described, read
-from corruptlab.experiments._audit_report import Finding, Status
-from corruptlab.experiments._audit_subject import Subject
+from corruptlab.experiments.auditing._main_script import no_start
+from corruptlab.experiments.auditing._pickling import obstacle
+from corruptlab.experiments.auditing._readings import Reading, compared, described, read
+from corruptlab.experiments.auditing._report import Finding, Status
+from corruptlab.experiments.auditing._subject import Subject
 
 _PATIENCE = 300.0  # seconds for one batch, the start of a process included
 _BATCHES = 4  # for each worker, so that all of them have work

@@ -10,10 +10,10 @@ from corruptlab._types import Labels
 from corruptlab.corruptions._fields import Fields
 from corruptlab.corruptions._find_labels import find_num_classes
 from corruptlab.corruptions._lineage import Lineage
-from corruptlab.experiments._audit_census import Census, census
-from corruptlab.experiments._audit_readings import Reading, read
-from corruptlab.experiments._audit_stages import Stages, is_traced, stages_of
-from corruptlab.experiments._audit_targets import listed_labels
+from corruptlab.experiments.auditing._census import Census, census
+from corruptlab.experiments.auditing._readings import Reading, read
+from corruptlab.experiments.auditing._stages import Stages, is_traced, stages_of
+from corruptlab.experiments.auditing._targets import listed_labels
 
 
 @dataclass(frozen=True)

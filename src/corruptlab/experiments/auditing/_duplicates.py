@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corruptlab._types import Ids, Labels
-from corruptlab.experiments._audit_report import Status
-from corruptlab.experiments._audit_subject import Subject
+from corruptlab.experiments.auditing._report import Status
+from corruptlab.experiments.auditing._subject import Subject
 
 _SHOWN = 3  # pairs, or items
 _MUCH = 0.01  # of the test set; more than this moves test accuracy by what papers report

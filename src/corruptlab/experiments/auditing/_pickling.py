@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from corruptlab.experiments._audit_main_script import main_can_be_imported
-from corruptlab.experiments._audit_readings import described
-from corruptlab.experiments._audit_report import Status
+from corruptlab.experiments.auditing._main_script import main_can_be_imported
+from corruptlab.experiments.auditing._readings import described
+from corruptlab.experiments.auditing._report import Status
 
 _DEEPEST = 6  # levels of attributes, lists, and dictionaries to search for what does not pickle
 

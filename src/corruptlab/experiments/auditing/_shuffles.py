@@ -5,9 +5,9 @@ import numpy as np
 from corruptlab._types import Array
 from corruptlab.corruptions import ShuffledPixels
 from corruptlab.corruptions._inputs import as_array
-from corruptlab.experiments._audit_report import Status
-from corruptlab.experiments._audit_stages import Stages
-from corruptlab.experiments._audit_subject import Subject
+from corruptlab.experiments.auditing._report import Status
+from corruptlab.experiments.auditing._stages import Stages
+from corruptlab.experiments.auditing._subject import Subject
 
 
 def check_shuffles(train: Subject, test: Subject) -> tuple[Status, str]:

@@ -31,13 +31,13 @@ from corruptlab import (
     corrupt,
 )
 from corruptlab.experiments import AuditReport, Finding, audit
-from corruptlab.experiments._audit_digest import digest
-from corruptlab.experiments._audit_main_script import is_guarded, no_start, runs_again
-from corruptlab.experiments._audit_noise import two_sided
-from corruptlab.experiments._audit_pickling import obstacle
+from corruptlab.experiments.auditing._digest import digest
+from corruptlab.experiments.auditing._main_script import is_guarded, no_start, runs_again
+from corruptlab.experiments.auditing._noise import two_sided
+from corruptlab.experiments.auditing._pickling import obstacle
 
-from . import audit_cases as cases
-from .audit_cases import Halved, Pictures
+from . import cases
+from .cases import Halved, Pictures
 
 HALF = UniformLabels(p=0.5)
 Pair = namedtuple("Pair", ["x", "y"])

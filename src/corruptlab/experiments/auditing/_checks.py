@@ -8,17 +8,17 @@ from typing import Any
 from corruptlab._draws import Draws
 from corruptlab.corruptions._fields import Key
 from corruptlab.corruptions._find_fields import fields_of
-from corruptlab.experiments import _audit_noise as noise
-from corruptlab.experiments._audit_classes import check_classes
-from corruptlab.experiments._audit_duplicates import check_duplicates, check_overlap
-from corruptlab.experiments._audit_items import check_batches, check_items, second_pass
-from corruptlab.experiments._audit_pickling import check_pickling
-from corruptlab.experiments._audit_readings import compared, described
-from corruptlab.experiments._audit_report import Finding, Status
-from corruptlab.experiments._audit_shuffles import check_shuffles
-from corruptlab.experiments._audit_subject import Subject
-from corruptlab.experiments._audit_targets import check_targets
-from corruptlab.experiments._audit_workers import check_workers
+from corruptlab.experiments.auditing import _noise as noise
+from corruptlab.experiments.auditing._classes import check_classes
+from corruptlab.experiments.auditing._duplicates import check_duplicates, check_overlap
+from corruptlab.experiments.auditing._items import check_batches, check_items, second_pass
+from corruptlab.experiments.auditing._pickling import check_pickling
+from corruptlab.experiments.auditing._readings import compared, described
+from corruptlab.experiments.auditing._report import Finding, Status
+from corruptlab.experiments.auditing._shuffles import check_shuffles
+from corruptlab.experiments.auditing._subject import Subject
+from corruptlab.experiments.auditing._targets import check_targets
+from corruptlab.experiments.auditing._workers import check_workers
 
 
 def looked_at(
