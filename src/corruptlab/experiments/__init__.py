@@ -1,10 +1,6 @@
 """Experiments of the paper, from data set to report in one call."""
 
 from corruptlab.experiments import paper, sweeps
-from corruptlab.experiments._randomization_test import iter_randomization_test, randomization_test
-from corruptlab.experiments._report import RandomizationReport
-from corruptlab.experiments._result import SettingResult
-from corruptlab.experiments._settings import SETTINGS, Setting, paper_settings
 from corruptlab.experiments.auditing import AuditReport, Finding, audit
 from corruptlab.experiments.memorizing import (
     Fitted,
@@ -18,6 +14,15 @@ from corruptlab.experiments.memorizing import (
 )
 from corruptlab.experiments.paper import Reproduction, reproduce
 from corruptlab.experiments.permutation import Baseline, PermutationTest, permutation_test
+from corruptlab.experiments.randomization import (
+    SETTINGS,
+    RandomizationReport,
+    Setting,
+    SettingResult,
+    iter_randomization_test,
+    paper_settings,
+    randomization_test,
+)
 from corruptlab.experiments.sweeps import SweepReport, sweep
 
 __all__ = [

@@ -18,7 +18,7 @@ from corruptlab.corruptions import Corrupted
 from corruptlab.experiments import Fitted, MemorizationMeter, MemorizationReport, Prepared
 from corruptlab.experiments.memorizing._table import points
 from corruptlab.training import stopping
-from tests.experiments.cases import bars
+from tests.experiments.randomization.cases import bars
 
 from .cases import CLASSES, clusters, constant, loop, nearest, network, rule, run, untrained
 

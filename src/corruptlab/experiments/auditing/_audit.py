@@ -12,7 +12,7 @@ from corruptlab._progress import Progress
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
 from corruptlab.corruptions._fields import Key
-from corruptlab.experiments._data import describe
+from corruptlab.experiments._describe import describe
 from corruptlab.experiments.auditing._checks import all_findings, looked_at
 from corruptlab.experiments.auditing._report import AuditReport
 

@@ -12,7 +12,7 @@ from corruptlab._global_generators import generators_kept
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
 from corruptlab.corruptions._fields import Key
-from corruptlab.experiments._data import describe
+from corruptlab.experiments._describe import describe
 from corruptlab.experiments.memorizing._meter import MemorizationMeter
 from corruptlab.experiments.memorizing._planting import Planting
 from corruptlab.experiments.memorizing._predicting import Predictor

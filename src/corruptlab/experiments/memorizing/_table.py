@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from corruptlab.experiments._table import percent
 from corruptlab.experiments.memorizing._epoch import MemorizationEpoch
+from corruptlab.experiments.randomization._table import percent
 
 _MOST_ROWS = 12
 _SPACE = "  "

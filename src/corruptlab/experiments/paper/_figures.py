@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from corruptlab.experiments._settings import SETTINGS
 from corruptlab.experiments.paper._exhibit import Exhibit
 from corruptlab.experiments.paper._measurement import Measurement, with_ratios
+from corruptlab.experiments.randomization._settings import SETTINGS
 from corruptlab.plotting import interval_curves, loss_curves
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import torch
 from torch.utils.data import TensorDataset
 
 from corruptlab.experiments._by_name import device_for
-from corruptlab.experiments._data import Pair
-from corruptlab.experiments._settings import chosen_settings
 from corruptlab.experiments.paper._exhibit import Work
 from corruptlab.experiments.paper._machine import machine
 from corruptlab.experiments.paper._surroundings import surroundings
+from corruptlab.experiments.randomization._data import Pair
+from corruptlab.experiments.randomization._settings import chosen_settings
 from corruptlab.experiments.sweeps._partial_labels import _loaded
 from corruptlab.models import by_name
 from corruptlab.training import Execution, FitReport, NonFiniteLossError, Recipe, fit, stopping

@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 from corruptlab._draws import Draws
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted, Corruption, is_input_corruption
-from corruptlab.experiments._data import Pair
-from corruptlab.experiments._settings import Setting
 from corruptlab.experiments.permutation._result import Baseline
 from corruptlab.experiments.permutation._scores import Scorer
 from corruptlab.experiments.permutation._split import Split
+from corruptlab.experiments.randomization._data import Pair
+from corruptlab.experiments.randomization._settings import Setting
 
 
 def check_baselines(baselines: Sequence[Any]) -> tuple[Corruption, ...]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from corruptlab.experiments._settings import Setting
+from corruptlab.experiments.randomization._settings import Setting
 from corruptlab.training import FitReport
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from corruptlab._environment import Environment
-from corruptlab.experiments._result import SettingResult
-from corruptlab.experiments._settings import SETTINGS, Setting
-from corruptlab.experiments._table import percent, table
+from corruptlab.experiments.randomization._result import SettingResult
+from corruptlab.experiments.randomization._settings import SETTINGS, Setting
+from corruptlab.experiments.randomization._table import percent, table
 from corruptlab.plotting import loss_curves
 from corruptlab.training import FitReport, Recipe
 

@@ -9,7 +9,7 @@ import pytest
 
 from corruptlab import GivenLabels, RandomizationReport, Setting, ShuffledPixels, Specification
 from corruptlab.experiments import paper_settings
-from corruptlab.experiments._table import percent, table
+from corruptlab.experiments.randomization._table import percent, table
 
 from .cases import run
 

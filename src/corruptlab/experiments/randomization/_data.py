@@ -5,7 +5,7 @@ from typing import Any
 
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted, corrupt, is_input_corruption
-from corruptlab.experiments._settings import Setting
+from corruptlab.experiments.randomization._settings import Setting
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,3 @@ class Pair:
             return train, None, done
         inputs = [c for c in train.corruptions if is_input_corruption(c)]
         return train, corrupt(self.test, *inputs, seed=self.seed), done
-
-
-def describe(dataset: MapDataset[Any]) -> str:
-    """Return what to call a data set: its ``name`` if it has one, or else its type's."""
-    name = getattr(dataset, "name", None)
-    return name if isinstance(name, str) and name else type(dataset).__name__

@@ -8,11 +8,12 @@ import torch
 
 from corruptlab._environment import Environment
 from corruptlab._types import MapDataset
-from corruptlab.experiments._data import Pair, describe
-from corruptlab.experiments._initial_model import InitialModel, ModelSource
-from corruptlab.experiments._report import RandomizationReport
-from corruptlab.experiments._result import SettingResult
-from corruptlab.experiments._settings import SETTINGS, Setting, chosen_settings
+from corruptlab.experiments._describe import describe
+from corruptlab.experiments.randomization._data import Pair
+from corruptlab.experiments.randomization._initial_model import InitialModel, ModelSource
+from corruptlab.experiments.randomization._report import RandomizationReport
+from corruptlab.experiments.randomization._result import SettingResult
+from corruptlab.experiments.randomization._settings import SETTINGS, Setting, chosen_settings
 from corruptlab.training import Execution, Recipe, fit
 
 

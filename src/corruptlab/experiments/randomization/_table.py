@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from corruptlab.experiments._result import SettingResult
+from corruptlab.experiments.randomization._result import SettingResult
 
 # (title over the columns, [(title of a column, least width), ...])
 _GROUPS = (
