@@ -1,16 +1,39 @@
-"""Data sets with one fault each, in a module that spawned workers can import."""
+"""Data sets with a fault at most, in a module that spawned workers can import."""
 
+import multiprocessing
 import random
+import sys
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import Dataset, TensorDataset, get_worker_info
 
-from corruptlab import Draws
+from corruptlab import Draws, UniformLabels, corrupt
 from corruptlab._types import Ids, Labels
+from corruptlab.experiments import Finding, audit
 
+FORKS = "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin"
+HALF = UniformLabels(p=0.5)
 N = 60
+GOOD = [i % 3 for i in range(N)]  # the labels of `Pictures`
+
+
+def finding(check: str, train: Any, test: Any = None, **options: Any) -> Finding:
+    """Return one finding of an audit without workers."""
+    return audit(train, test, **{"workers": 0, **options})[check]
+
+
+def tensors(n: int = 60, labels: Any = None, num_classes: int = 3) -> TensorDataset:
+    """Return ``n`` different inputs of two channels with labels in turn."""
+    y = torch.arange(n) % num_classes if labels is None else torch.as_tensor(labels)
+    return TensorDataset(torch.arange(n * 18, dtype=torch.float32).reshape(n, 2, 3, 3), y)
+
+
+def many(*corruptions: Any, n: int = 20_000, num_classes: int = 10, **options: Any) -> Any:
+    """Return corrupted labels enough for exact laws."""
+    labels = torch.arange(n) % num_classes
+    return corrupt(TensorDataset(torch.arange(n).reshape(n, 1), labels), *corruptions, **options)
 
 
 class Pictures(Dataset[Any]):
@@ -117,3 +140,17 @@ class Halved:
     def matrix(self, num_classes: int, draws: Draws | None = None) -> np.ndarray[Any, Any]:
         stay = np.eye(num_classes)
         return (stay + np.roll(stay, 1, axis=1)) / 2
+
+
+class Local:
+    """Wraps a data set and cannot be pickled, so that no process is spawned for it."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+        self.transforms = {"image": [lambda image: image]}
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.dataset[index]
