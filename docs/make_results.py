@@ -16,8 +16,8 @@ _HEAD = """\
 Every table and figure of Zhang et al. (2017), row by row: what was measured beside what was
 published, with machine, versions, seed, and time. Rows that nobody has measured say so;
 [Repeat the paper](reproduce.md) is about the command that fills them in. Accuracies are those at
-the end of training, never the best ones; `off` is measured less published; where the paper prints a
-figure without numbers, its words stand in their place.
+the end of training, unless a column says that they are of the best epoch; `off` is measured less
+published; where the paper prints a figure without numbers, its words stand in their place.
 
 {counts}
 

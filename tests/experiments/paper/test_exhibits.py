@@ -85,6 +85,10 @@ def test_table_2_is_the_paper_s_top_1_before_top_5() -> None:
 def test_table_3_is_the_paper_s() -> None:
     errors = {row.name: row.published["test_error"] for row in paper.exhibit("table3").rows}
     assert errors == {"mnist": 1.2, "mnist-gabor": 0.6, "cifar10": 46.0, "cifar10-conv": 17.0}
+    norms = {row.name: row.published.get("norm") for row in paper.exhibit("table3").rows}
+    assert norms == {
+        "mnist": "about 220", "mnist-gabor": "about 390", "cifar10": None, "cifar10-conv": None,
+    }  # fmt: skip
     assert paper.exhibit("table3")["mnist"].parameters["gamma"] == 0.02
     assert paper.exhibit("table3")["cifar10-conv"].parameters["filters"] == 32_000
 
@@ -115,6 +119,17 @@ def test_fig_1b_and_1c_publish_words_and_no_invented_digits(name: str) -> None:
 def test_fig_1b_and_1c_are_read_off_the_same_trainings() -> None:
     for b, c in zip(paper.exhibit("fig1b").rows, paper.exhibit("fig1c").rows, strict=True):
         assert (b.name, b.parameters, b.work) == (c.name, c.parameters, c.work)
+
+
+def test_fig_2_has_the_numbers_of_the_tables_that_hold_its_ends() -> None:
+    tables = {**published("table1"), **published("table2")}
+    for row in paper.exhibit("fig2").rows:
+        part, name = row.name.split(maxsplit=1)
+        if part == "fig2a":
+            _, _, test, _, *best = tables[name]
+            assert list(row.published.values()) == [test, *best[:1]]
+        else:
+            assert row.published == {"test": tables[f"{name} plain"][1]}
 
 
 def test_theorem_1_promises_2n_plus_d_weights() -> None:

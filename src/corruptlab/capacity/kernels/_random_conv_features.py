@@ -84,8 +84,9 @@ def random_conv_features(
         >>> random_conv_features(images, num_filters=32, patches_from=images).shape
         torch.Size([20, 256])
 
-    Source: Zhang et al. 2017, Table 3, which does not give the details; they are those of Coates
-    and Ng 2012, "Learning feature representations with k-means", §4, with random patches.
+    Source: Zhang et al. 2017, §5 and Table 3, which follows Coates and Ng 2012, "Learning feature
+    representations with k-means", with filters at random; details that it does not give are
+    theirs, with random patches for the centres of k-means.
     """
     given = read_images("images", images)
     for name, value, least in (

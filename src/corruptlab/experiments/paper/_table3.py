@@ -53,8 +53,9 @@ TABLE_3 = Exhibit(
     remarks=(
         "Bytes are divided by 255, targets are one-hot, the kernel is Gaussian. The width of "
         "MNIST's pixels is the paper's (a later note of its author gives it, and 1.22%); those of "
-        "`mnist-gabor` and `cifar10` were searched for on training images. The paper gives neither "
-        "its Gabor wavelets nor its convolutional layer: both are documented choices.",
+        "`mnist-gabor` and `cifar10` were searched for on training images. The paper does not "
+        "give its Gabor wavelets, and of its convolutional layer says only that it follows Coates "
+        "and Ng (2012) with filters at random: both are documented choices.",
         "Nobody has searched for a width for `cifar10-conv`: give one with `--set gamma=X`. With a "
         "ridge (`--set ridge=X`) the paper came to 15%.",
         "The norm is of all ten outputs together. It depends on the width and on how targets are "
