@@ -97,6 +97,8 @@ def test_a_row_trains_on_files_and_reports_top_1_and_top_5(
     n = CLASSES * EACH
     estimate = paper.plan("table2", **{**asked, "rows": asked["rows"][:1]}).seconds
     assert estimate == pytest.approx(2 * (n + n / 3) / 4 * 0.5)
+    both = paper.plan("fig2", **{**asked, "rows": ["fig2a inception-v3 true plain"]}).seconds
+    assert both == pytest.approx(2 * (n + n / 3 + n / 3) / 4 * 0.5)  # training images, too
     learned: list[int] = []
 
     def watched(network: nn.Module, train: Any, **options: Any) -> Any:

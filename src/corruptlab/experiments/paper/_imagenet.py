@@ -101,7 +101,13 @@ def train_imagenet(
 
 
 def seconds_to_train_imagenet(
-    *, data: str, recipe: Mapping[str, Any], size: int = 299, device: str = "auto", **others: Any
+    *,
+    data: str,
+    recipe: Mapping[str, Any],
+    size: int = 299,
+    by_epoch: bool = False,
+    device: str = "auto",
+    **others: Any,
 ) -> float:
     """Return how long `train_imagenet` takes if files are read as fast as they are needed.
 
@@ -109,6 +115,7 @@ def seconds_to_train_imagenet(
         data: As for `train_imagenet`, and so on.
         recipe: Recipe.
         size: Height and width of an image.
+        by_epoch: Whether training images are measured after every epoch, too.
         device: Where to train.
         others: What does not matter for it.
 
@@ -119,7 +126,8 @@ def seconds_to_train_imagenet(
     n, held_out = (len(image_folder(data, part, size=size)) for part in ("train", "val"))
     few = replace(hyper, epochs=1, batch_size=min(hyper.batch_size, _IMAGES_TIMED))
     a_step = seconds_per_step("inception-v3", few, (3, size, size), 1000, device_for(device))
-    return hyper.epochs * (n + held_out / 3) / few.batch_size * a_step
+    measured = held_out + n * by_epoch  # a pass forward is a third of a step
+    return hyper.epochs * (n + measured / 3) / few.batch_size * a_step
 
 
 IMAGENET = Work(train_imagenet, seconds_to_train_imagenet)
