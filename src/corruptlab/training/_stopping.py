@@ -138,7 +138,7 @@ class patience:  # noqa: N801  # likewise
         >>> stopping.patience(10, on="validation")
         patience(epochs=10, on='validation')
 
-    Source: Zhang et al. 2017, §3.2, early stopping.
+    Source: Zhang et al. 2017, §3.1, early stopping.
     """
 
     epochs: int
