@@ -41,7 +41,7 @@ class TransitionLabels(LabelNoise):
         >>> noise.labels(np.array([0, 0, 0, 0, 1, 1]), num_classes=2, draws=cl.Draws(seed=0))
         array([0, 1, 1, 1, 1, 1])
 
-    Source: Patrini et al. 2017, "Making deep neural networks robust to label noise", §2.
+    Source: Patrini et al. 2017, "Making deep neural networks robust to label noise", the matrix T.
     """
 
     transition: tuple[tuple[float, ...], ...]
