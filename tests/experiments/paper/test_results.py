@@ -75,7 +75,7 @@ def test_words_stay_words_and_a_missing_seed_leaves_no_mean() -> None:
     assert cells(ONE, none)[0] == ("-", "100.00", "-")
 
 
-def test_slowdown_is_over_p_0_of_the_same_seed_and_machine() -> None:
+def test_slowdown_is_over_p_0_of_the_same_seed_machine_and_data() -> None:
     def steps(p: str, seed: int, value: int | None) -> Measurement:
         return replace(ONE, row=f"mlp-1x512 p={p}", seed=seed, measured={"steps": value})
 
@@ -83,8 +83,10 @@ def test_slowdown_is_over_p_0_of_the_same_seed_and_machine() -> None:
     shown = paper.markdown("fig1b", found, rows=paper.exhibit("fig1b").picked(["mlp-1x512 p=1"]))
     half = 12.706205 * math.sqrt((2.5 - 3.5) ** 2 * 2) / math.sqrt(2)
     assert f"| mlp-1x512 p=1 | 3.50 ± {half:.2f} | roughly 2 to 4 |" in shown
-    lonely = paper.markdown("fig1b", found[1:2])
-    assert "| mlp-1x512 p=1 | - | roughly 2 to 4 | 250 |" in lonely
+    other_data, other_machine = replace(found[0], sample="x"), replace(found[0], machine="y")
+    for unlike in ([], [other_data], [other_machine]):
+        lonely = paper.markdown("fig1b", [*unlike, found[1]])
+        assert "| mlp-1x512 p=1 | - | roughly 2 to 4 | 250 |" in lonely
 
 
 def test_rows_that_nobody_measured_say_so() -> None:

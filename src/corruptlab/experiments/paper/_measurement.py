@@ -84,7 +84,7 @@ class Measurement:
 
 
 def with_ratios(exhibit: Exhibit, found: Sequence[Measurement]) -> tuple[Measurement, ...]:
-    """Fill in ``slowdown``: steps over those of the row's reference, same seed, same machine.
+    """Fill in ``slowdown``: steps over those of its reference with the same data, seed, and machine.
 
     Args:
         exhibit: What was measured.
@@ -93,13 +93,13 @@ def with_ratios(exhibit: Exhibit, found: Sequence[Measurement]) -> tuple[Measure
     Returns:
         The same, with the ratio where both are known.
     """
-    steps = {each.key: each.measured.get("steps") for each in found}
+    steps = {(each.sample, *each.key): each.measured.get("steps") for each in found}
     references = {row.name: row.reference for row in exhibit.rows if row.reference is not None}
 
     def filled(one: Measurement) -> Measurement:
         if one.row not in references:
             return one
-        below = steps.get((references[one.row], one.seed, one.machine))
+        below = steps.get((one.sample, references[one.row], one.seed, one.machine))
         above = one.measured.get("steps")
         ratio = above / below if above and below else None
         return replace(one, measured={**one.measured, "slowdown": ratio})
