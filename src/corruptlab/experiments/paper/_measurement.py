@@ -84,7 +84,7 @@ class Measurement:
 
 
 def with_ratios(exhibit: Exhibit, found: Sequence[Measurement]) -> tuple[Measurement, ...]:
-    """Fill in ``slowdown``: steps over those of its reference with the same data, seed, and machine.
+    """Fill in ``slowdown``: steps over the reference's, with the same data, seed, and machine.
 
     Args:
         exhibit: What was measured.
