@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from corruptlab._errors import MissingExtraError
+
 # What the library calls an argument, and the option that sets it.
 _OPTIONS = {
     "spec": "--data",
@@ -21,7 +23,13 @@ _OPTIONS = {
     "changes": "--set",
     "most_hours": "--most",
     "learning_rate": "--learning-rate",
+    "seeds": "--seeds",
+    "workers": "--workers",
 }
+
+
+MISTAKES = (ValueError, TypeError, OSError, MissingExtraError)
+"""What the library raises where something cannot be done as it was asked for."""
 
 
 class UserError(Exception):

@@ -1,6 +1,5 @@
 """Follow a test while it runs: keep what is finished, show it at the end, however it ends."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -8,10 +7,8 @@ import torch
 
 from corruptlab._cli._errors import UserError, as_user_errors
 from corruptlab._cli._output import Output
-from corruptlab._errors import MissingExtraError
+from corruptlab._cli._shell import DONE, INTERRUPTED, NOT_ALL, say
 from corruptlab.experiments import RandomizationReport
-
-DONE, NOT_WRITTEN, INTERRUPTED = 0, 1, 130  # 130 is 128 + SIGINT, as shells report it
 
 
 def follow(reports: Iterator[RandomizationReport], output: Output | None) -> int:
@@ -35,7 +32,7 @@ def follow(reports: Iterator[RandomizationReport], output: Output | None) -> int
         # A loss that is not finite, data that does not fit the network or the memory: no bug.
         with as_user_errors(ValueError, ArithmeticError, MemoryError, torch.OutOfMemoryError):
             for last in reports:
-                written = _write_report(last, output)
+                written = output is None or output.save_report(last.to_dict())
     except KeyboardInterrupt:  # between fits; during one, the report itself says so
         interrupted = True
     except UserError:
@@ -43,12 +40,12 @@ def follow(reports: Iterator[RandomizationReport], output: Output | None) -> int
         raise
     if last is not None and interrupted:
         last = replace(last, interrupted=True)
-        written = _write_report(last, output)
+        written = output is None or output.save_report(last.to_dict())
     written = _show(last, output) and written
     if last is None or last.interrupted:
-        _say(f"interrupted; {_kept(last, output)}")
+        say(f"interrupted; {_kept(last, output)}")
         return INTERRUPTED
-    return DONE if written else NOT_WRITTEN
+    return DONE if written else NOT_ALL
 
 
 def _show(report: RandomizationReport | None, output: Output | None) -> bool:
@@ -56,31 +53,9 @@ def _show(report: RandomizationReport | None, output: Output | None) -> bool:
     if report is None or not report.rows:
         return True
     print(report, flush=True)
-    return _write_figure(report, output)
-
-
-def _write_report(report: RandomizationReport, output: Output | None) -> bool:
     if output is None:
         return True
-    try:
-        output.write_report(report.to_dict())
-    except OSError as error:  # a full disk is no reason to throw away hours of training
-        _say(f"{output.report} could not be written ({error.strerror or error}).")
-        return False
-    return True
-
-
-def _write_figure(report: RandomizationReport, output: Output | None) -> bool:
-    if output is None:
-        return True
-    try:
-        output.write_figure(report.figure())
-    except (MissingExtraError, OSError) as error:
-        old = "; the one there is of an earlier run" if output.figure.exists() else ""
-        _say(f"{output.figure} was not written{old}: {error}")
-        return isinstance(error, MissingExtraError)  # it was never promised without the extra
-    _say(f"wrote {output.report} and {output.figure}")
-    return True
+    return output.save_figure(report.figure, done=f"wrote {output.report} and {output.figure}")
 
 
 def _kept(report: RandomizationReport | None, output: Output | None) -> str:
@@ -89,7 +64,3 @@ def _kept(report: RandomizationReport | None, output: Output | None) -> str:
         return "no setting was finished."
     where = f" in {output.report}" if output else ""
     return f"kept what was finished{where}: {', '.join(done)}."
-
-
-def _say(text: str) -> None:
-    print(f"corruptlab: {text}", file=sys.stderr, flush=True)

@@ -1,16 +1,10 @@
 """From arguments to exit code."""
 
-import sys
 from collections.abc import Sequence
 
 from corruptlab._cli._errors import UserError
 from corruptlab._cli._parser import parser
-from corruptlab._cli._reproduce import run_reproduce
-from corruptlab._cli._sweep import run_sweep
-from corruptlab._cli._test import run_test
-
-_COMMANDS = {"test": run_test, "sweep": run_sweep, "reproduce": run_reproduce}
-INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+from corruptlab._cli._shell import DONE, INTERRUPTED, MISTAKE, say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,12 +20,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if options.command is None:
         parser().print_help()
-        return 0
+        return DONE
     try:
-        return _COMMANDS[options.command](options)
+        code: int = options.run(options)
     except UserError as error:
-        print(f"corruptlab: error: {error}", file=sys.stderr)
-        return 2
+        say(f"error: {error}")
+        return MISTAKE
     except KeyboardInterrupt:
-        print("corruptlab: interrupted.", file=sys.stderr)
+        say("interrupted.")
         return INTERRUPTED
+    return code

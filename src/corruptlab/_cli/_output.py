@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from corruptlab._cli._errors import UserError
+from corruptlab._cli._shell import say
+from corruptlab._errors import MissingExtraError
 
 _DOTS_PER_INCH = 160  # 1280 x 720 pixels: sharp where a page shows the figure 800 wide
 
@@ -60,6 +62,41 @@ class Output:
             OSError: If that fails; an earlier file is then still there.
         """
         _replace(self.figure, lambda path: figure.savefig(path, format="png", dpi=_DOTS_PER_INCH))
+
+    def save_report(self, values: dict[str, Any]) -> bool:
+        """Write ``report.json``, or tell why not: hours of training are worth more than that.
+
+        Args:
+            values: What ``to_dict`` gives.
+
+        Returns:
+            Whether it is written.
+        """
+        try:
+            self.write_report(values)
+        except OSError as error:
+            say(f"{self.report} could not be written ({error.strerror or error}).")
+            return False
+        return True
+
+    def save_figure(self, figure: Callable[[], Any], *, done: str) -> bool:
+        """Draw a figure and write it, and tell how that went.
+
+        Args:
+            figure: Makes it.
+            done: What to tell if all went well.
+
+        Returns:
+            Whether what was promised is there: without the extra, no figure was.
+        """
+        try:
+            self.write_figure(figure())
+        except (MissingExtraError, OSError) as error:
+            old = "; the one there is of an earlier run" if self.figure.exists() else ""
+            say(f"{self.figure} was not written{old}: {error}")
+            return isinstance(error, MissingExtraError)
+        say(done)
+        return True
 
 
 def _beside(path: Path) -> Path:

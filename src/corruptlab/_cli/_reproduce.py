@@ -2,19 +2,15 @@
 
 import argparse
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from corruptlab._cli._errors import UserError, as_user_errors
+from corruptlab._cli._errors import MISTAKES, UserError, as_user_errors
+from corruptlab._cli._options import executor, seeds, words
 from corruptlab._cli._output import Output
-from corruptlab._cli._sweep_results import say
-from corruptlab._errors import MissingExtraError
+from corruptlab._cli._shell import DONE, INTERRUPTED, NOT_ALL, say
 from corruptlab.experiments import Reproduction
 from corruptlab.experiments.paper import Plan, exhibit, plan, reproduce
 from corruptlab.experiments.paper._figures import can_draw
-
-DONE, NOT_ALL, INTERRUPTED = 0, 1, 130  # 130 is 128 + SIGINT, as shells report it
 
 
 def run_reproduce(options: argparse.Namespace) -> int:
@@ -31,14 +27,13 @@ def run_reproduce(options: argparse.Namespace) -> int:
     """
     if not options.out and not options.estimate:
         raise UserError("--out must be a folder to keep trials in, got none.")
-    with _mistakes():
-        asked = _asked(options)
+    with as_user_errors(*MISTAKES):
+        workers, asked = executor(options), _asked(options)
         if options.estimate:
             return _estimated(plan(out=options.out, progress=True, **asked))
         if options.keep and not plan_keeps(asked):
             raise UserError("--keep must go with the rows' own recipes, got --epochs or --set.")
-        executor = options.workers if options.workers > 1 else None
-        found = reproduce(out=options.out, executor=executor, progress=True, **asked)
+        found = reproduce(out=options.out, executor=workers, progress=True, **asked)
     return _shown(found, options)
 
 
@@ -50,15 +45,12 @@ def plan_keeps(asked: dict[str, Any]) -> bool:
 
 
 def _asked(options: argparse.Namespace) -> dict[str, Any]:
-    for name in ("workers", "seeds"):
-        if getattr(options, name) < 1:
-            raise UserError(f"--{name} must be at least 1, got {getattr(options, name)}.")
-    rows = [word.strip() for text in options.rows or [] for word in text.split(",")]
+    rows = [word for text in options.rows or [] for word in words(text)]
     return {
         "what": options.what,
         "data": options.data or [],
-        "rows": [row for row in rows if row] if options.rows else None,
-        "seeds": range(options.seeds),
+        "rows": rows if options.rows else None,
+        "seeds": seeds(options),
         "epochs": options.epochs,
         "changes": dict(map(_change, options.set or [])),
         "device": options.device,
@@ -101,22 +93,12 @@ def _written(found: Reproduction, options: argparse.Namespace) -> bool:
     if not found.measurements:
         return True
     output = Output(str(found.out / found.exhibit.name))
-    try:
-        output.write_report(found.to_dict())
+    written = output.save_report(found.to_dict())
+    if written:
         say(f"wrote {output.report}")
-        if options.keep:
-            with _mistakes():
-                say(f"kept in {found.keep(options.keep, note=options.note)}")
-        if can_draw(found.exhibit):
-            output.write_figure(found.figure())
-            say(f"wrote {output.figure}")
-    except (MissingExtraError, OSError) as error:
-        say(f"not all was written: {error}")
-        return isinstance(error, MissingExtraError)  # it was never promised without the extra
-    return True
-
-
-@contextmanager
-def _mistakes() -> Iterator[None]:
-    with as_user_errors(ValueError, TypeError, OSError, MissingExtraError):
-        yield
+    if options.keep:
+        with as_user_errors(*MISTAKES):
+            say(f"kept in {found.keep(options.keep, note=options.note)}")
+    if not can_draw(found.exhibit):
+        return written
+    return output.save_figure(found.figure, done=f"wrote {output.figure}") and written

@@ -2,13 +2,15 @@
 
 import argparse
 
+from corruptlab._cli._options import Command, add_device, add_epochs, add_seeds, add_workers
+from corruptlab._cli._reproduce import run_reproduce
 from corruptlab.experiments.paper import EXHIBITS
 
-REPRODUCE = """\
+_DESCRIPTION = """\
 A table or figure of Zhang et al. 2017, row by row: what is measured here beside what was
 published. About how long each row will take is announced before the first one starts."""
 
-REPRODUCE_EXAMPLES = """\
+_EXAMPLES = """\
 examples:
   corruptlab reproduce table1 --rows mlp --data cifar10:data --out out
   corruptlab reproduce table1 --data cifar10:data --estimate
@@ -19,12 +21,7 @@ examples:
 The same command, given again after Ctrl-C or a crash, runs what is missing and nothing twice."""
 
 
-def add_reproduce(reproduce: argparse.ArgumentParser) -> None:
-    """Add the options to the parser of the command.
-
-    Args:
-        reproduce: The parser.
-    """
+def _add(reproduce: argparse.ArgumentParser) -> None:
     what = reproduce.add_argument_group("what is repeated")
     what.add_argument("what", metavar="WHAT", help=", ".join(EXHIBITS))
     what.add_argument(
@@ -40,14 +37,8 @@ def add_reproduce(reproduce: argparse.ArgumentParser) -> None:
         metavar="A,B,...",
         help="rows by name, or by words or parts of words of their names (default: all)",
     )
-    what.add_argument(
-        "--seeds",
-        type=int,
-        default=1,
-        metavar="N",
-        help="seeds 0 .. N-1 of weights, corruptions, and data order (default: %(default)s)",
-    )
-    what.add_argument("--epochs", type=int, metavar="N", help="epochs at most (default: by row)")
+    add_seeds(what, default=1, drawn="corruptions")
+    add_epochs(what, default="by row")
     what.add_argument(
         "--set",
         action="append",
@@ -61,19 +52,8 @@ def add_reproduce(reproduce: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--most", type=float, metavar="HOURS", help="leave out rows that would take longer"
     )
-    how.add_argument(
-        "--workers",
-        type=int,
-        default=1,
-        metavar="N",
-        help="processes that share the rows and the cores (default: %(default)s)",
-    )
-    how.add_argument(
-        "--device",
-        default="auto",
-        metavar="DEVICE",
-        help="cpu, cuda, cuda:1, ...; auto is cuda where there is one (default: %(default)s)",
-    )
+    add_workers(how, work="rows")
+    add_device(how)
     how.add_argument(
         "--out", metavar="FOLDER", help="where trials, report.json, and figure.png are kept"
     )
@@ -85,3 +65,12 @@ def add_reproduce(reproduce: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--note", default="", metavar="TEXT", help="what else there is to know, kept with them"
     )
+
+
+REPRODUCE = Command(
+    "a table or figure of the paper, measured beside published",
+    _DESCRIPTION,
+    _EXAMPLES,
+    _add,
+    run_reproduce,
+)

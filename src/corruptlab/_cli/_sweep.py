@@ -5,17 +5,16 @@ import itertools
 from typing import Any
 
 from corruptlab._checks import check_probability
-from corruptlab._cli._errors import UserError, as_user_errors
+from corruptlab._cli._errors import MISTAKES, UserError, as_user_errors
+from corruptlab._cli._options import executor, seeds, words
 from corruptlab._cli._output import Output
-from corruptlab._cli._sweep_results import figure, say, table
-from corruptlab._errors import MissingExtraError
+from corruptlab._cli._shell import DONE, INTERRUPTED, NOT_ALL, say
+from corruptlab._cli._sweep_results import figure, table
 from corruptlab.datasets import load
 from corruptlab.experiments._by_name import device_for, recipe_for
 from corruptlab.experiments.sweeps import SweepReport, partial_labels, sweep
 from corruptlab.models import by_name
 from corruptlab.training._checks import resolve_device
-
-DONE, NOT_ALL, INTERRUPTED = 0, 1, 130  # 130 is 128 + SIGINT, as shells report it
 
 
 def run_sweep(options: argparse.Namespace) -> int:
@@ -30,23 +29,16 @@ def run_sweep(options: argparse.Namespace) -> int:
     Raises:
         UserError: If something asked for cannot be done.
     """
-    with as_user_errors(ValueError, TypeError, OSError, MissingExtraError):
-        report = sweep(
-            _grid(options),
-            partial_labels,
-            options.workers if options.workers > 1 else None,
-            out=options.out,
-            progress=True,
-        )
+    with as_user_errors(*MISTAKES):
+        workers, grid = executor(options), _grid(options)
+        report = sweep(grid, partial_labels, workers, out=options.out, progress=True)
     return _shown(report)
 
 
 def _grid(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Check everything that was typed, before the first trial, and spell out the trials."""
-    for name in ("workers", "seeds"):
-        if getattr(options, name) < 1:
-            raise UserError(f"--{name} must be at least 1, got {getattr(options, name)}.")
-    models, values = _words(options.model), _probabilities(options.p)
+    repeats = seeds(options)
+    models, values = list(dict.fromkeys(words(options.model))), _probabilities(options.p)
     if not models:
         raise UserError("--model must name at least one network, got none.")
     typed = {"epochs": options.epochs, "learning_rate": options.learning_rate}
@@ -54,7 +46,7 @@ def _grid(options: argparse.Namespace) -> list[dict[str, Any]]:
     for model in models:
         _check(model, options, typed)
     fixed = {"data": options.data, "device": options.device, **typed}
-    trials = itertools.product(models, values, range(options.seeds))
+    trials = itertools.product(models, values, repeats)
     return [{"model": model, "p": p, "seed": seed, **fixed} for model, p, seed in trials]
 
 
@@ -69,7 +61,7 @@ def _check(model: str, options: argparse.Namespace, typed: dict[str, Any]) -> No
 
 def _probabilities(text: str) -> list[float]:
     try:
-        values = [float(word) for word in _words(text)]
+        values = [float(word) for word in words(text)]
     except ValueError:
         raise UserError(f"--p must be numbers with commas between, got {text!r}.") from None
     if not values:
@@ -77,11 +69,6 @@ def _probabilities(text: str) -> list[float]:
     for p in values:
         check_probability("p", p)
     return list(dict.fromkeys(values))
-
-
-def _words(text: str) -> list[str]:
-    """Return what stands between commas, each once."""
-    return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
 
 def _shown(report: SweepReport) -> int:
@@ -101,10 +88,5 @@ def _write_figure(report: SweepReport) -> bool:
     if not report.done + report.cached:
         return True
     output = Output(str(report.out))
-    try:
-        output.write_figure(figure(report))
-    except (MissingExtraError, OSError) as error:
-        say(f"{output.figure} was not written: {error}")
-        return isinstance(error, MissingExtraError)  # it was never promised without the extra
-    say(f"wrote {output.figure}; the trials are in {report.out / 'trials'}")
-    return True
+    done = f"wrote {output.figure}; the trials are in {report.out / 'trials'}"
+    return output.save_figure(lambda: figure(report), done=done)

@@ -1,6 +1,5 @@
 """The table and the figure of ``corruptlab sweep``."""
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -75,11 +74,6 @@ def figure(report: SweepReport) -> Any:
         },
         title=str(found["data"][0]) if several else f"{models[0]} on {found['data'][0]}",
     )
-
-
-def say(text: str) -> None:
-    """Tell something on standard error."""
-    print(f"corruptlab: {text}", file=sys.stderr, flush=True)
 
 
 def _interval(values: Any, form: str, unit: str = "") -> str:

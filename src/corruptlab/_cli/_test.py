@@ -3,10 +3,10 @@
 import argparse
 from collections.abc import Iterator
 
-from corruptlab._cli._errors import as_user_errors
+from corruptlab._cli._errors import MISTAKES, as_user_errors
 from corruptlab._cli._follow import follow
+from corruptlab._cli._options import words
 from corruptlab._cli._output import Output
-from corruptlab._errors import MissingExtraError
 from corruptlab.datasets import load
 from corruptlab.experiments import RandomizationReport, iter_randomization_test
 from corruptlab.experiments._by_name import device_for, recipe_for
@@ -25,7 +25,7 @@ def run_test(options: argparse.Namespace) -> int:
     Raises:
         UserError: If something asked for cannot be done.
     """
-    with as_user_errors(ValueError, TypeError, OSError, MissingExtraError):
+    with as_user_errors(*MISTAKES):
         reports = _reports(options)
         output = Output(options.out) if options.out else None
     return follow(reports, output)
@@ -52,7 +52,7 @@ def _reports(options: argparse.Namespace) -> Iterator[RandomizationReport]:
         train,
         test,
         recipe=recipe,
-        settings=[name.strip() for name in options.settings.split(",") if name.strip()],
+        settings=words(options.settings),
         p=options.p,
         seed=options.seed,
         num_classes=len(train.classes),
