@@ -1,6 +1,5 @@
 """What a trial that runs in this process knows besides its settings: it changes no result."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -8,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from corruptlab.experiments.sweeps._encoding import canonical, encode
+from corruptlab.experiments.sweeps._encoding import encode
+from corruptlab.experiments.sweeps._files import digest
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,7 @@ class Surroundings:
         """
         if self.checkpoints is None:
             return None
-        name = hashlib.sha256(canonical(encode(settings, "settings"))).hexdigest()
-        return self.checkpoints / name
+        return self.checkpoints / digest(encode(settings, "settings"))
 
 
 _HERE: ContextVar[Surroundings | None] = ContextVar("surroundings", default=None)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from corruptlab._errors import DataFileError
-from corruptlab.experiments.sweeps._encoding import canonical
+from corruptlab.experiments.sweeps._encoding import Json, canonical
 
 FORMAT = 1
 _STALE_SECONDS = 3600.0  # nobody takes an hour to write one of these files
@@ -79,10 +79,15 @@ def read(path: Path, expected: str) -> dict[str, Any]:
         raise DataFileError(path, expected, "a file that is damaged, or another") from None
     if version != FORMAT:
         raise DataFileError(path, f"{expected} in format {FORMAT}", f"format {version}")
-    if told != _digest(record):
+    if told != digest(record):
         raise DataFileError(path, expected, "contents that do not have its checksum")
     found: dict[str, Any] = record
     return found
+
+
+def digest(value: Json) -> str:
+    """Return what tells one JSON value from others: SHA-256, 64 hexadecimal digits."""
+    return hashlib.sha256(canonical(value)).hexdigest()
 
 
 def throw_away_partial(folder: Path) -> None:
@@ -96,7 +101,7 @@ def throw_away_partial(folder: Path) -> None:
 
 
 def _written_beside(path: Path, record: dict[str, Any], *, durable: bool) -> Path:
-    whole = {"format": FORMAT, "sha256": _digest(record), **record}
+    whole = {"format": FORMAT, "sha256": digest(record), **record}
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         with temporary.open("w", encoding="utf-8") as file:
@@ -120,7 +125,3 @@ def _sync(folder: Path, *, durable: bool) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _digest(record: dict[str, Any]) -> str:
-    return hashlib.sha256(canonical(record)).hexdigest()

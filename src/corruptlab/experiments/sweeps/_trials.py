@@ -1,7 +1,6 @@
 """Trials: the settings of a grid, each with a name of its own."""
 
 import functools
-import hashlib
 import inspect
 import itertools
 import pickle
@@ -9,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from corruptlab.experiments.sweeps._encoding import Json, canonical, encode, kind_of
+from corruptlab.experiments.sweeps._encoding import Json, encode, kind_of
+from corruptlab.experiments.sweeps._files import digest
 
 Function: TypeAlias = Callable[..., Mapping[str, Any]]
 """A trial: settings in, as keywords, and named results out."""
@@ -52,8 +52,8 @@ def trials_of(grid: Grid, function: Function) -> list[Trial]:
     for settings in _settings(grid):
         _check_names(settings)
         encoded = {name: encode(value, "grid", name) for name, value in settings.items()}
-        text = canonical({"function": identity, "settings": encoded})
-        trial = Trial(hashlib.sha256(text).hexdigest(), settings, encoded)
+        name = digest({"function": identity, "settings": encoded})
+        trial = Trial(name, settings, encoded)
         if trial.id in trials:
             raise ValueError(f"`grid` must hold every trial once, got {settings} twice.")
         trials[trial.id] = trial
