@@ -3,18 +3,12 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from corruptlab import __version__
 from corruptlab._cli import main
-from tests.cli.trees import idx_tree
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> str:
-    return f"idx:{idx_tree(tmp_path / 'images')}"
+from tests.cli.shown import check_mistake
 
 
 def command(data: str, *more: str) -> list[str]:
@@ -83,10 +77,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     options: list[str], message: str, data: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*command(data, "--settings", "true"), *options]) == 2
-    shown, told = capsys.readouterr()
-    assert shown == ""
-    assert re.search(rf"^corruptlab: error: .*{message}", told, re.MULTILINE)
-    assert len(told.strip().splitlines()) == 1
+    check_mistake(capsys, message)
 
 
 @pytest.mark.parametrize("options", [["--seed", "x"], ["--unknown"], ["fit"]])
@@ -121,19 +112,10 @@ def test_a_loss_that_is_not_finite_keeps_what_was_done(
     assert "Traceback" not in told
 
 
+@pytest.mark.usefixtures("no_matplotlib")
 def test_without_matplotlib_the_report_is_written_and_the_extra_named(
-    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import importlib
-
-    real = importlib.import_module
-
-    def missing(name: str, package: str | None = None) -> Any:
-        if name.startswith("matplotlib"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name="matplotlib")
-        return real(name, package)
-
-    monkeypatch.setattr(importlib, "import_module", missing)
     assert main(command(data, "--settings", "true", "--out", str(tmp_path))) == 0
     assert "pip install 'corruptlab[plot]'" in capsys.readouterr().err
     assert (tmp_path / "report.json").exists()

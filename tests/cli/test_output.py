@@ -1,6 +1,5 @@
 """Files are whole or not there, and a full disk does not cost the training."""
 
-import importlib
 import json
 import os
 from pathlib import Path
@@ -10,7 +9,6 @@ import pytest
 
 from corruptlab._cli import main
 from corruptlab._cli._output import Output
-from tests.cli.trees import idx_tree
 
 OLD = {"an": "older report"}
 
@@ -21,11 +19,9 @@ class BrokenFigure:
         raise OSError(28, "No space left on device")
 
 
-def quick(folder: Path, out: Path) -> list[str]:
-    return [
-        "test", "--data", f"idx:{idx_tree(folder / 'images')}", "--model", "mlp-1x8",
-        "--epochs", "1", "--settings", "true", "--out", str(out),
-    ]  # fmt: skip
+def quick(data: str, out: Path) -> list[str]:
+    short = ["--model", "mlp-1x8", "--epochs", "1", "--settings", "true"]
+    return ["test", "--data", data, *short, "--out", str(out)]
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -59,32 +55,25 @@ def test_report_can_be_read_by_others(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_fills_up_is_reported_and_the_table_still_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    assert main(quick(tmp_path, tmp_path / "out")) == 1
+    assert main(quick(data, tmp_path / "out")) == 1
     shown, told = capsys.readouterr()
     assert "true labels" in shown
     assert "report.json could not be written (No space left on device)." in told
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.usefixtures("no_matplotlib")
 def test_a_figure_of_an_earlier_run_is_not_passed_off_as_new(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = importlib.import_module
-
-    def missing(name: str, package: str | None = None) -> Any:
-        if name.startswith("matplotlib"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name="matplotlib")
-        return real(name, package)
-
-    monkeypatch.setattr(importlib, "import_module", missing)
     (tmp_path / "figure.png").write_bytes(b"older")
-    assert main(quick(tmp_path, tmp_path)) == 0
+    assert main(quick(data, tmp_path)) == 0
     assert "figure.png was not written; the one there is of an earlier run" in (
         capsys.readouterr().err
     )

@@ -1,7 +1,6 @@
 """``corruptlab reproduce`` in this process: table, files, estimates, mistakes, and going on."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,10 @@ import pytest
 
 from corruptlab import fit
 from corruptlab._cli import main
+from corruptlab._cli._output import Output
 from corruptlab.experiments import paper
 from corruptlab.experiments.paper import _training
+from tests.cli.shown import check_mistake, rows
 from tests.cli.trees import idx_tree
 
 
@@ -21,11 +22,6 @@ def data(tmp_path: Path) -> str:
 
 def command(data: str, out: Path, *more: str, what: str = "table1") -> list[str]:
     return ["reproduce", what, "--data", data, "--out", str(out), *more]
-
-
-def rows(shown: str) -> list[list[str]]:
-    lines = shown.splitlines()
-    return [re.split(r"\s{2,}", line.strip()) for line in lines[2 : lines.index("")]]
 
 
 def test_rows_come_out_beside_what_was_published(
@@ -104,6 +100,21 @@ def test_what_was_measured_is_kept_with_its_note(
     assert f"kept in {kept / 'theorem1.json'}" in capsys.readouterr().err
 
 
+def test_a_report_that_cannot_be_written_costs_neither_table_nor_results(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(output: Output, values: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Output, "write_report", full)
+    more = ["--rows", "depth 2", "--keep", str(tmp_path / "results")]
+    assert main(command(data, tmp_path / "out", *more, what="theorem1")) == 1
+    shown, told = capsys.readouterr()
+    assert [line[0] for line in rows(shown)] == ["depth 2"]
+    assert "report.json could not be written (No space left on device)." in told
+    assert len(paper.kept_results(tmp_path / "results", "theorem1")) == 1
+
+
 def test_rows_that_are_left_out_are_named_and_the_code_says_so(
     data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,10 +151,7 @@ def test_a_mistake_is_one_line_exit_code_2_and_no_folder(
     rows = [] if "--rows" in options else ["--rows", "mlp-1x512"]
     out = tmp_path / "out"
     assert main(["reproduce", *options, *own, *rows, "--out", str(out)]) == 2
-    shown, told = capsys.readouterr()
-    assert shown == ""
-    assert re.search(rf"^corruptlab: error: .*{message}", told, re.MULTILINE)
-    assert len(told.strip().splitlines()) == 1
+    check_mistake(capsys, message)
     assert not out.exists()
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -14,22 +13,12 @@ import corruptlab as cl
 from corruptlab import fit
 from corruptlab._cli import main
 from corruptlab.experiments.sweeps import _partial_labels
-from tests.cli.trees import idx_tree
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> str:
-    return f"idx:{idx_tree(tmp_path / 'images')}"
+from tests.cli.shown import check_mistake, rows
 
 
 def command(data: str, out: Path, *more: str) -> list[str]:
     base = ["sweep", "--data", data, "--model", "mlp-1x16", "--p", "0,1", "--seeds", "2"]
     return [*base, "--epochs", "200", "--learning-rate", "0.05", "--out", str(out), *more]
-
-
-def rows(shown: str) -> list[list[str]]:
-    lines = shown.splitlines()
-    return [re.split(r"\s{2,}", line.strip()) for line in lines[2 : lines.index("")]]
 
 
 def test_a_sweep_prints_a_table_and_draws_a_figure(
@@ -151,10 +140,7 @@ def test_a_mistake_is_one_line_exit_code_2_and_no_folder(
     options: list[str], message: str, data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(command(data, tmp_path / "out", *options)) == 2
-    shown, told = capsys.readouterr()
-    assert shown == ""
-    assert re.search(rf"^corruptlab: error: .*{message}", told, re.MULTILINE)
-    assert len(told.strip().splitlines()) == 1
+    check_mistake(capsys, message)
     assert not (tmp_path / "out").exists()
 
 
@@ -166,19 +152,10 @@ def test_a_folder_of_something_else_is_a_mistake_too(
     assert "error: --out must be a new folder or that of a sweep" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("no_matplotlib")
 def test_without_matplotlib_the_extra_is_named(
-    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import importlib
-
-    real = importlib.import_module
-
-    def missing(name: str, package: str | None = None) -> Any:
-        if name.startswith("matplotlib"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name="matplotlib")
-        return real(name, package)
-
-    monkeypatch.setattr(importlib, "import_module", missing)
     assert main(command(data, tmp_path / "out")) == 0
     assert "pip install 'corruptlab[plot]'" in capsys.readouterr().err
     assert not (tmp_path / "out" / "figure.png").exists()
