@@ -3,6 +3,9 @@
 import importlib.util
 import json
 import math
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +13,9 @@ from typing import Any
 import pytest
 
 import corruptlab as cl
+from corruptlab.datasets import DataFileError
 from corruptlab.experiments import paper
-from corruptlab.experiments.paper import Measurement
+from corruptlab.experiments.paper import Measurement, _results
 from corruptlab.experiments.paper._layout import text
 from corruptlab.experiments.paper._machine import _processor, machine
 from corruptlab.experiments.paper._summary import summaries
@@ -73,6 +77,14 @@ def test_words_stay_words_and_a_missing_seed_leaves_no_mean() -> None:
     assert cells(failed, name="table4") == [("the loss is not finite", "failed to converge", "-")]
     none = replace(ONE, seed=1, measured={"train": None, "test": 50.0})
     assert cells(ONE, none)[0] == ("-", "100.00", "-")
+
+
+@pytest.mark.parametrize("test", ["the loss is not finite", None, math.nan, math.inf])
+def test_no_number_where_one_was_promised_keeps_no_promise(test: Any) -> None:
+    found = replace(ONE, measured={"train": 100.0, "test": test})
+    shown = text(TABLE, [found], rows=[TABLE["mlp-1x512 plain"]])
+    assert "(!)" in shown.splitlines()[2]
+    assert "0 of 1 measured rows keep it." in shown
 
 
 def test_slowdown_is_over_p_0_of_the_same_seed_machine_and_data() -> None:
@@ -137,6 +149,78 @@ def test_a_damaged_file_is_named(content: str, message: str, tmp_path: Path) -> 
     with pytest.raises(ValueError, match=message):
         paper.keep_results(tmp_path, "table1", [ONE])
     assert (tmp_path / "table1.json").read_text() == content
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("seed", "0", r"`seed` must be an integer, got '0'\."),
+        ("measured", None, r"`measured` must be a mapping, got None\."),
+        ("environment", [], r"`environment` must be a mapping, got \[\]\."),
+        ("seconds", "long", r"`seconds` must be a number or None, got 'long'\."),
+        ("machine", None, r"`machine` must be text, got None\."),
+    ],
+)
+def test_a_value_of_a_wrong_kind_is_named(
+    field: str, value: Any, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "table1.json").write_text(json.dumps([{**ONE.to_dict(), field: value}]))
+    with pytest.raises(DataFileError, match=rf"table1\.json: expected .* \({message}\)\.$"):
+        paper.kept_results(tmp_path, "table1")
+
+
+def test_what_is_no_measurement_or_is_there_twice_is_named(tmp_path: Path) -> None:
+    (tmp_path / "table1.json").write_text("[5]")
+    with pytest.raises(DataFileError, match=r"`values` must map names to values, got 5\."):
+        paper.kept_results(tmp_path, "table1")
+    (tmp_path / "table1.json").write_text(json.dumps([ONE.to_dict()] * 2))
+    with pytest.raises(DataFileError, match=r"each measurement once, found \('mlp-1x512 plain'"):
+        paper.kept_results(tmp_path, "table1")
+
+
+def test_data_that_stand_in_replace_no_measurement_of_others(tmp_path: Path) -> None:
+    quick = replace(ONE, sample="fashion-mnist-mini")
+    paper.keep_results(tmp_path, "table1", [ONE])
+    paper.keep_results(tmp_path, "table1", [quick])
+    assert paper.kept_results(tmp_path, "table1") == (ONE, quick)
+
+
+def test_numbers_that_json_lacks_are_kept(tmp_path: Path) -> None:
+    found = replace(ONE, measured={"train": math.inf, "test": 50.0})
+    paper.keep_results(tmp_path, "table1", [found])
+    assert paper.kept_results(tmp_path, "table1") == (found,)
+
+
+def test_of_several_that_keep_at_once_none_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = paper.kept_results
+
+    def slowly(*arguments: Any) -> Any:
+        found = read(*arguments)
+        time.sleep(0.01)
+        return found
+
+    monkeypatch.setattr(_results, "kept_results", slowly)
+    several = [replace(ONE, seed=seed) for seed in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda one: paper.keep_results(tmp_path, "table1", [one]), several))
+    assert read(tmp_path, "table1") == tuple(several)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["table1.json"]
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = paper.keep_results(tmp_path, "table1", [ONE])
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        paper.keep_results(tmp_path, "table1", [replace(ONE, seed=1)])
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    assert paper.kept_results(tmp_path, "table1") == (ONE,)
 
 
 def test_only_a_row_s_own_recipe_is_kept(tmp_path: Path) -> None:

@@ -5,11 +5,20 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from corruptlab.experiments.paper._exhibit import Exhibit
+from corruptlab.experiments.sweeps._encoding import decode, encode
+
+_KINDS: Mapping[str, tuple[Any, str]] = {
+    "seed": (int, "an integer"),
+    "measured": (Mapping, "a mapping"),
+    "environment": (Mapping, "a mapping"),
+    "seconds": (int | float | None, "a number or None"),
+}
+_TEXT = (str, "text")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """One row, with one seed, on one machine.
+    """One row, with one seed, on one machine and one sample.
 
     Args:
         row: Name of the row.
@@ -53,13 +62,14 @@ class Measurement:
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
-    def key(self) -> tuple[str, int, str]:
+    def key(self) -> tuple[str, int, str, str]:
         """What a later measurement has in common with the one it replaces."""
-        return self.row, self.seed, self.machine
+        return self.row, self.seed, self.machine, self.sample
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the curves as a dictionary that JSON can hold."""
-        return {name: value for name, value in asdict(self).items() if name != "curves"}
+        known = {name: value for name, value in asdict(self).items() if name != "curves"}
+        return {name: encode(value, name) for name, value in known.items()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Measurement":
@@ -72,15 +82,22 @@ class Measurement:
             The measurement.
 
         Raises:
+            TypeError: If a value is of a wrong kind.
             ValueError: If a name is unknown or missing.
         """
+        if not isinstance(values, Mapping):
+            raise TypeError(f"`values` must map names to values, got {values!r}.")
         known = [each.name for each in fields(cls) if each.name != "curves"]
         needed = [name for name in known if name not in ("finished", "note")]
         if unknown := [name for name in values if name not in known]:
             raise ValueError(f"`values` must only name {', '.join(known)}, got {unknown[0]!r}.")
         if missing := [name for name in needed if name not in values]:
             raise ValueError(f"`values` must name {missing[0]}, got {sorted(values)}.")
-        return cls(**values)
+        for name, value in values.items():
+            kind, words = _KINDS.get(name, _TEXT)
+            if not isinstance(value, kind):
+                raise TypeError(f"`{name}` must be {words}, got {value!r}.")
+        return cls(**{name: decode(value) for name, value in values.items()})
 
 
 def with_ratios(exhibit: Exhibit, found: Sequence[Measurement]) -> tuple[Measurement, ...]:
@@ -93,13 +110,13 @@ def with_ratios(exhibit: Exhibit, found: Sequence[Measurement]) -> tuple[Measure
     Returns:
         The same, with the ratio where both are known.
     """
-    steps = {(each.sample, *each.key): each.measured.get("steps") for each in found}
+    steps = {each.key: each.measured.get("steps") for each in found}
     references = {row.name: row.reference for row in exhibit.rows if row.reference is not None}
 
     def filled(one: Measurement) -> Measurement:
         if one.row not in references:
             return one
-        below = steps.get((one.sample, references[one.row], one.seed, one.machine))
+        below = steps.get((references[one.row], *one.key[1:]))
         above = one.measured.get("steps")
         ratio = above / below if above and below else None
         return replace(one, measured={**one.measured, "slowdown": ratio})

@@ -90,7 +90,8 @@ class Reproduction:
         """Add the measurements to those that are kept in a folder, such as ``docs/results``.
 
         Args:
-            folder: The folder; a measurement replaces an older one of its row, seed, and machine.
+            folder: The folder; a measurement replaces an older one of its row, seed, machine, and
+                sample.
             note: What else there is to know about them.
 
         Returns:

@@ -2,13 +2,20 @@
 
 import json
 import os
-from collections.abc import Iterable
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from corruptlab._errors import DataFileError
 from corruptlab.experiments.paper._exhibit import Exhibit
 from corruptlab.experiments.paper._exhibits import exhibit as exhibit_of
 from corruptlab.experiments.paper._measurement import Measurement
+from corruptlab.experiments.paper._whole_file import write_whole
+
+if sys.platform != "win32":
+    import fcntl
 
 _EXPECTED = "a list of measurements"
 
@@ -24,7 +31,8 @@ def kept_results(folder: str | os.PathLike[str], what: str | Exhibit) -> tuple[M
         The measurements, in the order of the rows; none if there is no file.
 
     Raises:
-        DataFileError: If the file is damaged, or names a row that is not there.
+        DataFileError: If the file is damaged, names a row that is not there, or holds a
+            measurement twice.
 
     Example:
         >>> import tempfile
@@ -33,7 +41,7 @@ def kept_results(folder: str | os.PathLike[str], what: str | Exhibit) -> tuple[M
         ...     paper.kept_results(folder, "table1")
         ()
     """
-    exhibit = exhibit_of(what) if isinstance(what, str) else what
+    exhibit = exhibit_of(what)
     path = _path(folder, exhibit)
     try:
         found = [Measurement.from_dict(each) for each in json.loads(path.read_bytes())]
@@ -45,13 +53,17 @@ def kept_results(folder: str | os.PathLike[str], what: str | Exhibit) -> tuple[M
     for each in found:
         if each.row not in names:
             raise DataFileError(path, f"rows of {exhibit.name}", f"{each.row!r}")
-    return tuple(sorted(found, key=lambda each: (names.index(each.row), each.machine, each.seed)))
+    if twice := [key for key, times in Counter(each.key for each in found).items() if times > 1]:
+        raise DataFileError(path, "each measurement once", f"{twice[0]} more often")
+    return tuple(_ordered(exhibit, found))
 
 
 def keep_results(
     folder: str | os.PathLike[str], what: str | Exhibit, found: Iterable[Measurement]
 ) -> Path:
-    """Add measurements to those that are kept; each replaces one of its row, seed, and machine.
+    """Add measurements to those that are kept, which other processes may do at the same time.
+
+    Each replaces one of its row, seed, machine, and sample.
 
     Args:
         folder: Folder of the files; it is made if it is not there.
@@ -71,20 +83,34 @@ def keep_results(
         ...     paper.keep_results(folder, "table1", []).name
         'table1.json'
     """
-    exhibit = exhibit_of(what) if isinstance(what, str) else what
+    exhibit = exhibit_of(what)
     path = _path(folder, exhibit)
-    kept = {each.key: each for each in (*kept_results(folder, exhibit), *found)}
-    names = [row.name for row in exhibit.rows]
-    ordered = sorted(kept.values(), key=lambda e: (names.index(e.row), e.machine, e.seed))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        values = [each.to_dict() for each in ordered]
-        temporary.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _alone_in(path.parent):
+        kept = {each.key: each for each in (*kept_results(folder, exhibit), *found)}
+        values = [each.to_dict() for each in _ordered(exhibit, kept.values())]
+        write_whole(path, json.dumps(values, indent=1, allow_nan=False) + "\n")
     return path
+
+
+def _ordered(exhibit: Exhibit, found: Iterable[Measurement]) -> list[Measurement]:
+    names = [row.name for row in exhibit.rows]
+    return sorted(found, key=lambda each: (names.index(each.row), *each.key[2:], each.seed))
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process is at work on a folder, where the system can tell."""
+    if sys.platform == "win32":
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # such as a network file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)  # which lets the next one in
 
 
 def _path(folder: str | os.PathLike[str], exhibit: Exhibit) -> Path:

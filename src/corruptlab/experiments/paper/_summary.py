@@ -18,7 +18,7 @@ class Cell:
         measured: Mean over seeds, with a t-interval if there are several; ``-`` if not measured.
         published: What the paper gives; ``-`` if nothing.
         deviation: Measured less published, or ``-``.
-        misses: Whether that is more than was promised.
+        misses: Whether that is more than was promised, or no number where one was.
     """
 
     measured: str
@@ -86,14 +86,16 @@ def _cell(quantity: Quantity, row: Row, found: Sequence[Measurement]) -> Cell:
     published = row.published.get(quantity.name)
     values = [each.measured.get(quantity.name) for each in found]
     numbers = [float(value) for value in values if isinstance(value, int | float)]
+    tolerance = quantity.tolerance if isinstance(published, int | float) else None
     if not numbers or len(numbers) < len(values):  # a mean of the others would be too good
         words = [value for value in values if isinstance(value, str)]
-        return Cell(words[0] if words else "-", quantity.text(published), "-", misses=False)
+        misses = tolerance is not None and bool(found)
+        return Cell(words[0] if words else "-", quantity.text(published), "-", misses)
     mean, half = mean_and_half_width(numbers, _LEVEL)
     measured = quantity.text(mean) + (f" ± {quantity.text(half)}" if len(numbers) > 1 else "")
     off = quantity.deviation(mean, published)
     if off is None:
         return Cell(measured, quantity.text(published), "-", misses=False)
-    misses = quantity.tolerance is not None and abs(round(off, 6)) > quantity.tolerance
+    misses = tolerance is not None and not abs(round(off, 6)) <= tolerance  # nan does, too
     signed = quantity.form.replace("{:", "{:+").format(off)
     return Cell(measured, quantity.text(published), signed, misses)
