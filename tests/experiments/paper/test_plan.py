@@ -1,8 +1,10 @@
 """What will be run is checked and estimated before any of it is."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import corruptlab as cl
@@ -79,6 +81,51 @@ def test_what_is_finished_is_not_estimated(tmp_path: Path, seconds: dict[str, fl
     assert "finished before" in str(plan)
 
 
+def test_what_is_finished_and_damaged_is_estimated_again(tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"rows": ["2"], "data": f"idx:{idx_tree(tmp_path / 'i', side=28)}"}
+    cl.reproduce("theorem1", out=tmp_path / "out", progress=False, **asked)
+    assert paper.plan("theorem1", out=tmp_path / "out", **asked).trials[0].kept
+    (trial,) = tmp_path.glob("out/interpolate_labels/trials/*.json")
+    trial.write_text(trial.read_text()[:100])
+    plan = paper.plan("theorem1", out=tmp_path / "out", **asked)
+    assert not plan.trials[0].kept
+    assert plan.seconds > 0
+
+
+def test_a_batch_larger_than_the_data_is_all_of_them(
+    tmp_path: Path, seconds: dict[str, float]
+) -> None:
+    asked: dict[str, Any] = {"data": f"idx:{idx_tree(tmp_path / 'i', side=28)}", "epochs": 7}
+    asked |= {"rows": ["mlp-1x512 plain"], "changes": {"recipe.batch_size": 10**9}}
+    assert paper.plan("table1", **asked).seconds == 7 * seconds["mlp-1x512"]
+
+
+def test_no_more_examples_are_timed_than_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed: list[int] = []
+
+    def a_step(model: str, recipe: cl.Recipe, *others: Any) -> float:
+        timed.append(recipe.batch_size)
+        return 1.0
+
+    monkeypatch.setattr(_training, "seconds_per_step", a_step)
+    asked: dict[str, Any] = {"data": f"idx:{idx_tree(tmp_path / 'i', side=28)}"}
+    for size in (10**9, 16):
+        paper.plan("table4", rows=["mlp"], changes={"recipe.batch_size": size}, **asked)
+    assert sorted(set(timed)) == [16, 80]
+
+
+def test_ctrl_c_ends_the_timing_of_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        return replace(cl.fit(*arguments, **options), stopped_by="interrupted")
+
+    _training.seconds_per_step.cache_clear()
+    monkeypatch.setattr(_training, "fit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        paper.plan("table1", rows=["mlp-1x512 plain"], data=DATA)
+
+
 def test_timing_steps_trains_the_network_of_the_row() -> None:
     _training.seconds_per_step.cache_clear()
     plain = cl.Recipe(learning_rate=1e-3, epochs=1, batch_size=8, crop=28)
@@ -124,6 +171,23 @@ def test_changes_reach_the_settings_and_spoil_what_is_kept(seconds: dict[str, fl
     assert not paper.plan("table3", changes={"gamma": 4.0, "filters": 2}, **conv).own_recipes
 
 
+def test_a_value_that_one_row_asks_for_is_a_change_of_the_others() -> None:
+    asked: dict[str, Any] = {"data": DATA, "changes": {"gamma": 4.0}}
+    assert not paper.plan("table3", rows=["cifar10", "cifar10-conv"], **asked).own_recipes
+    same = {**asked, "changes": {"gamma": 0.012}}
+    assert paper.plan("table3", rows=["cifar10"], **same).own_recipes
+
+
+def test_numbers_of_numpy_are_changes_like_those_of_python(seconds: dict[str, float]) -> None:
+    asked: dict[str, Any] = {"rows": ["mlp-1x512 plain"], "data": DATA}
+    ours, plain = (
+        paper.plan("table1", changes={"recipe.batch_size": size}, **asked).trials[0]
+        for size in (np.int64(32), 32)
+    )
+    assert ours == plain
+    assert "--set recipe.batch_size=32 " in ours.command
+
+
 MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"what": "table5"}, r"^`what` must be one of table1, .*theorem1, got 'table5'\.$"),
     ({"rows": ["vgg"]}, r"^`rows` must be among .*, got 'vgg'\."),
@@ -141,6 +205,11 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ),
     ({"changes": {"recipe.decay": 2}}, r"^`decay` must lie in \(0, 1\], got 2\.0\.$"),
     ({"changes": {"seed": 2}}, r"got 'seed'\.$"),
+    ({"changes": {"setting": "noise"}}, r"^`settings` must be among true, .*, got 'noise'\.$"),
+    ({"changes": {"p": 7}}, r"^`p` must lie in \[0, 1\], got 7\.$"),
+    ({"changes": {"record": "all"}}, r"^`record` must be one of losses, accuracies, got 'all'\.$"),
+    ({"changes": {"stop": {"time": 1}}}, r"^`stop` must only name accuracy, loss, got 'time'\.$"),
+    ({"changes": {"stop": {"loss": -1}}}, r"^`loss` must be at least 0, got -1\.$"),
     ({"device": "toaster"}, r"^`device` must be usable on this machine, got 'toaster'"),
     ({"most_hours": 0}, r"^`most_hours` must be above 0, got 0\.$"),
 ]
@@ -156,10 +225,57 @@ def test_a_mistake_is_found_before_any_work(
     assert not (tmp_path / "out").exists()
 
 
-def test_data_of_another_kind_are_refused() -> None:
-    data: Any = [3]
-    with pytest.raises(TypeError, match=r"^`data` must be text such as 'cifar10:FOLDER', got 3\.$"):
-        paper.plan("table1", data=data)
+KINDS: list[tuple[dict[str, Any], str]] = [
+    ({"what": 5}, r"^`what` must be a name or an Exhibit, got 5\.$"),
+    ({"data": 5}, r"^`data` must be text such as 'cifar10:FOLDER', got 5\.$"),
+    ({"data": [3]}, r"^`data` must be text such as 'cifar10:FOLDER', got 3\.$"),
+    ({"seeds": 3}, r"^`seeds` must be a sequence of integers, got 3\.$"),
+    ({"changes": "x"}, r"^`changes` must map names of parameters to values, got 'x'\.$"),
+    ({"changes": {"model": object}}, r"^`changes` must hold JSON values, .*, got type\.$"),
+    ({"changes": {"stop": 5}}, r"^`stop` must map names of rules to numbers, got 5\.$"),
+    ({"out": 5}, r"^`out` must be a folder, got 5\.$"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "message"), KINDS, ids=[str(w) for w, _ in KINDS])
+def test_what_is_of_another_kind_is_refused(
+    wrong: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    asked = {"what": "table1", "rows": ["mlp-1x512"], "data": DATA, "out": tmp_path / "out"}
+    with pytest.raises(TypeError, match=message):
+        cl.reproduce(progress=False, **{**asked, **wrong})
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"held_out": "False"}, TypeError, r"^`held_out` must be True or False, got 'False'\.$"),
+        ({"ridge": -1}, ValueError, r"^`ridge` must be at least 0, got -1\.$"),
+        ({"features": "hog"}, ValueError, r"^`features` must be one of pixels, .*, got 'hog'\.$"),
+        ({"filters": 0}, ValueError, r"^`filters` must be at least 1, got 0\.$"),
+        ({"threshold": -1}, ValueError, r"^`threshold` must be at least 0.*, got -1\.$"),
+    ],
+)
+def test_mistakes_in_kernels_are_found_before_they_are_solved(
+    changes: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        paper.plan("table3", rows=["cifar10-conv"], data=DATA, changes={"gamma": 4.0, **changes})
+
+
+def test_epochs_are_for_rows_that_are_trained() -> None:
+    message = r"^`epochs` must be None for rows that are not trained, got 3\.$"
+    with pytest.raises(ValueError, match=message):
+        paper.plan("theorem1", data=DATA, epochs=3)
+
+
+def test_an_out_that_is_a_file_is_found_before_anything_is_timed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_training, "seconds_per_step", None)
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"^`out` must be a folder, got '.*out', and .*file is a "):
+        cl.reproduce("table1", data=DATA, out=tmp_path / "file" / "out", progress=False)
 
 
 def test_only_a_single_set_stands_in_and_none_for_imagenet() -> None:

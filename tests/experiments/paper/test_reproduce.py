@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import corruptlab as cl
 from corruptlab import fit
 from corruptlab.experiments import paper
 from corruptlab.experiments.paper import _training
+from corruptlab.training import NonFiniteLossError
 from tests.cli.trees import idx_tree
 
 FEW: dict[str, Any] = {"epochs": 2, "progress": False}
@@ -318,6 +320,66 @@ def test_a_row_that_was_stopped_goes_on_from_its_checkpoint(
     assert len(losses) - done < 10  # of 20 steps
     assert found.measurements[0].measured == whole.measurements[0].measured
     assert list((tmp_path / "out" / "train" / "checkpoints").iterdir()) == []
+
+
+def test_the_time_of_a_row_is_that_of_all_its_parts(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resumed(*arguments: Any, **options: Any) -> Any:
+        report = fit(*arguments, **options)
+        return replace(report, seconds=report.seconds + 1000)
+
+    asked: dict[str, Any] = {"rows": ["mlp-1x512 plain"], "data": data, **FEW}
+    (plain,) = cl.reproduce("table1", out=tmp_path / "whole", **asked).measurements
+    assert 0 < (plain.seconds or 0) < 1000
+    paper.plan("table1", rows=["mlp-1x512 plain"], data=data)
+    monkeypatch.setattr(_training, "fit", resumed)
+    (one,) = cl.reproduce("table1", out=tmp_path / "out", **asked).measurements
+    assert 1000 < (one.seconds or 0) < 2000
+
+
+def test_a_loss_that_is_not_finite_leaves_no_checkpoint(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverging(*arguments: Any, **options: Any) -> Any:
+        if "checkpoint" in options:
+            options["checkpoint"].mkdir(parents=True)
+            raise NonFiniteLossError(3, float("inf"), "too fast")
+        return fit(*arguments, **options)
+
+    monkeypatch.setattr(_training, "fit", diverging)
+    found = cl.reproduce("table1", rows=["mlp-1x512 plain"], data=data, out=tmp_path / "out", **FEW)
+    assert found.measurements[0].measured["test"] == "the loss is not finite"
+    assert list((tmp_path / "out" / "train" / "checkpoints").iterdir()) == []
+
+
+def test_rows_that_changes_make_alike_share_a_trial(
+    data: str, tmp_path: Path, trained: list[Any]
+) -> None:
+    found = cl.reproduce(
+        "fig1c",
+        rows=["mlp-1x512 p=0", "mlp-1x512 p=1"],
+        data=data,
+        out=tmp_path / "out",
+        changes={"p": 0.5},
+        **FEW,
+    )
+    assert len(trained) == 1
+    assert [each.row for each in found.measurements] == ["mlp-1x512 p=0", "mlp-1x512 p=1"]
+    assert found.measurements[0].measured == found.measurements[1].measured
+
+
+def test_a_folder_that_later_rows_cannot_have_is_found_before_the_first_trial(
+    data: str, tmp_path: Path, trained: list[Any]
+) -> None:
+    own = tmp_path / "out" / "interpolate_labels"
+    own.mkdir(parents=True)
+    (own / "letters").touch()
+    rows = (paper.exhibit("table1")["mlp-1x512 plain"], *paper.exhibit("theorem1").rows[:1])
+    both = replace(paper.exhibit("table1"), rows=rows)
+    with pytest.raises(ValueError, match=r"^`out` must be a new folder or .* holds letters\.$"):
+        cl.reproduce(both, data=data, out=tmp_path / "out", **FEW)
+    assert trained == []
 
 
 @pytest.mark.slow

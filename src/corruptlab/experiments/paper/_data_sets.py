@@ -35,9 +35,11 @@ def assigned(data: str | Sequence[str], rows: Sequence[Row]) -> dict[DataSet, st
         Data set of the paper to specification, for those that are served.
 
     Raises:
-        TypeError: If a specification is not a string.
+        TypeError: If it is neither text nor a sequence of it.
         ValueError: If none serves any row, or two serve the same.
     """
+    if not isinstance(data, Sequence):
+        raise TypeError(f"`data` must be text such as 'cifar10:FOLDER', got {data!r}.")
     specs = [data] if isinstance(data, str) else list(data)
     wanted: list[DataSet] = list(dict.fromkeys(row.data for row in rows))
     found: dict[DataSet, str] = {}

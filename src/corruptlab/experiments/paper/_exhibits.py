@@ -18,17 +18,18 @@ EXHIBITS = MappingProxyType({each.name: each for each in _ALL})
 """Name to table or figure."""
 
 
-def exhibit(name: str) -> Exhibit:
+def exhibit(what: str | Exhibit) -> Exhibit:
     """Return a table or figure of the paper.
 
     Args:
-        name: ``"table1"``, ``"table2"``, ``"table3"``, ``"table4"``, ``"fig1a"``, ``"fig1b"``,
-            ``"fig1c"``, ``"fig2"``, or ``"theorem1"``.
+        what: ``"table1"``, ``"table2"``, ``"table3"``, ``"table4"``, ``"fig1a"``, ``"fig1b"``,
+            ``"fig1c"``, ``"fig2"``, or ``"theorem1"``; or the thing itself.
 
     Returns:
         Its rows and columns.
 
     Raises:
+        TypeError: If it is neither a name nor an `Exhibit`.
         ValueError: If there is none of that name.
 
     Example:
@@ -36,6 +37,10 @@ def exhibit(name: str) -> Exhibit:
         >>> paper.exhibit("table1")["small-inception crop"].published
         {'train': 100.0, 'test': 89.31}
     """
-    if name not in EXHIBITS:
-        raise ValueError(f"`what` must be one of {', '.join(EXHIBITS)}, got {name!r}.")
-    return EXHIBITS[name]
+    if isinstance(what, Exhibit):
+        return what
+    if not isinstance(what, str):
+        raise TypeError(f"`what` must be a name or an Exhibit, got {what!r}.")
+    if what not in EXHIBITS:
+        raise ValueError(f"`what` must be one of {', '.join(EXHIBITS)}, got {what!r}.")
+    return EXHIBITS[what]

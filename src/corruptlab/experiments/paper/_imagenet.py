@@ -59,7 +59,7 @@ def train_imagenet(
     whole, unseen = (image_folder(data, part, size=size) for part in ("train", "val"))
     corruptions = (RandomLabels(),) if random_labels else ()
     learned, known = (corrupt(each, *corruptions, seed=seed) for each in (images, whole))
-    execution = Execution(data="stream", workers=_workers(workers))
+    execution = _streamed(workers)
     network = by_name(
         "inception-v3",
         input_shape=(3, size, size),
@@ -105,6 +105,7 @@ def seconds_to_train_imagenet(
     data: str,
     recipe: Mapping[str, Any],
     size: int = 299,
+    workers: int | None = None,
     by_epoch: bool = False,
     device: str = "auto",
     **others: Any,
@@ -115,6 +116,7 @@ def seconds_to_train_imagenet(
         data: As for `train_imagenet`, and so on.
         recipe: Recipe.
         size: Height and width of an image.
+        workers: Processes that read files; they are counted as enough.
         by_epoch: Whether training images are measured after every epoch, too.
         device: Where to train.
         others: What does not matter for it.
@@ -122,6 +124,7 @@ def seconds_to_train_imagenet(
     Returns:
         Seconds.
     """
+    _streamed(workers)
     hyper = Recipe.from_dict(recipe)
     n, held_out = (len(image_folder(data, part, size=size)) for part in ("train", "val"))
     few = replace(hyper, epochs=1, batch_size=min(hyper.batch_size, _IMAGES_TIMED))
@@ -206,5 +209,5 @@ def _augmented(transforms: Any, size: int) -> Any:
     return transforms.Compose([*steps, transforms.PILToTensor()])
 
 
-def _workers(wanted: int | None) -> int:
-    return (os.cpu_count() or 1) if wanted is None else wanted
+def _streamed(workers: int | None) -> Execution:
+    return Execution(data="stream", workers=(os.cpu_count() or 1) if workers is None else workers)

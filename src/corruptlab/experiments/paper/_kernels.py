@@ -1,11 +1,11 @@
 """The trial of Table 3: a kernel through all training images, and its error on test images."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from torch import Tensor
 
-from corruptlab._checks import at_least
+from corruptlab._checks import at_least, check_choice
 from corruptlab.capacity.kernels import (
     Estimate,
     GaussianKernel,
@@ -104,11 +104,13 @@ def seconds_to_interpolate_kernel(
     features: Features = "pixels",
     points: int | None = None,
     held_out: bool = False,
+    ridge: float = 0.0,
     refinements: int = 1,
-    orientations: int = 8,
     wavelengths: Sequence[float] = (3.0, 6.0, 12.0),
+    orientations: int = 8,
     pool: int = 4,
     filters: int = 32_000,
+    threshold: float = 1.0,
     device: str = "auto",
     **others: Any,
 ) -> float:
@@ -120,11 +122,13 @@ def seconds_to_interpolate_kernel(
         features: What the kernel sees.
         points: Training images.
         held_out: Whether some of them are held out.
+        ridge: What is added to the diagonal.
         refinements: Corrections.
-        orientations: Of the Gabor wavelets.
-        wavelengths: Likewise.
+        wavelengths: Of the Gabor wavelets.
+        orientations: Likewise.
         pool: Likewise.
         filters: Random filters.
+        threshold: Of their responses.
         device: Where to solve.
         others: What does not matter for it.
 
@@ -133,12 +137,12 @@ def seconds_to_interpolate_kernel(
     """
     x = _task(data, points, held_out).x
     bank = {"wavelengths": wavelengths, "orientations": orientations, "pool": pool}
-    layer = {"num_filters": 1}
+    layer = {"num_filters": 1, "threshold": threshold}
     numbers = _seen(x[:1], x[:1], features, bank, layer).numel()
     if features == "random-conv":
-        numbers *= filters
+        numbers *= at_least(1, "filters", filters)
     estimate: Estimate = KernelInterpolant(
-        GaussianKernel(gamma), refinements=refinements, device=device_for(device)
+        GaussianKernel(gamma), ridge=ridge, refinements=refinements, device=device_for(device)
     ).estimate(len(x), numbers, num_outputs=_classes(data))
     return estimate.seconds()
 
@@ -167,6 +171,7 @@ def _seen(
     images: Tensor, train: Tensor, features: Features, bank: dict[str, Any], layer: dict[str, Any]
 ) -> Tensor:
     """Return what the kernel sees of some images."""
+    check_choice("features", features, get_args(Features))
     if features == "gabor":
         return gabor_features(images, **bank)
     if features == "random-conv":

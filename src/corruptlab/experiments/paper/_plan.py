@@ -4,7 +4,7 @@ import inspect
 import json
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ from typing import Any
 from torch import nn
 
 from corruptlab._checks import natural, positive
+from corruptlab._errors import DataFileError
 from corruptlab._progress import Progress
 from corruptlab.experiments._by_name import device_for
 from corruptlab.experiments.paper._data_sets import DATA_SETS, assigned, without_folder
 from corruptlab.experiments.paper._exhibit import Exhibit, Row
 from corruptlab.experiments.paper._exhibits import exhibit as exhibit_of
+from corruptlab.experiments.sweeps._encoding import decode, encode
 from corruptlab.experiments.sweeps._store import Store
 from corruptlab.experiments.sweeps._trials import trials_of
 from corruptlab.training import Recipe
@@ -34,6 +36,7 @@ class Planned:
         row: The row.
         seed: The seed.
         settings: What its trial gets.
+        id: Name of its trial; rows that changes have made alike share one.
         seconds: How long it will take, about, if it does all epochs; 0.0 if it is finished.
         command: What repeats it.
         kept: Whether it is finished.
@@ -42,6 +45,7 @@ class Planned:
     row: Row
     seed: int
     settings: Mapping[str, Any]
+    id: str
     seconds: float
     command: str
     kept: bool
@@ -79,10 +83,8 @@ class Plan:
 
     @property
     def own_recipes(self) -> bool:
-        """Whether nothing was changed but what the rows ask for."""
-        asked = [*(each.row.name for each in self.trials), *self.left_out]
-        allowed = {need for name in asked for need in self.exhibit[name].needs}
-        return set(self.changes) <= allowed
+        """Whether no row was changed but for what it asks for."""
+        return all(own_recipe(each.row, self.changes) for each in self.trials)
 
     def __str__(self) -> str:
         lines = [f"{self.exhibit.name} on {self.device}, estimated:"]
@@ -142,10 +144,9 @@ def plan(
         >>> paper.plan("theorem1", rows=["2"], data="fashion-mnist-mini").seconds < 60
         True
     """
-    shown = exhibit_of(what) if isinstance(what, str) else what
+    shown = exhibit_of(what)
     picked = shown.picked(rows)
-    altered = {**(changes or {}), **({} if epochs is None else {"recipe.epochs": epochs})}
-    _check_changes(altered, picked)
+    altered = _altered(changes, epochs, picked)
     place = device_for(device)
     resolve_device(nn.Identity(), place)
     specs = assigned(data, picked)
@@ -180,6 +181,17 @@ def folder_of(out: str | os.PathLike[str], row: Row) -> Path:
     return Path(out).expanduser() / row.work.name
 
 
+def own_recipe(row: Row, changes: Mapping[str, Any]) -> bool:
+    """Return whether changes leave a row as it is, but for what it asks for.
+
+    Args:
+        row: The row.
+        changes: Parameters, whether or not the row has them.
+    """
+    unasked = {name: value for name, value in changes.items() if name not in row.needs}
+    return _changed(row, unasked) == _changed(row, {})
+
+
 def duration(seconds: float) -> str:
     """Return a rough time in words."""
     for unit, size in (("days", 86_400.0), ("h", 3600.0), ("min", 60.0)):
@@ -202,7 +214,8 @@ def _planned(
     found, seconds = [], None
     for seed in seeds:
         settings = {**own, "data": spec, "seed": seed, "device": device}
-        kept = out is not None and _finished(out, row, settings)
+        name = trials_of([settings], row.work.trial)[0].id
+        kept = out is not None and _finished(Store(folder_of(out, row)), name)
         if not kept and seconds is None:
             seconds = row.work.seconds(**settings)
         found.append(
@@ -210,6 +223,7 @@ def _planned(
                 row=row,
                 seed=seed,
                 settings=settings,
+                id=name,
                 seconds=0.0 if kept else seconds or 0.0,
                 command=_command(exhibit, row, spec, seed, changes),
                 kept=kept,
@@ -218,9 +232,27 @@ def _planned(
     return found
 
 
-def _finished(out: str | os.PathLike[str], row: Row, settings: Mapping[str, Any]) -> bool:
-    trial = trials_of([settings], row.work.trial)[0]
-    return Store(folder_of(out, row)).path(trial.id).exists()
+def _finished(store: Store, trial: str) -> bool:
+    try:
+        store.result(trial)
+    except DataFileError:  # missing, or damaged, so that it will be run again
+        return False
+    return True
+
+
+def _altered(
+    changes: Mapping[str, Any] | None, epochs: int | None, rows: Sequence[Row]
+) -> dict[str, Any]:
+    """Check changes, and return them, epochs among them, as plain values of Python."""
+    if not isinstance(changes, Mapping | None):
+        raise TypeError(f"`changes` must map names of parameters to values, got {changes!r}.")
+    altered = {name: decode(encode(value, "changes")) for name, value in (changes or {}).items()}
+    _check_changes(altered, rows)
+    if epochs is None:
+        return altered
+    if not any("recipe" in row.parameters for row in rows):
+        raise ValueError(f"`epochs` must be None for rows that are not trained, got {epochs!r}.")
+    return {**altered, "recipe.epochs": epochs}
 
 
 def _changed(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -244,13 +276,22 @@ def _names(row: Row) -> list[str]:
     return [*plain, *(f"recipe.{name}" for name in row.parameters.get("recipe", ()))]
 
 
+def _flags(row: Row) -> list[str]:
+    """Return the parameters of a row that are either true or false."""
+    taken = inspect.signature(row.work.trial).parameters
+    return [name for name in taken if taken[name].annotation is bool]
+
+
 def _check_changes(changes: Mapping[str, Any], rows: Sequence[Row]) -> None:
     known = list(dict.fromkeys(name for row in rows for name in _names(row)))
-    for name in changes:
+    flags = {name for row in rows for name in _flags(row)}
+    for name, value in changes.items():
         if name not in known:
             raise ValueError(
                 f"`changes` must name parameters of the rows ({', '.join(known)}), got {name!r}."
             )
+        if name in flags and not isinstance(value, bool):  # any text would count as true
+            raise TypeError(f"`{name}` must be True or False, got {value!r}.")
 
 
 def _missing(row: Row, specs: Mapping[Any, str], changes: Mapping[str, Any]) -> str | None:
@@ -272,6 +313,8 @@ def _too_long(found: Sequence[Planned], most_hours: float | None) -> str | None:
 
 
 def _seeds(seeds: Sequence[int]) -> list[int]:
+    if not isinstance(seeds, Iterable):
+        raise TypeError(f"`seeds` must be a sequence of integers, got {seeds!r}.")
     numbers = [natural("seeds", seed) for seed in seeds]
     if not numbers:
         raise ValueError("`seeds` must hold at least one seed, got none.")

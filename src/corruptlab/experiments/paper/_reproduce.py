@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from corruptlab.experiments.paper._exhibit import Exhibit, Work
+from corruptlab.experiments.paper._exhibit import Exhibit
 from corruptlab.experiments.paper._measurement import Measurement
 from corruptlab.experiments.paper._plan import Plan, Planned, folder_of, plan
 from corruptlab.experiments.paper._reproduction import Reproduction
@@ -16,6 +16,7 @@ from corruptlab.experiments.sweeps import SweepReport, sweep
 from corruptlab.experiments.sweeps._encoding import decode
 from corruptlab.experiments.sweeps._lanes import ExecutorLike
 from corruptlab.experiments.sweeps._store import Store
+from corruptlab.experiments.sweeps._trials import identity_of
 
 
 def reproduce(
@@ -80,6 +81,7 @@ def reproduce(
     Source: Zhang et al. 2017, Tables 1 to 4, Fig. 1 and 2, Theorem 1.
     """
     start = time.perf_counter()
+    _check_folder(out)
     todo = plan(
         what,
         data=data,
@@ -119,11 +121,15 @@ def run(
     """
     found: list[Measurement] = []
     reports: list[SweepReport] = []
-    for work in dict.fromkeys(each.row.work for each in todo.trials):
+    works = {each.row.work: folder_of(out, each.row) for each in todo.trials}
+    for work, folder in works.items():  # all of them, before the first one takes hours
+        Store.opened(folder, identity_of(work.trial))
+    for work, folder in works.items():
         mine = [each for each in todo.trials if each.row.work == work]
-        here = Surroundings(progress, folder_of(out, mine[0].row) / "checkpoints")
+        here = Surroundings(progress, folder / "checkpoints")
         with surrounded(here):
-            report = _swept(work, mine, out=out, executor=executor, progress=progress)
+            grid = {each.id: each.settings for each in mine}
+            report = sweep(list(grid.values()), work.trial, executor, out=folder, progress=progress)
         reports.append(report)
         found += _measured(mine, report)
         if report.interrupted:
@@ -141,28 +147,21 @@ def run(
     )
 
 
-def _swept(
-    work: Work,
-    mine: Sequence[Planned],
-    *,
-    out: str | os.PathLike[str],
-    executor: ExecutorLike,
-    progress: bool,
-) -> SweepReport:
-    grid = [each.settings for each in mine]
-    folder = folder_of(out, mine[0].row)
-    return sweep(grid, work.trial, executor, out=folder, progress=progress)
+def _check_folder(out: object) -> None:
+    """Refuse what can be no folder now, and not after minutes of estimating."""
+    if not isinstance(out, str | os.PathLike):
+        raise TypeError(f"`out` must be a folder, got {out!r}.")
+    path = Path(out).expanduser()
+    first = next(each for each in (path, *path.parents) if each.exists())
+    if not first.is_dir():
+        raise ValueError(f"`out` must be a folder, got {str(out)!r}, and {first} is a file.")
 
 
 def _measured(mine: Sequence[Planned], report: SweepReport) -> list[Measurement]:
     """Read the finished trials of a sweep."""
     store = Store.of(report.out)
     there = set(store.ids())
-    return [
-        _measurement(each, store.result(name))
-        for each, name in zip(mine, report.ids, strict=True)
-        if name in there
-    ]
+    return [_measurement(each, store.result(each.id)) for each in mine if each.id in there]
 
 
 def _measurement(planned: Planned, record: Mapping[str, Any]) -> Measurement:
@@ -174,7 +173,8 @@ def _measurement(planned: Planned, record: Mapping[str, Any]) -> Measurement:
         sample=result["sample"],
         machine=result["machine"],
         environment=execution["environment"],
-        seconds=execution["seconds"],
+        # After a crash the attempt only had to do the rest; the training knows of all of it.
+        seconds=max(execution["seconds"], result.get("seconds", 0.0)),
         finished=execution["finished"],
         command=planned.command,
         curves=result["curves"],

@@ -4,17 +4,19 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 from torch.utils.data import TensorDataset
 
+from corruptlab._checks import check_choice, not_negative
 from corruptlab.experiments._by_name import device_for
 from corruptlab.experiments.paper._exhibit import Work
 from corruptlab.experiments.paper._machine import machine
 from corruptlab.experiments.paper._surroundings import surroundings
 from corruptlab.experiments.randomization._data import Pair
-from corruptlab.experiments.randomization._settings import chosen_settings
+from corruptlab.experiments.randomization._settings import Setting, chosen_settings
 from corruptlab.experiments.sweeps._partial_labels import _loaded
 from corruptlab.models import by_name
 from corruptlab.training import Execution, FitReport, NonFiniteLossError, Recipe, fit, stopping
@@ -32,6 +34,9 @@ class loss_at_most:  # noqa: N801  # reads as a word, as the rules of `stopping`
 
     loss: float
     name: str = "loss"
+
+    def __post_init__(self) -> None:
+        not_negative("loss", self.loss)
 
     def met(self, now: stopping.Moment, /) -> bool:
         """Tell whether it is."""
@@ -79,8 +84,8 @@ def train(
             "seed": seed,
         }
     )
+    chosen, rules = _asked(setting, p, stop, record)
     images, held_out = _loaded(data)
-    chosen = chosen_settings([setting], p=p)[0]
     pair = Pair.of(images, held_out, seed=seed, num_classes=len(images.classes))
     learned, unseen, _ = pair.corrupted(chosen)
     hyper = Recipe.from_dict(recipe)
@@ -101,7 +106,7 @@ def train(
             learned,
             unseen,
             recipe=hyper,
-            stop=_rules(stop),
+            stop=rules,
             measure="all" if record == "accuracies" else "loss",
             seed=seed,
             device=place,
@@ -110,17 +115,22 @@ def train(
             name=f"{model}, {chosen.label}",
         )
     except NonFiniteLossError:  # so it "failed to converge", which is a result
+        _throw_away(kept)
         return {**found, "measured": dict.fromkeys(("train", "test"), NOT_FINITE), "curves": {}}
-    if kept is not None and report.stopped_by != "interrupted":
-        shutil.rmtree(kept, ignore_errors=True)
-    return {**found, "measured": _measured(report), "curves": _curves(report, record)}
+    if report.stopped_by != "interrupted":
+        _throw_away(kept)
+    ended = {"measured": _measured(report), "curves": _curves(report, record)}
+    return {**found, **ended, "seconds": report.seconds}
 
 
 def seconds_to_train(
     *,
     data: str,
     model: str,
+    setting: str,
     recipe: Mapping[str, Any],
+    stop: Mapping[str, float],
+    p: float = 1.0,
     record: Record | None = None,
     device: str = "auto",
     **others: Any,
@@ -130,7 +140,10 @@ def seconds_to_train(
     Args:
         data: As for `train`, and so on.
         model: Network.
+        setting: What is done to the data.
         recipe: Recipe.
+        stop: When it stops; it is counted as never.
+        p: Probability that a label is redrawn.
         record: What is kept.
         device: Where to train.
         others: What does not matter for it.
@@ -138,15 +151,19 @@ def seconds_to_train(
     Returns:
         Seconds.
     """
+    _asked(setting, p, stop, record)
     images, held_out = _loaded(data)
     hyper = Recipe.from_dict(recipe)
+    size = min(hyper.batch_size, len(images))
     shape, classes = tuple(images.images.shape[1:]), len(images.classes)
     # Of a recipe only this decides how long a step takes.
-    plain = replace(hyper, learning_rate=1e-3, epochs=1, decay=1.0, weight_decay=0.0)
+    plain = replace(
+        hyper, learning_rate=1e-3, epochs=1, decay=1.0, weight_decay=0.0, batch_size=size
+    )
     a_step = seconds_per_step(model, plain, shape, classes, device_for(device))
-    steps = -(-len(images) // hyper.batch_size)
+    steps = -(-len(images) // size)
     if record == "accuracies":  # a pass forward is a third of a step
-        steps += (len(images) + len(held_out)) // hyper.batch_size // 3
+        steps += (len(images) + len(held_out)) // size // 3
     return hyper.epochs * steps * a_step
 
 
@@ -165,6 +182,9 @@ def seconds_per_step(
 
     Returns:
         Seconds of a step.
+
+    Raises:
+        KeyboardInterrupt: If there was one, which `fit` only notes.
     """
     network = by_name(model, input_shape=recipe.input_shape(shape), num_classes=num_classes)
     n = _STEPS_TIMED * recipe.batch_size
@@ -178,6 +198,8 @@ def seconds_per_step(
         report = fit(
             network, few, recipe=recipe, stop=(), measure="loss", device=device, execution=plainly
         )
+        if report.stopped_by == "interrupted":  # the user wants all of it to end
+            raise KeyboardInterrupt
     assert report is not None
     return report.seconds / report.steps
 
@@ -185,7 +207,18 @@ def seconds_per_step(
 TRAINING = Work(train, seconds_to_train)
 
 
+def _asked(
+    setting: str, p: float, stop: Mapping[str, float], record: Record | None
+) -> tuple[Setting, Sequence[stopping.StoppingRule]]:
+    """Check what is done to the data, when the fit stops, and what is recorded."""
+    if record is not None:
+        check_choice("record", record, get_args(Record))
+    return chosen_settings([setting], p=p)[0], _rules(stop)
+
+
 def _rules(stop: Mapping[str, float]) -> Sequence[stopping.StoppingRule]:
+    if not isinstance(stop, Mapping):
+        raise TypeError(f"`stop` must map names of rules to numbers, got {stop!r}.")
     known = {"accuracy": stopping.target, "loss": loss_at_most}
     for name in stop:
         if name not in known:
@@ -216,6 +249,11 @@ def _curves(report: FitReport, wanted: Record | None) -> dict[str, list[Any]]:
             "test": [percent(end.test) for end in report.history if end.test is not None],
         }
     return {}
+
+
+def _throw_away(checkpoints: Path | None) -> None:
+    if checkpoints is not None:
+        shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 def percent(share: float) -> float:
