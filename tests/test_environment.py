@@ -30,3 +30,4 @@ def test_environment_reads_as_one_line() -> None:
     text = str(Environment.here())
     assert "\n" not in text
     assert f"torch {torch.__version__}" in text
+    assert text.endswith(f", {Environment.here().versions}")

@@ -58,13 +58,17 @@ class Environment:
             threads=torch.get_num_threads(),
         )
 
+    @property
+    def versions(self) -> str:
+        """Versions of what was at work, on one line."""
+        return (
+            f"corruptlab {self.corruptlab}, torch {self.torch}, numpy {self.numpy}, "
+            f"Python {self.python}"
+        )
+
     def to_dict(self) -> dict[str, str | int]:
         """Return the fields as a dictionary that JSON can hold."""
         return asdict(self)
 
     def __str__(self) -> str:
-        return (
-            f"{self.device}, {self.threads} threads, {self.platform}, "
-            f"corruptlab {self.corruptlab}, torch {self.torch}, numpy {self.numpy}, "
-            f"Python {self.python}"
-        )
+        return f"{self.device}, {self.threads} threads, {self.platform}, {self.versions}"

@@ -1,11 +1,11 @@
 """The table and the figure of ``corruptlab sweep``."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from corruptlab._student import mean_and_half_width
+from corruptlab.experiments._plain_text import aligned, ruled
 from corruptlab.experiments.sweeps import SweepReport, Table
 
 _LEVEL = 0.95
@@ -45,9 +45,7 @@ def table(found: Table) -> str:
                 _interval(100 * found["test_error"][rows], "{:.1f}", "%"),
             ]
         )
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = ["  ".join(_aligned(line, widths)).rstrip() for line in lines]
-    return "\n".join([text[0], "-" * max(map(len, text)), *text[1:], "", _NOTE])
+    return "\n".join([*ruled(aligned(lines)), "", _NOTE])
 
 
 def figure(report: SweepReport) -> Any:
@@ -83,11 +81,6 @@ def _interval(values: Any, form: str, unit: str = "") -> str:
     mean, half = mean_and_half_width(values, _LEVEL)
     spread = f" ± {form.format(half)}" if len(values) > 1 else ""
     return f"{form.format(mean)}{spread}{unit}"
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
-    first = cells[0].ljust(widths[0])
-    return [first, *(c.rjust(w) for c, w in zip(cells[1:], widths[1:], strict=True))]
 
 
 def _floats(values: Any) -> Any:

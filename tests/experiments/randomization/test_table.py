@@ -9,7 +9,7 @@ import pytest
 
 from corruptlab import GivenLabels, RandomizationReport, Setting, ShuffledPixels, Specification
 from corruptlab.experiments import paper_settings
-from corruptlab.experiments.randomization._table import percent, table
+from corruptlab.experiments.randomization._table import table
 
 from .cases import run
 
@@ -24,14 +24,6 @@ def shown(report: RandomizationReport, **fit: Any) -> list[str]:
     row = report.rows[-1]
     line = table([replace(row, fit=replace(row.fit, **fit))])[-1]
     return line.removeprefix(row.setting.label).split()
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [(1.0, "100.0%"), (0.99996, "99.9%"), (0.9984, "99.8%"), (0.0, "0.0%"), (None, "-")],
-)
-def test_only_a_perfect_score_is_shown_as_100_percent(share: float | None, text: str) -> None:
-    assert percent(share) == text
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
 """What canaries found: rows, a table, a dictionary, a figure."""
 
-import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from corruptlab._environment import Environment
+from corruptlab.experiments._plain_text import facts, paragraphs
 from corruptlab.experiments.memorizing._epoch import MemorizationEpoch
 from corruptlab.experiments.memorizing._gap import Gap
 from corruptlab.experiments.memorizing._ratt import Ratt
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 """Version of what `MemorizationReport.to_dict` gives; it grows when a key changes its meaning."""
-
-_WIDTH = 98
 
 # Each group's place in the fixed list of looks, so that it looks the same in every figure.
 _CURVES = (
@@ -203,7 +201,7 @@ def _notes(report: MemorizationReport) -> list[str]:
     ]
     if report.interrupted:
         lines.append("Interrupted: the end is the last epoch that was measured.")
-    return [textwrap.fill(line, width=_WIDTH) for line in lines]
+    return paragraphs(lines)
 
 
 def _ratt_note(ratt: Ratt, level: str) -> str:
@@ -222,16 +220,12 @@ def _made_with(report: MemorizationReport) -> list[str]:
     """Say what made the rows."""
     made = report.environment
     noise = f", {report.noisy:,} with labels known to be wrong" if report.noisy else ""
-    facts = {
-        "train": report.train_function,
-        "data": f"{report.data}, {report.n_train:,} training examples{noise}, "
-        f"{report.num_classes} classes",
-        "run": f"seed {report.seed}, {made.threads} threads, {made.platform}",
-        "with": f"corruptlab {made.corruptlab}, torch {made.torch}, numpy {made.numpy}, "
-        f"Python {made.python}",
-    }
-    indent = " " * 8
-    return [
-        textwrap.fill(f"{name:8}{fact}", width=_WIDTH, subsequent_indent=indent)
-        for name, fact in facts.items()
-    ]
+    return facts(
+        {
+            "train": report.train_function,
+            "data": f"{report.data}, {report.n_train:,} training examples{noise}, "
+            f"{report.num_classes} classes",
+            "run": f"seed {report.seed}, {made.threads} threads, {made.platform}",
+            "with": made.versions,
+        }
+    )

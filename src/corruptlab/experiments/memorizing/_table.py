@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from corruptlab.experiments._plain_text import grouped, percent
 from corruptlab.experiments.memorizing._epoch import MemorizationEpoch
-from corruptlab.experiments.randomization._table import percent
 
 _MOST_ROWS = 12
-_SPACE = "  "
+_LEAST = 6
 _GROUPS = (
     ("", ("epoch",)),
     ("planted canaries", ("random", "true")),
@@ -36,15 +36,7 @@ def table(
     groups = [group for place, group in enumerate(_GROUPS) if noisy or place != _NOISY]
     body = [_cells(row, str(row.epoch), noisy=noisy) for row in spread(epochs)]
     body.append(_cells(final, "end", noisy=noisy))
-    titles = [column for _, columns in groups for column in columns]
-    widths = [
-        max(6, *(len(line[place]) for line in [titles, *body])) for place in range(len(titles))
-    ]
-    for place, (group, columns) in zip(_starts(groups), groups, strict=True):
-        room = sum(widths[place : place + len(columns)]) + len(_SPACE) * (len(columns) - 1)
-        widths[place] += max(0, len(group) - room)
-    header, *lines = [_line(cells, widths) for cells in [titles, *body]]
-    return [_over(groups, widths), header, "-" * len(header), *lines]
+    return grouped(groups, body, least=[_LEAST] * len(body[0]), left=0)
 
 
 def spread(epochs: Sequence[MemorizationEpoch]) -> list[MemorizationEpoch]:
@@ -70,20 +62,3 @@ def _cells(row: MemorizationEpoch, name: str, *, noisy: bool) -> list[str]:
         *([percent(row.noisy.share), percent(row.noisy_true.share)] if noisy else []),
         "-" if row.ratt.bound is None else f"{row.ratt.bound:.1%}",
     ]
-
-
-def _starts(groups: Sequence[tuple[str, tuple[str, ...]]]) -> list[int]:
-    return [sum(len(columns) for _, columns in groups[:place]) for place in range(len(groups))]
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return _SPACE.join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
-
-
-def _over(groups: Sequence[tuple[str, tuple[str, ...]]], widths: Sequence[int]) -> str:
-    rooms = [
-        sum(widths[place : place + len(columns)]) + len(_SPACE) * (len(columns) - 1)
-        for place, (_, columns) in zip(_starts(groups), groups, strict=True)
-    ]
-    names = [group for group, _ in groups]
-    return _SPACE.join(name.rjust(room) for name, room in zip(names, rooms, strict=True)).rstrip()

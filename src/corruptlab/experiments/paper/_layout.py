@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from corruptlab.experiments._plain_text import aligned, ruled
 from corruptlab.experiments.paper._exhibit import Exhibit, Quantity, Row
 from corruptlab.experiments.paper._exhibits import exhibit as exhibit_of
 from corruptlab.experiments.paper._measurement import Measurement
@@ -35,10 +36,8 @@ def text(exhibit: Exhibit, found: Sequence[Measurement], *, rows: Iterable[Row])
     columns, lines = _columns(exhibit), summaries(exhibit, found, rows=rows)
     body = [_header(columns)]
     body += [[each.row.name, *_cells(columns, each), each.seeds, _time(each)] for each in lines]
-    widths = [max(map(len, column)) for column in zip(*body, strict=True)]
-    shown = ["  ".join(_aligned(line, widths)).rstrip() for line in body]
     notes = [f"{exhibit.title} ({exhibit.source})", *_promise(exhibit, lines), *_made_with(lines)]
-    return "\n".join([shown[0], "-" * max(map(len, shown)), *shown[1:], "", *notes])
+    return "\n".join([*ruled(aligned(body)), "", *notes])
 
 
 def markdown(
@@ -144,11 +143,6 @@ def _how(line: Summary) -> str:
 
 def _commands(lines: Sequence[Summary]) -> list[str]:
     return list(dict.fromkeys(each.command for line in lines for each in line.found))
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
-    first = cells[0].ljust(widths[0])
-    return [first, *(c.rjust(w) for c, w in zip(cells[1:], widths[1:], strict=True))]
 
 
 def _piped(cells: Sequence[str]) -> str:

@@ -1,13 +1,13 @@
 """What a randomization test found: rows, a table, a dictionary, a figure."""
 
-import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from corruptlab._environment import Environment
+from corruptlab.experiments._plain_text import facts, percent
 from corruptlab.experiments.randomization._result import SettingResult
 from corruptlab.experiments.randomization._settings import SETTINGS, Setting
-from corruptlab.experiments.randomization._table import percent, table
+from corruptlab.experiments.randomization._table import table
 from corruptlab.plotting import loss_curves
 from corruptlab.training import FitReport, Recipe
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 """Version of what `RandomizationReport.to_dict` gives; it grows when a key changes its meaning."""
-
-_WIDTH = 98
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -193,16 +191,12 @@ def _made_with(report: RandomizationReport) -> list[str]:
     if recipe.weight_decay:
         training += f", weight decay {recipe.weight_decay:g}"
     made = report.environment
-    facts = {
-        "model": f"{report.model}, {report.num_parameters:,} parameters",
-        "data": f"{report.data}, {sizes} examples, {report.num_classes} classes",
-        "recipe": training,
-        "run": f"seed {report.seed}, on {made.device}, {made.threads} threads, {made.platform}",
-        "with": f"corruptlab {made.corruptlab}, torch {made.torch}, numpy {made.numpy}, "
-        f"Python {made.python}",
-    }
-    indent = " " * 8
-    return [
-        textwrap.fill(f"{name:8}{fact}", width=_WIDTH, subsequent_indent=indent)
-        for name, fact in facts.items()
-    ]
+    return facts(
+        {
+            "model": f"{report.model}, {report.num_parameters:,} parameters",
+            "data": f"{report.data}, {sizes} examples, {report.num_classes} classes",
+            "recipe": training,
+            "run": f"seed {report.seed}, on {made.device}, {made.threads} threads, {made.platform}",
+            "with": made.versions,
+        }
+    )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corruptlab._errors import MissingExtraError
+from corruptlab.experiments._plain_text import aligned
 from corruptlab.experiments.sweeps._encoding import KIND, Json, canonical, decode
 
 _WIDEST = 40
@@ -141,12 +142,7 @@ class Table(Mapping[str, NDArray[Any]]):
     def __str__(self) -> str:
         """Return aligned plain text."""
         columns = [[name, *map(_cell, column)] for name, column in self.items()]
-        widths = [max(map(len, column)) for column in columns]
-        lines = zip(*columns, strict=True)
-        return "\n".join(
-            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-            for line in lines
-        )
+        return "\n".join(aligned(list(zip(*columns, strict=True)), left=0))
 
 
 def ordered(
