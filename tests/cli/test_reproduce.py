@@ -136,6 +136,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["table1", "--device", "toaster"], r"--device must be usable on this machine, got 'toaster'"),
     (["table1", "--set", "width"], r"--set must be NAME=VALUE, got 'width'"),
     (["table1", "--set", "width=3"], r"--set must name parameters of the rows \(.*\), got 'width'"),
+    (["table1", "--note", "in haste"], r"--note must go with --keep, got 'in haste' alone"),
     (
         ["table1", "--epochs", "1", "--keep", "results"],
         r"--keep must go with the rows' own recipes, got --epochs or --set",
@@ -153,6 +154,40 @@ def test_a_mistake_is_one_line_exit_code_2_and_no_folder(
     assert main(["reproduce", *options, *own, *rows, "--out", str(out)]) == 2
     check_mistake(capsys, message)
     assert not out.exists()
+
+
+def test_results_to_add_to_that_are_damaged_are_found_before_any_work(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept, out = tmp_path / "results", tmp_path / "out"
+    kept.mkdir()
+    (kept / "theorem1.json").write_text("{")
+    more = ["--rows", "depth 2", "--keep", str(kept)]
+    assert main(command(data, out, *more, what="theorem1")) == 2
+    check_mistake(capsys, r"theorem1\.json: expected a list of measurements, found something else")
+    assert not out.exists()
+
+
+def test_a_value_for_one_row_is_kept_for_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["--rows", "cifar10", "--rows", "cifar10-conv", "--set", "gamma=4", "--keep", "results"]
+    assert main(command("fashion-mnist-mini", tmp_path / "out", *more, what="table3")) == 2
+    check_mistake(capsys, r"--keep must go with the rows' own recipes")
+
+
+def test_a_figure_of_nothing_is_told_and_the_report_is_there(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    out = tmp_path / "out"
+    more = ["--rows", "small-inception true", "--epochs", "1", "--set", "model=mlp-1x16"]
+    fast = ["--set", "recipe.learning_rate=1e30"]
+    assert main(command(data, out, *more, *fast, what="fig1a")) == 1
+    shown, told = capsys.readouterr()
+    assert "the loss is not finite" in shown
+    assert "figure.png was not written: `measurements` must hold losses to draw, got none." in told
+    assert (out / "fig1a" / "report.json").exists()
 
 
 def test_without_out_or_data_nothing_starts(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from corruptlab._cli._errors import UserError, as_user_errors
 from corruptlab._cli._output import Output
-from corruptlab._cli._shell import DONE, INTERRUPTED, NOT_ALL, say
+from corruptlab._cli._shell import DONE, INTERRUPTED, NOT_ALL, say, show
 from corruptlab.experiments import RandomizationReport
 
 
@@ -52,7 +52,7 @@ def _show(report: RandomizationReport | None, output: Output | None) -> bool:
     """Print the table and write the figure, if there is a row; return whether all was written."""
     if report is None or not report.rows:
         return True
-    print(report, flush=True)
+    show(report)
     if output is None:
         return True
     return output.save_figure(report.figure, done=f"wrote {output.report} and {output.figure}")

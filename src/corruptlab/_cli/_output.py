@@ -91,7 +91,7 @@ class Output:
         """
         try:
             self.write_figure(figure())
-        except (MissingExtraError, OSError) as error:
+        except (MissingExtraError, OSError, ValueError) as error:  # the last: nothing to draw
             old = "; the one there is of an earlier run" if self.figure.exists() else ""
             say(f"{self.figure} was not written{old}: {error}")
             return isinstance(error, MissingExtraError)

@@ -7,10 +7,11 @@ from typing import Any
 from corruptlab._cli._errors import MISTAKES, UserError, as_user_errors
 from corruptlab._cli._options import executor, seeds, words
 from corruptlab._cli._output import Output
-from corruptlab._cli._shell import DONE, INTERRUPTED, NOT_ALL, say
+from corruptlab._cli._shell import DONE, INTERRUPTED, NOT_ALL, say, show
 from corruptlab.experiments import Reproduction
-from corruptlab.experiments.paper import Plan, exhibit, plan, reproduce
+from corruptlab.experiments.paper import Plan, exhibit, kept_results, plan, reproduce
 from corruptlab.experiments.paper._figures import can_draw
+from corruptlab.experiments.paper._plan import own_recipe
 
 
 def run_reproduce(options: argparse.Namespace) -> int:
@@ -33,6 +34,10 @@ def run_reproduce(options: argparse.Namespace) -> int:
             return _estimated(plan(out=options.out, progress=True, **asked))
         if options.keep and not plan_keeps(asked):
             raise UserError("--keep must go with the rows' own recipes, got --epochs or --set.")
+        if options.note and not options.keep:
+            raise UserError(f"--note must go with --keep, got {options.note!r} alone.")
+        if options.keep:
+            kept_results(options.keep, options.what)  # a damaged file is better found now
         found = reproduce(out=options.out, executor=workers, progress=True, **asked)
     return _shown(found, options)
 
@@ -40,8 +45,7 @@ def run_reproduce(options: argparse.Namespace) -> int:
 def plan_keeps(asked: dict[str, Any]) -> bool:
     """Return whether nothing is changed but what the picked rows ask for."""
     rows = exhibit(asked["what"]).picked(asked["rows"])
-    needed = {name for row in rows for name in row.needs}
-    return asked["epochs"] is None and set(asked["changes"]) <= needed
+    return asked["epochs"] is None and all(own_recipe(row, asked["changes"]) for row in rows)
 
 
 def _asked(options: argparse.Namespace) -> dict[str, Any]:
@@ -70,14 +74,14 @@ def _change(text: str) -> tuple[str, Any]:
 
 
 def _estimated(found: Plan) -> int:
-    print(found, flush=True)
+    show(found)
     return DONE
 
 
 def _shown(found: Reproduction, options: argparse.Namespace) -> int:
     """Print the table, write what was asked for, and tell what is missing."""
     if found.measurements:
-        print(found.table(), flush=True)
+        show(found.table())
     for name, why in found.left_out.items():
         say(f"left out: {name}: {why}")
     for failure in found.failures:
@@ -96,9 +100,9 @@ def _written(found: Reproduction, options: argparse.Namespace) -> bool:
     written = output.save_report(found.to_dict())
     if written:
         say(f"wrote {output.report}")
+    if can_draw(found.exhibit):
+        written = output.save_figure(found.figure, done=f"wrote {output.figure}") and written
     if options.keep:
         with as_user_errors(*MISTAKES):
             say(f"kept in {found.keep(options.keep, note=options.note)}")
-    if not can_draw(found.exhibit):
-        return written
-    return output.save_figure(found.figure, done=f"wrote {output.figure}") and written
+    return written

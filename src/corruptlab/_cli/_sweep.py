@@ -8,7 +8,7 @@ from corruptlab._checks import check_probability
 from corruptlab._cli._errors import MISTAKES, UserError, as_user_errors
 from corruptlab._cli._options import executor, seeds, words
 from corruptlab._cli._output import Output
-from corruptlab._cli._shell import DONE, INTERRUPTED, NOT_ALL, say
+from corruptlab._cli._shell import DONE, INTERRUPTED, NOT_ALL, say, show
 from corruptlab._cli._sweep_results import figure, table
 from corruptlab.datasets import load
 from corruptlab.experiments._by_name import device_for, recipe_for
@@ -74,7 +74,7 @@ def _probabilities(text: str) -> list[float]:
 def _shown(report: SweepReport) -> int:
     """Print the table, write the figure, and tell what is missing."""
     if report.done + report.cached:
-        print(table(report.table()), flush=True)
+        show(table(report.table()))
     written = _write_figure(report)
     for failure in report.failures:
         say(f"failed: {failure}")
