@@ -56,7 +56,7 @@ def grouped(
         own = slice(start, start := start + len(titles))
         room = sum(widths[own]) + len(_SPACE) * (len(titles) - 1)
         widths[own.start] += max(0, len(over) - room)
-        rooms.append(max(room, len(over)))
+        rooms.append(room)
     header = [over.rjust(room) for (over, _), room in zip(groups, rooms, strict=True)]
     return [_SPACE.join(header).rstrip(), *ruled(_laid_out(lines, widths, left))]
 
