@@ -1,8 +1,6 @@
 """The options of `pytest benchmarks`, checked before anything runs."""
 
-import importlib
 import os
-import platform
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache
@@ -14,6 +12,7 @@ import torch
 
 from benchmarks._records import Made, Size
 from corruptlab._environment import Environment
+from corruptlab.experiments.paper._machine import processor
 
 _MENTIONED = ("OMP_WAIT_POLICY", "OMP_PROC_BIND", "KMP_BLOCKTIME")  # they decide on speed
 _FOLDERS = ("CIFAR10", "MNIST")  # where they are is nobody's business
@@ -79,6 +78,9 @@ def read(config: pytest.Config) -> Options:
         value = config.getoption(name, default)
         return default if value is None else value
 
+    if processes := config.getoption("numprocesses", None):
+        beside = "because what runs beside each other is slowed"
+        raise pytest.UsageError(f"`-n` must be 0 for benchmarks, {beside}, got {processes}.")
     full = bool(asked("--full", False))
     given = {name: config.getoption(name, None) for name in ("--device", "--threads", "--seeds")}
     words = [f"{name} {value}" for name, value in given.items() if value is not None]
@@ -87,7 +89,7 @@ def read(config: pytest.Config) -> Options:
         device=_device(asked("--device", "cpu")),
         threads=_at_least(1, "--threads", asked("--threads", os.cpu_count() or 1)),
         seeds=_at_least(2, "--seeds", asked("--seeds", 5 if full else 3)),
-        summary=_folder(config.rootpath / asked("--summary", "out/benchmarks")),
+        summary=_folder(config.rootpath / Path(asked("--summary", "out/benchmarks")).expanduser()),
         words=(*["--full"] * full, *words),
     )
 
@@ -121,11 +123,6 @@ def _folder(path: Path) -> Path:
 @cache
 def _machine(device: torch.device) -> str:
     """Name the processor, and the GPU if that does the work."""
-    plugin: Any = importlib.import_module("pytest_benchmark.plugin")
-    found = plugin.pytest_benchmark_generate_machine_info()["cpu"]
-    cores = os.cpu_count() or 1
-    name = found.get("brand_raw") or platform.processor() or platform.machine()
-    processor = f"{name}, {cores} {'core' if cores == 1 else 'cores'}"
     if device.type == "cpu":
-        return processor
-    return f"{torch.cuda.get_device_name(device)} beside {processor}"
+        return processor()
+    return f"{torch.cuda.get_device_name(device)} beside {processor()}"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks._records import KINDS, Entry
+from corruptlab.experiments.paper._whole_file import write_whole
 
 SCHEMA = 1
 
@@ -27,7 +28,7 @@ class SummaryError(Exception):
 
 
 def write(path: Path, entries: Iterable[Entry], skipped: Iterable[Skipped] = ()) -> None:
-    """Write a summary as JSON."""
+    """Write a summary as JSON, in one act."""
     values = {
         "kind": "benchmarks",
         "schema": SCHEMA,
@@ -35,7 +36,7 @@ def write(path: Path, entries: Iterable[Entry], skipped: Iterable[Skipped] = ())
         "skipped": [each._asdict() for each in skipped],
     }
     text = json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    write_whole(path, text + "\n")
 
 
 def read(path: Path) -> list[Entry]:

@@ -2,7 +2,8 @@
 
 import importlib.util
 from collections.abc import Callable, Generator, Iterator
-from functools import partial
+from contextlib import suppress
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -11,11 +12,11 @@ import torch
 
 from benchmarks import _markdown, _options, _summary
 from benchmarks._comparing import Compare, Comparing
-from benchmarks._comparing import compare as compare_by_turns
 from benchmarks._limits import Rates, measured_rates
 from benchmarks._options import Options
 from benchmarks._records import Entry, Made, TimeToInterpolation
 from benchmarks._summary import Skipped
+from corruptlab.experiments.paper._whole_file import write_whole
 
 T = TypeVar("T")
 Found = list[Comparing | TimeToInterpolation]
@@ -107,6 +108,14 @@ def keep(request: pytest.FixtureRequest) -> Callable[[Comparing | TimeToInterpol
     return request.node.stash.setdefault(_FOUND, []).append  # type: ignore[no-any-return]  # nodes are Any here
 
 
+if importlib.util.find_spec("pytest_benchmark") is None:
+
+    @pytest.fixture
+    def benchmark() -> None:
+        """Stand in for that of pytest-benchmark where it is missing."""
+        pytest.skip("pytest_benchmark is not installed: extra `bench`")
+
+
 @pytest.fixture
 def compare(
     request: pytest.FixtureRequest,
@@ -116,15 +125,9 @@ def compare(
     keep: Callable[[Comparing], None],
 ) -> Compare:
     """Time ours and another way by turns; the file names the group."""
-    group = request.path.stem.removeprefix("test_")
-    run = partial(compare_by_turns, benchmark, made, group, device)
-
-    def kept(*args: Any, **kwargs: Any) -> Comparing:
-        comparing = run(*args, **kwargs)
-        keep(comparing)
-        return comparing
-
-    return kept
+    if benchmark.disabled:
+        pytest.skip("pytest-benchmark is switched off, and does one round of all")
+    return Compare(benchmark, made, request.path.stem.removeprefix("test_"), device, keep)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -133,6 +136,8 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     for found in item.stash.get(_FOUND, []):
         entry = found.entry if isinstance(found, Comparing) else found
         item.config.stash[_ENTRIES].append(entry)
+        with suppress(OSError):  # which is told at the end; hours of other tests are to come
+            _write(item.config)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -145,14 +150,26 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    entries, skipped = config.stash[_ENTRIES], config.stash[_SKIPPED]
+    folder, entries, skipped = _found(config)
     if not entries:
         return
-    folder = config.stash[_OPTIONS].summary
-    folder.mkdir(parents=True, exist_ok=True)
-    text = _markdown.page(entries, skipped)
-    _summary.write(folder / "summary.json", entries, skipped)
-    (folder / "summary.md").write_text(text, encoding="utf-8")
     terminalreporter.section("ratios measured in this run")
-    terminalreporter.write_line(text)
+    terminalreporter.write_line(_markdown.page(entries, skipped))
+    try:
+        _write(config)
+    except OSError as error:
+        terminalreporter.write_line(f"{folder} could not be written to ({error}).", red=True)
+        return
     terminalreporter.write_line(f"Written to {folder}: summary.json, summary.md")
+
+
+def _write(config: pytest.Config) -> None:
+    """Write what was found so far, so that a run that is killed has not been in vain."""
+    folder, entries, skipped = _found(config)
+    folder.mkdir(parents=True, exist_ok=True)
+    _summary.write(folder / "summary.json", entries, skipped)
+    write_whole(folder / "summary.md", _markdown.page(entries, skipped))
+
+
+def _found(config: pytest.Config) -> tuple[Path, list[Entry], list[Skipped]]:
+    return config.stash[_OPTIONS].summary, config.stash[_ENTRIES], config.stash[_SKIPPED]

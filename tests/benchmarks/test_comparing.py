@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from benchmarks import _comparing
-from benchmarks._comparing import Comparing, Seconds, compare
+from benchmarks._comparing import Compare, Comparing, Seconds
 from tests.benchmarks.cases import LIMIT, made
 
 
@@ -24,20 +24,17 @@ class Benchmark:
             work()
 
 
+def comparer(benchmark: Benchmark | None = None, kept: list[Comparing] | None = None) -> Compare:
+    keep = (lambda found: None) if kept is None else kept.append
+    return Compare(benchmark or Benchmark(), made(), "training", torch.device("cpu"), keep)
+
+
 def compared(ours: list[float], theirs: list[float], **changes: Any) -> Comparing:
     """Compare two lists of seconds that functions measured themselves."""
     mine, others = iter(ours), iter(theirs)
     options: dict[str, Any] = {"than": "theirs", "rounds": len(ours), "warm_up": False, **changes}
-    return compare(
-        options.pop("benchmark", Benchmark()),
-        made(),
-        "training",
-        torch.device("cpu"),
-        "work",
-        lambda: Seconds(next(mine)),
-        lambda: Seconds(next(others)),
-        **options,
-    )
+    compare = comparer(options.pop("benchmark", None), options.pop("kept", None))
+    return compare("work", lambda: Seconds(next(mine)), lambda: Seconds(next(others)), **options)
 
 
 def test_ratio_is_the_median_over_pairs_and_not_of_medians() -> None:
@@ -66,11 +63,7 @@ def test_notes_are_added_in_order() -> None:
 @pytest.mark.parametrize(("warm_up", "first"), [(True, ["ours", "theirs"]), (False, [])])
 def test_ways_take_turns_after_a_warm_up(warm_up: bool, first: list[str]) -> None:
     order: list[str] = []
-    found = compare(
-        Benchmark(),
-        made(),
-        "training",
-        torch.device("cpu"),
+    found = comparer()(
         "work",
         lambda: order.append("ours"),
         lambda: order.append("theirs"),
@@ -88,11 +81,7 @@ def test_number_that_is_not_a_time_is_not_taken_for_one(monkeypatch: pytest.Monk
         return 4.0
 
     monkeypatch.setattr(_comparing, "seconds", seconds)
-    found = compare(
-        Benchmark(),
-        made(),
-        "training",
-        torch.device("cpu"),
+    found = comparer()(
         "work",
         lambda: 0.97,
         lambda: Seconds(2.0),
@@ -106,6 +95,12 @@ def test_record_of_pytest_benchmark_gets_the_entry() -> None:
     benchmark = Benchmark()
     found = compared([2.0], [4.0], benchmark=benchmark)
     assert benchmark.extra_info == found.entry.to_dict()
+
+
+def test_what_was_compared_is_kept() -> None:
+    kept: list[Comparing] = []
+    found = compared([2.0], [4.0], kept=kept)
+    assert kept == [found]
 
 
 def test_a_gpu_is_waited_for_before_the_clock_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

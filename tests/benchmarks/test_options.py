@@ -46,6 +46,7 @@ def test_what_is_typed_wins(tmp_path: Path) -> None:
         ({"device": "tpu"}, r"^`--device` must be cpu or cuda, got 'tpu'\.$"),
         ({"device": "cuda:x"}, r"^`--device` must be cpu or cuda, got 'cuda:x'\.$"),
         ({"device": "cuda:97"}, r"^`--device` must be there, got 'cuda:97' of \d+ GPUs\.$"),
+        ({"numprocesses": 2}, r"^`-n` must be 0 for benchmarks, because .* is slowed, got 2\.$"),
         ({"summary": "file/in"}, r"^`--summary` must be a folder to write to, got '.*file/in'\.$"),
     ],
 )
@@ -55,10 +56,14 @@ def test_impossible_option_is_refused(tmp_path: Path, typed: dict[str, Any], say
         read(tmp_path, **typed)
 
 
+def test_summary_may_be_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert read(tmp_path, summary="~/there").summary == tmp_path / "home" / "there"
+
+
 def test_command_repeats_the_file_and_names_no_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("pytest_benchmark")
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     monkeypatch.setenv("CIFAR10", "/home/somebody/cifar")
     monkeypatch.delenv("MNIST", raising=False)

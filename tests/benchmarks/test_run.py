@@ -38,13 +38,13 @@ class Run(NamedTuple):
     summary: dict[str, Any]
 
 
-def run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def run(folder: Path, *arguments: str, more: str = "") -> "subprocess.CompletedProcess[str]":
     """Run benchmarks of three lines with the project's own conftest.py."""
     inside = folder / "benchmarks_of_three_lines"
     inside.mkdir(exist_ok=True)
     (folder / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n")
     (inside / "conftest.py").write_text("from benchmarks.conftest import *\n")
-    (inside / "test_training.py").write_text(TESTS)
+    (inside / "test_training.py").write_text(TESTS + more)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
     path = os.pathsep.join([str(ROOT), str(ROOT / "src")])
     # Told that it is a process of a worker of pytest-xdist, pytest-benchmark would time nothing.
@@ -93,6 +93,29 @@ def test_page_of_a_run_is_written_and_shown(whole: Run) -> None:
     page = (whole.folder / "summary.md").read_text(encoding="utf-8")
     assert "| right |" in page
     assert page in whole.output
+
+
+def test_a_folder_that_is_lost_meanwhile_costs_no_table(tmp_path: Path) -> None:
+    lost = "import pathlib\npathlib.Path('there').touch()"  # after the options were checked
+    done = run(tmp_path, "benchmarks_of_three_lines", "--summary", "there", more=lost)
+    assert "| right |" in done.stdout
+    assert f"{tmp_path / 'there'} could not be written to (" in done.stdout
+    assert "1 failed, 1 passed, 1 skipped" in done.stdout
+
+
+def test_what_is_finished_outlasts_a_run_that_is_killed(tmp_path: Path) -> None:
+    killed = "import os, signal\ndef test_killed():\n    os.kill(os.getpid(), signal.SIGKILL)"
+    done = run(tmp_path, "benchmarks_of_three_lines", "--summary", "there", more=killed)
+    assert done.returncode == -9
+    summary = json.loads((tmp_path / "there" / "summary.json").read_text(encoding="utf-8"))
+    assert [entry["name"] for entry in summary["entries"]] == ["right"]
+    assert "| right |" in (tmp_path / "there" / "summary.md").read_text(encoding="utf-8")
+
+
+def test_what_is_not_timed_is_skipped(tmp_path: Path) -> None:
+    done = run(tmp_path, "benchmarks_of_three_lines", "--benchmark-disable", "-rs")
+    assert "3 skipped" in done.stdout
+    assert "pytest-benchmark is switched off, and does one round of all" in done.stdout
 
 
 @pytest.mark.slow

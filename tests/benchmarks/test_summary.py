@@ -1,6 +1,7 @@
 """Summaries: written, read, put together, and refused."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,20 @@ def test_summary_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
     assert _summary.read(tmp_path / "s.json") == entries
     values = json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))
     assert values["skipped"] == [{"test": "test_x", "reason": "no GPU"}]
+
+
+def test_a_summary_that_cannot_be_written_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "summary.json"
+    _summary.write(path, [comparison()])
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        _summary.write(path, [])
+    assert _summary.read(path) == [comparison()]
 
 
 def test_merging_replaces_in_place_and_adds_at_the_end() -> None:

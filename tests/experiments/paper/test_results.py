@@ -17,7 +17,7 @@ from corruptlab.datasets import DataFileError
 from corruptlab.experiments import paper
 from corruptlab.experiments.paper import Measurement, _results
 from corruptlab.experiments.paper._layout import text
-from corruptlab.experiments.paper._machine import _processor, machine
+from corruptlab.experiments.paper._machine import _model, machine, processor
 from corruptlab.experiments.paper._summary import summaries
 
 ROOT = Path(__file__).parents[3]
@@ -243,8 +243,9 @@ def test_a_machine_is_told_by_what_it_can_do_and_not_by_its_name(tmp_path: Path)
     assert " core" in machine()
     table = tmp_path / "cpuinfo"
     table.write_text("processor : 0\nmodel name\t: Abacus 3000\nmodel name\t: Abacus 3000\n")
-    assert _processor(table) == "Abacus 3000"
-    assert _processor(tmp_path / "none")
+    assert _model(table) == "Abacus 3000"
+    assert _model(tmp_path / "none")
+    assert machine().startswith(f"{processor()}, ")
 
 
 def test_the_page_of_results_is_what_its_files_say() -> None:

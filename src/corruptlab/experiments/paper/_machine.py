@@ -18,8 +18,7 @@ def machine(device: torch.device | str = "cpu") -> str:
     Returns:
         Such as ``"AMD EPYC, 2 cores, 24 GiB"``.
     """
-    cores = os.cpu_count() or 1
-    host = f"{_processor()}, {cores} core{'s' if cores > 1 else ''}{_memory()}"
+    host = f"{processor()}{_memory()}"
     device = torch.device(device)
     if device.type != "cuda":
         return host
@@ -27,7 +26,13 @@ def machine(device: torch.device | str = "cpu") -> str:
     return f"{found.name}, {found.total_memory / _GIB:.0f} GiB; {host}"
 
 
-def _processor(table: Path = Path("/proc/cpuinfo")) -> str:
+def processor() -> str:
+    """Return model and cores of the processor, such as ``"AMD EPYC, 2 cores"``."""
+    cores = os.cpu_count() or 1
+    return f"{_model()}, {cores} core{'s' if cores > 1 else ''}"
+
+
+def _model(table: Path = Path("/proc/cpuinfo")) -> str:
     try:
         lines = table.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:  # not Linux
