@@ -2,6 +2,7 @@
 
     python docs/make_results.py
 
+Figures whose points are kept are drawn into docs/images; losses and curves by epoch are not kept.
 `corruptlab reproduce ... --keep docs/results` adds to those files.
 """
 
@@ -10,6 +11,7 @@ from pathlib import Path
 from corruptlab.experiments import paper
 
 DOCS = Path(__file__).parent
+DRAWN = ("fig1b", "fig1c")
 _HEAD = """\
 # The paper, measured
 
@@ -34,10 +36,20 @@ def page(results: Path = DOCS / "results") -> str:
         heading = f"{exhibit.name}: {exhibit.title}"
         counts.append(f"| {heading} | {done} of {len(exhibit.rows)} |")
         sections.append(f"## {heading}\n\n{exhibit.source}.\n")
+        if found and name in DRAWN:
+            sections.append(f"![{exhibit.title}: the points of the table](images/{name}.png)\n")
         sections.append(paper.markdown(name, found))
     table = "\n".join(["| what | rows measured |", "| --- | --- |", *counts])
     return "\n".join([_HEAD.format(counts=table), *sections])
 
 
+def draw(results: Path = DOCS / "results") -> None:
+    """Draw the figures of the page."""
+    for name in DRAWN:
+        if found := paper.kept_results(results, name):
+            paper.draw(name, found).savefig(DOCS / "images" / f"{name}.png", dpi=160)
+
+
 if __name__ == "__main__":
     (DOCS / "results.md").write_text(page(), encoding="utf-8")
+    draw()

@@ -32,11 +32,11 @@ def mean_and_half_width(
         confidence: Probability of the interval, in ``(0, 1)``.
 
     Returns:
-        Both; the half width of a single value is 0, for nothing is known of its spread.
+        Both; the half width of a single value is ``nan``, for nothing is known of its spread.
     """
     array = np.asarray(values, np.float64)
     n = len(array)
     if n < 2:
-        return float(array.mean()), 0.0
+        return float(array.mean()), math.nan
     half = t_quantile(confidence, n - 1) * float(array.std(ddof=1)) / math.sqrt(n)
     return float(array.mean()), half

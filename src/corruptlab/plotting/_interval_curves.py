@@ -75,7 +75,7 @@ def _draw(axes: "Axes", name: str, curve: Curve, place: int, level: float) -> No
     axes.errorbar(
         x,
         means,
-        yerr=bars,
+        yerr=None if np.isnan(bars).all() else bars,
         label=name or None,
         color=style.color,
         linestyle=style.linestyle,

@@ -272,7 +272,7 @@ def test_fig_1b_is_drawn_against_p(data: str, tmp_path: Path) -> None:
 
 def test_a_table_is_no_figure(data: str, tmp_path: Path) -> None:
     found = cl.reproduce("theorem1", rows=["2"], data=data, out=tmp_path / "out", progress=False)
-    with pytest.raises(ValueError, match=r"^`exhibit` must be one of fig1a, .*, got 'theorem1'\.$"):
+    with pytest.raises(ValueError, match=r"^`what` must be one of fig1a, .*, got 'theorem1'\.$"):
         found.figure()
 
 

@@ -2,6 +2,7 @@
 
 from corruptlab.experiments.paper._exhibit import Exhibit, Quantity, Row
 from corruptlab.experiments.paper._exhibits import EXHIBITS, exhibit
+from corruptlab.experiments.paper._figures import draw
 from corruptlab.experiments.paper._layout import markdown
 from corruptlab.experiments.paper._measurement import Measurement
 from corruptlab.experiments.paper._plan import Plan, plan
@@ -17,6 +18,7 @@ __all__ = [
     "Quantity",
     "Reproduction",
     "Row",
+    "draw",
     "exhibit",
     "keep_results",
     "kept_results",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from corruptlab.experiments.paper._exhibit import Exhibit
+from corruptlab.experiments.paper._exhibits import exhibit as exhibit_of
 from corruptlab.experiments.paper._measurement import Measurement, with_ratios
 from corruptlab.experiments.randomization._settings import SETTINGS
 from corruptlab.plotting import interval_curves, loss_curves
@@ -12,23 +13,42 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw(exhibit: Exhibit, found: Sequence[Measurement]) -> "Figure":
-    """Draw a figure.
+def draw(what: str | Exhibit, found: Sequence[Measurement]) -> "Figure":
+    """Draw a figure of the paper from what was measured.
 
     Args:
-        exhibit: Which one.
+        what: Name of the figure, or the thing itself.
         found: What was measured.
 
     Returns:
-        A matplotlib figure.
+        A figure as `corruptlab.plotting` makes it.
 
     Raises:
+        MissingExtraError: If matplotlib is not installed.
         ValueError: If it is no figure, or nothing was measured.
+
+    Example:
+        >>> from corruptlab.experiments import paper
+        >>> once = paper.Measurement(
+        ...     row="mlp-1x512 p=1",
+        ...     seed=0,
+        ...     measured={"test_error": 89.47},
+        ...     sample="CIFAR-10, 50,000 + 10,000 images",
+        ...     machine="AMD EPYC, 2 cores, 24 GiB",
+        ...     environment={"torch": "2.13.0+cpu"},
+        ...     seconds=528.0,
+        ...     command="corruptlab reproduce fig1c --rows mlp --data cifar10:FOLDER",
+        ... )
+        >>> paper.draw("fig1c", [once]).axes[0].get_ylabel()
+        'test error, %'
+
+    Source: Zhang et al. 2017, Fig. 1 and 2.
     """
-    if exhibit.name not in _FIGURES:
-        raise ValueError(f"`exhibit` must be one of {', '.join(_FIGURES)}, got {exhibit.name!r}.")
+    exhibit = exhibit_of(what) if isinstance(what, str) else what
+    if not can_draw(exhibit):
+        raise ValueError(f"`what` must be one of {', '.join(_FIGURES)}, got {exhibit.name!r}.")
     if not found:
-        raise ValueError("`measurements` must hold at least one to draw, got none.")
+        raise ValueError("`found` must hold at least one measurement to draw, got none.")
     return _FIGURES[exhibit.name](exhibit, found)
 
 
