@@ -45,7 +45,8 @@ def _add(test: argparse.ArgumentParser) -> None:
         "--model",
         default="mlp-1x512",
         metavar="MODEL",
-        help="mlp-1x512, mlp-3x512, or any mlp-DEPTHxWIDTH (default: %(default)s)",
+        help="mlp-1x512, mlp-3x512, any other mlp-DEPTHxWIDTH, small-inception, "
+        "small-inception-no-bn, or small-alexnet (default: %(default)s)",
     )
     what.add_argument(
         "--settings",
