@@ -10,10 +10,8 @@ from corruptlab._cli._options import executor, seeds, words
 from corruptlab._cli._output import Output
 from corruptlab._cli._shell import DONE, INTERRUPTED, NOT_ALL, say, show
 from corruptlab._cli._sweep_results import figure, table
-from corruptlab.datasets import load
-from corruptlab.experiments._by_name import device_for, recipe_for
+from corruptlab.experiments._by_name import device_for, loaded, network_for, recipe_for
 from corruptlab.experiments.sweeps import SweepReport, partial_labels, sweep
-from corruptlab.models import by_name
 from corruptlab.training._checks import resolve_device
 
 
@@ -52,11 +50,9 @@ def _grid(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _check(model: str, options: argparse.Namespace, typed: dict[str, Any]) -> None:
     """Find out now what would make every trial fail."""
-    train, _ = load(options.data)
+    train, _ = loaded(options.data)
     recipe = recipe_for(model, train, options.data, **typed)
-    shape = recipe.input_shape(train.images.shape[1:])
-    network = by_name(model, input_shape=shape, num_classes=len(train.classes))
-    resolve_device(network, device_for(options.device))
+    resolve_device(network_for(model, train, recipe), device_for(options.device))
 
 
 def _probabilities(text: str) -> list[float]:

@@ -9,8 +9,7 @@ from corruptlab._cli._options import words
 from corruptlab._cli._output import Output
 from corruptlab.datasets import load
 from corruptlab.experiments import RandomizationReport, iter_randomization_test
-from corruptlab.experiments._by_name import device_for, recipe_for
-from corruptlab.models import by_name
+from corruptlab.experiments._by_name import device_for, network_for, recipe_for
 
 
 def run_test(options: argparse.Namespace) -> int:
@@ -41,14 +40,8 @@ def _reports(options: argparse.Namespace) -> Iterator[RandomizationReport]:
         epochs=options.epochs,
         learning_rate=options.learning_rate,
     )
-    model = by_name(
-        options.model,
-        input_shape=recipe.input_shape(train.images.shape[1:]),
-        num_classes=len(train.classes),
-        seed=options.seed,
-    )
     return iter_randomization_test(
-        model,
+        network_for(options.model, train, recipe, seed=options.seed),
         train,
         test,
         recipe=recipe,

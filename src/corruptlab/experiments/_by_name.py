@@ -1,14 +1,23 @@
-"""Recipes and devices as the command line and trials name them."""
+"""Data, recipes, networks, and devices as the command line and trials name them."""
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import torch
+from torch import nn
 
-from corruptlab.datasets import Images
+from corruptlab.datasets import Images, load
+from corruptlab.models import by_name
 from corruptlab.training import Recipe, recipes
 
 _NAMED = {"fashion-mnist-mini": recipes.fashion_mnist_mini, "cifar10": recipes.cifar10}
+
+
+@lru_cache(maxsize=1)
+def loaded(data: str) -> tuple[Images, Images]:
+    """Read a data set once for all trials of a process."""
+    return load(data)
 
 
 def recipe_for(
@@ -40,6 +49,26 @@ def recipe_for(
         recipe = recipes.default(model, input_shape=train.images.shape[1:], n=n or len(train))
     changes: dict[str, Any] = {"epochs": epochs, "learning_rate": learning_rate}
     return replace(recipe, **{name: each for name, each in changes.items() if each is not None})
+
+
+def network_for(model: str, train: Images, recipe: Recipe, *, seed: int = 0) -> nn.Module:
+    """Return a network for images of a data set as a recipe makes them.
+
+    Args:
+        model: Its name.
+        train: The data set.
+        recipe: The recipe, which may crop.
+        seed: Which initial weights.
+
+    Returns:
+        The network.
+    """
+    return by_name(
+        model,
+        input_shape=recipe.input_shape(train.images.shape[1:]),
+        num_classes=len(train.classes),
+        seed=seed,
+    )
 
 
 def device_for(name: str) -> str:

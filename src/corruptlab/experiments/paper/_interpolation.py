@@ -9,10 +9,10 @@ from torch import Tensor
 from corruptlab.capacity import interpolate
 from corruptlab.corruptions import RandomLabels, corrupt
 from corruptlab.datasets import Images
+from corruptlab.experiments._by_name import loaded
 from corruptlab.experiments.paper._exhibit import Work
 from corruptlab.experiments.paper._machine import machine
 from corruptlab.experiments.paper._training import percent
-from corruptlab.experiments.sweeps._partial_labels import _loaded
 
 _AT_ONCE = 4_000
 _TIMED = 2_500
@@ -34,7 +34,7 @@ def interpolate_labels(
     Returns:
         Weights, width, the share of labels that come out, in percent, and the largest error.
     """
-    train, _ = _loaded(data)
+    train, _ = loaded(data)
     labels = _random_labels(train, seed)
     net = interpolate(
         train.images,
@@ -75,7 +75,7 @@ def seconds_to_interpolate_labels(
     Returns:
         Seconds.
     """
-    train, _ = _loaded(data)
+    train, _ = loaded(data)
     few = min(_TIMED, len(train))
     start = time.perf_counter()
     interpolate(

@@ -14,12 +14,11 @@ from corruptlab.capacity.kernels import (
     random_conv_features,
 )
 from corruptlab.datasets import Images
-from corruptlab.experiments._by_name import device_for
+from corruptlab.experiments._by_name import device_for, loaded
 from corruptlab.experiments.paper._exhibit import Work
 from corruptlab.experiments.paper._machine import machine
 from corruptlab.experiments.paper._surroundings import surroundings
 from corruptlab.experiments.paper._training import percent
-from corruptlab.experiments.sweeps._partial_labels import _loaded
 
 Features: TypeAlias = Literal["pixels", "gabor", "random-conv"]
 """What the kernel sees."""
@@ -84,7 +83,7 @@ def interpolate_kernel(
     fit = interpolant.fit(x, task.y, num_classes=_classes(data), progress=surroundings().show)
     where = "held-out training" if held_out else "test"
     return {
-        "sample": f"{_loaded(data)[0].name}, {len(x):,} + {len(new):,} {where} images",
+        "sample": f"{loaded(data)[0].name}, {len(x):,} + {len(new):,} {where} images",
         "machine": machine(place),
         "measured": {
             "test_error": percent(fit.error(new, task.truth)),
@@ -151,7 +150,7 @@ KERNEL = Work(interpolate_kernel, seconds_to_interpolate_kernel)
 
 
 def _task(data: str, points: int | None, held_out: bool) -> _Task:
-    train, test = _loaded(data)
+    train, test = loaded(data)
     x, y = train.images, train.targets
     new, truth = test.images, test.targets
     if held_out:
@@ -181,5 +180,5 @@ def _seen(
 
 
 def _classes(data: str) -> int:
-    images: Images = _loaded(data)[0]
+    images: Images = loaded(data)[0]
     return len(images.classes)

@@ -11,13 +11,12 @@ import torch
 from torch.utils.data import TensorDataset
 
 from corruptlab._checks import check_choice, not_negative
-from corruptlab.experiments._by_name import device_for
+from corruptlab.experiments._by_name import device_for, loaded, network_for
 from corruptlab.experiments.paper._exhibit import Work
 from corruptlab.experiments.paper._machine import machine
 from corruptlab.experiments.paper._surroundings import surroundings
 from corruptlab.experiments.randomization._data import Pair
 from corruptlab.experiments.randomization._settings import Setting, chosen_settings
-from corruptlab.experiments.sweeps._partial_labels import _loaded
 from corruptlab.models import by_name
 from corruptlab.training import Execution, FitReport, NonFiniteLossError, Recipe, fit, stopping
 
@@ -85,17 +84,12 @@ def train(
         }
     )
     chosen, rules = _asked(setting, p, stop, record)
-    images, held_out = _loaded(data)
+    images, held_out = loaded(data)
     pair = Pair.of(images, held_out, seed=seed, num_classes=len(images.classes))
     learned, unseen, _ = pair.corrupted(chosen)
     hyper = Recipe.from_dict(recipe)
     place = device_for(device)
-    network = by_name(
-        model,
-        input_shape=hyper.input_shape(images.images.shape[1:]),
-        num_classes=len(images.classes),
-        seed=seed,
-    )
+    network = network_for(model, images, hyper, seed=seed)
     found: dict[str, Any] = {
         "sample": f"{images.name}, {len(images):,} + {len(held_out):,} images",
         "machine": machine(place),
@@ -152,7 +146,7 @@ def seconds_to_train(
         Seconds.
     """
     _asked(setting, p, stop, record)
-    images, held_out = _loaded(data)
+    images, held_out = loaded(data)
     hyper = Recipe.from_dict(recipe)
     size = min(hyper.batch_size, len(images))
     shape, classes = tuple(images.images.shape[1:]), len(images.classes)

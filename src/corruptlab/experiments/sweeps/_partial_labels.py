@@ -1,6 +1,5 @@
 """The trial of Fig. 1b and 1c: partially corrupted labels."""
 
-from functools import lru_cache
 from typing import Any
 
 from torch.utils.data import Subset
@@ -8,9 +7,8 @@ from torch.utils.data import Subset
 from corruptlab._checks import natural
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import UniformLabels, corrupt
-from corruptlab.datasets import Images, load
-from corruptlab.experiments._by_name import device_for, recipe_for
-from corruptlab.models import by_name
+from corruptlab.datasets import Images
+from corruptlab.experiments._by_name import device_for, loaded, network_for, recipe_for
 from corruptlab.training import fit
 
 
@@ -57,16 +55,11 @@ def partial_labels(
 
     Source: Zhang et al. 2017, §2.1, Fig. 1b and 1c.
     """
-    train, test = _loaded(data)
+    train, test = loaded(data)
     few: MapDataset[Any] = train if n is None else Subset(train, range(_size(n, train)))
     recipe = recipe_for(model, train, data, n=n, epochs=epochs, learning_rate=learning_rate)
     noisy = corrupt(few, UniformLabels(p=p), seed=seed)
-    network = by_name(
-        model,
-        input_shape=recipe.input_shape(train.images.shape[1:]),
-        num_classes=len(train.classes),
-        seed=seed,
-    )
+    network = network_for(model, train, recipe, seed=seed)
     report = fit(
         network, noisy, test, recipe=recipe, measure="loss", seed=seed, device=device_for(device)
     )
@@ -82,12 +75,6 @@ def partial_labels(
         "stopped_by": report.stopped_by,
         "fingerprint": noisy.fingerprint,
     }
-
-
-@lru_cache(maxsize=1)
-def _loaded(data: str) -> tuple[Images, Images]:
-    """Read a data set once for all trials of a process."""
-    return load(data)
 
 
 def _size(n: int, train: Images) -> int:
