@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks._records import KINDS, Entry
-from corruptlab.experiments.paper._whole_file import write_whole
+from corruptlab._whole_file import whole_file
 
 SCHEMA = 1
 
@@ -36,7 +36,8 @@ def write(path: Path, entries: Iterable[Entry], skipped: Iterable[Skipped] = ())
         "skipped": [each._asdict() for each in skipped],
     }
     text = json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False)
-    write_whole(path, text + "\n")
+    with whole_file(path) as beside:
+        beside.write_text(text + "\n", encoding="utf-8")
 
 
 def read(path: Path) -> list[Entry]:

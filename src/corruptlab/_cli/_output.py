@@ -1,8 +1,8 @@
 """The files of a run, each whole or not there at all."""
 
 import json
-import os
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from corruptlab._cli._errors import UserError
 from corruptlab._cli._shell import say
 from corruptlab._errors import MissingExtraError
+from corruptlab._whole_file import whole_file
 
 _DOTS_PER_INCH = 160  # 1280 x 720 pixels: sharp where a page shows the figure 800 wide
 
@@ -29,9 +30,8 @@ class Output:
         self.report, self.figure = self.folder / "report.json", self.folder / "figure.png"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            probe = _beside(self.report)
-            probe.touch()
-            probe.unlink()
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
         except OSError as error:
             reason = error.strerror or error
             raise UserError(
@@ -50,7 +50,8 @@ class Output:
         text = json.dumps(values, indent=2, allow_nan=False)
         # A line of its own for each of ten thousand losses helps nobody.
         text = re.sub(r"\[\n\s*([-+.\deE,\s]+?)\n\s*\]", _one_line, text)
-        _replace(self.report, lambda path: path.write_text(text + "\n", encoding="utf-8"))
+        with whole_file(self.report) as beside:
+            beside.write_text(text + "\n", encoding="utf-8")
 
     def write_figure(self, figure: Any) -> None:
         """Write ``figure.png``.
@@ -61,7 +62,8 @@ class Output:
         Raises:
             OSError: If that fails; an earlier file is then still there.
         """
-        _replace(self.figure, lambda path: figure.savefig(path, format="png", dpi=_DOTS_PER_INCH))
+        with whole_file(self.figure) as beside:
+            figure.savefig(beside, dpi=_DOTS_PER_INCH)
 
     def save_report(self, values: dict[str, Any]) -> bool:
         """Write ``report.json``, or tell why not: hours of training are worth more than that.
@@ -97,22 +99,6 @@ class Output:
             return isinstance(error, MissingExtraError)
         say(done)
         return True
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file beside ``path``, see it to the disk, and put it in its place in one act."""
-    temporary = _beside(path)
-    try:
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _one_line(match: re.Match[str]) -> str:

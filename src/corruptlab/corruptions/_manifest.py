@@ -1,8 +1,6 @@
 """Noise as one small file that can be shared and checked."""
 
 import json
-import os
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from os import PathLike
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from corruptlab._errors import DataFileError
 from corruptlab._types import Ids, Labels
+from corruptlab._whole_file import whole_file
 from corruptlab.corruptions._held import Held
 
 _FORMAT = "corruptlab manifest 1"
@@ -86,14 +85,8 @@ class Manifest:
         }
         arrays = {name: _smallest(getattr(self, name)) for name in _ARRAYS}
         text = np.frombuffer(json.dumps(header).encode(), np.uint8)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez_compressed(file, header=text, allow_pickle=False, **arrays)
-            os.replace(temporary, path)  # noqa: PTH105  # atomic, unlike writing in place
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with whole_file(path) as beside, beside.open("wb") as file:
+            np.savez_compressed(file, header=text, allow_pickle=False, **arrays)
         return path
 
     @classmethod
