@@ -135,6 +135,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["table1", "--most", "-1"], r"--most must be above 0, got -1\.0"),
     (["table1", "--device", "toaster"], r"--device must be usable on this machine, got 'toaster'"),
     (["table1", "--set", "width"], r"--set must be NAME=VALUE, got 'width'"),
+    (["table1", "--set", "p=0", "--set", "p=0.5"], r"--set must name p once, got 0 and 0\.5"),
     (["table1", "--set", "width=3"], r"--set must name parameters of the rows \(.*\), got 'width'"),
     (["table1", "--note", "in haste"], r"--note must go with --keep, got 'in haste' alone"),
     (

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from corruptlab._cli._errors import MISTAKES, UserError, as_user_errors
@@ -56,10 +57,19 @@ def _asked(options: argparse.Namespace) -> dict[str, Any]:
         "rows": rows if options.rows else None,
         "seeds": seeds(options),
         "epochs": options.epochs,
-        "changes": dict(map(_change, options.set or [])),
+        "changes": _changes(options.set or []),
         "device": options.device,
         "most_hours": options.most,
     }
+
+
+def _changes(typed: Sequence[str]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    for name, value in map(_change, typed):
+        if name in changes:
+            raise UserError(f"--set must name {name} once, got {changes[name]!r} and {value!r}.")
+        changes[name] = value
+    return changes
 
 
 def _change(text: str) -> tuple[str, Any]:

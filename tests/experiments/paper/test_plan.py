@@ -205,6 +205,10 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ),
     ({"changes": {"recipe.decay": 2}}, r"^`decay` must lie in \(0, 1\], got 2\.0\.$"),
     ({"changes": {"seed": 2}}, r"got 'seed'\.$"),
+    (
+        {"epochs": 3, "changes": {"recipe.epochs": 9}},
+        r"^`epochs` must be given once, got 3 and 9 among the changes\.$",
+    ),
     ({"changes": {"setting": "noise"}}, r"^`settings` must be among true, .*, got 'noise'\.$"),
     ({"changes": {"p": 7}}, r"^`p` must lie in \[0, 1\], got 7\.$"),
     ({"changes": {"record": "all"}}, r"^`record` must be one of losses, accuracies, got 'all'\.$"),
@@ -232,6 +236,7 @@ KINDS: list[tuple[dict[str, Any], str]] = [
     ({"seeds": 3}, r"^`seeds` must be a sequence of integers, got 3\.$"),
     ({"changes": "x"}, r"^`changes` must map names of parameters to values, got 'x'\.$"),
     ({"changes": {"model": object}}, r"^`changes` must hold JSON values, .*, got type\.$"),
+    ({"changes": {"model": 5}}, r"^`model` must be text, got 5\.$"),
     ({"changes": {"stop": 5}}, r"^`stop` must map names of rules to numbers, got 5\.$"),
     ({"out": 5}, r"^`out` must be a folder, got 5\.$"),
 ]

@@ -26,6 +26,7 @@ from corruptlab.training._checks import resolve_device
 
 _LONG_SECONDS = 3600.0
 _GIVEN = ("data", "seed", "device")
+_KINDS: Mapping[type, str] = {bool: "True or False", str: "text"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,6 +253,9 @@ def _altered(
         return altered
     if not any("recipe" in row.parameters for row in rows):
         raise ValueError(f"`epochs` must be None for rows that are not trained, got {epochs!r}.")
+    if "recipe.epochs" in altered:
+        both = f"{epochs} and {altered['recipe.epochs']} among the changes"
+        raise ValueError(f"`epochs` must be given once, got {both}.")
     return {**altered, "recipe.epochs": epochs}
 
 
@@ -276,22 +280,23 @@ def _names(row: Row) -> list[str]:
     return [*plain, *(f"recipe.{name}" for name in row.parameters.get("recipe", ()))]
 
 
-def _flags(row: Row) -> list[str]:
-    """Return the parameters of a row that are either true or false."""
+def _kinds(row: Row) -> dict[str, type]:
+    """Return of what kind parameters of a row are, where that is easily told."""
     taken = inspect.signature(row.work.trial).parameters
-    return [name for name in taken if taken[name].annotation is bool]
+    return {name: kind for name in taken if (kind := taken[name].annotation) in _KINDS}
 
 
 def _check_changes(changes: Mapping[str, Any], rows: Sequence[Row]) -> None:
     known = list(dict.fromkeys(name for row in rows for name in _names(row)))
-    flags = {name for row in rows for name in _flags(row)}
+    kinds = {name: kind for row in rows for name, kind in _kinds(row).items()}
     for name, value in changes.items():
         if name not in known:
             raise ValueError(
                 f"`changes` must name parameters of the rows ({', '.join(known)}), got {name!r}."
             )
-        if name in flags and not isinstance(value, bool):  # any text would count as true
-            raise TypeError(f"`{name}` must be True or False, got {value!r}.")
+        kind = kinds.get(name, object)
+        if not isinstance(value, kind):  # any text would count as true
+            raise TypeError(f"`{name}` must be {_KINDS[kind]}, got {value!r}.")
 
 
 def _missing(row: Row, specs: Mapping[Any, str], changes: Mapping[str, Any]) -> str | None:
