@@ -11,8 +11,8 @@ from corruptlab._cli._output import Output
 from corruptlab._cli._shell import DONE, INTERRUPTED, NOT_ALL, say, show
 from corruptlab.experiments import Reproduction
 from corruptlab.experiments.paper import Plan, exhibit, kept_results, plan, reproduce
+from corruptlab.experiments.paper._changes import own_recipe
 from corruptlab.experiments.paper._figures import can_draw
-from corruptlab.experiments.paper._plan import own_recipe
 
 
 def run_reproduce(options: argparse.Namespace) -> int:

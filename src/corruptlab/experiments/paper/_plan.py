@@ -1,6 +1,5 @@
 """What will be done for some rows, and how long it will take, before any of it is."""
 
-import inspect
 import json
 import os
 import shlex
@@ -15,18 +14,15 @@ from corruptlab._checks import natural, positive
 from corruptlab._errors import DataFileError
 from corruptlab._progress import Progress
 from corruptlab.experiments._by_name import device_for
+from corruptlab.experiments.paper._changes import altered, changed, own_recipe
 from corruptlab.experiments.paper._data_sets import DATA_SETS, assigned, without_folder
 from corruptlab.experiments.paper._exhibit import Exhibit, Row
 from corruptlab.experiments.paper._exhibits import exhibit as exhibit_of
-from corruptlab.experiments.sweeps._encoding import decode, encode
 from corruptlab.experiments.sweeps._store import Store
 from corruptlab.experiments.sweeps._trials import trials_of
-from corruptlab.training import Recipe
 from corruptlab.training._checks import resolve_device
 
 _LONG_SECONDS = 3600.0
-_GIVEN = ("data", "seed", "device")
-_KINDS: Mapping[type, str] = {bool: "True or False", str: "text"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +143,7 @@ def plan(
     """
     shown = exhibit_of(what)
     picked = shown.picked(rows)
-    altered = _altered(changes, epochs, picked)
+    known = altered(changes, epochs, picked)
     place = device_for(device)
     resolve_device(nn.Identity(), place)
     specs = assigned(data, picked)
@@ -158,9 +154,9 @@ def plan(
     left_out: dict[str, str] = {}
     with Progress(len(picked), "estimating", show=progress, least_seconds=2.0) as line:
         for done, row in enumerate(picked, 1):
-            if (why := _missing(row, specs, altered)) is None:
+            if (why := _missing(row, specs, known)) is None:
                 try:
-                    found = _planned(shown, row, specs[row.data], numbers, altered, device, out)
+                    found = _planned(shown, row, specs[row.data], numbers, known, device, out)
                     trials += found
                     why = _too_long(found, most_hours)
                 except MemoryError as error:
@@ -172,7 +168,7 @@ def plan(
         exhibit=shown,
         trials=tuple(each for each in trials if each.row.name not in left_out),
         left_out=left_out,
-        changes=altered,
+        changes=known,
         device=place,
     )
 
@@ -180,17 +176,6 @@ def plan(
 def folder_of(out: str | os.PathLike[str], row: Row) -> Path:
     """Return the folder of the sweep that a row's trials belong to."""
     return Path(out).expanduser() / row.work.name
-
-
-def own_recipe(row: Row, changes: Mapping[str, Any]) -> bool:
-    """Return whether changes leave a row as it is, but for what it asks for.
-
-    Args:
-        row: The row.
-        changes: Parameters, whether or not the row has them.
-    """
-    unasked = {name: value for name, value in changes.items() if name not in row.needs}
-    return _changed(row, unasked) == _changed(row, {})
 
 
 def duration(seconds: float) -> str:
@@ -211,7 +196,7 @@ def _planned(
     out: str | os.PathLike[str] | None,
 ) -> list[Planned]:
     """Spell out the trials of a row; only what is not finished is estimated."""
-    own = _changed(row, changes)
+    own = changed(row, changes)
     found, seconds = [], None
     for seed in seeds:
         settings = {**own, "data": spec, "seed": seed, "device": device}
@@ -239,64 +224,6 @@ def _finished(store: Store, trial: str) -> bool:
     except DataFileError:  # missing, or damaged, so that it will be run again
         return False
     return True
-
-
-def _altered(
-    changes: Mapping[str, Any] | None, epochs: int | None, rows: Sequence[Row]
-) -> dict[str, Any]:
-    """Check changes, and return them, epochs among them, as plain values of Python."""
-    if not isinstance(changes, Mapping | None):
-        raise TypeError(f"`changes` must map names of parameters to values, got {changes!r}.")
-    altered = {name: decode(encode(value, "changes")) for name, value in (changes or {}).items()}
-    _check_changes(altered, rows)
-    if epochs is None:
-        return altered
-    if not any("recipe" in row.parameters for row in rows):
-        raise ValueError(f"`epochs` must be None for rows that are not trained, got {epochs!r}.")
-    if "recipe.epochs" in altered:
-        both = f"{epochs} and {altered['recipe.epochs']} among the changes"
-        raise ValueError(f"`epochs` must be given once, got {both}.")
-    return {**altered, "recipe.epochs": epochs}
-
-
-def _changed(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row's parameters with those changes that concern it."""
-    own = dict(row.parameters)
-    for name, value in changes.items():
-        inside, dot, part = name.partition(".")
-        if dot and part in own.get(inside, {}):
-            own[inside] = {**own[inside], part: value}
-        elif not dot and name in _names(row):
-            own[name] = value
-    if "recipe" in own:
-        own["recipe"] = Recipe.from_dict(own["recipe"]).to_dict()
-    return own
-
-
-def _names(row: Row) -> list[str]:
-    """Return the parameters of a row that can be changed."""
-    taken = inspect.signature(row.work.trial).parameters
-    plain = [name for name in taken if name not in (*_GIVEN, "recipe")]
-    return [*plain, *(f"recipe.{name}" for name in row.parameters.get("recipe", ()))]
-
-
-def _kinds(row: Row) -> dict[str, type]:
-    """Return of what kind parameters of a row are, where that is easily told."""
-    taken = inspect.signature(row.work.trial).parameters
-    return {name: kind for name in taken if (kind := taken[name].annotation) in _KINDS}
-
-
-def _check_changes(changes: Mapping[str, Any], rows: Sequence[Row]) -> None:
-    known = list(dict.fromkeys(name for row in rows for name in _names(row)))
-    kinds = {name: kind for row in rows for name, kind in _kinds(row).items()}
-    for name, value in changes.items():
-        if name not in known:
-            raise ValueError(
-                f"`changes` must name parameters of the rows ({', '.join(known)}), got {name!r}."
-            )
-        kind = kinds.get(name, object)
-        if not isinstance(value, kind):  # any text would count as true
-            raise TypeError(f"`{name}` must be {_KINDS[kind]}, got {value!r}.")
 
 
 def _missing(row: Row, specs: Mapping[Any, str], changes: Mapping[str, Any]) -> str | None:
