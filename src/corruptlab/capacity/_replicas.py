@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from corruptlab.training import Recipe, ReplicasReport, fit_replicas
-from corruptlab.training._modes import evaluating
+from corruptlab.training._checks import scores_of
 from corruptlab.training._preparation import Preparation
 
 # Outputs held at once when replicas are measured.
@@ -138,20 +138,4 @@ def outputs_of(model: nn.Module, inputs: Tensor, *, recipe: Recipe, device: torc
     preparation = Preparation.of(recipe)
     preparation.check(inputs, "inputs")
     prepared = preparation.fixed(inputs.to(device))
-    trial = copy.deepcopy(model).to(device)
-    try:
-        with evaluating(trial):
-            outputs: object = trial(prepared.clone())
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(
-            f"`model` must accept inputs of shape {tuple(prepared.shape)} and type "
-            f"{prepared.dtype} on {device}, got the error: {reason}"
-        ) from error
-    if not isinstance(outputs, Tensor) or outputs.ndim != 2 or len(outputs) != len(inputs):
-        got = f"shape {tuple(outputs.shape)}" if isinstance(outputs, Tensor) else type(outputs)
-        raise ValueError(
-            "`model` must return one row of class scores for each input, shape (n, num_classes), "
-            f"got {got} for {len(inputs)} inputs."
-        )
-    return outputs.shape[1]
+    return scores_of(copy.deepcopy(model).to(device), prepared.clone()).shape[1]
