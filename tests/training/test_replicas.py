@@ -455,7 +455,7 @@ def test_global_generators_stay() -> None:
         (
             {"device": 3.5},
             TypeError,
-            r"^`device` must be a torch\.device, a name such as 'cuda:0', or None, got 3\.5\.$",
+            r"^`device` must be a torch\.device or a name such as 'cuda:0', got 3\.5\.$",
         ),
         (
             {"inputs": INPUTS[:9]},

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from corruptlab._checks import check_number
+from corruptlab._device import usable_device
 from corruptlab.training._execution import Execution
 from corruptlab.training._modes import evaluating
 from corruptlab.training._processes import Processes
@@ -36,18 +37,7 @@ def resolve_device(model: nn.Module, device: torch.device | str | None) -> torch
     if device is None:
         first = next(model.parameters(), None)
         return torch.device("cpu") if first is None else first.device
-    try:
-        torch.empty(1, device=device).cpu()
-    except TypeError:
-        raise TypeError(
-            f"`device` must be a torch.device, a name such as 'cuda:0', or None, got {device!r}."
-        ) from None
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        # PyTorch appends a page of advice for its own developers; its first sentence is for users.
-        reason = str(error).splitlines()[0].partition(". ")[0].rstrip(".")
-        text = f"`device` must be usable on this machine, got {str(device)!r} ({reason})."
-        raise ValueError(text) from None
-    return torch.device(device)
+    return usable_device(device)
 
 
 def trainable_parameters(model: nn.Module) -> list[nn.Parameter]:

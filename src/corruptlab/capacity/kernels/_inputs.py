@@ -28,27 +28,6 @@ class Targets(NamedTuple):
     flat: bool
 
 
-def usable_device(device: torch.device | str) -> torch.device:
-    """Return a device that works.
-
-    Args:
-        device: What the user asked for.
-
-    Returns:
-        The device.
-
-    Raises:
-        ValueError: If this machine or this build of PyTorch has no such device.
-    """
-    try:
-        torch.empty(1, device=device).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
-        text = f"`device` must be usable on this machine, got {str(device)!r} ({reason})."
-        raise ValueError(text) from None
-    return torch.device(device)
-
-
 def tensor_of(name: str, values: Values) -> Tensor:
     """Return numbers of any real type as a tensor, without a copy where there need be none.
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from corruptlab._checks import natural, not_negative, whole
+from corruptlab._device import usable_device
 from corruptlab._environment import Environment
 from corruptlab._progress import Progress
 from corruptlab.capacity.kernels._estimate import Estimate, Size, cg_estimate, cholesky_estimate
@@ -17,7 +18,6 @@ from corruptlab.capacity.kernels._inputs import (
     distinct,
     read_points,
     read_targets,
-    usable_device,
 )
 from corruptlab.capacity.kernels._kernel_fit import KernelFit
 from corruptlab.capacity.kernels._kernels import Kernel

@@ -1,0 +1,30 @@
+"""Tests of what a device has to be."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from corruptlab._device import usable_device
+
+
+@pytest.mark.parametrize("device", ["cpu", torch.device("cpu")])
+def test_device_comes_back_whether_it_is_given_by_name_or_not(device: torch.device | str) -> None:
+    assert usable_device(device) == torch.device("cpu")
+
+
+@pytest.mark.parametrize("device", [3.5, None])
+def test_what_is_no_device_is_quoted(device: Any) -> None:
+    text = rf"^`device` must be a torch\.device or a name such as 'cuda:0', got {device}\.$"
+    with pytest.raises(TypeError, match=text):
+        usable_device(device)
+
+
+@pytest.mark.parametrize("device", ["toaster", "cuda:99", torch.device("cuda:99"), "meta"])
+def test_device_that_does_not_work_is_quoted_with_one_sentence_of_reason(
+    device: torch.device | str,
+) -> None:
+    text = rf"^`device` must be usable on this machine, got '{device}' \([^\n]+[^.\n]\)\.$"
+    with pytest.raises(ValueError, match=text) as caught:
+        usable_device(device)
+    assert "\n" not in str(caught.value)
