@@ -53,7 +53,7 @@ def torchvision(name: str, folder: str | os.PathLike[str], *, split: str) -> Ima
         raise DataFileError(
             root, f"a folder with the files of torchvision's {name}", "no such folder"
         )
-    make, options = _find(_library(), name, split)
+    make, options = _find(library("datasets"), name, split)
     try:
         dataset = make(root=str(root), **options)
         items = [dataset[position] for position in range(len(dataset))]
@@ -73,9 +73,20 @@ def torchvision(name: str, folder: str | os.PathLike[str], *, split: str) -> Ima
     return Images(images, targets, _class_names(dataset, targets), name)
 
 
-def _library() -> ModuleType:
+def library(part: str) -> ModuleType:
+    """Import a part of torchvision, or say why that cannot be.
+
+    Args:
+        part: Its name, such as ``"datasets"``.
+
+    Returns:
+        The module.
+
+    Raises:
+        MissingExtraError: If torchvision is not installed, or does not fit the PyTorch in use.
+    """
     try:
-        return require("torchvision.datasets", extra="vision")
+        return require(f"torchvision.{part}", extra="vision")
     except RuntimeError as error:  # compiled for another PyTorch, it fails at its own operators
         raise MissingExtraError(
             f"`torchvision` is installed and does not fit this PyTorch ({torch.__version__}): "

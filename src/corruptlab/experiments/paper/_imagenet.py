@@ -7,12 +7,12 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
-from corruptlab._errors import DataFileError, MissingExtraError, require
+from corruptlab._errors import DataFileError
 from corruptlab.corruptions import RandomLabels, corrupt
 from corruptlab.datasets._listing import listing
+from corruptlab.datasets._torchvision import library
 from corruptlab.experiments._by_name import device_for
 from corruptlab.experiments.paper._exhibit import Work
 from corruptlab.experiments.paper._machine import machine
@@ -178,14 +178,7 @@ def image_folder(data: str, part: str, *, size: int, augment: bool = False) -> A
         MissingExtraError: If torchvision is not installed, or does not fit the PyTorch in use.
     """
     folder = Path(data.partition(":")[2]).expanduser() / part
-    try:
-        folders = require("torchvision.datasets", extra="vision")
-        transforms = require("torchvision.transforms", extra="vision")
-    except RuntimeError as error:  # compiled for another PyTorch, it fails at its own operators
-        raise MissingExtraError(
-            f"`torchvision` is installed and does not fit this PyTorch ({torch.__version__}): "
-            f"{error}."
-        ) from error
+    folders, transforms = library("datasets"), library("transforms")
     change = _augmented(transforms, size) if augment else _whole(transforms, size)
     try:
         return folders.ImageFolder(str(folder), transform=change)
