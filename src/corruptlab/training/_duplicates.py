@@ -55,7 +55,7 @@ def find_duplicates(inputs: Tensor, targets: Tensor) -> Duplicates:
         return Duplicates(0, 0, 0, 0)
     groups = _groups(inputs.detach())
     sizes = np.bincount(groups)
-    most = _majorities(groups, targets.cpu().numpy())
+    most = majorities(groups, targets.cpu().numpy())
     return Duplicates(
         n=len(groups),
         copies=int(sizes[sizes > 1].sum()),
@@ -132,8 +132,16 @@ def _slices(inputs: Tensor, count: int) -> list[slice]:
     return [slice(start, start + size) for start in range(0, count, size)]
 
 
-def _majorities(groups: Ids, labels: Labels) -> Ids:
-    """Return how often the most frequent label of each group occurs in it."""
+def majorities(groups: Ids, labels: Labels) -> Ids:
+    """Return how often the most frequent label of each group occurs in it.
+
+    Args:
+        groups: Number of the group of each example, from 0, shape ``(n,)`` with n >= 1.
+        labels: Labels, shape ``(n,)``.
+
+    Returns:
+        Counts, one a group: labels of it that a function of the group can get right.
+    """
     order = np.lexsort((labels, groups))
     g, y = groups[order], labels[order]
     starts = np.flatnonzero(np.concatenate([[True], (g[1:] != g[:-1]) | (y[1:] != y[:-1])]))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from corruptlab._types import Ids, Labels
 from corruptlab.experiments.auditing._report import Status
 from corruptlab.experiments.auditing._subject import Subject
+from corruptlab.training._duplicates import majorities
 
 _SHOWN = 3  # pairs, or items
 _MUCH = 0.01  # of the test set; more than this moves test accuracy by what papers report
@@ -25,12 +26,13 @@ def check_duplicates(subject: Subject) -> tuple[Status, str]:
     copies = int(sizes[sizes > 1].sum())
     if copies == 0:
         return "ok", f"all {len(order):,} inputs are different."
-    fitted, conflicting = _majorities(groups, labels)
+    most = majorities(groups, labels)
+    conflicting = most < sizes
     told = f"{copies:,} of {len(order):,} inputs are copies of one another"
     if not conflicting.any():
         return "ok", f"{told}; copies have equal labels."
     pairs = _pairs(groups, positions, labels, conflicting)
-    best = min(fitted / len(order), 0.9999)  # never 100.00%: something is missing
+    best = min(int(most.sum()) / len(order), 0.9999)  # never 100.00%: something is missing
     return "warning", (
         f"{told}, and of these {int(sizes[conflicting].sum()):,} have conflicting labels, "
         f"as {pairs}; no network gets more than {best:.2%} of these labels right."
@@ -90,17 +92,6 @@ def _grouped(keys: NDArray[np.uint64]) -> tuple[Ids, Ids]:
     order = np.lexsort((keys[:, 1], keys[:, 0]))
     new = (keys[order][1:] != keys[order][:-1]).any(axis=1)
     return order, np.concatenate([[0], np.cumsum(new)])
-
-
-def _majorities(groups: Ids, labels: Labels) -> tuple[int, NDArray[np.bool_]]:
-    """Return how many labels a function of the input can get right, and which groups conflict."""
-    order = np.lexsort((labels, groups))
-    g, y = groups[order], labels[order]
-    starts = np.flatnonzero(np.concatenate([[True], (g[1:] != g[:-1]) | (y[1:] != y[:-1])]))
-    counts = np.diff(np.append(starts, len(g)))
-    most = np.zeros(g[-1] + 1, np.int64)
-    np.maximum.at(most, g[starts], counts)
-    return int(most.sum()), most < np.bincount(groups)
 
 
 def _pairs(groups: Ids, positions: Ids, labels: Labels, conflicting: Any) -> str:
