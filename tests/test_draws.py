@@ -93,6 +93,13 @@ def test_seed_stream_and_repeat_each_change_the_words() -> None:
         assert not (base == other).any()
 
 
+def test_several_uniform_numbers_are_the_leading_bits_of_the_words() -> None:
+    draws, ids = Draws(3), [4, 0, 9]
+    shares = draws.words("u", ids, 5).astype(object) // 2**11 / 2**53  # Python's own integers
+    assert_array_equal(draws.uniforms("u", ids, 5), shares.astype(np.float64))
+    assert_array_equal(draws.uniforms("u", ids, 1)[:, 0], draws.uniform("u", ids))
+
+
 def test_uniform_numbers_follow_the_uniform_law() -> None:
     assert kstest(Draws(2).uniform("u", range(100_000)), "uniform").pvalue > 1e-4
 

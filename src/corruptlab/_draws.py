@@ -109,7 +109,20 @@ class Draws:
         Returns:
             ``float64`` of shape ``(n,)``, a multiple of 2**-53.
         """
-        words = self.words(stream, ids)[:, 0]
+        return self.uniforms(stream, ids, 1)[:, 0]
+
+    def uniforms(self, stream: str, ids: ArrayLike, size: int) -> NDArray[np.float64]:
+        """Return ``size`` uniform numbers in ``[0, 1)`` for each example, as `uniform` does one.
+
+        Args:
+            stream: Name of the stream.
+            ids: Example numbers, shape ``(n,)``.
+            size: How many numbers an example gets, >= 1.
+
+        Returns:
+            ``float64`` of shape ``(n, size)``, multiples of 2**-53.
+        """
+        words = self.words(stream, ids, size)
         return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def integers(self, stream: str, ids: ArrayLike, high: int) -> NDArray[np.int64]:

@@ -90,8 +90,7 @@ def _glorot_uniform(
     draws: Draws, stream: str, rows: Ids, fan_in: int, fan_out: int
 ) -> NDArray[np.float32]:
     bound = math.sqrt(6 / (fan_in + fan_out))
-    words = draws.words(stream, rows, fan_in)
-    uniform = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    uniform = draws.uniforms(stream, rows, fan_in)
     return ((2 * uniform - 1) * bound).astype(np.float32)
 
 

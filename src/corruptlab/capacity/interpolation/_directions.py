@@ -29,9 +29,9 @@ def random_directions(count: int, d: int, *, seed: int, first: int = 0) -> Float
     """
     if d == 1:
         return np.ones((1, count))
-    words = Draws(seed).words("interpolate/direction", np.arange(first, first + count), d)
-    uniform = (words >> np.uint64(11)).astype(np.float64) * 2.0**-52 - 1 + 2.0**-53
-    return np.ascontiguousarray(uniform.T) * 2.0 ** -math.ceil(math.log2(d) / 2)
+    uniform = Draws(seed).uniforms("interpolate/direction", np.arange(first, first + count), d)
+    odd = 2 * uniform - 1 + 2.0**-53
+    return np.ascontiguousarray(odd.T) * 2.0 ** -math.ceil(math.log2(d) / 2)
 
 
 class Spacing(NamedTuple):
