@@ -22,6 +22,18 @@ def t_quantile(confidence: float, degrees: int) -> float:
     return -float(stdtrit(degrees, (1 - confidence) / 2))
 
 
+def standard_error(values: Sequence[float] | NDArray[np.float64]) -> float:
+    """Return the estimated standard deviation ``s / sqrt(n)`` of a mean.
+
+    Args:
+        values: At least two.
+
+    Returns:
+        The standard error.
+    """
+    return float(np.std(values, ddof=1)) / math.sqrt(len(values))
+
+
 def mean_and_half_width(
     values: Sequence[float] | NDArray[np.float64], confidence: float
 ) -> tuple[float, float]:
@@ -38,5 +50,4 @@ def mean_and_half_width(
     n = len(array)
     if n < 2:
         return float(array.mean()), math.nan
-    half = t_quantile(confidence, n - 1) * float(array.std(ddof=1)) / math.sqrt(n)
-    return float(array.mean()), half
+    return float(array.mean()), t_quantile(confidence, n - 1) * standard_error(array)

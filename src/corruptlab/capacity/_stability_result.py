@@ -4,9 +4,8 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
-
 from corruptlab._environment import Environment
+from corruptlab._student import standard_error
 from corruptlab.training import Recipe
 
 StabilityLoss: TypeAlias = Literal["cross_entropy", "zero_one"]
@@ -64,7 +63,7 @@ class Stability:
     @property
     def standard_error(self) -> float:
         """Estimated standard deviation of ``mean`` over replacements; the points are given."""
-        return float(np.std(self.means, ddof=1)) / math.sqrt(self.replacements)
+        return standard_error(self.means)
 
     @property
     def max(self) -> float:

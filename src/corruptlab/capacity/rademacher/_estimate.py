@@ -4,11 +4,9 @@ import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from corruptlab._checks import check_confidence
 from corruptlab._environment import Environment
-from corruptlab._student import t_quantile
+from corruptlab._student import standard_error, t_quantile
 from corruptlab.capacity.rademacher._bound import Bound
 from corruptlab.capacity.rademacher._convention import Convention, check_convention, factor
 
@@ -84,7 +82,7 @@ class Estimate:
     @property
     def standard_error(self) -> float:
         """Estimated standard deviation of ``value``."""
-        return float(np.std(self.sups, ddof=1)) / math.sqrt(self.draws)
+        return standard_error(self.sups)
 
     @property
     def t_interval(self) -> Interval:
