@@ -70,12 +70,12 @@ def check_probability(name: str, value: Any) -> None:
         raise ValueError(f"`{name}` must lie in [0, 1], got {value}.")
 
 
-def check_confidence(value: object) -> None:
-    """Refuse a level of confidence that no interval can have."""
+def check_confidence(value: object, name: str = "confidence") -> None:
+    """Refuse a level of confidence or significance that is not strictly between 0 and 1."""
     if not isinstance(value, Real):
-        raise TypeError(f"`confidence` must be a number, got {value!r}.")
+        raise TypeError(f"`{name}` must be a number, got {value!r}.")
     if not 0 < float(value) < 1:
-        raise ValueError(f"`confidence` must lie strictly between 0 and 1, got {value}.")
+        raise ValueError(f"`{name}` must lie strictly between 0 and 1, got {value}.")
 
 
 def check_choice(name: str, value: object, choices: Sequence[str]) -> None:

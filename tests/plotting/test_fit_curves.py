@@ -147,7 +147,10 @@ def test_missing_matplotlib_is_named_with_its_extra(monkeypatch: pytest.MonkeyPa
             {"curves": {"a": [0.5]}, "looks": {"b": 1}},
             r"`looks` must name curves of the figure, got 'b'\.",
         ),
-        ({"curves": {"a": [0.5]}, "level": 1}, r"`level` must lie in \(0, 1\), got 1\."),
+        (
+            {"curves": {"a": [0.5]}, "level": 1},
+            r"`level` must lie strictly between 0 and 1, got 1\.",
+        ),
     ],
 )
 def test_what_cannot_be_drawn_is_quoted(arguments: dict[str, Any], message: str) -> None:

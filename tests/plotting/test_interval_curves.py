@@ -87,8 +87,16 @@ BAD: list[tuple[Any, dict[str, Any], str]] = [
     ({"y": {}}, {}, r"^`panels` must hold at least one curve, got none for 'y'\.$"),
     ({"y": {"a": {}}}, {}, r"^`panels` must hold a value for each point, got none for 'a'\.$"),
     ({"y": {"a": {0.0: []}}}, {}, r"must hold a value for each point, got none for 'a'\.$"),
-    ({"y": {"": STEPS}}, {"level": 1.0}, r"^`level` must lie in \(0, 1\), got 1\.0\.$"),
-    ({"y": {"": STEPS}}, {"level": math.nan}, r"^`level` must lie in \(0, 1\), got nan\.$"),
+    (
+        {"y": {"": STEPS}},
+        {"level": 1.0},
+        r"^`level` must lie strictly between 0 and 1, got 1\.0\.$",
+    ),
+    (
+        {"y": {"": STEPS}},
+        {"level": math.nan},
+        r"^`level` must lie strictly between 0 and 1, got nan\.$",
+    ),
 ]
 
 

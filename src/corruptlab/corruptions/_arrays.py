@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from corruptlab._checks import example_ids, whole
+from corruptlab._checks import at_least, example_ids
 from corruptlab._types import Array, Ids, Labels
 
 ArrayT = TypeVar("ArrayT", NDArray[Any], torch.Tensor)
@@ -37,8 +37,7 @@ def checked_labels(labels: NDArray[Any] | torch.Tensor, num_classes: int) -> Lab
             "`labels` must be one integer class for each example, got "
             f"{y.dtype} of shape {y.shape}; turn soft or multi-label targets into classes first."
         )
-    if whole("num_classes", num_classes) < 1:
-        raise ValueError(f"`num_classes` must be at least 1, got {num_classes}.")
+    at_least(1, "num_classes", num_classes)
     wrong = np.flatnonzero((y < 0) | (y >= num_classes))
     if len(wrong):
         raise ValueError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from corruptlab._checks import whole
+from corruptlab._checks import at_least, whole
 
 
 def check_sizes(name: str, sizes: Sequence[int]) -> None:
@@ -30,8 +30,7 @@ def check_num_classes(num_classes: int) -> None:
         TypeError: If it is not an integer.
         ValueError: If it is below 1.
     """
-    if whole("num_classes", num_classes) < 1:
-        raise ValueError(f"`num_classes` must be at least 1, got {num_classes}.")
+    at_least(1, "num_classes", num_classes)
 
 
 def image_size(input_shape: Sequence[int], *, smallest: int) -> tuple[int, int, int]:

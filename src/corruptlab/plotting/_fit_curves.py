@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from corruptlab._checks import check_confidence
 from corruptlab._student import mean_and_half_width
 from corruptlab.plotting._frame import QUIET, blank, frame, headline, legend_above
 from corruptlab.plotting._looks import Look, look
@@ -54,6 +55,7 @@ def fit_curves(
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
+        TypeError: If ``level`` is not a number.
         ValueError: If there is no curve, curves and epochs are not equally many, a share is not in
             ``[0, 1]``, ``looks`` names an unknown curve, or ``level`` is out of its range.
 
@@ -158,8 +160,7 @@ def _checked(
     for name in places:
         if name not in curves:
             raise ValueError(f"`looks` must name curves of the figure, got {name!r}.")
-    if not 0 < level < 1:
-        raise ValueError(f"`level` must lie in (0, 1), got {level}.")
+    check_confidence(level, "level")
     return at
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from corruptlab._checks import check_confidence
 from corruptlab._student import mean_and_half_width
 from corruptlab.plotting._frame import blank, frame, headline, legend_above
 from corruptlab.plotting._looks import look
@@ -44,6 +45,7 @@ def interval_curves(
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
+        TypeError: If ``level`` is not a number.
         ValueError: If there is no panel, curve, or value, or ``level`` is out of its range.
 
     Example:
@@ -109,5 +111,4 @@ def _check(panels: Mapping[str, Mapping[str, Curve]], level: float) -> None:
                 raise ValueError(
                     f"`panels` must hold a value for each point, got none for {name!r}."
                 )
-    if not 0 < level < 1:
-        raise ValueError(f"`level` must lie in (0, 1), got {level}.")
+    check_confidence(level, "level")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from corruptlab._checks import check_number, check_probability, whole
+from corruptlab._checks import at_least, check_number, check_probability
 
 
 class Moment(Protocol):
@@ -145,8 +145,7 @@ class patience:  # noqa: N801  # likewise
     on: Literal["loss", "validation", "test"] = "loss"
 
     def __post_init__(self) -> None:
-        if whole("epochs", self.epochs) < 1:
-            raise ValueError(f"`epochs` must be at least 1, got {self.epochs}.")
+        at_least(1, "epochs", self.epochs)
         if self.on not in ("loss", "validation", "test"):
             raise ValueError(f"`on` must be one of loss, validation, test, got {self.on!r}.")
 

@@ -147,7 +147,7 @@ def test_bad_arguments_are_quoted() -> None:
         gabor_features(images(), orientations=0)
     with pytest.raises(ValueError, match=r"^`pool` must be at least 1, got -1\.$"):
         gabor_features(images(), pool=-1)
-    with pytest.raises(ValueError, match=r"^`bandwidth` must be positive, got 0\.$"):
+    with pytest.raises(ValueError, match=r"^`bandwidth` must be above 0, got 0\.$"):
         gabor_features(images(), bandwidth=0)
     with pytest.raises(TypeError, match=r"^`images` must be uint8 or floats, got torch\.int64\.$"):
         gabor_features(images().long())

@@ -255,9 +255,9 @@ def test_bad_settings_are_quoted() -> None:
         fit_with(dtype=torch.float16)
     with pytest.raises(ValueError, match=r"^`solver` must be one of \('auto', .*, got 'lu'\.$"):
         fit_with(solver="lu")
-    with pytest.raises(ValueError, match=r"^`memory` must be positive, got 0\.$"):
+    with pytest.raises(ValueError, match=r"^`memory` must be above 0, got 0\.$"):
         fit_with(memory=0)
-    with pytest.raises(ValueError, match=r"^`tolerance` must be positive, got 0\.$"):
+    with pytest.raises(ValueError, match=r"^`tolerance` must be above 0, got 0\.$"):
         fit_with(tolerance=0)
     for name in ("refinements", "rank", "seed"):
         with pytest.raises(ValueError, match=rf"^`{name}` must be at least 0, got -1\.$"):

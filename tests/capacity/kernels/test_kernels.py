@@ -69,11 +69,11 @@ def test_kernels_can_be_compared_and_printed() -> None:
 
 @pytest.mark.parametrize("value", [0, -1.5])
 def test_lengths_have_to_be_positive(value: float) -> None:
-    with pytest.raises(ValueError, match=rf"^`gamma` must be positive, got {value}\.$"):
+    with pytest.raises(ValueError, match=rf"^`gamma` must be above 0, got {value}\.$"):
         GaussianKernel(value)
-    with pytest.raises(ValueError, match=rf"^`scale` must be positive, got {value}\.$"):
+    with pytest.raises(ValueError, match=rf"^`scale` must be above 0, got {value}\.$"):
         LaplaceKernel(value)
-    with pytest.raises(ValueError, match=rf"^`gamma` must be positive, got {value}\.$"):
+    with pytest.raises(ValueError, match=rf"^`gamma` must be above 0, got {value}\.$"):
         PolynomialKernel(2, gamma=value)
 
 

@@ -128,7 +128,7 @@ def test_bad_arguments_are_quoted() -> None:
         min_norm(x, torch.zeros(5))
     with pytest.raises(ValueError, match=r"^`y` must have shape .*, got \(6, 1, 1\)\.$"):
         min_norm(x, torch.zeros(6, 1, 1))
-    with pytest.raises(ValueError, match=r"^`tolerance` must be positive, got 0\.$"):
+    with pytest.raises(ValueError, match=r"^`tolerance` must be above 0, got 0\.$"):
         min_norm(x, torch.zeros(6), tolerance=0)
     with pytest.raises(TypeError, match=r"^`y` must hold numbers, got 'six'\.$"):
         min_norm(x, "six")

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from corruptlab._checks import natural, whole
+from corruptlab._checks import at_least, natural
 from corruptlab._environment import Environment
 from corruptlab.capacity.interpolation._build import build
 from corruptlab.capacity.interpolation._deep_interpolant import DeepInterpolant, check_depth
@@ -130,10 +130,8 @@ def interpolate(
     check_encoding(encoding)
     natural("seed", seed)
     way = check_direction(direction)
-    if whole("candidates", candidates) < 1:
-        raise ValueError(f"`candidates` must be at least 1, got {candidates}.")
-    if whole("depth", depth) < 2:
-        raise ValueError(f"`depth` must be at least 2, got {depth}.")
+    at_least(1, "candidates", candidates)
+    at_least(2, "depth", depth)
     points = Points(x, y)
     begin = time.perf_counter()
     at_once = candidates

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from corruptlab._checks import whole
+from corruptlab._checks import at_least
 
 Encoding: TypeAlias = Literal["one_vs_rest", "index"]
 """How a class becomes a target: K outputs, 1 for the class and -1 for the others, and the largest
@@ -32,8 +32,7 @@ class Classes:
     encoding: Encoding
 
     def __post_init__(self) -> None:
-        if whole("num_classes", self.num_classes) < 1:
-            raise ValueError(f"`num_classes` must be at least 1, got {self.num_classes}.")
+        at_least(1, "num_classes", self.num_classes)
 
     def check(self, labels: Tensor, first: int) -> None:
         """Refuse labels that name no class.

@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d, pad
 
-from corruptlab._checks import whole
+from corruptlab._checks import at_least, positive
 from corruptlab.capacity.kernels._images import image_block, read_images
 from corruptlab.capacity.kernels._inputs import Values
-from corruptlab.capacity.kernels._numbers import positive
 from corruptlab.capacity.kernels._spans import spans
 
 # The Gaussian is cut off where it has fallen to exp(-2.5**2 / 2) = 4 %.
@@ -71,8 +70,7 @@ def gabor_features(
     if len(wavelengths) == 0 or not all(wavelength >= 2 for wavelength in wavelengths):
         raise ValueError(f"`wavelengths` must be at least 2 each, got {tuple(wavelengths)}.")
     for name, value in (("orientations", orientations), ("pool", pool)):
-        if whole(name, value) < 1:
-            raise ValueError(f"`{name}` must be at least 1, got {value}.")
+        at_least(1, name, value)
     n, channels = given.shape[:2]
     pooled = []
     for wavelength in wavelengths:

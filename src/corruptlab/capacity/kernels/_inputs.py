@@ -8,7 +8,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from corruptlab._checks import whole
+from corruptlab._checks import at_least
 
 Values: TypeAlias = ArrayLike | Tensor
 """An array, a tensor, or nested lists of numbers."""
@@ -134,8 +134,7 @@ def read_labels(y: Tensor, num_classes: int) -> Tensor:
         raise TypeError(f"`y` must hold integer labels, got {y.dtype}.")
     if y.ndim != 1:
         raise ValueError(f"`y` must have shape (n,) for integer labels, got {tuple(y.shape)}.")
-    if whole("num_classes", num_classes) < 1:
-        raise ValueError(f"`num_classes` must be at least 1, got {num_classes}.")
+    at_least(1, "num_classes", num_classes)
     strays = ((y < 0) | (y >= num_classes)).nonzero()
     if len(strays):
         at = int(strays[0])

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from corruptlab._checks import natural, not_negative, whole
+from corruptlab._checks import at_least, natural, not_negative, positive
 from corruptlab._device import usable_device
 from corruptlab._environment import Environment
 from corruptlab._progress import Progress
@@ -22,7 +22,7 @@ from corruptlab.capacity.kernels._inputs import (
 from corruptlab.capacity.kernels._kernel_fit import KernelFit
 from corruptlab.capacity.kernels._kernels import Kernel
 from corruptlab.capacity.kernels._memory import available_memory
-from corruptlab.capacity.kernels._numbers import gigabytes, positive
+from corruptlab.capacity.kernels._numbers import gigabytes
 from corruptlab.capacity.kernels._refine import refined
 from corruptlab.capacity.kernels._solvers import CholeskyInverse, ConjugateGradientInverse, Inverse
 from corruptlab.capacity.kernels._stopwatch import Stopwatch
@@ -116,8 +116,8 @@ class KernelInterpolant:
             natural(name, getattr(self, name))
         for name in ("block", "max_iterations"):
             value = getattr(self, name)
-            if value is not None and whole(name, value) < 1:
-                raise ValueError(f"`{name}` must be at least 1, got {value}.")
+            if value is not None:
+                at_least(1, name, value)
 
     def fit(
         self, x: Values, y: Values, *, num_classes: int | None = None, progress: bool = False
@@ -204,8 +204,7 @@ class KernelInterpolant:
         """
         n, d, k = num_points, num_features, num_outputs
         for name, value in (("num_points", n), ("num_features", d), ("num_outputs", k)):
-            if whole(name, value) < 1:
-                raise ValueError(f"`{name}` must be at least 1, got {value}.")
+            at_least(1, name, value)
         place, tile = torch.device(self.device), self._tile(n)
         size = Size(n, d, k, self.dtype, place)
         factor = cholesky_estimate(

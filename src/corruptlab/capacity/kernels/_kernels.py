@@ -5,9 +5,8 @@ from typing import Protocol
 
 from torch import Tensor
 
-from corruptlab._checks import not_negative, whole
+from corruptlab._checks import at_least, not_negative, positive
 from corruptlab.capacity.kernels._distances import distances, squared_distances
-from corruptlab.capacity.kernels._numbers import positive
 
 
 class Kernel(Protocol):
@@ -143,8 +142,7 @@ class PolynomialKernel:
     constant: float = 1.0
 
     def __post_init__(self) -> None:
-        if whole("degree", self.degree) < 1:
-            raise ValueError(f"`degree` must be at least 1, got {self.degree}.")
+        at_least(1, "degree", self.degree)
         positive("gamma", self.gamma)
         not_negative("constant", self.constant)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from corruptlab._checks import positive
 from corruptlab.capacity.kernels._inputs import Values, check_finite, tensor_of
-from corruptlab.capacity.kernels._numbers import positive
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,14 +1,6 @@
-"""Numbers that kernels and fits are made of: checked, and told to people."""
+"""Numbers of kernels and fits, told to people."""
 
 import torch
-
-from corruptlab._checks import real
-
-
-def positive(name: str, value: object) -> None:
-    """Refuse what is not a finite number > 0."""
-    if real(name, value) <= 0:
-        raise ValueError(f"`{name}` must be positive, got {value}.")
 
 
 def type_name(dtype: torch.dtype) -> str:

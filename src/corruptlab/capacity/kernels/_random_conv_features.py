@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, conv2d, normalize
 
-from corruptlab._checks import natural, not_negative, whole
+from corruptlab._checks import at_least, natural, not_negative
 from corruptlab._draws import Draws
 from corruptlab.capacity.kernels._images import image_block, read_images
 from corruptlab.capacity.kernels._inputs import Values
@@ -89,13 +89,9 @@ def random_conv_features(
     theirs, with random patches for the centres of k-means.
     """
     given = read_images("images", images)
-    for name, value, least in (
-        ("num_filters", num_filters, 1),
-        ("size", size, 2),
-        ("grid", grid, 1),
-    ):
-        if whole(name, value) < least:
-            raise ValueError(f"`{name}` must be at least {least}, got {value}.")
+    at_least(1, "num_filters", num_filters)
+    at_least(2, "size", size)
+    at_least(1, "grid", grid)
     natural("seed", seed)
     not_negative("threshold", threshold)
     if size > min(given.shape[2:]):

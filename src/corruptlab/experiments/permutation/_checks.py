@@ -7,7 +7,7 @@ import warnings
 import torch
 from torch import nn
 
-from corruptlab._checks import check_confidence, check_probability
+from corruptlab._checks import check_confidence
 from corruptlab.experiments.permutation._split import Split
 from corruptlab.training import Recipe
 from corruptlab.training._checks import check_module, scores_of
@@ -42,9 +42,7 @@ def check_levels(level: float, confidence: float, permutations: int) -> None:
         ValueError: If a level is out of range.
     """
     check_confidence(confidence)
-    check_probability("level", level)
-    if level in (0, 1):
-        raise ValueError(f"`level` must lie strictly between 0 and 1, got {level}.")
+    check_confidence(level, "level")
     smallest = 1 / (permutations + 1)
     if smallest > level:
         enough = math.ceil(1 / level - 1 - 1e-9)

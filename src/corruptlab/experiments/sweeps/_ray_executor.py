@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from typing import Any
 
-from corruptlab._checks import check_number, natural
+from corruptlab._checks import at_least, check_number
 from corruptlab._errors import require
 
 
@@ -60,8 +60,8 @@ class RayExecutor(Executor):
             raise ValueError(f"`num_gpus` must be at most 1 or a whole number, got {num_gpus}.")
         if not any(self._needs.values()):
             raise ValueError("`num_cpus` must be greater than 0 if nothing else is, got 0.")
-        if max_workers is not None and natural("max_workers", max_workers) < 1:
-            raise ValueError(f"`max_workers` must be at least 1, got {max_workers}.")
+        if max_workers is not None:
+            at_least(1, "max_workers", max_workers)
         self._address, self._most = address, max_workers
         self._ray: Any = None
         self._started = self._fits = False
