@@ -1,9 +1,10 @@
 """The check of the built site finds what it must find, and formulas come out as MathML."""
 
 import importlib
+import json
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -52,6 +53,30 @@ def test_what_a_site_must_not_have_is_named(tmp_path: Path, text: str, problem: 
     assert problem in only
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<img srcset="//a.org/b.png">',
+        '<video src="//a.org/b.mp4"></video>',
+        '<source src="//a.org/b">',
+    ],
+)
+def test_everything_that_a_browser_fetches_is_looked_at(tmp_path: Path, text: str) -> None:
+    (only,) = found(tmp_path, a_html=text)
+    assert "asks the network for '//a.org/b" in only
+
+
+def test_names_are_unquoted_and_only_anchors_and_styles_are_read(tmp_path: Path) -> None:
+    (tmp_path / "my b.txt").touch()
+    page = (
+        '<h1 id="ä">a</h1><a href="#%C3%A4">a</a><a href="my%20b.txt#L3">b</a>'
+        '<a name="old">c</a><a href="#old">d</a><p>url(https://a.org/b)</p>'
+    )
+    assert found(tmp_path, a_html=page) == []
+    (only,) = found(tmp_path, a_html='<input name="old"><a href="#old">d</a>')
+    assert only == "a.html: '#old' leads to no place on that page"
+
+
 def test_a_style_sheet_must_not_ask_the_network_either(tmp_path: Path) -> None:
     (only,) = found(tmp_path, a_html="", a_css='a { src: url("https://a.org/font") }')
     assert only == "a.css: asks the network for 'https://a.org/font'"
@@ -59,6 +84,40 @@ def test_a_style_sheet_must_not_ask_the_network_either(tmp_path: Path) -> None:
 
 def test_no_page_at_all_is_a_problem(tmp_path: Path) -> None:
     assert found(tmp_path) == [f"there is no page in {tmp_path}"]
+
+
+def test_names_that_the_reference_or_the_search_lack_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = module("scripts", "check_site")
+    names = [name.rpartition(".")[2] for name in site.public_names()]
+    assert {"corruptlab.corrupt", "corruptlab.capacity.kernels.GaussianKernel"} <= set(
+        site.public_names()
+    )
+
+    def told(described: list[str], searched: list[str]) -> list[str]:
+        inventory = SimpleNamespace(data={"py:function": dict.fromkeys(described)})
+        monkeypatch.setattr(site, "InventoryFile", SimpleNamespace(loads=lambda *a, **k: inventory))
+        (tmp_path / "objects.inv").touch()
+        index = json.dumps({"objects": {"": [[0, 0, 0, "", name] for name in searched]}})
+        (tmp_path / "searchindex.js").write_text(f"Search.setIndex({index})")
+        return list(site.missing_names(tmp_path))
+
+    assert told(names, names) == []
+    others = [name for name in names if name != "corrupt"]
+    assert set(told(others, names)) == {
+        "corruptlab.corrupt is public and not in the reference",
+        "corruptlab.corruptions.corrupt is public and not in the reference",
+    }
+    assert set(told(names, others)) == {
+        "corruptlab.corrupt is public and not in the search",
+        "corruptlab.corruptions.corrupt is public and not in the search",
+    }
+    monkeypatch.setattr(sys, "argv", ["check_site.py", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        site.main()
+    assert ended.value.code == 1
+    assert "there is no page in" in capsys.readouterr().out
 
 
 def test_every_exported_name_has_one_home_in_the_reference() -> None:
@@ -90,6 +149,7 @@ def test_every_exported_name_has_one_home_in_the_reference() -> None:
             "corruptlab.corruptions.Corrupted.targets",
         ),
         ("Estimate", "corruptlab.capacity.kernels", "", "corruptlab.capacity.kernels.Estimate"),
+        ("corrupt()", "corruptlab", "", "corruptlab.corruptions.corrupt"),
         ("Subset", "corruptlab.corruptions", "", None),
         ("Recipe.nothing", "corruptlab", "", None),
     ],

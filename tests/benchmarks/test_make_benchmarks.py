@@ -120,6 +120,15 @@ def test_command_merges_a_run_and_makes_the_page(script: ModuleType, kept: Path)
     assert (kept / "benchmarks.md").read_text() == script.rendered(PAGE, entries)
 
 
+def test_command_puts_several_runs_in_and_keeps_the_rest(script: ModuleType, kept: Path) -> None:
+    _summary.write(kept / "one.json", [comparison(name="second")])
+    _summary.write(kept / "two.json", [times()])
+    script.main([str(kept / "one.json"), str(kept / "two.json")])
+    assert _summary.read(kept / "benchmarks.json") == [
+        comparison(), comparison(name="second"), times(),
+    ]  # fmt: skip
+
+
 def test_command_without_a_run_makes_the_page_of_what_is_kept(
     script: ModuleType, kept: Path
 ) -> None:

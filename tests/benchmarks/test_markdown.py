@@ -1,7 +1,13 @@
 """Tables: every number where a reader looks for it, and no column without any."""
 
+from dataclasses import replace
+
+import pytest
+
 from benchmarks import _markdown
+from benchmarks._paper import SAID
 from benchmarks._summary import Skipped
+from corruptlab.experiments.paper import exhibit
 from tests.benchmarks.cases import comparison, made, times
 
 
@@ -88,6 +94,27 @@ def test_times_to_interpolation_stand_beside_the_papers() -> None:
     assert random[-2:] == ["roughly 2 to 4", "3.1"]
     late = ["not within 30 epochs"] * 2
     assert gaussian[:5] == ["Gaussian", "2 of 3", "5, -, 1,200", *late]
+
+
+def test_reruns_are_told_for_the_settings_that_they_had() -> None:
+    # Thousands of steps until the training loss is 0.01, as Fig. 1a of the paper has them too.
+    steps = {row.name.split()[1]: row.published["steps"] for row in exhibit("fig1a").rows}
+    for setting, said in SAID.items():
+        rerun = None if said.rerun is None else said.rerun * float(steps["true"])
+        assert rerun == (pytest.approx(steps[setting]) if setting in steps else None)
+
+
+def test_true_labels_that_were_not_interpolated_are_said_to_be_so() -> None:
+    entry = times()
+    true = replace(entry.rows[0], steps=(10, None, 40), seconds=(1.0, None, 4.0))
+    text = _markdown.tables([replace(entry, rows=(true, *entry.rows[1:]))], "interpolation_time")
+    assert rows(text)[3][3:5] == ["true labels were not interpolated"] * 2
+
+
+def test_each_command_has_a_table_of_its_own() -> None:
+    other = comparison(name="other", made=made(command="pytest benchmarks/test_training.py"))
+    text = _markdown.tables([comparison(), other], "training")
+    assert text.count("| work |") == 2
 
 
 def test_page_has_the_groups_in_order_and_what_was_skipped() -> None:

@@ -61,6 +61,20 @@ def test_summary_may_be_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.M
     assert read(tmp_path, summary="~/there").summary == tmp_path / "home" / "there"
 
 
+def test_what_was_not_typed_is_handed_over_as_none(tmp_path: Path) -> None:
+    untyped = dict.fromkeys(["full", "device", "threads", "seeds", "summary"])
+    assert read(tmp_path, **untyped) == read(tmp_path)
+
+
+def test_the_first_gpu_that_is_not_there_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert read(tmp_path, device="cuda:1").device == torch.device("cuda:1")
+    with pytest.raises(pytest.UsageError, match=r"must be there, got 'cuda:2' of 2 GPUs\.$"):
+        read(tmp_path, device="cuda:2")
+
+
 def test_command_repeats_the_file_and_names_no_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

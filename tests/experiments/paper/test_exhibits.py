@@ -90,7 +90,10 @@ def test_table_3_is_the_paper_s() -> None:
         "mnist": "about 220", "mnist-gabor": "about 390", "cifar10": None, "cifar10-conv": None,
     }  # fmt: skip
     assert paper.exhibit("table3")["mnist"].parameters["gamma"] == 0.02
-    assert paper.exhibit("table3")["cifar10-conv"].parameters["filters"] == 32_000
+    conv = paper.exhibit("table3")["cifar10-conv"].parameters
+    assert (conv["filters"], conv["ridge"]) == (32_000, 0)
+    norms = {row.name: row.published.get("norm") for row in paper.exhibit("table3").rows}
+    assert (norms["mnist"], norms["mnist-gabor"]) == ("about 220", "about 390")
 
 
 def test_table_4_is_the_paper_s() -> None:
@@ -132,9 +135,49 @@ def test_fig_2_has_the_numbers_of_the_tables_that_hold_its_ends() -> None:
             assert row.published == {"test": tables[f"{name} plain"][1]}
 
 
+def test_fig_2_has_the_accuracies_of_tables_1_and_2_and_trains_to_the_end() -> None:
+    found = {row.name: list(row.published.values()) for row in paper.exhibit("fig2").rows}
+    table_1, table_2 = typed(TABLE_1), typed(TABLE_2)
+    one = "inception-v3 true augment dropout weight-decay"
+    two, three = "inception-v3 true weight-decay", "inception-v3 true plain"
+    assert found == {
+        f"fig2a {one}": [table_2[one][2]],
+        f"fig2a {two}": [table_2[two][2], table_2[two][4]],
+        f"fig2a {three}": [table_2[three][2], table_2[three][4]],
+        "fig2b small-inception": [table_1["small-inception plain"][1]],
+        "fig2b small-inception-no-bn": [table_1["small-inception-no-bn plain"][1]],
+    }
+    *imagenet, with_bn, without_bn = paper.exhibit("fig2").rows
+    assert all(row.parameters["by_epoch"] for row in imagenet)
+    for row in (with_bn, without_bn):
+        asked = [row.parameters[name] for name in ("model", "setting", "stop", "record")]
+        assert asked == [row.name.split()[1], "true", {}, "accuracies"]
+
+
+def test_what_counts_as_fitted_and_as_reproduced() -> None:
+    stops = {
+        name: [row.parameters["stop"] for row in paper.exhibit(name).rows]
+        for name in ("table4", "fig1a", "fig1b")
+    }
+    assert stops == {
+        "table4": [{"accuracy": 1.0}] * 6,
+        "fig1a": [{"loss": 0.01}] * 5,
+        "fig1b": [{"accuracy": 0.99}] * 18,
+    }
+    aims = {each.name: [q.tolerance for q in each.quantities] for each in paper.EXHIBITS.values()}
+    assert aims.pop("table1") == [0.7, 2.0]
+    assert not any(any(tolerances) for tolerances in aims.values())
+
+
+def test_fig_1c_ends_at_the_error_of_chance() -> None:
+    for model in ("small-inception", "small-alexnet", "mlp-1x512"):
+        assert paper.exhibit("fig1c")[f"{model} p=1"].published == {"test_error": "90"}
+
+
 def test_theorem_1_promises_2n_plus_d_weights() -> None:
     row = paper.exhibit("theorem1")["depth 2"]
     assert row.published["weights"] == 103_072
+    assert [each.parameters["depth"] for each in paper.exhibit("theorem1").rows] == [2, 3, 11, 101]
 
 
 def test_there_are_as_many_rows_as_in_the_paper() -> None:

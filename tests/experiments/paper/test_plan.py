@@ -126,6 +126,46 @@ def test_ctrl_c_ends_the_timing_of_steps(monkeypatch: pytest.MonkeyPatch) -> Non
         paper.plan("table1", rows=["mlp-1x512 plain"], data=DATA)
 
 
+def test_only_seeds_that_are_not_finished_count_and_one_stands_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = f"idx:{idx_tree(tmp_path / 'i', side=28)}"
+    asked: dict[str, Any] = {"rows": ["mlp-1x512 plain"], "data": data, "epochs": 1}
+    asked |= {"out": tmp_path / "out"}
+    cl.reproduce("table1", seeds=[1], progress=False, **asked)
+    timed: list[str] = []
+
+    def a_step(model: str, *others: Any) -> float:
+        timed.append(model)
+        return 0.5
+
+    monkeypatch.setattr(_training, "seconds_per_step", a_step)
+    plan = paper.plan("table1", seeds=[2, 1, 0, 2], **asked)
+    assert timed == ["mlp-1x512"]
+    assert [(each.seed, each.kept, each.seconds) for each in plan.trials] == [
+        (2, False, 1.0), (1, True, 0.0), (0, False, 1.0),
+    ]  # fmt: skip
+    lines = str(plan).splitlines()
+    assert [line.split(None, 2)[-1] for line in lines[1:4]] == [
+        "seed 2   about 1 s", "seed 1   finished before", "about 1 s",
+    ]  # fmt: skip
+    assert lines[4].split() == ["in", "all", "about", "2", "s"]
+    short = paper.plan("table1", seeds=[1, 0], most_hours=1e-4, **asked)
+    assert short.left_out == {"mlp-1x512 plain": "would take about 1 s, more than 0.0001 h"}
+
+
+def test_the_command_of_a_trial_repeats_it() -> None:
+    changes = {"recipe.learning_rate": 0.5, "stop": {"accuracy": 0.9}}
+    row = "mlp-1x512 plain"
+    plan = paper.plan("table1", rows=[row], data=DATA, seeds=[0, 2], changes=changes)
+    first, third = (each.command for each in plan.trials)
+    assert first == (
+        f"corruptlab reproduce table1 --rows '{row}' --data fashion-mnist-mini "
+        """--set recipe.learning_rate=0.5 --set 'stop={"accuracy": 0.9}' --out out"""
+    )
+    assert third == first.replace("-mini ", "-mini --seeds 3 ")
+
+
 def test_timing_steps_trains_the_network_of_the_row() -> None:
     _training.seconds_per_step.cache_clear()
     plain = cl.Recipe(learning_rate=1e-3, epochs=1, batch_size=8, crop=28)
@@ -188,6 +228,16 @@ def test_numbers_of_numpy_are_changes_like_those_of_python(seconds: dict[str, fl
     assert "--set recipe.batch_size=32 " in ours.command
 
 
+def test_settings_are_spelled_in_one_way_so_that_the_same_trial_has_one_name(
+    seconds: dict[str, float],
+) -> None:
+    asked: dict[str, Any] = {"rows": ["mlp-1x512 plain"], "data": DATA, "device": "cpu:0"}
+    (one,) = paper.plan("table1", changes={"recipe.learning_rate": 1}, **asked).trials
+    (same,) = paper.plan("table1", changes={"recipe.learning_rate": 1.0}, **asked).trials
+    assert repr(one.settings) == repr(same.settings)
+    assert one.settings["device"] == "cpu:0"
+
+
 MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"what": "table5"}, r"^`what` must be one of table1, .*theorem1, got 'table5'\.$"),
     ({"rows": ["vgg"]}, r"^`rows` must be among .*, got 'vgg'\."),
@@ -215,6 +265,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"changes": {"stop": {"time": 1}}}, r"^`stop` must only name accuracy, loss, got 'time'\.$"),
     ({"changes": {"stop": {"loss": -1}}}, r"^`loss` must be at least 0, got -1\.$"),
     ({"device": "toaster"}, r"^`device` must be usable on this machine, got 'toaster'"),
+    ({"what": "theorem1", "rows": ["2"], "device": "toaster"}, r"^`device` must be usable on"),
     ({"most_hours": 0}, r"^`most_hours` must be above 0, got 0\.$"),
 ]
 

@@ -8,9 +8,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 import corruptlab as cl
 from corruptlab.datasets import DataFileError
@@ -71,6 +73,21 @@ def test_machines_are_not_averaged() -> None:
     assert [each[0] for each in cells(ONE, other)] == ["99.99", "51.37", "100.00", "50.00"]
 
 
+@pytest.mark.parametrize("apart", [{"sample": "10 images"}, {"note": "in haste"}], ids=str)
+def test_other_data_or_circumstances_are_not_averaged_either(apart: dict[str, Any]) -> None:
+    other = replace(ONE, seed=1, measured={"train": 100.0, "test": 50.0}, **apart)
+    assert [each[0] for each in cells(ONE, other)] == ["99.99", "51.37", "100.00", "50.00"]
+
+
+def test_seeds_are_in_order_and_times_are_averaged_if_all_were_noted() -> None:
+    one, two, none = (replace(ONE, seed=i, seconds=s) for i, s in enumerate([300.0, 900.0, None]))
+    (line,) = (each for each in summaries(TABLE, [two, one]) if each.found)
+    assert (line.seeds, line.seconds) == ("0, 1", 600.0)
+    (line,) = (each for each in summaries(TABLE, [one, none]) if each.found)
+    assert line.seconds is None
+    assert " | 0, 2 | - | 1 |" in paper.markdown("table1", [one, none])
+
+
 def test_words_stay_words_and_a_missing_seed_leaves_no_mean() -> None:
     failed = Measurement(**{**vars(ONE), "row": "small-alexnet weight-decay"})
     failed = replace(failed, measured={"train": "the loss is not finite"})
@@ -101,6 +118,17 @@ def test_slowdown_is_over_p_0_of_the_same_seed_machine_and_data() -> None:
         assert "| mlp-1x512 p=1 | - | roughly 2 to 4 | 250 |" in lonely
 
 
+def test_what_never_fitted_has_no_slowdown_and_gives_none() -> None:
+    def steps(p: str, value: int | None) -> Measurement:
+        return replace(ONE, row=f"mlp-1x512 p={p}", measured={"steps": value})
+
+    picked = paper.exhibit("fig1b").picked(["mlp-1x512 p=0.4", "mlp-1x512 p=1"])
+    late = paper.markdown("fig1b", [steps("0", 100), steps("1", None)], rows=picked)
+    assert "| mlp-1x512 p=1 | - | roughly 2 to 4 | - |" in late
+    none = paper.markdown("fig1b", [steps("0", None), steps("1", 100)], rows=picked)
+    assert "| mlp-1x512 p=1 | - | roughly 2 to 4 | 100 |" in none
+
+
 def test_rows_that_nobody_measured_say_so() -> None:
     shown = paper.markdown("table1", [ONE])
     assert shown.count("not measured") == 18
@@ -110,6 +138,25 @@ def test_rows_that_nobody_measured_say_so() -> None:
     )
     assert "1. CIFAR-10; a laptop, 2 threads; torch 2.13.0." in shown
     assert "corruptlab reproduce table1" in shown
+
+
+def test_columns_are_those_of_what_was_published_and_off_stands_by_numbers_alone() -> None:
+    def header(name: str) -> list[str]:
+        return paper.markdown(name, []).splitlines()[0].strip("| ").split(" | ")[1:-3]
+
+    assert header("table4") == ["training accuracy, %", "published", "off"]  # one row has words
+    assert header("fig1c") == ["test error, %", "published"]
+    assert header("theorem1")[-1] == "largest error"
+
+
+def test_circumstances_and_commands_of_all_seeds_are_told_once() -> None:
+    noted = replace(ONE, note="In haste.", environment={"torch": "2.13.0", "threads": 1})
+    other = replace(noted, seed=1, command="corruptlab reproduce table1 --seeds 2")
+    shown = paper.markdown("table1", [noted, other])
+    assert "\n\n1. CIFAR-10; a laptop, 1 thread; torch 2.13.0. In haste.\n\n```sh\n" in shown
+    assert shown.endswith(f"```sh\n{noted.command}\n{other.command}\n```\n")
+    assert "1 of 1 measured rows keep it." in shown
+    assert all(remark in shown for remark in TABLE.remarks)
 
 
 def test_every_line_of_a_table_has_as_many_cells(tmp_path: Path) -> None:
@@ -132,10 +179,45 @@ def test_kept_results_are_read_back_and_replaced_by_row_seed_and_machine(tmp_pat
     assert paper.kept_results(folder, "table2") == ()
 
 
+def test_kept_results_are_in_the_order_of_rows_then_machines_then_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    names = ["small-inception crop", "mlp-1x512 plain"]
+    in_order = [
+        replace(ONE, row=name, machine=machine, seed=seed)
+        for name in names
+        for machine in ("a laptop", "a server")
+        for seed in (0, 1)
+    ]
+    path = paper.keep_results("~/results", "table1", in_order[::-1])
+    assert path == tmp_path / "results" / "table1.json"
+    assert json.loads(path.read_text()) == [each.to_dict() for each in in_order]
+    path.write_text(json.dumps([each.to_dict() for each in in_order[::-1]]))
+    assert paper.kept_results("~/results", "table1") == tuple(in_order)
+
+
+def test_what_cannot_be_written_leaves_what_is_kept_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = paper.keep_results(tmp_path, "table1", [ONE])
+    before = path.read_text()
+
+    def full(*arguments: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="no space left"):
+        paper.keep_results(tmp_path, "table1", [replace(ONE, seed=1)])
+    assert path.read_text() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("{", r"table1\.json: expected a list of measurements, found something else \("),
+        ("[3]", r"table1\.json: expected a list of measurements, found something else \("),
         ('[{"row": "a"}]', r"`values` must name seed, got \['row'\]"),
         (
             json.dumps([{**ONE.to_dict(), "color": 1}]),
@@ -246,6 +328,14 @@ def test_a_machine_is_told_by_what_it_can_do_and_not_by_its_name(tmp_path: Path)
     assert _model(table) == "Abacus 3000"
     assert _model(tmp_path / "none")
     assert machine().startswith(f"{processor()}, ")
+
+
+def test_a_gpu_is_told_before_the_machine_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = SimpleNamespace(name="Abacus X", total_memory=80 << 30)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: found)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    assert machine("cuda:1") == f"Abacus X, 80 GiB; {machine()}"
+    assert ", 1 core, " in f"{machine()}, "
 
 
 def test_the_page_of_results_is_what_its_files_say() -> None:
