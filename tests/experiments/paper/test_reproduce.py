@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
@@ -17,11 +19,60 @@ from torch.nn.functional import cross_entropy
 import corruptlab as cl
 from corruptlab import fit
 from corruptlab.experiments import paper
-from corruptlab.experiments.paper import _training
+from corruptlab.experiments.paper import (
+    Exhibit,
+    Measurement,
+    Quantity,
+    Row,
+    _interpolation,
+    _kernels,
+    _training,
+)
+from corruptlab.experiments.paper._exhibit import Work
+from corruptlab.experiments.paper._figures import draw
+from corruptlab.experiments.paper._surroundings import Surroundings, surroundings
 from corruptlab.training import NonFiniteLossError
 from tests.cli.trees import idx_tree
 
 FEW: dict[str, Any] = {"epochs": 2, "progress": False}
+
+
+def measured(row: str, seed: int = 0, **others: Any) -> Measurement:
+    """A measurement that nobody made."""
+    machine: dict[str, Any] = {"machine": "here", "environment": {}, "seconds": 1.0, "command": ""}
+    known = {"measured": {}, "sample": "some images", **machine, **others}
+    return Measurement(row=row, seed=seed, **known)
+
+
+def drawn(line: Any) -> tuple[list[float], list[float]]:
+    """Both coordinates of a line of matplotlib."""
+    return line.get_xdata().tolist(), line.get_ydata().tolist()
+
+
+def odd(*, n: int, data: str, how: str = "", seed: int = 0, device: str = "cpu") -> dict[str, Any]:
+    """A trial that takes no time, fails, or is interrupted."""
+    if how == "fails":
+        raise ValueError(f"{n} fails")
+    if how == "stops" and n > 1:
+        raise KeyboardInterrupt
+    return {"measured": {"n": n}, "sample": data, "machine": device, "curves": {}}
+
+
+def even(*, n: int, data: str, how: str = "", seed: int = 0, device: str = "cpu") -> dict[str, Any]:
+    return odd(n=n, data=data, how=how, seed=seed, device=device)
+
+
+ODD, EVEN = (Work(trial, lambda **settings: 1.0) for trial in (odd, even))
+TWO = Exhibit(
+    name="two",
+    title="two kinds of work by turns",
+    source="nowhere",
+    quantities=(Quantity("n", "number"),),
+    rows=tuple(
+        Row(name=f"row-{n}", published={"n": n}, parameters={"n": n}, work=ODD if n % 2 else EVEN)
+        for n in range(5)
+    ),
+)
 
 
 @pytest.fixture
@@ -105,6 +156,58 @@ def test_the_same_call_again_trains_nothing_and_more_seeds_only_what_is_new(
     assert [(each.row, each.seed) for each in more.measurements][:2] == [
         ("mlp-1x512 weight-decay", 0), ("mlp-1x512 weight-decay", 1),
     ]  # fmt: skip
+
+
+def test_a_seed_is_that_of_weights_labels_and_order(data: str, tmp_path: Path) -> None:
+    changes = {"model": "mlp-1x64"}
+    asked: dict[str, Any] = {"data": data, "out": tmp_path / "out", "changes": changes, **FEW}
+    (one,) = cl.reproduce("fig1a", rows=["random-labels"], seeds=[3], **asked).measurements
+    train, _ = cl.datasets.load(data)
+    recipe = paper.exhibit("fig1a")["small-inception random-labels"].parameters["recipe"]
+    report = fit(
+        cl.mlp(64, input_shape=(1, 28, 28), seed=3),
+        cl.corrupt(train, cl.RandomLabels(), seed=3),
+        recipe=cl.Recipe.from_dict({**recipe, "epochs": 2}),
+        stop=(),
+        measure="loss",
+        seed=3,
+    )
+    assert one.curves["losses"] == pytest.approx(report.losses)
+
+
+def test_every_trial_has_checkpoints_of_its_own(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders: list[Path] = []
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        if "checkpoint" in options:
+            folders.append(options["checkpoint"])
+        return fit(*arguments, **options)
+
+    monkeypatch.setattr(_training, "fit", watched)
+    asked: dict[str, Any] = {"data": data, "out": tmp_path, "epochs": 1, "progress": False}
+    cl.reproduce("fig1b", rows=["mlp-1x512 p=0", "mlp-1x512 p=1"], seeds=[0, 1], **asked)
+    assert len(set(folders)) == len(folders) == 4
+    assert {folder.parent for folder in folders} == {tmp_path / "train" / "checkpoints"}
+    assert surroundings() == Surroundings()  # nothing of it is left behind
+
+
+def test_the_time_of_a_step_is_that_of_the_steps_after_one_to_warm_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    examples: list[int] = []
+
+    def timed(network: Any, train: Any, **options: Any) -> Any:
+        examples.append(len(train))
+        return replace(fit(network, train, **options), seconds=8.0)
+
+    monkeypatch.setattr(_training, "fit", timed)
+    _training.seconds_per_step.cache_clear()
+    recipe = cl.Recipe(learning_rate=1e-3, epochs=1, batch_size=8)
+    assert _training.seconds_per_step("mlp-1x16", recipe, (1, 6, 6), 3, "cpu") == 8.0 / 4
+    assert examples == [8, 32]
+    _training.seconds_per_step.cache_clear()
 
 
 def test_fig_1c_finds_what_fig_1b_has_trained(
@@ -210,6 +313,68 @@ def test_features_of_table_3_are_those_of_their_functions(data: str, tmp_path: P
     assert two.measurements[0].measured["test_error"] == pytest.approx(error)
 
 
+def test_table_3_takes_ridge_corrections_points_and_seed(data: str, tmp_path: Path) -> None:
+    train, test = cl.datasets.load(data)
+    x, y = train.images[:30], train.targets[:30]
+    asked: dict[str, Any] = {"data": data, "out": tmp_path, "progress": False}
+    changes = {"points": 30, "ridge": 0.25, "refinements": 0}
+    (one,) = cl.reproduce("table3", rows=["mnist"], changes=changes, **asked).measurements
+    kernels = cl.capacity.kernels
+    kernel = kernels.GaussianKernel(0.02)
+    by_hand = cl.KernelInterpolant(kernel, ridge=0.25, refinements=0).fit(x, y, num_classes=10)
+    assert one.measured["norm"] == pytest.approx(by_hand.norm, rel=1e-5)
+    assert len(one.measured["residuals"]) == len(by_hand.residuals)
+    changes = {"points": 30, "gamma": 4.0, "filters": 4, "threshold": 0.3}
+    rows = ["cifar10-conv"]
+    (one,) = cl.reproduce("table3", rows=rows, changes=changes, seeds=[2], **asked).measurements
+    options: dict[str, Any] = {"num_filters": 4, "threshold": 0.3, "patches_from": x, "seed": 2}
+    kernel = kernels.GaussianKernel(4.0)
+    seen, new = (kernels.random_conv_features(each, **options) / 2 for each in (x, test.images))
+    by_hand = cl.KernelInterpolant(kernel).fit(seen, y, num_classes=10)
+    assert one.measured["norm"] == pytest.approx(by_hand.norm, rel=1e-5)
+    assert one.measured["test_error"] == pytest.approx(100 * by_hand.error(new, test.targets))
+
+
+def test_held_out_images_are_the_last_ones_and_not_fitted(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_kernels, "_HELD_OUT", 30)
+    asked: dict[str, Any] = {"rows": ["mnist"], "data": data, "out": tmp_path, "progress": False}
+    (one,) = cl.reproduce("table3", changes={"held_out": True}, **asked).measurements
+    assert one.sample == "images, 50 + 30 held-out training images"
+    train, _ = cl.datasets.load(data)
+    (x, y), (new, truth) = (
+        (train.images[part], train.targets[part]) for part in (slice(50), slice(50, None))
+    )
+    kernel = cl.capacity.kernels.GaussianKernel(0.02)
+    by_hand = cl.KernelInterpolant(kernel).fit(x, y, num_classes=10)
+    assert one.measured["norm"] == pytest.approx(by_hand.norm, rel=1e-5)
+    assert one.measured["test_error"] == pytest.approx(100 * by_hand.error(new, truth))
+
+
+def test_theorem_1_is_the_construction_by_hand_and_counts_what_comes_out(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {"data": data, "progress": False, "seeds": [2], "rows": ["depth 3"]}
+    (one,) = cl.reproduce("theorem1", out=tmp_path / "a", **asked).measurements
+    train, _ = cl.datasets.load(data)
+    labels = torch.tensor(cl.corrupt(train, cl.RandomLabels(), seed=2).targets)
+    kind: dict[str, Any] = {"num_classes": 10, "encoding": "index", "depth": 3, "seed": 2}
+    net = cl.capacity.interpolate(train.images, labels, **kind)
+    assert net.report is not None
+    assert (one.measured["width"], one.measured["weights"]) == (net.width, net.num_weights)
+    assert one.measured["error"] == pytest.approx(net.report.residual)
+    assert one.measured["condition_number"] == pytest.approx(net.report.condition_number)
+
+    def wrong(*arguments: Any, **options: Any) -> Any:
+        own = {"width": 1, "num_weights": 1, "report": net.report}
+        return SimpleNamespace(classify=lambda x: torch.zeros(len(x), dtype=torch.long), **own)
+
+    monkeypatch.setattr(_interpolation, "interpolate", wrong)
+    (one,) = cl.reproduce("theorem1", out=tmp_path / "b", **asked).measurements
+    assert one.measured["right"] == pytest.approx(100 * int((labels == 0).sum()) / 80)
+
+
 def test_held_out_images_are_not_fitted(data: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^`held_out` must be False for 10,000 .*, got 80 of"):
         cl.reproduce("table3", rows=["mnist"], data=data, out=tmp_path, changes={"held_out": True})
@@ -270,10 +435,118 @@ def test_fig_1b_is_drawn_against_p(data: str, tmp_path: Path) -> None:
     assert axes.get_xlabel() == "probability p that a label is redrawn"
 
 
+def test_kinds_of_work_are_done_apart_and_rows_come_in_the_order_of_the_table(
+    tmp_path: Path,
+) -> None:
+    asked: dict[str, Any] = {"data": "imagined", "out": tmp_path, "progress": False}
+    found = cl.reproduce(TWO, seeds=[1, 0], device="cpu", **asked)
+    rows = [(f"row-{n}", seed, {"n": n}) for n in range(5) for seed in (1, 0)]
+    assert [(each.row, each.seed, each.measured) for each in found.measurements] == rows
+    assert {each.machine for each in found.measurements} == {"cpu"}
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["even", "odd"]
+    assert found.complete
+    (kept,) = (
+        each for each in found.to_dict()["rows"] if (each["row"], each["seed"]) == rows[0][:2]
+    )
+    assert kept["published"] == {"n": 0}
+    assert kept["finished"].startswith("20")
+    assert 0 < kept["seconds"] < found.seconds < 600
+
+
+def test_what_is_finished_is_not_timed_again(tmp_path: Path) -> None:
+    timed: list[int] = []
+
+    def seconds(*, n: int, **others: Any) -> float:
+        timed.append(n)
+        return 1.0
+
+    rows = (replace(row, work=replace(row.work, seconds=seconds)) for row in TWO.rows)
+    counted = replace(TWO, rows=tuple(rows))
+    for _ in range(2):
+        cl.reproduce(counted, data="imagined", out=tmp_path, progress=False)
+        assert timed == [0, 1, 2, 3, 4]
+
+
+def test_failures_of_all_kinds_of_work_are_told(tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"data": "imagined", "out": tmp_path, "progress": False}
+    found = cl.reproduce(TWO, changes={"how": "fails"}, rows=["row-1", "row-2"], **asked)
+    assert len(found.failures) == len(found.to_dict()["failures"]) == 2
+    errors = [failure.error for failure in found.failures]
+    assert errors == ["ValueError: 1 fails", "ValueError: 2 fails"]
+    for line, error in zip(str(found).splitlines(), errors, strict=True):
+        assert line.startswith("failed: ")
+        assert error in line
+    assert repr(found) == "Reproduction('two': 0 rows measured, 0 left out, 2 failed)"
+
+
+def test_ctrl_c_ends_all_kinds_of_work(tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"data": "imagined", "out": tmp_path, "progress": False}
+    found = cl.reproduce(TWO, changes={"how": "stops"}, **asked)
+    assert [each.row for each in found.measurements] == ["row-0"]  # row 2 was stopped
+    assert repr(found).endswith("1 row measured, 0 left out, 0 failed, interrupted)")
+    early = cl.reproduce(TWO, changes={"how": "stops"}, rows=["row-2"], **asked)
+    assert str(early) == repr(early)
+    late = cl.reproduce(TWO, changes={"how": "stops"}, rows=["row-1", "row-2"], **asked)
+    assert (late.interrupted, [each.row for each in late.measurements]) == (True, ["row-1"])
+
+
+def test_fig_1a_draws_the_first_seed_and_marks_where_it_stopped() -> None:
+    pytest.importorskip("matplotlib")
+    losses = {1: [9.0, 9.0, 9.0], 0: [3.0, 2.0, 1.0]}
+    row = "small-inception gaussian"
+    found = [
+        measured(row, seed, measured={"steps": 3 - seed}, curves={"losses": losses[seed]})
+        for seed in (1, 0)
+    ]
+    late = measured(
+        "small-inception true", measured={"steps": None}, curves={"losses": [4.0, 4.0, 4.0]}
+    )
+    (axes,) = draw(paper.exhibit("fig1a"), [*found, late]).axes
+    true, gaussian, mark = axes.lines  # in the order of the table
+    assert (drawn(true)[1], drawn(gaussian)[1]) == ([4, 4, 4], [3, 2, 1])
+    assert (drawn(mark)[0], mark.get_color()) == ([3], gaussian.get_color())
+    (alone,) = draw(paper.exhibit("fig1a"), [replace(found[1], measured={})]).axes
+    assert [line.get_color() for line in alone.lines] == [gaussian.get_color()]
+    with pytest.raises(ValueError, match=r"must hold losses to draw, got none\.$"):
+        draw(paper.exhibit("fig1a"), [replace(late, curves={})])
+
+
+@pytest.mark.parametrize(("name", "means"), [("fig1b", [1, 4]), ("fig1c", [0, 20])])
+def test_fig_1b_and_1c_draw_means_over_seeds_against_p(name: str, means: list[float]) -> None:
+    pytest.importorskip("matplotlib")
+    steps = {(0, 0): 100, (0, 1): 100, (1, 0): 300, (1, 1): 500}
+    found = [
+        measured(f"mlp-1x512 p={p}", seed, measured={"steps": value, "test_error": 20.0 * p})
+        for (p, seed), value in steps.items()
+    ]
+    found += [measured("mlp-1x512 p=0.4", measured={"steps": None, "test_error": None})]
+    figure = draw(paper.exhibit(name), found)
+    curve = figure.axes[0].lines[0]
+    assert drawn(curve)[0] == [0, 0.4, 1]
+    assert np.array_equal(drawn(curve)[1], [means[0], np.nan, means[1]], equal_nan=True)
+    assert figure.get_suptitle() == f"{name}: some images"
+
+
+def test_fig_2_draws_means_over_seeds_from_the_first_epoch_on() -> None:
+    pytest.importorskip("matplotlib")
+    row = "fig2b small-inception"
+    found = [
+        measured(row, seed, curves={"train": [50.0, last], "test": [40.0, 60.0]})
+        for seed, last in enumerate([70.0, 80.0])
+    ]
+    curves = [axes.lines[0] for axes in draw(paper.exhibit("fig2"), found).axes]
+    assert [drawn(each)[0] for each in curves] == [[1, 2], [1, 2]]
+    assert [drawn(each)[1] for each in curves] == [[50, 75], [40, 60]]
+    with pytest.raises(ValueError, match=r"must hold curves to draw, got none\.$"):
+        draw(paper.exhibit("fig2"), [measured(row)])
+
+
 def test_a_table_is_no_figure(data: str, tmp_path: Path) -> None:
     found = cl.reproduce("theorem1", rows=["2"], data=data, out=tmp_path / "out", progress=False)
     with pytest.raises(ValueError, match=r"^`what` must be one of fig1a, .*, got 'theorem1'\.$"):
         found.figure()
+    with pytest.raises(ValueError, match=r" must hold at least one .*to draw, got none\.$"):
+        draw(paper.exhibit("fig2"), [])
 
 
 def test_a_trial_that_fails_is_told(
