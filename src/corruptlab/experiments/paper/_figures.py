@@ -44,7 +44,7 @@ def draw(what: str | Exhibit, found: Sequence[Measurement]) -> "Figure":
 
     Source: Zhang et al. 2017, Fig. 1 and 2.
     """
-    exhibit = exhibit_of(what) if isinstance(what, str) else what
+    exhibit = exhibit_of(what)
     if not can_draw(exhibit):
         raise ValueError(f"`what` must be one of {', '.join(_FIGURES)}, got {exhibit.name!r}.")
     if not found:

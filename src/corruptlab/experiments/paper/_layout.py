@@ -59,7 +59,7 @@ def markdown(
         >>> print(paper.markdown("table4", [], rows=rows).splitlines()[2])
         | mlp-1x512 weight-decay | not measured | 99.21 | | | | |
     """
-    exhibit = exhibit_of(what) if isinstance(what, str) else what
+    exhibit = exhibit_of(what)
     columns, lines = _columns(exhibit), summaries(exhibit, found, rows=rows)
     made = _made_with(lines)
     header = [*_header(columns), "with"]
