@@ -57,6 +57,12 @@ def test_words_equal_an_independent_philox(width: int) -> None:
     assert_array_equal(Draws(9).words("s", ids, width), np.array(expected, np.uint64))
 
 
+def test_the_counter_goes_on_beyond_64_bits() -> None:
+    far = 2**62 + 3
+    found = Draws(7).words("s", [far], 20)[0].tolist()  # from block 5 * 2**62 + 15 on
+    assert found == [naive_word(7, "s", far, j, 20) for j in range(20)]
+
+
 def test_golden_vectors_hold() -> None:
     draws = Draws(seed=0)
     assert draws.words("golden", [0, 1, 2])[:, 0].tolist() == GOLDEN_WORDS

@@ -32,11 +32,28 @@ def test_what_fails_half_way_leaves_the_older_file_and_nothing_else(tmp_path: Pa
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_two_writers_have_a_path_each_with_the_suffix_of_the_file(tmp_path: Path) -> None:
+def test_a_last_step_that_fails_leaves_the_older_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "report.json"
+    path.write_text("old")
+
+    def refuse(beside: Path, target: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(PermissionError, match="denied"), whole_file(path) as beside:
+        beside.write_text("new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_writers_have_a_hidden_path_each_with_the_suffix_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "figure.png"
     with whole_file(path) as one, whole_file(path) as two:
         assert one != two
         assert {one.parent, two.parent} == {tmp_path}
+        assert {one.name[0], two.name[0]} == {"."}
         assert {one.suffix, two.suffix} == {".png"}
         one.touch()
         two.touch()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from corruptlab import fit
-from corruptlab._cli import main
+from corruptlab._cli import _reproduce, main
 from corruptlab._cli._output import Output
 from corruptlab.experiments import paper
 from corruptlab.experiments.paper import _training
@@ -62,6 +62,40 @@ def test_the_same_command_again_trains_nothing(
     assert " ± " in first
 
 
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        ([], {}),
+        (["--data", "imagenet:c"], {"data": ["idx:a", "imagenet:c"]}),
+        (["--rows", "a, b", "--rows", "c"], {"rows": ["a", "b", "c"]}),
+        (["--seeds", "3"], {"seeds": range(3)}),
+        (["--epochs", "2"], {"epochs": 2}),
+        (
+            ["--set", "recipe.batch_size=256", "--set", "gamma=0.5", "--set", "model=a=b"],
+            {"changes": {"recipe.batch_size": 256, "gamma": 0.5, "model": "a=b"}},
+        ),
+        (["--device", "cuda:1"], {"device": "cuda:1"}),
+        (["--most", "0.5"], {"most_hours": 0.5}),
+        (["--workers", "2"], {"executor": 2}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_is_typed_reaches_the_library(
+    typed: list[str], asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: dict[str, Any] = {}
+
+    def noted(**options: Any) -> None:
+        found.update(options)
+        raise ValueError("enough is known")
+
+    monkeypatch.setattr(_reproduce, "reproduce", noted)
+    assert main(command("idx:a", Path("out"), *typed)) == 2
+    usual = {"data": ["idx:a"], "rows": None, "seeds": range(1), "epochs": None, "changes": {}}
+    how = {"device": "auto", "most_hours": None, "executor": None, "out": "out", "progress": True}
+    assert found == {"what": "table1", **usual, **how, **asked}
+
+
 def test_an_estimate_runs_nothing(
     data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,6 +107,16 @@ def test_an_estimate_runs_nothing(
     assert not out.exists()
     bare = ["reproduce", "table1", "--data", data, "--rows", "mlp-1x512 plain", "--estimate"]
     assert main(bare) == 0
+
+
+def test_an_estimate_knows_what_is_finished(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picked = command(data, tmp_path / "out", "--rows", "depth 2", what="theorem1")
+    assert main(picked) == 0
+    capsys.readouterr()
+    assert main([*picked, "--estimate"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["  depth 2   finished before"]
 
 
 def test_figures_are_drawn(data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
