@@ -1,6 +1,7 @@
 """``corruptlab reproduce`` in this process: table, files, estimates, mistakes, and going on."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,46 @@ def test_a_report_that_cannot_be_written_costs_neither_table_nor_results(
     shown, told = capsys.readouterr()
     assert [line[0] for line in rows(shown)] == ["depth 2"]
     assert "report.json could not be written (No space left on device)." in told
+    assert "wrote" not in told
     assert len(paper.kept_results(tmp_path / "results", "theorem1")) == 1
+
+
+def test_a_figure_does_not_make_up_for_a_report_that_cannot_be_written(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Output, "save_report", lambda output, values: False)
+    monkeypatch.setattr(Output, "save_figure", lambda output, figure, done: True)
+    picked = ["--rows", "mlp-1x512 p=0", "--epochs", "1"]
+    assert main(command(data, tmp_path / "out", *picked, what="fig1b")) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (MemoryError("no room"), 1, "corruptlab: failed: .*MemoryError: no room"),
+        (KeyboardInterrupt(), 130, "corruptlab: interrupted; the same command goes on from there"),
+    ],
+    ids=["failed", "interrupted"],
+)
+def test_where_nothing_was_measured_the_reason_is_told_and_nothing_written(
+    error: BaseException,
+    code: int,
+    line: str,
+    data: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stops(*arguments: Any, **options: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(_training, "fit", stops)
+    out = tmp_path / "out"
+    assert main(command(data, out, "--rows", "mlp-1x512 plain", "--epochs", "1")) == code
+    shown, told = capsys.readouterr()
+    assert shown == ""
+    assert re.search(f"^{line}", told, re.MULTILINE)
+    assert not (out / "table1").exists()
 
 
 def test_rows_that_are_left_out_are_named_and_the_code_says_so(
@@ -179,6 +219,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["table1", "--most", "-1"], r"--most must be above 0, got -1\.0"),
     (["table1", "--device", "toaster"], r"--device must be usable on this machine, got 'toaster'"),
     (["table1", "--set", "width"], r"--set must be NAME=VALUE, got 'width'"),
+    (["table1", "--set", "=3"], r"--set must be NAME=VALUE, got '=3'"),
     (["table1", "--set", "p=0", "--set", "p=0.5"], r"--set must name p once, got 0 and 0\.5"),
     (["table1", "--set", "width=3"], r"--set must name parameters of the rows \(.*\), got 'width'"),
     (["table1", "--note", "in haste"], r"--note must go with --keep, got 'in haste' alone"),
