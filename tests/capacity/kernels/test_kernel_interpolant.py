@@ -105,6 +105,19 @@ def test_arrays_tensors_and_lists_are_the_same(form: Callable[[Any], Any]) -> No
     )
 
 
+def test_arrays_may_be_read_backwards() -> None:
+    backwards = interpolant().fit(points().numpy()[::-1], labels().numpy()[::-1], num_classes=3)
+    same = interpolant().fit(points().flip(0), labels().flip(0), num_classes=3)
+    assert torch.equal(backwards.coefficients, same.coefficients)
+
+
+def test_gradients_are_not_followed_through_a_fit() -> None:
+    x, y = points().requires_grad_(), points(40, 2, seed=3).requires_grad_()
+    fit = interpolant().fit(x, y)
+    assert not fit.coefficients.requires_grad
+    assert not fit.predict(x).requires_grad
+
+
 def test_read_only_arrays_pass_without_a_warning() -> None:
     x = points().numpy()
     x.flags.writeable = False
@@ -285,6 +298,8 @@ def test_bad_points_are_quoted() -> None:
         fit(points()[:0])
     with pytest.raises(TypeError, match=r"^`x` must hold real numbers, got torch\.complex128\.$"):
         fit(points().to(torch.complex128))
+    with pytest.raises(TypeError, match=r"^`x` must hold real numbers, got torch\.bool\.$"):
+        fit(points() > 0)
     with pytest.raises(TypeError, match=r"^`x` must hold numbers, got \[\['a'\]\]\.$"):
         fit([["a"]])
     with pytest.raises(TypeError, match=r"^`x` must hold numbers, got an array of object\.$"):
@@ -299,6 +314,10 @@ def test_bad_targets_are_quoted() -> None:
         ValueError, match=r"^`y` must hold one target for each of the 40 inputs, got 39\.$"
     ):
         fit(labels()[:39], num_classes=3)
+    with pytest.raises(ValueError, match=r"^`y` must hold one target for each .*, got 41\.$"):
+        fit(labels(41), num_classes=3)
+    with pytest.raises(ValueError, match=r"^`y` must lie in 0 \.\. 2, got -1 at position 0\.$"):
+        fit(labels().index_fill(0, torch.tensor([0]), -1), num_classes=3)
     with pytest.raises(
         TypeError, match=r"^`num_classes` must be given for integer labels, got None"
     ):
