@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,14 @@ def test_ctrl_c_before_the_first_setting_is_done_leaves_nothing(
     assert follow(then([], KeyboardInterrupt()), output) == 130
     assert capsys.readouterr() == ("", "corruptlab: interrupted; no setting was finished.\n")
     assert list(output.folder.iterdir()) == []
+
+
+def test_ctrl_c_during_the_first_fit_shows_no_empty_table(
+    reports: list[RandomizationReport], output: Output, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert follow(iter([replace(reports[0], rows=(), interrupted=True)]), output) == 130
+    assert capsys.readouterr() == ("", "corruptlab: interrupted; no setting was finished.\n")
+    assert not output.figure.exists()
 
 
 @pytest.mark.parametrize(

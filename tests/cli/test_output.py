@@ -37,6 +37,14 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["figure.png", "report.json"]
 
 
+def test_the_home_of_the_user_may_be_written_as_a_tilde(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))  # the same on Windows
+    assert Output("~/out").report == tmp_path / "out" / "report.json"
+
+
 def test_losses_take_one_line_and_text_is_kept_as_it_is(tmp_path: Path) -> None:
     values = {"losses": [1.5, -2e-05, 3.0], "text": "[\n 1,\n 2 ]", "none": [], "rows": [{"a": 1}]}
     output = Output(str(tmp_path))

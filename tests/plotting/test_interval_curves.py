@@ -62,6 +62,7 @@ def test_curves_differ_without_colour_and_look_alike_in_all_panels() -> None:
     lines = [[curve(axes, i)[0] for i in range(len(axes.containers))] for axes in figure.axes]
     styles = {(line.get_marker(), line._dash_pattern[1] is None) for line in lines[0]}
     assert len({marker for marker, _ in styles}) == len(names)
+    assert {solid for _, solid in styles} == {True, False}
     for first, second in zip(lines[0][1:], lines[1], strict=True):
         assert first.get_marker() == second.get_marker()
         assert first.get_color() == second.get_color()
@@ -76,6 +77,13 @@ def test_labels_stand_where_they_belong_and_one_curve_needs_no_legend() -> None:
     assert figure.get_suptitle() == "both"
     assert all(axes.get_legend() is None for axes in figure.axes)
     assert all(axes.get_ylim()[0] == 0 for axes in figure.axes)
+
+
+def test_every_panel_has_the_same_room_and_points_at_its_edge_are_whole() -> None:
+    for panels in (["steps"], ["steps", "error", "ratio"]):
+        figure = interval_curves({label: {"": STEPS} for label in panels})
+        assert figure.get_size_inches().tolist() == pytest.approx([5.2 * len(panels), 4.5])
+        assert not any(curve(axes)[0].get_clip_on() for axes in figure.axes)
 
 
 def test_values_below_zero_are_not_cut_off() -> None:

@@ -100,12 +100,15 @@ def test_a_trial_that_always_kills_its_worker_fails_alone(
     assert max(runs(log).count(x) for x in range(6) if x != 3) <= 2
 
 
+@pytest.mark.parametrize("others", [[], [5]], ids=["none waits", "one waits"])
 def test_a_trial_is_not_lost_again_and_again_with_the_one_that_kills_its_worker(
-    tmp_path: Path, pool: ProcessPoolExecutor
+    others: list[int], tmp_path: Path, pool: ProcessPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    grid = {"x": [4, 3], "log": [str(tmp_path / "log")]}
+    # Where others wait, the loop looks around while a suspect is still at work.
+    monkeypatch.setattr("corruptlab.experiments.sweeps._loop._SECONDS_BETWEEN_LOOKS", 0.02)
+    grid = {"x": [4, 3, *others], "log": [str(tmp_path / "log")]}
     report = cl.sweep(grid, kills_its_neighbour, pool, out=tmp_path / "out")
-    assert (report.done, report.failed) == (1, 1)
+    assert (report.done, report.failed) == (1 + len(others), 1)
     assert runs(tmp_path / "log").count(4) <= 2
 
 
