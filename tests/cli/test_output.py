@@ -2,13 +2,17 @@
 
 import json
 import os
+import struct
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from corruptlab._cli import main
+from corruptlab._cli._errors import UserError
 from corruptlab._cli._output import Output
+from corruptlab.plotting._frame import blank
 
 OLD = {"an": "older report"}
 
@@ -51,6 +55,7 @@ def test_losses_take_one_line_and_text_is_kept_as_it_is(tmp_path: Path) -> None:
     output.write_report(values)
     text = output.report.read_text()
     assert "[1.5, -2e-05, 3.0]" in text
+    assert text.endswith("}\n")
     assert json.loads(text) == values
 
 
@@ -74,6 +79,50 @@ def test_a_disk_that_fills_up_is_reported_and_the_table_still_shown(
     assert "true labels" in shown
     assert "report.json could not be written (No space left on device)." in told
     assert list((tmp_path / "out").iterdir()) == []
+
+
+REASONS = [(OSError(30, "Read-only file system"), "Read-only file system"), (OSError("odd"), "odd")]
+
+
+@pytest.mark.parametrize(("error", "reason"), REASONS)
+def test_a_folder_is_tried_before_any_work(
+    error: OSError, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**options: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(
+        UserError, match=rf"^--out must be a folder to write to, got '{tmp_path}' \({reason}\)\.$"
+    ):
+        Output(str(tmp_path))
+
+
+@pytest.mark.parametrize(("error", "reason"), REASONS)
+def test_a_report_that_is_not_written_is_told_and_answered_with_no(
+    error: OSError,
+    reason: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refuse(output: Output, values: Any) -> None:
+        raise error
+
+    output = Output(str(tmp_path))
+    assert output.save_report(OLD)
+    monkeypatch.setattr(Output, "write_report", refuse)
+    assert not output.save_report({})
+    told = f"corruptlab: {output.report} could not be written ({reason}).\n"
+    assert capsys.readouterr() == ("", told)
+    assert json.loads(output.report.read_text()) == OLD
+
+
+def test_a_figure_of_8_inches_has_1280_pixels(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    output = Output(str(tmp_path))
+    assert output.save_figure(blank, done="drawn")
+    assert struct.unpack(">II", output.figure.read_bytes()[16:24]) == (1280, 720)
 
 
 @pytest.mark.usefixtures("no_matplotlib")
