@@ -92,9 +92,12 @@ def test_what_is_typed_reaches_the_library(
 
     monkeypatch.setattr(_reproduce, "reproduce", noted)
     assert main(command("idx:a", Path("out"), *typed)) == 2
-    usual = {"data": ["idx:a"], "rows": None, "seeds": range(1), "epochs": None, "changes": {}}
-    how = {"device": "auto", "most_hours": None, "executor": None, "out": "out", "progress": True}
-    assert found == {"what": "table1", **usual, **how, **asked}
+    usual: dict[str, Any] = {
+        "what": "table1", "data": ["idx:a"], "rows": None, "seeds": range(1), "epochs": None,
+        "changes": {}, "device": "auto", "most_hours": None, "executor": None, "out": "out",
+        "progress": True,
+    }  # fmt: skip
+    assert found == {**usual, **asked}
 
 
 def test_an_estimate_runs_nothing(

@@ -86,6 +86,16 @@ def test_every_panel_has_the_same_room_and_points_at_its_edge_are_whole() -> Non
         assert not any(curve(axes)[0].get_clip_on() for axes in figure.axes)
 
 
+def test_the_legend_stands_inside_the_figure_and_above_the_curves() -> None:
+    figure = interval_curves({"y": {"a": STEPS, "b": STEPS}})
+    figure.draw_without_rendering()  # lays it out
+    (axes,) = figure.axes
+    legend = axes.get_legend()
+    assert legend is not None
+    assert axes.get_window_extent().y1 < legend.get_window_extent().y0
+    assert legend.get_window_extent().y1 < figure.bbox.y1
+
+
 def test_values_below_zero_are_not_cut_off() -> None:
     assert interval_curves({"y": {"": {0.0: [-3.0]}}}).axes[0].get_ylim()[0] < -3
 
