@@ -27,7 +27,7 @@ def usable_device(device: torch.device | str) -> torch.device:
         raise TypeError(
             f"`device` must be a torch.device or a name such as 'cuda:0', got {device!r}."
         ) from None
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError) as error:
         # PyTorch appends a page of advice for its own developers; its first sentence is for users.
         reason = str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
         text = f"`device` must be usable on this machine, got {str(device)!r} ({reason})."
