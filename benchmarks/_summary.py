@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks._records import KINDS, Entry
-from corruptlab._whole_file import whole_file
+from corruptlab._whole_file import write_whole
 
 SCHEMA = 1
 
@@ -36,8 +36,7 @@ def write(path: Path, entries: Iterable[Entry], skipped: Iterable[Skipped] = ())
         "skipped": [each._asdict() for each in skipped],
     }
     text = json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False)
-    with whole_file(path) as beside:
-        beside.write_text(text + "\n", encoding="utf-8")
+    write_whole(path, text + "\n")
 
 
 def read(path: Path) -> list[Entry]:

@@ -16,7 +16,7 @@ from benchmarks._limits import Rates, measured_rates
 from benchmarks._options import Options
 from benchmarks._records import Entry, Made, TimeToInterpolation
 from benchmarks._summary import Skipped
-from corruptlab._whole_file import whole_file
+from corruptlab._whole_file import write_whole
 
 T = TypeVar("T")
 Found = list[Comparing | TimeToInterpolation]
@@ -168,8 +168,7 @@ def _write(config: pytest.Config) -> None:
     folder, entries, skipped = _found(config)
     folder.mkdir(parents=True, exist_ok=True)
     _summary.write(folder / "summary.json", entries, skipped)
-    with whole_file(folder / "summary.md") as beside:
-        beside.write_text(_markdown.page(entries, skipped), encoding="utf-8")
+    write_whole(folder / "summary.md", _markdown.page(entries, skipped))
 
 
 def _found(config: pytest.Config) -> tuple[Path, list[Entry], list[Skipped]]:

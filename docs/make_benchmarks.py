@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks import _markdown, _summary
 from benchmarks._records import Entry
 from benchmarks._summary import SummaryError
-from corruptlab._whole_file import whole_file
+from corruptlab._whole_file import write_whole
 
 PAGE = Path(__file__).parent / "benchmarks.md"
 KEPT = Path(__file__).parent / "results" / "benchmarks.json"
@@ -78,8 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except SummaryError as error:
         sys.exit(f"make_benchmarks: {error}")
     _summary.write(KEPT, entries)
-    with whole_file(PAGE) as beside:
-        beside.write_text(page, encoding="utf-8")
+    write_whole(PAGE, page)
 
 
 def _table(group: str, entries: Sequence[Entry]) -> str:

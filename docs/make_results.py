@@ -8,6 +8,7 @@ Figures whose points are kept are drawn into docs/images; losses and curves by e
 
 from pathlib import Path
 
+from corruptlab._whole_file import write_whole
 from corruptlab.experiments import paper
 
 DOCS = Path(__file__).parent
@@ -51,5 +52,5 @@ def draw(results: Path = DOCS / "results") -> None:
 
 
 if __name__ == "__main__":
-    (DOCS / "results.md").write_text(page(), encoding="utf-8")
+    write_whole(DOCS / "results.md", page())
     draw()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from corruptlab._whole_file import whole_file
+from corruptlab._whole_file import whole_file, write_whole
 
 
 def test_until_the_end_the_older_file_is_there(tmp_path: Path) -> None:
@@ -72,3 +72,14 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         whole_file(tmp_path / "none" / "a") as beside,
     ):
         beside.touch()
+
+
+def test_text_is_written_as_utf_8_over_an_older_one_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    write_whole(path, "a longer old text")
+    write_whole(path, "5 ± 1")
+    assert path.read_bytes() == "5 ± 1".encode()
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(path, "\ud800")
+    assert path.read_bytes() == "5 ± 1".encode()
+    assert list(tmp_path.iterdir()) == [path]

@@ -29,3 +29,17 @@ def whole_file(path: Path) -> Iterator[Path]:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file in one act, as UTF-8.
+
+    Args:
+        path: The file; its folder is there.
+        text: What it shall hold.
+
+    Raises:
+        OSError: If that fails; an earlier file is then still there.
+    """
+    with whole_file(path) as beside:
+        beside.write_text(text, encoding="utf-8")

@@ -257,6 +257,18 @@ def test_results_to_add_to_that_are_damaged_are_found_before_any_work(
     assert not out.exists()
 
 
+def test_a_place_for_results_that_is_no_folder_is_refused_before_any_work(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept, out = tmp_path / "file", tmp_path / "out"
+    kept.write_text("in the way")
+    more = ["--rows", "depth 2", "--keep", str(kept)]
+    assert main(command(data, out, *more, what="theorem1")) == 2
+    check_mistake(capsys, r"--keep must be a folder to write to, got '.*file' \(File exists\)\.")
+    assert kept.read_text() == "in the way"
+    assert not out.exists()
+
+
 def test_a_value_for_one_row_is_kept_for_no_other(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

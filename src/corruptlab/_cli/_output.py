@@ -10,7 +10,7 @@ from typing import Any
 from corruptlab._cli._errors import UserError
 from corruptlab._cli._shell import say
 from corruptlab._errors import MissingExtraError
-from corruptlab._whole_file import whole_file
+from corruptlab._whole_file import whole_file, write_whole
 
 _DOTS_PER_INCH = 160  # 1280 x 720 pixels: sharp where a page shows the figure 800 wide
 
@@ -26,17 +26,8 @@ class Output:
     """
 
     def __init__(self, folder: str) -> None:
-        self.folder = Path(folder).expanduser()
+        self.folder = writable("--out", folder)
         self.report, self.figure = self.folder / "report.json", self.folder / "figure.png"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder):
-                pass
-        except OSError as error:
-            reason = error.strerror or error
-            raise UserError(
-                f"--out must be a folder to write to, got {folder!r} ({reason})."
-            ) from None
 
     def write_report(self, values: dict[str, Any]) -> None:
         """Write ``report.json``.
@@ -50,8 +41,7 @@ class Output:
         text = json.dumps(values, indent=2, allow_nan=False)
         # A line of its own for each of ten thousand losses helps nobody.
         text = re.sub(r"\[\n\s*([-+.\deE,\s]+?)\n\s*\]", _one_line, text)
-        with whole_file(self.report) as beside:
-            beside.write_text(text + "\n", encoding="utf-8")
+        write_whole(self.report, text + "\n")
 
     def write_figure(self, figure: Any) -> None:
         """Write ``figure.png``.
@@ -99,6 +89,30 @@ class Output:
             return isinstance(error, MissingExtraError)
         say(done)
         return True
+
+
+def writable(option: str, folder: str) -> Path:
+    """Make a folder if it is not there, and try whether files can be written to it.
+
+    Args:
+        option: The option that names it, such as ``"--out"``.
+        folder: What was typed.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: If they cannot.
+    """
+    path = Path(folder).expanduser()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            return path
+    except OSError as error:
+        reason = error.strerror or error
+        text = f"{option} must be a folder to write to, got {folder!r} ({reason})."
+        raise UserError(text) from None
 
 
 def _one_line(match: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from corruptlab._cli._errors import MISTAKES, UserError, as_user_errors
 from corruptlab._cli._options import executor, seeds, words
-from corruptlab._cli._output import Output
+from corruptlab._cli._output import Output, writable
 from corruptlab._cli._shell import DONE, INTERRUPTED, NOT_ALL, say, show
 from corruptlab.experiments import Reproduction
 from corruptlab.experiments.paper import Plan, exhibit, kept_results, plan, reproduce
@@ -37,8 +37,8 @@ def run_reproduce(options: argparse.Namespace) -> int:
             raise UserError("--keep must go with the rows' own recipes, got --epochs or --set.")
         if options.note and not options.keep:
             raise UserError(f"--note must go with --keep, got {options.note!r} alone.")
-        if options.keep:
-            kept_results(options.keep, options.what)  # a damaged file is better found now
+        if options.keep:  # what cannot be added to is better found now
+            kept_results(writable("--keep", options.keep), options.what)
         found = reproduce(out=options.out, executor=workers, progress=True, **asked)
     return _shown(found, options)
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from corruptlab._errors import DataFileError
-from corruptlab._whole_file import whole_file
+from corruptlab._whole_file import write_whole
 from corruptlab.experiments.paper._exhibit import Exhibit
 from corruptlab.experiments.paper._exhibits import exhibit as exhibit_of
 from corruptlab.experiments.paper._measurement import Measurement
@@ -89,9 +89,7 @@ def keep_results(
     with _alone_in(path.parent):
         kept = {each.key: each for each in (*kept_results(folder, exhibit), *found)}
         values = [each.to_dict() for each in _ordered(exhibit, kept.values())]
-        text = json.dumps(values, indent=1, allow_nan=False) + "\n"
-        with whole_file(path) as beside:
-            beside.write_text(text, encoding="utf-8")
+        write_whole(path, json.dumps(values, indent=1, allow_nan=False) + "\n")
     return path
 
 
