@@ -1,9 +1,9 @@
 """
-What is learned, and what is memorized
-======================================
+Memorization
+============
 
-Images with random labels are planted in the training set, and others like them are held out. A
-network can be right on a planted one by luck, once in ten, or because it has memorized it.
+Images with random labels are planted in the training set, and others are held out. A network can
+predict a planted label by chance, one time in ten, or because it has memorized the image.
 """
 
 from torch.utils.data import Subset
