@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corruptlab._errors import DataFileError
+from corruptlab._io import whole_file
 from corruptlab._types import Ids, Labels
-from corruptlab._whole_file import whole_file
 from corruptlab.corruptions._held import Held
 
 _FORMAT = "corruptlab manifest 1"
