@@ -45,8 +45,8 @@ class Manifest:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = noisy.manifest().save(f"{folder}/noise.npz")
         ...     shared = cl.GivenLabels.from_manifest(path)
-        >>> (cl.corrupt([("a", 0), ("b", 1)], shared).targets == noisy.targets).all()
-        np.True_
+        >>> bool((cl.corrupt([("a", 0), ("b", 1)], shared).targets == noisy.targets).all())
+        True
     """
 
     corruption: str
