@@ -81,5 +81,16 @@ def examples_only(text: str) -> str:
     return "\n".join(kept)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put slow tests last, the longest first, so that no process waits for one at the end."""
+    if not config.pluginmanager.hasplugin("randomly"):  # then any order will do
+        items.sort(key=_lateness)
+
+
+def _lateness(item: pytest.Item) -> float:
+    slow = item.get_closest_marker("slow")
+    return -1.0 if slow is None else 1 / slow.kwargs.get("seconds", 5.0)
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.File | None:
     return PageFile.from_parent(parent, path=file_path) if file_path.suffix == ".md" else None

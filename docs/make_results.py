@@ -8,7 +8,7 @@ Figures whose points are kept are drawn into docs/images; losses and curves by e
 
 from pathlib import Path
 
-from corruptlab._whole_file import write_whole
+from corruptlab._io import write_whole
 from corruptlab.experiments import paper
 
 DOCS = Path(__file__).parent

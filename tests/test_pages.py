@@ -1,11 +1,12 @@
 """The collector of Markdown examples: what it must catch, and what it must not trip over."""
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests import waiting
 
 ROOT = Path(__file__).parent.parent
 GOOD = """# Page
@@ -35,7 +36,7 @@ def run_page(folder: Path, text: str) -> tuple[int, str]:
     page = folder / "page.md"
     page.write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", page.name]
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    run = waiting.run(command, cwd=folder)
     return run.returncode, run.stdout
 
 

@@ -17,7 +17,7 @@ from torch.utils.data import Subset, TensorDataset
 
 import corruptlab.training._reading as reading
 from corruptlab import Draws, Execution, FitReport, RandomLabels, RandomPixels, Recipe, corrupt, fit
-from corruptlab._free_memory import free_memory
+from corruptlab._memory import free_memory
 from corruptlab.training._processes import Processes
 
 from .cases import RECIPE, network, points

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch.utils.data import Dataset
 
 from corruptlab._draws import ALGORITHM, Draws
-from corruptlab._global_generators import seeded_generators
+from corruptlab._random_state import seeded_generators
 from corruptlab._types import Array, Ids, Labels, MapDataset
 from corruptlab._version import __version__
 from corruptlab.corruptions._arrays import checked_ids, checked_labels

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corruptlab._errors import DataFileError
+from corruptlab._io import whole_file
 from corruptlab._types import Ids, Labels
-from corruptlab._whole_file import whole_file
 from corruptlab.corruptions._held import Held
 
 _FORMAT = "corruptlab manifest 1"
@@ -45,8 +45,8 @@ class Manifest:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = noisy.manifest().save(f"{folder}/noise.npz")
         ...     shared = cl.GivenLabels.from_manifest(path)
-        >>> (cl.corrupt([("a", 0), ("b", 1)], shared).targets == noisy.targets).all()
-        np.True_
+        >>> bool((cl.corrupt([("a", 0), ("b", 1)], shared).targets == noisy.targets).all())
+        True
     """
 
     corruption: str

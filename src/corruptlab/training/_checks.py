@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from corruptlab._checks import check_number
-from corruptlab._device import usable_device
+from corruptlab._environment import usable_device
 from corruptlab.training._execution import Execution
 from corruptlab.training._modes import evaluating
 from corruptlab.training._processes import Processes

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.nn.modules.dropout import _DropoutNd
 
-from corruptlab._global_generators import seeded_generators
+from corruptlab._random_state import seeded_generators
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import served_labels
 from corruptlab.training._accuracy import FullPass

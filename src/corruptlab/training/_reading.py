@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from corruptlab._draws import Draws
-from corruptlab._free_memory import free_memory
-from corruptlab._global_generators import seeded_generators
+from corruptlab._memory import free_memory
+from corruptlab._random_state import seeded_generators
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import example_reader, materialize
 from corruptlab.training._execution import Execution

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from corruptlab._draws import Draws
-from corruptlab._global_generators import seeded_generators
+from corruptlab._random_state import seeded_generators
 from corruptlab._types import Ids, MapDataset
 from corruptlab.corruptions import ExampleReader, example_reader
 from corruptlab.training._augmentation import augmentation_draws

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from corruptlab import _free_memory as module
+from corruptlab import _memory as module
 from corruptlab.capacity.kernels._memory import available_memory
 from tests.capacity.kernels.cases import CPU
 

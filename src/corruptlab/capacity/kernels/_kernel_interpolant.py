@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from corruptlab._checks import at_least, natural, not_negative, positive
-from corruptlab._device import usable_device
-from corruptlab._environment import Environment
+from corruptlab._environment import Environment, usable_device
 from corruptlab._progress import Progress
 from corruptlab.capacity.kernels._estimate import Estimate, Size, cg_estimate, cholesky_estimate
 from corruptlab.capacity.kernels._gram import check_kernel

@@ -4,7 +4,7 @@ import os
 
 import torch
 
-from corruptlab._free_memory import free_memory, host_memory
+from corruptlab._memory import free_memory, host_memory
 
 # What is free is never all to be had: others allocate too, and memory is given out in pieces.
 _USABLE = 0.9

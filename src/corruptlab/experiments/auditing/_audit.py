@@ -7,8 +7,8 @@ from torch.utils.data import IterableDataset
 from corruptlab._checks import at_least, natural
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
-from corruptlab._global_generators import generators_kept
 from corruptlab._progress import Progress
+from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
 from corruptlab.corruptions._fields import Key
@@ -81,7 +81,7 @@ def audit(
     draws = Draws(seed)
     given = {"train": train} if test is None else {"train": train, "test": test}
     sizes = {name: _checked_length(name, dataset) for name, dataset in given.items()}
-    with generators_kept(), Progress(sum(sizes.values()), "audit", show=progress) as line:
+    with preserve_rng_state(), Progress(sum(sizes.values()), "audit", show=progress) as line:
         looks = [
             looked_at(name, dataset, sample, draws, input_key, label_key)
             for name, dataset in given.items()

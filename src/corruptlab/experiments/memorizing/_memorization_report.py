@@ -8,7 +8,7 @@ from torch import nn
 
 from corruptlab._checks import at_least, check_confidence
 from corruptlab._environment import Environment
-from corruptlab._global_generators import generators_kept
+from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
 from corruptlab.corruptions._fields import Key
@@ -103,7 +103,7 @@ def memorization_report(
         )
     check_confidence(confidence)
     batch_size = at_least(1, "batch_size", batch_size)
-    with generators_kept():  # random transforms of the data set would move them
+    with preserve_rng_state():  # random transforms of the data set would move them
         planting = Planting.of(
             train,
             canaries=canaries,

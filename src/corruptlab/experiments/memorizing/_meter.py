@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from corruptlab._global_generators import generators_kept
+from corruptlab._random_state import preserve_rng_state
 from corruptlab.experiments.memorizing._epoch import MemorizationEpoch
 from corruptlab.experiments.memorizing._fitted import Fitted
 from corruptlab.experiments.memorizing._gap import Gap
@@ -84,7 +84,7 @@ class MemorizationMeter:
             What was found.
         """
         data = self._planting
-        with generators_kept():
+        with preserve_rng_state():
             seen, unseen = (
                 predicted(
                     predictor,

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from corruptlab._draws import Draws
-from corruptlab._global_generators import seeded_generators
+from corruptlab._random_state import seeded_generators
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import materialize
 from corruptlab.experiments.permutation._scores import Part

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from corruptlab._whole_file import whole_file, write_whole
+from corruptlab._io import whole_file, write_whole
 
 
 def test_until_the_end_the_older_file_is_there(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from corruptlab._control_groups import VERSION_1, VERSION_2, control_group_room
+from corruptlab._memory import VERSION_1, VERSION_2, control_group_room
 
 
 def group(folder: Path, limit: object, used: int, cache: int, version: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from corruptlab import GaussianPixels, RandomLabels, corrupt
-from corruptlab._global_generators import generators_kept, seeded_generators
+from corruptlab._random_state import preserve_rng_state, seeded_generators
 
 Keeping = Callable[[], AbstractContextManager[None]]
 
@@ -24,7 +24,7 @@ def drawn() -> tuple[float, float, float]:
     return random.random(), np.random.rand(), torch.rand(()).item()  # noqa: NPY002
 
 
-keeping = pytest.mark.parametrize("keep", [generators_kept, lambda: seeded_generators(7)])
+keeping = pytest.mark.parametrize("keep", [preserve_rng_state, lambda: seeded_generators(7)])
 
 
 @keeping
@@ -49,8 +49,8 @@ def test_the_generators_are_put_back_after_an_error(keep: Keeping) -> None:
     assert states() == before
 
 
-def test_kept_generators_go_on_where_they_were() -> None:
-    with generators_kept():
+def test_preserved_generators_go_on_where_they_were() -> None:
+    with preserve_rng_state():
         first = drawn()
     assert drawn() == first
 
