@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from types import ModuleType
 
+import torch
+
 
 class MissingExtraError(ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
@@ -47,7 +49,7 @@ def require(module: str, *, extra: str) -> ModuleType:
         The imported module.
 
     Raises:
-        MissingExtraError: If the package is not installed.
+        MissingExtraError: If the package is not installed, or does not fit the PyTorch in use.
         ModuleNotFoundError: If it is installed and itself misses something.
     """
     package = module.partition(".")[0]
@@ -60,3 +62,8 @@ def require(module: str, *, extra: str) -> ModuleType:
             f"`{package}` is not installed; install it with: pip install 'corruptlab[{extra}]'.",
             name=package,
         ) from None
+    except RuntimeError as error:  # compiled for another PyTorch, it fails at its own operators
+        raise MissingExtraError(
+            f"`{package}` is installed and does not fit this PyTorch ({torch.__version__}): "
+            f"{error}."
+        ) from error

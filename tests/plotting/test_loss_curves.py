@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 
 from corruptlab._errors import MissingExtraError
 from corruptlab.plotting import loss_curves
-from corruptlab.plotting._looks import LOOKS
 
 NAMES = ["true", "partial", "random", "shuffled", "random pixels", "gaussian"]
 
@@ -89,9 +88,11 @@ def test_axis_is_logarithmic_when_a_linear_one_would_squash_a_curve(
 
 
 def test_looks_differ_in_colour_and_without_colour() -> None:
-    assert len({look.color for look in LOOKS}) == len(LOOKS)
-    assert len({look.marker for look in LOOKS}) == len(LOOKS)
-    assert all(bool(a.dashes) != bool(b.dashes) for a, b in pairwise(LOOKS))
+    lines = drawn(loss_curves({str(k): falling(50) for k in range(8)})).values()
+    assert len({line.get_color() for line in lines}) == 8
+    assert len({line.get_marker() for line in lines}) == 8
+    dashed = [line.is_dashed() for line in lines]
+    assert all(one != next_one for one, next_one in pairwise(dashed))
 
 
 def test_looks_keep_a_curve_the_same_in_another_selection() -> None:
@@ -104,11 +105,13 @@ def test_looks_keep_a_curve_the_same_in_another_selection() -> None:
 
 
 def test_figure_is_white_with_ink_of_every_curve_at_readme_width() -> None:
-    image = pixels(loss_curves(curves(*range(50, 350, 50)), interpolated={"true": 50}))[..., :3]
+    figure = loss_curves(curves(*range(50, 350, 50)), interpolated={"true": 50})
+    image = pixels(figure)[..., :3]
     assert image.shape == (450, 800, 3)
     assert (image[[0, -1]] == 255).all()
-    for look in LOOKS[:6]:
-        ink = np.array([int(look.color[i : i + 2], 16) for i in (1, 3, 5)])
+    for name in NAMES:
+        color = drawn(figure)[name].get_color()
+        ink = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)])
         assert (np.abs(image.astype(int) - ink).sum(axis=2) < 12).sum() > 100
 
 

@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from corruptlab._errors import DataFileError, MissingExtraError, require
-from corruptlab.datasets._images import Images
-from corruptlab.datasets._splits import checked_split
+from corruptlab._errors import DataFileError, require
+from corruptlab.datasets._images import Images, checked_split
 
 
 def torchvision(name: str, folder: str | os.PathLike[str], *, split: str) -> Images:
@@ -53,7 +52,7 @@ def torchvision(name: str, folder: str | os.PathLike[str], *, split: str) -> Ima
         raise DataFileError(
             root, f"a folder with the files of torchvision's {name}", "no such folder"
         )
-    make, options = _find(library("datasets"), name, split)
+    make, options = _find(require("torchvision.datasets", extra="vision"), name, split)
     try:
         dataset = make(root=str(root), **options)
         items = [dataset[position] for position in range(len(dataset))]
@@ -71,27 +70,6 @@ def torchvision(name: str, folder: str | os.PathLike[str], *, split: str) -> Ima
     targets = torch.tensor([_label(item, name) for item in items], dtype=torch.int64)
     images = _stack([item[0] for item in items], name)
     return Images(images, targets, _class_names(dataset, targets), name)
-
-
-def library(part: str) -> ModuleType:
-    """Import a part of torchvision, or say why that cannot be.
-
-    Args:
-        part: Its name, such as ``"datasets"``.
-
-    Returns:
-        The module.
-
-    Raises:
-        MissingExtraError: If torchvision is not installed, or does not fit the PyTorch in use.
-    """
-    try:
-        return require(f"torchvision.{part}", extra="vision")
-    except RuntimeError as error:  # compiled for another PyTorch, it fails at its own operators
-        raise MissingExtraError(
-            f"`torchvision` is installed and does not fit this PyTorch ({torch.__version__}): "
-            f"{error}."
-        ) from error
 
 
 def _find(library: ModuleType, name: str, split: str) -> tuple[Callable[..., Any], dict[str, Any]]:
