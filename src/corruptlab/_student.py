@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 
 def t_quantile(confidence: float, degrees: int) -> float:
@@ -19,7 +19,7 @@ def t_quantile(confidence: float, degrees: int) -> float:
         The quantile of Student's t at ``(1 + confidence) / 2``.
     """
     # The lower tail keeps the digits of a confidence near 1.
-    return -float(stdtrit(degrees, (1 - confidence) / 2))
+    return -float(scipy.special.stdtrit(degrees, (1 - confidence) / 2))
 
 
 def standard_error(values: Sequence[float] | NDArray[np.float64]) -> float:

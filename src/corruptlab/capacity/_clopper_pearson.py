@@ -1,6 +1,6 @@
 """Exact limits on a probability, from how often something happened."""
 
-from scipy.special import betaincinv
+import scipy
 
 
 def clopper_pearson(hits: int, trials: int, *, confidence: float) -> tuple[float, float]:
@@ -22,6 +22,6 @@ def clopper_pearson(hits: int, trials: int, *, confidence: float) -> tuple[float
     case of the binomial".
     """
     delta, misses = 1 - confidence, trials - hits
-    low = 0.0 if hits == 0 else float(betaincinv(hits, misses + 1, delta))
-    high = 1.0 if misses == 0 else float(betaincinv(hits + 1, misses, 1 - delta))
+    low = 0.0 if hits == 0 else float(scipy.special.betaincinv(hits, misses + 1, delta))
+    high = 1.0 if misses == 0 else float(scipy.special.betaincinv(hits + 1, misses, 1 - delta))
     return low, high

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri, softmax
 
 from corruptlab._checks import check_probability, reals
 from corruptlab._draws import Draws
@@ -150,15 +150,15 @@ class InstanceDependentLabels:
             scores[members] = x[members] @ _projection(draws, int(c), x.shape[1], num_classes)
             scores[members, c] = -np.inf
         q = self._flip_rates(draws, ids)
-        law: NDArray[np.float64] = q[:, None] * softmax(scores, axis=1)
+        law: NDArray[np.float64] = q[:, None] * scipy.special.softmax(scores, axis=1)
         law[np.arange(len(x)), clean] = 1 - q
         return law
 
     def _flip_rates(self, draws: Draws, ids: Ids) -> NDArray[np.float64]:
         """Draw from the truncated normal law by inversion of its distribution function."""
-        low, high = ndtr(-self.rate / _SPREAD), ndtr((1 - self.rate) / _SPREAD)
+        low, high = scipy.special.ndtr([-self.rate / _SPREAD, (1 - self.rate) / _SPREAD])
         u = draws.uniform("instance_dependent_labels/rate", ids)
-        q = self.rate + _SPREAD * ndtri(low + u * (high - low))
+        q = self.rate + _SPREAD * scipy.special.ndtri(low + u * (high - low))
         return np.clip(np.asarray(q, np.float64), 0.0, 1.0)
 
     def _normalized(self, inputs: Array, n: int) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from scipy.special import entr
+import scipy
 from torch import Tensor
 
 from corruptlab._checks import check_probability, natural
@@ -142,7 +142,7 @@ class Facts:
         if self.targets is None:
             return None if self.num_classes is None else math.log(self.num_classes)
         _, counts = np.unique(self.targets.cpu().numpy(), return_counts=True)
-        return float(entr(counts / counts.sum()).sum())
+        return float(scipy.special.entr(counts / counts.sum()).sum())
 
     def _check_examples(self) -> None:
         if self.targets is None:

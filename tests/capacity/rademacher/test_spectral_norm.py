@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 import torch
 from numpy.testing import assert_allclose
 from torch import nn
@@ -13,7 +14,7 @@ from corruptlab.capacity.rademacher import spectral_norm
 from corruptlab.capacity.rademacher._layers import Pool
 from corruptlab.capacity.rademacher._pooling import l2_lipschitz, max_gain
 from tests.capacity.rademacher.dense import dense, one_inf, seeded, spectral
-from tests.capacity.rademacher.naive import points
+from tests.capacity.rademacher.naive import Floats, points
 
 Shape = tuple[int, ...]
 
@@ -39,6 +40,24 @@ def test_norm_is_that_of_the_dense_matrix(layer: nn.Linear | nn.Conv2d, shape: S
     found = spectral_norm(layer, shape)
     assert_allclose(found, expected, rtol=1e-6)
     assert found >= expected * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_scipy_is_asked_for_no_matrix_of_size_one(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = scipy.linalg.eigh_tridiagonal
+
+    def as_before_1_13(diagonal: Floats, beside: Floats, **options: Any) -> Any:
+        assert len(beside) > 0, "zero-size array to reduction operation maximum"
+        return original(diagonal, beside, **options)
+
+    monkeypatch.setattr(scipy.linalg, "eigh_tridiagonal", as_before_1_13)
+    layer = seeded(nn.Linear(size, 4))
+    assert isinstance(layer, nn.Linear)
+    assert_allclose(
+        spectral_norm(layer, (size,)), spectral(dense(layer, (size,)).matrix), rtol=1e-6
+    )
 
 
 def test_norm_of_zeros_is_zero_and_of_orthogonal_matrices_one() -> None:

@@ -1,8 +1,8 @@
 """A direction that pulls the closest projections apart, by linear programs."""
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import linprog
 
 from corruptlab.capacity.interpolation._directions import Spacing
 
@@ -85,7 +85,7 @@ def _step(sketch: Floats, basis: Floats, place: Floats) -> Floats | None:
     if not unit > 0:
         return None
     apart = (sketch[order[closest + 1]] - sketch[order[closest]]) @ basis / unit  # (pairs, r)
-    program = linprog(
+    program = scipy.optimize.linprog(
         np.append(np.zeros(len(place)), -1.0),
         A_ub=np.column_stack([-apart * unit, np.ones(pairs)]),  # a step of 1 is one unit
         b_ub=apart @ place,

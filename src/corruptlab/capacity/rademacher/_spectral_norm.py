@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
+import scipy
 import torch
-from scipy.linalg import eigh_tridiagonal
 from torch import Tensor, nn
 
 from corruptlab._draws import Draws
@@ -111,7 +111,9 @@ def _squared(operator: Operator, size: int, device: torch.device) -> Operator:
 def _largest_ritz(diagonal: list[float], beside: list[float], left: float) -> tuple[float, float]:
     """Return the largest eigenvalue of the tridiagonal matrix, and the residual of its vector."""
     last = len(diagonal) - 1
-    values, vectors = eigh_tridiagonal(
+    if last == 0:  # SciPy before 1.13 takes no empty off-diagonal
+        return max(diagonal[0], 0.0), left
+    values, vectors = scipy.linalg.eigh_tridiagonal(
         np.array(diagonal), np.array(beside), select="i", select_range=(last, last)
     )
     return max(float(values[0]), 0.0), left * abs(float(vectors[-1, 0]))

@@ -1,8 +1,8 @@
 """Whether label noise is what its definition says, by exact tests, and off the test set."""
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import bdtr, bdtrc
 
 from corruptlab.corruptions import is_label_corruption
 from corruptlab.corruptions._lineage import History, Lineage
@@ -94,7 +94,7 @@ def two_sided(
         The p-values, in the common shape of the arguments.
     """
     k, n, p = np.broadcast_arrays(k, n, p)
-    low, high = bdtr(k, n, p), bdtrc(k - 1, n, p)
+    low, high = scipy.special.bdtr(k, n, p), scipy.special.bdtrc(k - 1, n, p)
     return np.asarray(np.minimum(1.0, 2 * np.minimum(low, high)), np.float64)
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import gammaln, logsumexp
 
 from corruptlab.experiments.memorizing._fitted import Fitted
 
@@ -71,9 +71,10 @@ def _fisher(planted: Fitted, held_out: Fitted) -> float:
         + _log_choose(held_out.total, right - k)
         - _log_choose(planted.total + held_out.total, np.array(right))
     )
-    return min(1.0, float(np.exp(logsumexp(logs))))
+    return min(1.0, float(np.exp(scipy.special.logsumexp(logs))))
 
 
 def _log_choose(n: int, k: NDArray[np.int64]) -> NDArray[np.float64]:
+    gammaln = scipy.special.gammaln
     logs: NDArray[np.float64] = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
     return logs
