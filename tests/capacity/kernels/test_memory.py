@@ -8,7 +8,8 @@ import torch
 
 from corruptlab import _free_memory as module
 from corruptlab.capacity.kernels._memory import available_memory
-from tests.capacity.kernels.cases import CPU
+
+CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(
