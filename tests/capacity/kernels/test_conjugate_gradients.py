@@ -21,11 +21,13 @@ from corruptlab.capacity.kernels import (
     LinearKernel,
     NotPositiveDefiniteError,
 )
-from corruptlab.capacity.kernels import _partial_cholesky as partial_module
-from corruptlab.capacity.kernels import _preconditioner as module
-from corruptlab.capacity.kernels._conjugate_gradients import Iterate, conjugate_gradients
-from corruptlab.capacity.kernels._partial_cholesky import partial_cholesky
-from corruptlab.capacity.kernels._preconditioner import Preconditioner
+from corruptlab.capacity.kernels import _conjugate_gradients as module
+from corruptlab.capacity.kernels._conjugate_gradients import (
+    Iterate,
+    Preconditioner,
+    conjugate_gradients,
+    partial_cholesky,
+)
 from tests.capacity.kernels.cases import (
     Floats,
     gram,
@@ -252,7 +254,7 @@ def naive_pivots(matrix: Floats, rank: int, seed: int, group: int) -> list[int]:
 def test_pivots_equal_those_of_a_naive_loop(
     seed: int, group: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partial_module, "_PROPOSALS", group)
+    monkeypatch.setattr(module, "_PROPOSALS", group)
     x = points(40, 2)
     _, left = partial_cholesky(GAUSSIAN, x, rank=12, seed=seed)
     expected = naive_pivots(gram("gaussian", x, x), 12, seed, group)
@@ -278,7 +280,7 @@ def test_pivots_proposed_in_groups_follow_the_law_of_single_ones(
     }
     draws = 400
     for proposals in (1, 128):
-        monkeypatch.setattr(partial_module, "_PROPOSALS", proposals)
+        monkeypatch.setattr(module, "_PROPOSALS", proposals)
         pairs = [pair(seed) for seed in range(draws)]
         counts = [pairs.count(pair) for pair in expected]
         assert sum(counts) == draws

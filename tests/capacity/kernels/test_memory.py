@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from corruptlab import _free_memory as module
-from corruptlab.capacity.kernels._memory import available_memory
+from corruptlab.capacity.kernels._interpolant import available_memory
 
 CPU = torch.device("cpu")
 
