@@ -84,6 +84,23 @@ def test_unsigned_integers_are_what_they_are() -> None:
         )
 
 
+@pytest.mark.parametrize("n", [1, 6])
+@pytest.mark.parametrize("kind", ["int64", "int16", "uint8", "uint32", "float32", "bool"])
+def test_points_of_one_number_may_lie_in_memory_in_any_way(kind: str, n: int) -> None:
+    n = min(n, 2) if kind == "bool" else n
+    x = np.arange(n).astype(kind)
+    column = np.stack([x, x, x], 1)[:, 1:2]
+    whole = interpolate(x[:, None].astype(float), signs(n))
+    for each in (x[:, None], x.reshape(n, 1), x[None].T, column, x[::-1].copy()[::-1, None]):
+        same(whole, interpolate(each, signs(n)))
+        same(whole, interpolate(torch.from_numpy(each.copy()), signs(n)))
+        same(whole, interpolate([(each, signs(n))]))
+    for tensor in (torch.from_numpy(x)[:, None], torch.from_numpy(x).reshape(1, n).T):
+        same(whole, interpolate(tensor, signs(n)))
+        same(whole, interpolate(tensor.expand(n, 3)[:, 2:], signs(n)))
+    same(whole, interpolate(torch.from_numpy(column.copy()).as_strided((n, 1), (1, 7)), signs(n)))
+
+
 def test_memory_map_is_never_held_whole(tmp_path: Path) -> None:
     n, d = 4000, 3000
     mapped = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float64, (n, d))

@@ -123,6 +123,8 @@ def test_arrays_may_be_read_backwards() -> None:
     backwards = interpolant().fit(points().numpy()[::-1], labels().numpy()[::-1], num_classes=3)
     same = interpolant().fit(points().flip(0), labels().flip(0), num_classes=3)
     assert torch.equal(backwards.coefficients, same.coefficients)
+    one = interpolant().fit(points().numpy()[:1][::-1], [1.0])  # which counts as contiguous
+    assert one.residual < 1e-12
 
 
 def test_gradients_are_not_followed_through_a_fit() -> None:

@@ -142,9 +142,12 @@ def _array(name: str, values: Any) -> Any:
 def _tensor(array: Any) -> Tensor:
     if isinstance(array, Tensor):
         return array
+    backwards = any(stride < 0 for stride in array.strides)  # one row counts as contiguous even so
     if array.dtype.itemsize > 8:
         array = array.astype(np.float64)
-    elif not (array.flags.writeable and array.flags.c_contiguous and array.dtype.isnative):
+    elif backwards or not (
+        array.flags.writeable and array.flags.c_contiguous and array.dtype.isnative
+    ):
         # PyTorch warns of memory that must not be written to, and takes no foreign byte order.
         array = np.array(array, array.dtype.newbyteorder("="), order="C")
     return torch.from_numpy(np.asarray(array))
@@ -218,8 +221,11 @@ def fingerprints(x: Tensor) -> Fingerprints:
     """Return 128 bits for each point: its own bytes if they are so few, else their BLAKE2b hash."""
     # Points of one type are equal exactly if their bytes are, once -0.0 is 0.0. That two different
     # points among n share a hash has probability below n**2 / 2**129.
-    x = x + 0.0 if x.is_floating_point() else x  # -0.0 + 0.0 is 0.0
-    rows = x.contiguous().view(torch.uint8).cpu().numpy()
+    # `contiguous` would leave the stride of an axis of length 1 as it is, which `view` refuses.
+    x = x.clone(memory_format=torch.contiguous_format)
+    if x.is_floating_point():
+        x += 0.0  # -0.0 + 0.0 is 0.0
+    rows = x.view(torch.uint8).cpu().numpy()
     if rows.shape[1] <= _FINGERPRINT_BYTES:
         padded = np.zeros((len(rows), _FINGERPRINT_BYTES), np.uint8)
         padded[:, : rows.shape[1]] = rows

@@ -27,7 +27,8 @@ def tensor_of(name: str, values: Values) -> Tensor:
     if not isinstance(values, Tensor):
         try:
             array = np.asarray(values)
-            array = array if array.flags.writeable else array.copy()  # PyTorch warns of the others
+            if not array.flags.writeable or any(stride < 0 for stride in array.strides):
+                array = array.copy()  # PyTorch warns of the former, and refuses the latter
             values = torch.from_numpy(np.ascontiguousarray(array))
         except (TypeError, ValueError):
             kind = f"an array of {values.dtype}" if isinstance(values, np.ndarray) else repr(values)
