@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from corruptlab.capacity import interpolate
 from tests.capacity.interpolation.naive import (
@@ -38,7 +38,6 @@ def test_report_is_right_about_the_network() -> None:
 
 
 def test_report_reads_well_and_fits_json() -> None:
-
     report = interpolate(np.repeat(points(20, 6), 2, axis=0), np.repeat(signs(20), 2)).report
     assert report is not None
     assert repr(report).startswith(
@@ -48,14 +47,11 @@ def test_report_reads_well_and_fits_json() -> None:
     assert json.loads(json.dumps(report.to_dict()))["environment"]["device"] == "cpu"
 
 
-def test_dense_residual_of_many_points_is_found_on_some_and_the_last() -> None:
-    from corruptlab.capacity.interpolation._build import _some
-
-    some = _some(10_000)
-    assert (len(some), some[-1]) == (104, 9_999)
-    assert np.ptp(np.diff(some)) <= 1
-    assert_array_equal(_some(1000), np.arange(1000))
-    assert len(_some(1_000_000)) == 16
+@pytest.mark.parametrize(("n", "some"), [(1, 1), (1000, 1000), (10_000, 104), (200_000, 16)])
+def test_dense_residual_of_many_points_is_found_on_some(n: int, some: int) -> None:
+    report = interpolate(np.linspace(0, 1, n)[:, None], signs(n)).report
+    assert report is not None
+    assert report.dense_points == some
 
 
 def test_separated_direction_has_a_far_larger_gap_than_random_ones() -> None:

@@ -4,10 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from corruptlab._checks import whole
-from corruptlab.capacity.interpolation._hinge_network import HingeNetwork
-from corruptlab.capacity.interpolation._layers import linear
+from corruptlab.capacity.interpolation._interpolant import HingeNetwork, linear
+from corruptlab.capacity.interpolation._points import Classes
 from corruptlab.capacity.interpolation._report import InterpolationReport
-from corruptlab.capacity.interpolation._targets import Classes
 
 
 class DeepInterpolant(HingeNetwork):

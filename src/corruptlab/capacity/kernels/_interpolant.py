@@ -1,31 +1,29 @@
 """Kernel interpolation without regularization, or with a ridge."""
 
+import os
 from dataclasses import KW_ONLY, dataclass
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, Protocol, get_args
 
 import torch
 from torch import Tensor
 
 from corruptlab._checks import at_least, natural, not_negative, positive
 from corruptlab._environment import Environment, usable_device
+from corruptlab._memory import free_memory, host_memory
 from corruptlab._progress import Progress
-from corruptlab.capacity.kernels._estimate import Estimate, Size, cg_estimate, cholesky_estimate
-from corruptlab.capacity.kernels._gram import check_kernel
-from corruptlab.capacity.kernels._inputs import (
-    Values,
-    distinct,
-    read_points,
-    read_targets,
+from corruptlab.capacity.kernels._cholesky import CholeskyInverse, LowerTriangle
+from corruptlab.capacity.kernels._conjugate_gradients import ConjugateGradientInverse
+from corruptlab.capacity.kernels._gram import Stopwatch, System, check_kernel, type_name
+from corruptlab.capacity.kernels._inputs import Values, distinct, read_points, read_targets
+from corruptlab.capacity.kernels._kernel_fit import (
+    Estimate,
+    KernelFit,
+    Solver,
+    StoppedBy,
+    gigabytes,
 )
-from corruptlab.capacity.kernels._kernel_fit import KernelFit
 from corruptlab.capacity.kernels._kernels import Kernel
-from corruptlab.capacity.kernels._memory import available_memory
-from corruptlab.capacity.kernels._numbers import gigabytes
-from corruptlab.capacity.kernels._refine import refined
-from corruptlab.capacity.kernels._solvers import CholeskyInverse, ConjugateGradientInverse, Inverse
-from corruptlab.capacity.kernels._stopwatch import Stopwatch
-from corruptlab.capacity.kernels._system import System
 
 AnySolver = Literal["auto", "cholesky", "cg"]
 
@@ -33,6 +31,10 @@ AnySolver = Literal["auto", "cholesky", "cg"]
 _LARGEST_BLOCK, _SMALLEST_BLOCK, _BLOCKS = 4000, 500, 8
 # A tile in float64 shall stay in the cache of a processor (measured: a fifth faster than 2,000).
 _LARGEST_TILE = 1000
+# Tiles that a kernel holds at once while it works: its result and two on the way there.
+_TILES = 3
+# What is free is never all to be had: others allocate too, and memory is given out in pieces.
+_USABLE = 0.9
 
 
 @dataclass(frozen=True)
@@ -144,27 +146,23 @@ class KernelInterpolant:
             MemoryError: If the fit needs more memory than there is.
             NotPositiveDefiniteError: If the kernel matrix is not positive definite in this type.
         """
-        place = usable_device(self.device)
-        points = read_points(x, dtype=self.dtype, device=place)
-        targets = read_targets(y, len(points), num_classes=num_classes, device=place)
+        device = usable_device(self.device)
+        points = read_points(x, dtype=self.dtype, device=device)
+        targets = read_targets(y, len(points), num_classes=num_classes, device=device)
         check_kernel(self.kernel, points)
         values, given = targets.values, len(points)
         kept = None if self.ridge else distinct(points, targets)
         if kept is not None:
             points, values = points[kept], values[kept]
         estimate = self.estimate(*points.shape, num_outputs=values.shape[1])
-        system = System(self.kernel, points, self.ridge, self._tile(len(points)), progress)
-        _announce(system, estimate)
-        watch = Stopwatch(place)
+        if progress:
+            with Progress(1, "kernel fit: estimate", show=True) as line:
+                line.update(1, f"{estimate}, about {estimate.seconds():.0f} s")
+        watch = Stopwatch(device)
+        system = System(self.kernel, points, self.ridge, self._tile(len(points)), progress, watch)
         goal = (self.tolerance if estimate.solver == "cg" else 0) * values.norm(dim=0)
-        solution = refined(
-            system,
-            self._inverse(system, estimate, goal=goal, watch=watch),
-            values,
-            refinements=self.refinements,
-            goal=goal,
-            watch=watch,
-        )
+        inverse = self._inverse(system, estimate.solver, goal)
+        solution = refined(system, inverse, values, refinements=self.refinements, goal=goal)
         alpha = solution.coefficients
         interpolated = values - solution.residual - self.ridge * alpha  # K alpha, for nothing
         squares = (alpha * interpolated).sum(0).clamp_(min=0)
@@ -179,10 +177,10 @@ class KernelInterpolant:
             stopped_by=solution.stopped_by,
             residuals=solution.residuals,
             norms=tuple(squares.sqrt_().tolist()),
-            iterations=solution.iterations,
+            iterations=inverse.iterations,
             seconds=MappingProxyType(watch.seconds),
             estimate=estimate,
-            environment=Environment.here(place),
+            environment=Environment.here(device),
         )
 
     def estimate(self, num_points: int, num_features: int, *, num_outputs: int = 1) -> Estimate:
@@ -204,33 +202,66 @@ class KernelInterpolant:
         n, d, k = num_points, num_features, num_outputs
         for name, value in (("num_points", n), ("num_features", d), ("num_outputs", k)):
             at_least(1, name, value)
-        place, tile = torch.device(self.device), self._tile(n)
-        size = Size(n, d, k, self.dtype, place)
-        factor = cholesky_estimate(
-            size, block=self._block(n), tile=tile, refinements=self.refinements
-        )
-        iterate = cg_estimate(
-            size, rank=min(self.rank, n), tile=tile, iterations=self.max_iterations
-        )
-        allowed = available_memory(place) if self.memory is None else self.memory
-        for estimate in (factor, iterate):
+        memory, device = self.memory, torch.device(self.device)
+        allowed = available_memory(device) if memory is None else memory
+        cholesky, cg = estimates = self._estimates(n, d, k)
+        for estimate in estimates:
             if self.solver in ("auto", estimate.solver) and estimate.num_bytes <= allowed:
                 return estimate
-        raise MemoryError(_refusal(self.solver, factor, iterate, allowed))
+        needed, advice = cholesky if self.solver == "cholesky" else cg, ""
+        if self.solver == "cholesky" and cg.num_bytes <= allowed:
+            advice = f"; solver='cg' needs {gigabytes(cg.num_bytes)}"
+        raise MemoryError(
+            f"`memory` must be at least {gigabytes(needed.num_bytes)} for {n:,} points with "
+            f"solver={needed.solver!r} in {needed.dtype}, got {gigabytes(allowed)}{advice}."
+        )
 
-    def _inverse(
-        self, system: System, estimate: Estimate, *, goal: Tensor, watch: Stopwatch
-    ) -> Inverse:
+    def _estimates(self, n: int, d: int, k: int) -> tuple[Estimate, Estimate]:
+        """Return what a Cholesky factorization and what conjugate gradients would cost."""
+        size, rank = self.dtype.itemsize, min(self.rank, n)
+        # Points, before and after equal ones are merged, and ten (n, k) in float64.
+        vectors = 2 * n * d * size + 10 * n * k * 8
+        product = float(n) ** 2 * (d + 2 * k)  # operations of one, half of the matrix computed
+
+        def tiles(rows: int, size: int) -> int:  # of kernel values, of points before and after
+            rows = min(rows, n)
+            return rows * (_TILES * rows + 6 * d) * size
+
+        def estimate(solver: Solver, num_bytes: int, flops: float) -> Estimate:
+            return Estimate(
+                solver=solver,
+                dtype=type_name(self.dtype),
+                device=str(torch.device(self.device)),
+                num_points=n,
+                num_bytes=num_bytes + vectors,
+                flops=flops,
+            )
+
+        block, tile = self._block(n), tiles(self._tile(n), 8)
+        triangle = LowerTriangle.numbers(n, block) * size
+        each = 2 * product + 4 * n**2 * k  # a residual in float64, and a substitution
+        preconditioner = 2 * n * rank * size + 3 * rank**2 * 8
+        setup = n * rank * (2 * d + 3 * rank)
+        iterations = self.max_iterations * (product + 4 * n * rank * k)
+        return (
+            estimate(
+                "cholesky",
+                triangle + max(tiles(block, size), tile),
+                n**2 * (d + n / 3) + (1 + self.refinements) * each,
+            ),
+            estimate("cg", preconditioner + tile, setup + iterations + 2 * product),
+        )
+
+    def _inverse(self, system: System, solver: Solver, goal: Tensor) -> "Inverse":
         n = len(system.points)
-        if estimate.solver == "cholesky":
-            return CholeskyInverse(system, block=self._block(n), watch=watch)
+        if solver == "cholesky":
+            return CholeskyInverse(system, block=self._block(n))
         return ConjugateGradientInverse(
             system,
             rank=min(self.rank, n),
             seed=self.seed,
             goal=goal / 2,  # the recurrence is blind to rounding: leave it some room
             iterations=self.max_iterations,
-            watch=watch,
         )
 
     def _block(self, n: int) -> int:
@@ -240,19 +271,73 @@ class KernelInterpolant:
         return min(self.block or n, _LARGEST_TILE)
 
 
-def _announce(system: System, estimate: Estimate) -> None:
-    if system.show:
-        with Progress(1, "kernel fit: estimate", show=True) as line:
-            line.update(1, f"{estimate}, about {estimate.seconds():.0f} s")
+class Inverse(Protocol):
+    """An approximate inverse of the matrix of a system."""
+
+    iterations: int
+    interrupted: bool
+
+    def __call__(self, targets: Tensor) -> Tensor:
+        """Return ``float64`` coefficients for ``float64`` targets, both of shape ``(n, k)``."""
 
 
-def _refusal(solver: AnySolver, factor: Estimate, iterate: Estimate, allowed: float) -> str:
-    """Return what to say when the memory is not there, with what would need less."""
-    needed = {"auto": iterate, "cg": iterate, "cholesky": factor}[solver]
-    advice = ""
-    if solver == "cholesky" and iterate.num_bytes <= allowed:
-        advice = f"; solver='cg' needs {gigabytes(iterate.num_bytes)}"
-    return (
-        f"`memory` must be at least {gigabytes(needed.num_bytes)} for {needed.num_points:,} points "
-        f"with solver={needed.solver!r} in {needed.dtype}, got {gigabytes(allowed)}{advice}."
-    )
+class Solution(NamedTuple):
+    """Coefficients and what they leave over."""
+
+    coefficients: Tensor  # float64, (n, k)
+    residual: Tensor  # y - (K + ridge I) alpha in float64
+    residuals: tuple[float, ...]  # its largest entry, at first and after each refinement
+    stopped_by: StoppedBy
+
+
+def refined(
+    system: System, inverse: Inverse, targets: Tensor, *, refinements: int, goal: Tensor
+) -> Solution:
+    """Solve a system, then correct the solution for its residual, down to a goal by column."""
+    # The residual is computed in float64 whatever the inverse works in, so that each correction
+    # removes most of what rounding left. One that does not help is dropped and ends it. So does
+    # Ctrl-C: the last solution stands. Wilkinson 1963, "Rounding errors in algebraic processes";
+    # Higham 2002, ch. 12.
+
+    def largest(residual: Tensor) -> float:
+        return float(residual.abs().max())
+
+    def reached(residual: Tensor) -> bool:
+        return bool((residual.norm(dim=0) <= goal).all())
+
+    solution = inverse(targets)
+    interrupted = inverse.interrupted
+    residual = system.residual(solution, targets)
+    residuals = [largest(residual)]
+    try:
+        for _ in range(0 if interrupted else refinements):
+            if reached(residual):
+                break
+            trial = solution + inverse(residual)
+            interrupted = inverse.interrupted
+            left = system.residual(trial, targets)
+            residuals.append(largest(left))
+            if not residuals[-1] < residuals[-2]:
+                break
+            solution, residual = trial, left
+            if interrupted:
+                break
+    except KeyboardInterrupt:
+        interrupted = True
+    stopped_by: StoppedBy = "interrupted" if interrupted else "solved"
+    if not interrupted and bool(goal.any()) and not reached(residual):
+        stopped_by = "stalled"
+    return Solution(solution, residual, tuple(residuals), stopped_by)
+
+
+def available_memory(device: torch.device) -> float:
+    """Return how many bytes a new computation may take: nine tenths of what is free now."""
+    free = free_memory(device) if device.type == "cuda" else host_memory()
+    return _USABLE * (_physical_memory() if free is None else free)
+
+
+def _physical_memory() -> float:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError):  # Windows has no such function, others no such names
+        return float("inf")
