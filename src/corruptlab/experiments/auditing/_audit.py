@@ -4,6 +4,7 @@ from typing import Any
 
 from torch.utils.data import IterableDataset
 
+from corruptlab._by_name import describe
 from corruptlab._checks import at_least, natural
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
@@ -12,7 +13,6 @@ from corruptlab._progress import Progress
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
 from corruptlab.corruptions._fields import Key
-from corruptlab.experiments._describe import describe
 from corruptlab.experiments.auditing._checks import all_findings, looked_at
 from corruptlab.experiments.auditing._report import AuditReport
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from corruptlab._environment import Environment
-from corruptlab.experiments._plain_text import facts, paragraphs
+from corruptlab._text import facts, paragraphs
 from corruptlab.experiments.memorizing._epoch import MemorizationEpoch
 from corruptlab.experiments.memorizing._gap import Gap
 from corruptlab.experiments.memorizing._ratt import Ratt

@@ -9,11 +9,11 @@ from typing import Any
 
 from torch import nn
 
+from corruptlab._by_name import device_for
 from corruptlab._errors import DataFileError
 from corruptlab.corruptions import RandomLabels, corrupt
 from corruptlab.datasets._listing import listing
 from corruptlab.datasets._torchvision import library
-from corruptlab.experiments._by_name import device_for
 from corruptlab.experiments.paper._exhibit import Work
 from corruptlab.experiments.paper._machine import machine
 from corruptlab.experiments.paper._surroundings import surroundings

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
+from corruptlab._by_name import describe
 from corruptlab._environment import Environment
 from corruptlab._types import MapDataset
-from corruptlab.experiments._describe import describe
 from corruptlab.experiments.randomization._data import Pair
 from corruptlab.experiments.randomization._initial_model import InitialModel, ModelSource
 from corruptlab.experiments.randomization._report import RandomizationReport

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from corruptlab._environment import Environment
-from corruptlab.experiments._plain_text import facts, percent
+from corruptlab._text import facts, percent
 from corruptlab.experiments.randomization._result import SettingResult
 from corruptlab.experiments.randomization._settings import SETTINGS, Setting
 from corruptlab.experiments.randomization._table import table

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from corruptlab.experiments._plain_text import grouped, percent
+from corruptlab._text import grouped, percent
 from corruptlab.experiments.randomization._result import SettingResult
 
 _GROUPS = (
