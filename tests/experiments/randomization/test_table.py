@@ -9,7 +9,6 @@ import pytest
 
 from corruptlab import GivenLabels, RandomizationReport, Setting, ShuffledPixels, Specification
 from corruptlab.experiments import paper_settings
-from corruptlab.experiments.randomization._table import table
 
 from .cases import run
 
@@ -22,8 +21,13 @@ def report() -> RandomizationReport:
 def shown(report: RandomizationReport, **fit: Any) -> list[str]:
     """Return the cells of the last row after changes to its fit."""
     row = report.rows[-1]
-    line = table([replace(row, fit=replace(row.fit, **fit))])[-1]
-    return line.removeprefix(row.setting.label).split()
+    changed = replace(report, rows=(replace(row, fit=replace(row.fit, **fit)),))
+    return table(changed)[-1].removeprefix(row.setting.label).split()
+
+
+def table(report: RandomizationReport) -> list[str]:
+    """Return the lines above the notes."""
+    return str(report).split("\n\n")[0].splitlines()
 
 
 @pytest.mark.parametrize(
@@ -42,7 +46,7 @@ def test_long_labels_and_numbers_widen_the_columns(report: RandomizationReport) 
         setting=Setting(name="x", label="a label that is longer than any of the paper's six"),
         fit=replace(row.fit, steps_to_interpolation=123_456_789_012),
     )
-    lines = table([*report.rows, long])
+    lines = table(replace(report, rows=(*report.rows, long)))
     assert len({len(line) for line in lines[1:]}) == 1
     assert "123,456,789,012" in lines[-1]
 

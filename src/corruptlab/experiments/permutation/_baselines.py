@@ -13,8 +13,7 @@ from corruptlab.corruptions import Corrupted, Corruption, is_input_corruption
 from corruptlab.experiments.permutation._result import Baseline
 from corruptlab.experiments.permutation._scores import Scorer
 from corruptlab.experiments.permutation._split import Split
-from corruptlab.experiments.randomization._data import Pair
-from corruptlab.experiments.randomization._settings import Setting
+from corruptlab.experiments.randomization import Pair, Setting
 
 
 def check_baselines(baselines: Sequence[Any]) -> tuple[Corruption, ...]:
