@@ -13,9 +13,8 @@ from corruptlab._global_generators import generators_kept
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
 from corruptlab.corruptions._fields import Key
-from corruptlab.experiments.memorizing._meter import MemorizationMeter
-from corruptlab.experiments.memorizing._planting import Planting
-from corruptlab.experiments.memorizing._predicting import Predictor
+from corruptlab.experiments.memorizing._canaries import Planting
+from corruptlab.experiments.memorizing._meter import MemorizationMeter, Predictor
 from corruptlab.experiments.memorizing._report import MemorizationReport
 
 TrainFunction: TypeAlias = Callable[[Corrupted, MemorizationMeter], Predictor | None]
