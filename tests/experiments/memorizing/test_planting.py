@@ -148,7 +148,7 @@ def test_seed_decides_everything() -> None:
 def test_canaries_and_labels_are_the_documented_words() -> None:
     data = planting(seed=3, held_out=40)
     labels = Draws(3).integers("memorization_report/label", np.arange(400), CLASSES)
-    at = {tuple(x.tolist()): i for i, (x, _) in enumerate(clusters())}
+    at = {tuple(x.tolist()): i for i, x in enumerate(clusters().tensors[0])}
     final = run(
         lambda *_: lambda x: [labels[at[tuple(each.tolist())]] for each in x],
         seed=3,
