@@ -77,7 +77,7 @@ def test_class_of_a_notebook_cannot_be_sent(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     main = fake_main(monkeypatch, None)
-    main.Pictures = Pictures
+    vars(main)["Pictures"] = Pictures
     exec("class Mine(Pictures):\n    pass", vars(main))
     main.Mine.__module__ = "__main__"
     assert "it needs `Mine`, defined in a notebook" in obstacle(main.Mine())
@@ -155,7 +155,7 @@ def test_guard_covers_its_own_lines_alone(
     path = tmp_path / "script.py"
     path.write_text(line)
     main = fake_main(monkeypatch, path)
-    main.go = lambda: audit(Pictures(), sample=2)["train: spawn"]
+    vars(main)["go"] = lambda: audit(Pictures(), sample=2)["train: spawn"]
     exec(compile(line, str(path), "exec"), vars(main))
     assert main.found.status == status
 
