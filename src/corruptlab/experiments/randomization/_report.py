@@ -8,7 +8,7 @@ from corruptlab import _text as text
 from corruptlab._environment import Environment
 from corruptlab.experiments.randomization._settings import SETTINGS, Setting
 from corruptlab.plotting import loss_curves
-from corruptlab.training import FitReport, Recipe
+from corruptlab.training import Augmentation, FitReport, Recipe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,6 +24,13 @@ _GROUPS = (
     ("to interpolate", ("steps", "seconds")),
     ("over true labels", ("steps", "seconds")),
 )
+_OPTIMIZERS = {
+    "sgd": ("SGD", "momentum"),
+    "nesterov": ("SGD", "Nesterov momentum"),
+    "adam": ("Adam", "first beta"),
+    "adamw": ("AdamW", "first beta"),
+    "rmsprop": ("RMSprop", "momentum"),
+}
 _LEAST = (22, 7, 6, 6, 5, 7, 7, 7, 7)  # so that the tables of two tests line up
 
 
@@ -321,24 +328,50 @@ def _notes(report: RandomizationReport) -> list[str]:
 
 def _made_with(report: RandomizationReport) -> list[str]:
     """Say what made the rows."""
-    recipe = report.recipe
     sizes = f"{report.n_train:,} training"
     if report.n_test:
         sizes += f" and {report.n_test:,} test"
-    training = (
-        f"SGD, learning rate {recipe.learning_rate:g} (x {recipe.decay:g} an epoch), "
-        f"momentum {recipe.momentum:g}, batch {recipe.batch_size:,}, "
-        f"at most {recipe.epochs:,} epochs"
-    )
-    if recipe.weight_decay:
-        training += f", weight decay {recipe.weight_decay:g}"
     made = report.environment
+    precision = report.rows[-1].fit.execution.precision if report.rows else report.recipe.precision
     return text.facts(
         {
             "model": f"{report.model}, {report.num_parameters:,} parameters",
             "data": f"{report.data}, {sizes} examples, {report.num_classes} classes",
-            "recipe": training,
+            "recipe": _training(report.recipe, precision),
             "run": f"seed {report.seed}, on {made.device}, {made.threads} threads, {made.platform}",
             "with": made.versions,
         }
     )
+
+
+def _training(recipe: Recipe, precision: str | None) -> str:
+    """Describe a recipe; what is rarely set is told where it is."""
+    optimizer, momentum = _OPTIMIZERS[recipe.optimizer]
+    told = [
+        f"{optimizer}, learning rate {recipe.learning_rate:g} (x {recipe.decay:g} an epoch)",
+        f"{momentum} {recipe.momentum:g}",
+        f"batch {recipe.batch_size:,}",
+        f"at most {recipe.epochs:,} epochs",
+    ]
+    if recipe.weight_decay:
+        told.append(f"weight decay {recipe.weight_decay:g}")
+    if recipe.dropout is not None:
+        told.append(f"dropout {recipe.dropout:g}")
+    if recipe.augmentation is not None and not recipe.augmentation.is_identity:
+        told.append(_augmentation(recipe.augmentation))
+    if recipe.crop is not None:
+        told.append(f"crop {recipe.crop}")
+    if not recipe.whiten:
+        told.append("not whitened")
+    if precision != "float32":
+        told.append(f"precision {precision}")
+    return ", ".join(told)
+
+
+def _augmentation(augmentation: Augmentation) -> str:
+    changes = {name: value for name, value in augmentation.to_dict().items() if value}
+    told = [
+        name.replace("_", " ") if value is True else f"{name} {value:g}"
+        for name, value in changes.items()
+    ]
+    return f"augmentation ({', '.join(told)})"
