@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from torch.utils.data import DataLoader, Subset
 import corruptlab as cl
 from corruptlab.corruptions import Corrupted
 from corruptlab.experiments import Fitted, MemorizationMeter, MemorizationReport, Prepared
-from corruptlab.experiments.memorizing._table import points
 from corruptlab.training import stopping
 from tests.experiments.randomization.cases import bars
 
@@ -421,12 +420,13 @@ def test_table_shows_every_number_under_its_title() -> None:
 
 
 def test_points_have_no_sign_before_zero() -> None:
-    assert [points(each) for each in (-0.0004, 0.0, -0.0006, 0.123)] == [
-        "0.0",
-        "0.0",
-        "-0.1",
-        "12.3",
-    ]
+    report = run(constant)
+
+    def shown(gap: float) -> str:
+        final = replace(report.final, gap=replace(report.gap, value=gap))
+        return str(replace(report, final=final)).splitlines()[3].split()[5]
+
+    assert [shown(gap) for gap in (-0.0004, 0.0, -0.0006, 0.123)] == ["0.0", "0.0", "-0.1", "12.3"]
 
 
 def test_long_table_shows_the_first_and_the_last_epoch() -> None:

@@ -22,7 +22,7 @@ from corruptlab import (
     fit,
 )
 from corruptlab.experiments import SETTINGS, iter_randomization_test, paper_settings
-from corruptlab.experiments.randomization._data import Pair
+from corruptlab.experiments.randomization import Pair
 
 from .cases import RECIPE, bars, network, run
 

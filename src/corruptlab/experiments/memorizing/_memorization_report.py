@@ -6,16 +6,15 @@ from typing import Any, TypeAlias
 
 from torch import nn
 
+from corruptlab._by_name import describe
 from corruptlab._checks import at_least, check_confidence
 from corruptlab._environment import Environment
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
 from corruptlab.corruptions._fields import Key
-from corruptlab.experiments._describe import describe
-from corruptlab.experiments.memorizing._meter import MemorizationMeter
-from corruptlab.experiments.memorizing._planting import Planting
-from corruptlab.experiments.memorizing._predicting import Predictor
+from corruptlab.experiments.memorizing._canaries import Planting
+from corruptlab.experiments.memorizing._meter import MemorizationMeter, Predictor
 from corruptlab.experiments.memorizing._report import MemorizationReport
 
 TrainFunction: TypeAlias = Callable[[Corrupted, MemorizationMeter], Predictor | None]

@@ -1,17 +1,112 @@
-"""What a training function calls after each epoch."""
+"""Measuring predictors: what a training function calls after each epoch."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import default_collate
 
 from corruptlab._random_state import preserve_rng_state
-from corruptlab.experiments.memorizing._epoch import MemorizationEpoch
-from corruptlab.experiments.memorizing._fitted import Fitted
-from corruptlab.experiments.memorizing._gap import Gap
-from corruptlab.experiments.memorizing._planting import Planting
-from corruptlab.experiments.memorizing._predicting import Predictor, check_inputs, predicted
-from corruptlab.experiments.memorizing._ratt import Ratt
-from corruptlab.training import stopping
+from corruptlab._types import Labels
+from corruptlab.corruptions import Corrupted
+from corruptlab.corruptions._arrays import to_numpy
+from corruptlab.corruptions._fields import Fields
+from corruptlab.corruptions._inputs import stacked
+from corruptlab.experiments.memorizing._canaries import Fitted, Gap, Planting, Ratt
+from corruptlab.training import Recipe, stopping
+from corruptlab.training._modes import evaluating
+from corruptlab.training._preparation import Preparation
+
+Predictor: TypeAlias = nn.Module | Callable[[Any], Any]
+"""A network, or any function from a batch of inputs to scores ``(b, K)`` or classes ``(b,)``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemorizationEpoch:
+    """The fit of every group of examples after some training.
+
+    Attributes:
+        epoch: How often the training function had called ``epoch_end`` by then.
+        planted: Planted canaries, right on their random labels: what was memorized, and luck.
+        planted_true: Planted canaries, right on their true labels, which were never shown.
+        held_out: Held-out canaries, right on their random labels: luck alone, for every network.
+        held_out_true: Held-out canaries, right on their true labels: the accuracy on unseen data.
+        clean: Other training examples with clean labels.
+        noisy: Other training examples with labels known to be wrong, right on these labels.
+        noisy_true: The same examples, right on their true labels.
+        gap: ``planted`` against ``held_out``.
+        ratt: What the canaries say about the true error.
+
+    Example:
+        >>> import corruptlab as cl
+        >>> points = [(float(i), i % 2) for i in range(40)]
+        >>> report = cl.memorization_report(lambda data, _: lambda x: x.long() % 2, points)
+        >>> report.final.held_out_true, report.final.clean  # a function that was never trained
+        (Fitted(right=2, total=2), Fitted(right=36, total=36))
+    """
+
+    epoch: int
+    planted: Fitted
+    planted_true: Fitted
+    held_out: Fitted
+    held_out_true: Fitted
+    clean: Fitted
+    noisy: Fitted
+    noisy_true: Fitted
+    gap: Gap
+    ratt: Ratt
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as a dictionary that JSON can hold; groups have their share too."""
+        values = asdict(self)
+        for name, value in vars(self).items():
+            if isinstance(value, Fitted):
+                values[name]["share"] = value.share
+        values["gap"]["interval"] = list(self.gap.interval)
+        values["ratt"]["vacuous"] = self.ratt.vacuous
+        return values
+
+
+class Prepared(nn.Module):
+    """A network that crops and whitens inputs as `fit` does before the network sees them.
+
+    `fit` prepares inputs on its own, so the network that it trained is a predictor for prepared
+    inputs only; this one takes them as the data set serves them.
+
+    Args:
+        network: The network, which is not copied.
+        recipe: What it is trained by.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> recipe = cl.Recipe(learning_rate=0.1, epochs=1)
+        >>> whole = cl.experiments.Prepared(cl.mlp(input_shape=(1, 8, 8)), recipe)
+        >>> whole(torch.zeros(3, 1, 8, 8, dtype=torch.uint8)).shape
+        torch.Size([3, 10])
+    """
+
+    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+        super().__init__()
+        self.network = network
+        self._preparation = Preparation.of(recipe)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the scores of inputs as they are stored.
+
+        Args:
+            inputs: Stored inputs, shape ``(n, ...)``.
+
+        Returns:
+            Scores, shape ``(n, num_classes)``.
+        """
+        scores: Tensor = self.network(self._preparation.fixed(inputs))
+        return scores
 
 
 class MemorizationMeter:
@@ -42,7 +137,7 @@ class MemorizationMeter:
     def __init__(self, planting: Planting, *, confidence: float, batch_size: int) -> None:
         self._planting, self._confidence, self._batch_size = planting, confidence, batch_size
         self.epochs: tuple[MemorizationEpoch, ...] = ()
-        check_inputs(planting.train, planting.fields)
+        _check_inputs(planting.train, planting.fields)
 
     def __call__(self, predictor: Predictor) -> MemorizationEpoch:
         """Measure a predictor at the end of an epoch.
@@ -74,10 +169,10 @@ class MemorizationMeter:
         return _Measured(self, predictor)
 
     def measured(self, predictor: Predictor, *, epoch: int) -> MemorizationEpoch:
-        """Measure a predictor without keeping the row.
+        """Measure a predictor without adding the row to `epochs`.
 
         Args:
-            predictor: See above.
+            predictor: A network or a function, as above.
             epoch: Number of the row.
 
         Returns:
@@ -86,7 +181,7 @@ class MemorizationMeter:
         data = self._planting
         with preserve_rng_state():
             seen, unseen = (
-                predicted(
+                _predicted(
                     predictor,
                     part,
                     fields=data.fields,
@@ -122,7 +217,7 @@ class MemorizationMeter:
 
 @dataclass(frozen=True)
 class _Measured:
-    """A rule that only looks."""
+    """A rule that measures and never stops."""
 
     meter: MemorizationMeter
     predictor: Predictor
@@ -131,3 +226,114 @@ class _Measured:
     def met(self, now: stopping.Moment, /) -> bool:
         self.meter(self.predictor)
         return False
+
+
+def _predicted(
+    predictor: Predictor, dataset: Corrupted, *, fields: Fields, num_classes: int, batch_size: int
+) -> Labels:
+    """Return the predicted class of every example."""
+    if not callable(predictor):
+        raise TypeError(
+            "`train_function` must give a predictor, a network or a function of a batch of inputs "
+            "(of a scikit-learn model, its method `predict`), "
+            f"got {type(predictor).__name__}."
+        )
+    with _measuring(predictor):
+        found = [
+            _classes(_answer(predictor, inputs), size, num_classes)
+            for inputs, size in _batches(dataset, fields, batch_size)
+        ]
+    return np.concatenate(found)
+
+
+def _check_inputs(dataset: Corrupted, fields: Fields) -> None:
+    """Reject inputs that cannot be stacked before any training."""
+    next(_batches(dataset, fields, 2))
+
+
+def _batches(dataset: Corrupted, fields: Fields, size: int) -> Iterator[tuple[Any, int]]:
+    for start in range(0, len(dataset), size):
+        at = range(start, min(start + size, len(dataset)))
+        items = dataset.__getitems__(at)
+        yield _collated([item[fields.input] for item in items]), len(at)
+
+
+def _collated(inputs: list[Any]) -> Any:
+    try:
+        if any(kind.__module__ == "PIL.Image" for kind in type(inputs[0]).__mro__):
+            return torch.from_numpy(stacked(inputs))
+        return default_collate(inputs)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise TypeError(
+            "`train` must serve inputs that can be stacked to a batch (numbers, arrays, tensors, "
+            f"or images of one shape), got {type(inputs[0]).__name__}: {error}"
+        ) from error
+
+
+def _measuring(predictor: Predictor) -> AbstractContextManager[None]:
+    return evaluating(predictor) if isinstance(predictor, nn.Module) else torch.no_grad()
+
+
+def _answer(predictor: Predictor, inputs: Any) -> Any:
+    if isinstance(predictor, nn.Module):
+        inputs = _moved(inputs, _device(predictor))
+    return predictor(inputs)
+
+
+def _device(network: nn.Module) -> torch.device:
+    for held in (*network.parameters(), *network.buffers()):
+        return held.device
+    return torch.device("cpu")
+
+
+def _moved(inputs: Any, device: torch.device) -> Any:
+    if isinstance(inputs, Tensor):
+        return inputs.to(device)
+    if isinstance(inputs, Mapping):
+        return {key: _moved(value, device) for key, value in inputs.items()}
+    if isinstance(inputs, list | tuple):
+        return [_moved(value, device) for value in inputs]
+    return inputs
+
+
+def _classes(answer: Any, size: int, num_classes: int) -> Labels:
+    """Return classes as given, or as the argmax of scores."""
+    if not isinstance(answer, Tensor | np.ndarray | list | tuple):
+        raise TypeError(
+            "the predictor must return a tensor or an array of scores or classes, "
+            f"got {type(answer).__name__}."
+        )
+    values = _array(answer)
+    if values.dtype.kind not in "iuf":
+        raise TypeError(f"the predictor must return numbers, got {values.dtype}.")
+    if values.shape == (size,) and values.dtype.kind in "iu":
+        return values.astype(np.int64)
+    if values.ndim != 2 or len(values) != size or values.shape[1] < num_classes:
+        raise ValueError(
+            f"the predictor must return scores of shape ({size}, {num_classes}) or integer classes "
+            f"of shape ({size},) for {size} inputs, got {values.dtype} of shape {values.shape}."
+        )
+    _check_scores(values)
+    best: Labels = values.argmax(axis=1).astype(np.int64)
+    return best
+
+
+def _array(answer: Any) -> NDArray[Any]:
+    if isinstance(answer, Tensor):
+        return to_numpy(answer)
+    try:
+        return np.asarray(answer)
+    except (RuntimeError, TypeError, ValueError):  # several tensors, rows of different lengths
+        raise TypeError(
+            "the predictor must return one tensor or array of scores or classes, "
+            f"got a {type(answer).__name__} of {len(answer)} that do not make one."
+        ) from None
+
+
+def _check_scores(scores: NDArray[Any]) -> None:
+    bad = np.isnan(scores).any(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"the predictor must return scores that are numbers, got NaN for {int(bad.sum())} of "
+            f"{len(scores)} inputs; has the training diverged?"
+        )

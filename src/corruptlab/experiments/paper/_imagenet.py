@@ -9,10 +9,10 @@ from typing import Any
 
 from torch import nn
 
+from corruptlab._by_name import device_for
 from corruptlab._data_files import listing
 from corruptlab._errors import DataFileError, require
 from corruptlab.corruptions import RandomLabels, corrupt
-from corruptlab.experiments._by_name import device_for
 from corruptlab.experiments.paper._exhibit import Work
 from corruptlab.experiments.paper._machine import machine
 from corruptlab.experiments.paper._surroundings import surroundings

@@ -10,10 +10,10 @@ from typing import Any
 
 from torch import nn
 
+from corruptlab._by_name import device_for
 from corruptlab._checks import natural, positive
 from corruptlab._errors import DataFileError
 from corruptlab._progress import Progress
-from corruptlab.experiments._by_name import device_for
 from corruptlab.experiments.paper._changes import altered, changed, own_recipe
 from corruptlab.experiments.paper._data_sets import DATA_SETS, assigned, without_folder
 from corruptlab.experiments.paper._exhibit import Exhibit, Row

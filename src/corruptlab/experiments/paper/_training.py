@@ -10,13 +10,12 @@ from typing import Any, Literal, TypeAlias, get_args
 import torch
 from torch.utils.data import TensorDataset
 
+from corruptlab._by_name import device_for, loaded, network_for
 from corruptlab._checks import check_choice, not_negative
-from corruptlab.experiments._by_name import device_for, loaded, network_for
 from corruptlab.experiments.paper._exhibit import Work
 from corruptlab.experiments.paper._machine import machine
 from corruptlab.experiments.paper._surroundings import surroundings
-from corruptlab.experiments.randomization._data import Pair
-from corruptlab.experiments.randomization._settings import Setting, chosen_settings
+from corruptlab.experiments.randomization import Pair, Setting, chosen_settings
 from corruptlab.models import by_name
 from corruptlab.training import Execution, FitReport, NonFiniteLossError, Recipe, fit, stopping
 

@@ -1,20 +1,22 @@
 """The randomization test: the same network and recipe on the same data, corrupted in known ways."""
 
-from collections.abc import Iterable, Iterator
+import copy
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
+from torch import nn
 
+from corruptlab._by_name import describe
 from corruptlab._environment import Environment
 from corruptlab._types import MapDataset
-from corruptlab.experiments._describe import describe
-from corruptlab.experiments.randomization._data import Pair
-from corruptlab.experiments.randomization._initial_model import InitialModel, ModelSource
-from corruptlab.experiments.randomization._report import RandomizationReport
-from corruptlab.experiments.randomization._result import SettingResult
+from corruptlab.corruptions import Corrupted, corrupt, is_input_corruption
+from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
 from corruptlab.experiments.randomization._settings import SETTINGS, Setting, chosen_settings
 from corruptlab.training import Execution, Recipe, fit
+
+ModelSource: TypeAlias = nn.Module | Callable[[], nn.Module]
 
 
 def randomization_test(
@@ -166,7 +168,7 @@ def iter_randomization_test(
         raise TypeError(f"`recipe` must be a corruptlab.Recipe, got {type(recipe).__name__}.")
     todo = chosen_settings(settings, p=p)
     data = Pair.of(train, test, seed=seed, num_classes=num_classes)
-    fresh = InitialModel(model, seed=seed)
+    fresh = _InitialModel(model, seed=seed)
     start = RandomizationReport(
         rows=(),
         remaining=todo,
@@ -185,10 +187,114 @@ def iter_randomization_test(
 
 
 @dataclass(frozen=True)
+class Pair:
+    """A training set and a test set, before and after the corruption of a setting.
+
+    Make one by `of`. Test examples are numbered after all training examples: a corruption is a
+    function of the number, so otherwise test image ``i`` would get the very Gaussian draw of
+    training image ``i``.
+
+    Args:
+        train: The clean training set.
+        test: The clean test set, or None.
+        seed: Seed of all corruptions.
+
+    Example:
+        >>> import corruptlab as cl
+        >>> points = [(torch.tensor([1.0, 0.0]), 0), (torch.tensor([0.0, 1.0]), 1)]
+        >>> pair = Pair.of(points, points, seed=0, num_classes=None)
+        >>> pair.train.ids.tolist(), pair.test.ids.tolist()
+        ([0, 1], [2, 3])
+        >>> random_labels = cl.experiments.paper_settings()[2]
+        >>> train, test, _ = pair.corrupted(random_labels)
+        >>> train.corruptions, test.corruptions
+        ((RandomLabels(),), ())
+    """
+
+    train: Corrupted
+    test: Corrupted | None
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        train: MapDataset[Any],
+        test: MapDataset[Any] | None,
+        *,
+        seed: int,
+        num_classes: int | None,
+    ) -> "Pair":
+        """Check both sets and find their labels, once for all settings.
+
+        Args:
+            train: Any map-style data set of (input, label) items.
+            test: Likewise, or None.
+            seed: Seed of all corruptions; an integer >= 0.
+            num_classes: Number of classes, if the training set does not say it.
+
+        Returns:
+            The pair.
+        """
+        clean = corrupt(train, seed=seed, num_classes=num_classes)
+        if test is None:
+            return cls(clean, None, clean.seed)
+        own = corrupt(test, seed=seed, num_classes=clean.num_classes)
+        numbers = int(clean.ids.max()) + 1 + own.ids
+        return cls(clean, corrupt(own, seed=seed, ids=numbers), clean.seed)
+
+    def corrupted(self, setting: Setting) -> tuple[Corrupted, Corrupted | None, Setting]:
+        """Corrupt both sets.
+
+        Args:
+            setting: What is done.
+
+        Returns:
+            Training set, test set, and the setting with its estimated numbers. The test set gets
+            the input corruptions, with the numbers estimated on the training set and the same
+            pixel permutation; its labels stay clean.
+        """
+        train = corrupt(self.train, *setting.corruptions, seed=self.seed)
+        done = replace(setting, corruptions=train.corruptions)
+        if self.test is None:
+            return train, None, done
+        inputs = [c for c in train.corruptions if is_input_corruption(c)]
+        return train, corrupt(self.test, *inputs, seed=self.seed), done
+
+
+class _InitialModel:
+    """Copies of one network, or calls of one function under one seed: equal initial weights."""
+
+    def __init__(self, source: ModelSource, *, seed: int) -> None:
+        if not (isinstance(source, nn.Module) or callable(source)):
+            raise TypeError(
+                "`model` must be a torch.nn.Module or a function that makes one, "
+                f"got {type(source).__name__}."
+            )
+        self._source, self._seed = source, seed
+        first = source if isinstance(source, nn.Module) else self()
+        self.name = type(first).__name__
+        self.num_parameters = sum(parameter.numel() for parameter in first.parameters())
+
+    def __call__(self) -> nn.Module:
+        """Return a fresh copy."""
+        if isinstance(self._source, nn.Module):
+            return copy.deepcopy(self._source)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(self._seed)
+            model = self._source()
+        if not isinstance(model, nn.Module):
+            raise TypeError(
+                "`model` must make a torch.nn.Module when called, "
+                f"got one that makes {type(model).__name__}."
+            )
+        return model
+
+
+@dataclass(frozen=True)
 class _Run:
     """All that is fixed during a randomization test."""
 
-    fresh: InitialModel
+    fresh: _InitialModel
     data: Pair
     start: RandomizationReport
     device: torch.device | str | None

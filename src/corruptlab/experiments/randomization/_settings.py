@@ -120,7 +120,23 @@ SETTINGS = tuple(setting.name for setting in paper_settings())
 
 
 def chosen_settings(wanted: Iterable[str | Setting], *, p: float) -> tuple[Setting, ...]:
-    """Look up settings by name, clean ones first so that the others can be compared with them."""
+    """Look settings up by name, those without corruptions first.
+
+    Args:
+        wanted: Names among `SETTINGS`, `Setting` objects, or both.
+        p: Probability that a label is redrawn in ``"partial-labels"``.
+
+    Returns:
+        The settings.
+
+    Raises:
+        TypeError: If there is something else among them.
+        ValueError: If there is none, one is unknown, or two are alike.
+
+    Example:
+        >>> [setting.label for setting in chosen_settings(["random-labels", "true"], p=0.5)]
+        ['true labels', 'random labels']
+    """
     known = {setting.name: setting for setting in paper_settings(p=p)}
     if isinstance(wanted, str):
         raise TypeError(f"`settings` must be a list of names, got the string {wanted!r}.")
@@ -148,7 +164,7 @@ def _looked_up(one: Any, known: dict[str, Setting]) -> Setting:
 
 
 def _as_values(corruption: Any) -> dict[str, Any]:
-    """Return kind and fields; of one that holds data, which JSON cannot, how it prints."""
+    """Return kind and fields, or kind and repr where JSON cannot hold the fields."""
     values: dict[str, Any] = {"kind": type(corruption).__name__}
     if is_dataclass(corruption):
         values |= {field.name: getattr(corruption, field.name) for field in fields(corruption)}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
+from corruptlab._by_name import device_for, loaded, network_for, recipe_for
 from corruptlab.datasets import Images, load
-from corruptlab.experiments._by_name import device_for, loaded, network_for, recipe_for
 from corruptlab.training import Recipe, recipes
 from tests.cli.trees import idx_tree
 

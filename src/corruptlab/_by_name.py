@@ -1,4 +1,4 @@
-"""Data, recipes, networks, and devices as the command line and trials name them."""
+"""Data, recipes, networks, and devices by the names that the command line and trials use."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from corruptlab._types import MapDataset
 from corruptlab.datasets import Images, load
 from corruptlab.models import by_name
 from corruptlab.training import Recipe, recipes
@@ -16,7 +17,7 @@ _NAMED = {"fashion-mnist-mini": recipes.fashion_mnist_mini, "cifar10": recipes.c
 
 @lru_cache(maxsize=1)
 def loaded(data: str) -> tuple[Images, Images]:
-    """Read a data set once for all trials of a process."""
+    """Load a data set, once per process."""
     return load(data)
 
 
@@ -29,19 +30,7 @@ def recipe_for(
     epochs: int | None = None,
     learning_rate: float | None = None,
 ) -> Recipe:
-    """Return the recipe for a network on a data set.
-
-    Args:
-        model: Network.
-        train: Training set.
-        data: Its specification, which decides the recipe if it is known and used as a whole.
-        n: Number of training images, or None for all.
-        epochs: Epochs at most, or None for the recipe's.
-        learning_rate: Rate of the first epoch, or None for the recipe's.
-
-    Returns:
-        The recipe.
-    """
+    """Return a data set's own recipe if all of it is used, and otherwise the default."""
     named = _NAMED.get(data.partition(":")[0])
     if named is not None and n is None:
         recipe = named(model)
@@ -52,17 +41,7 @@ def recipe_for(
 
 
 def network_for(model: str, train: Images, recipe: Recipe, *, seed: int = 0) -> nn.Module:
-    """Return a network for images of a data set as a recipe makes them.
-
-    Args:
-        model: Its name.
-        train: The data set.
-        recipe: The recipe, which may crop.
-        seed: Which initial weights.
-
-    Returns:
-        The network.
-    """
+    """Build a network for the images of a data set as a recipe crops them."""
     return by_name(
         model,
         input_shape=recipe.input_shape(train.images.shape[1:]),
@@ -72,7 +51,13 @@ def network_for(model: str, train: Images, recipe: Recipe, *, seed: int = 0) -> 
 
 
 def device_for(name: str) -> str:
-    """Return the device of a name, which may be ``"auto"``: a GPU where there is one."""
+    """Resolve ``"auto"`` to a GPU where there is one."""
     if name != "auto":
         return name
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def describe(dataset: MapDataset[Any]) -> str:
+    """Return the ``name`` of a data set, or else the name of its type."""
+    name = getattr(dataset, "name", None)
+    return name if isinstance(name, str) and name else type(dataset).__name__

@@ -7,26 +7,18 @@ from typing import TypeAlias
 Cells: TypeAlias = Sequence[str]
 
 _SPACE = "  "
-_WIDTH = 98  # columns that prose may take
-_NAME = 8  # columns of the name of a fact
+_WIDTH = 98  # of prose
+_NAME = 8  # width of the name of a fact
 
 
 def aligned(lines: Sequence[Cells], *, left: int = 1) -> list[str]:
-    """Lay cells out in columns.
-
-    Args:
-        lines: The cells of each line, equally many.
-        left: How many columns, from the first on, are flush left; the others are flush right.
-
-    Returns:
-        One text a line, without spaces at its end.
-    """
+    """Align cells in columns, the first ``left`` of them flush left and the others flush right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return _laid_out(lines, widths, left)
 
 
 def ruled(lines: Sequence[str]) -> list[str]:
-    """Put a rule below the first of some lines, as long as the longest."""
+    """Insert a rule, as long as the longest line, below the first line."""
     return [lines[0], "-" * max(map(len, lines)), *lines[1:]]
 
 
@@ -37,17 +29,7 @@ def grouped(
     least: Sequence[int],
     left: int = 1,
 ) -> list[str]:
-    """Lay rows out below the titles of their columns, and those below titles of groups.
-
-    Args:
-        groups: The title over some columns, which may be empty, and theirs.
-        rows: The cells of each row.
-        least: How wide each column is at least.
-        left: How many columns are flush left.
-
-    Returns:
-        Two lines of header, a rule, one line a row.
-    """
+    """Align rows below column titles and group titles; ``least`` is each column's minimal width."""
     lines = [[title for _, titles in groups for title in titles], *rows]
     columns = zip(least, zip(*lines, strict=True), strict=True)
     widths = [max(width, *map(len, column)) for width, column in columns]
@@ -62,19 +44,12 @@ def grouped(
 
 
 def paragraphs(texts: Sequence[str]) -> list[str]:
-    """Break texts into lines where they are too long for one."""
+    """Wrap texts."""
     return [textwrap.fill(text, width=_WIDTH) for text in texts]
 
 
 def facts(known: Mapping[str, str]) -> list[str]:
-    """Lay facts out below one another, each after its name.
-
-    Args:
-        known: Names, of at most seven letters, to facts.
-
-    Returns:
-        One text a fact, of several lines if it is long.
-    """
+    """Wrap facts, each after its name of at most seven letters."""
     indent = " " * _NAME
     return [
         textwrap.fill(f"{name:{_NAME}}{fact}", width=_WIDTH, subsequent_indent=indent)
@@ -83,7 +58,7 @@ def facts(known: Mapping[str, str]) -> list[str]:
 
 
 def percent(share: float | None) -> str:
-    """Return a share as a percentage that says 100.0% only when nothing is missing."""
+    """Format a share; only exactly 1 is 100.0%."""
     if share is None:
         return "-"
     return f"{share if share == 1 else min(share, 0.999):.1%}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from corruptlab.experiments._plain_text import (
+from corruptlab._text import (
     aligned,
     facts,
     grouped,
