@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from corruptlab._checks import check_confidence
-from corruptlab._student import mean_and_half_width
+from corruptlab._statistics import mean_and_half_width
 from corruptlab.plotting._frame import blank, frame, headline, legend_above
 from corruptlab.plotting._looks import look
 

@@ -11,9 +11,9 @@ import torch
 from numpy.testing import assert_allclose
 from scipy.special import gammaln
 
-from corruptlab.capacity.rademacher import Convention, Estimate, _blocks, linear
+from corruptlab.capacity.rademacher import Convention, Estimate, _inputs, linear
 from corruptlab.capacity.rademacher._linear import Ball
-from corruptlab.capacity.rademacher._weights import Weights
+from corruptlab.capacity.rademacher._monte_carlo import Weights
 from tests.capacity.rademacher.naive import Floats, exact, l1, l2, points
 
 NAIVE: dict[Ball, Callable[[Floats], Callable[[Floats], float]]] = {"l2": l2, "l1": l1}
@@ -150,7 +150,7 @@ def test_gaussian_complexity_of_orthonormal_inputs_is_the_mean_of_a_chi_law() ->
 
 @pytest.mark.parametrize("ball", BALLS)
 @pytest.mark.parametrize("size", [1, 7, 50, 99, 100])
-def test_blocks_of_any_size_agree(ball: Ball, size: int) -> None:
+def test_inputs_of_any_size_agree(ball: Ball, size: int) -> None:
     x = points(100, 5)
     blocks = (x[start : start + size] for start in range(0, 100, size))
     same(linear(blocks, ball=ball), linear(x, ball=ball))
@@ -161,14 +161,14 @@ def test_large_pieces_are_cut_without_a_trace(ball: Ball, monkeypatch: pytest.Mo
     x = torch.from_numpy(points(100, 5)).float()
     whole = linear(x, ball=ball)
     sizes: list[int] = []
-    monkeypatch.setattr(_blocks, "_NUMBERS_AT_ONCE", 1000)
-    original = _blocks.floats
+    monkeypatch.setattr(_inputs, "_NUMBERS_AT_ONCE", 1000)
+    original = _inputs.floats
 
     def noted(rows: Any, name: str) -> torch.Tensor:
         sizes.append(len(rows))
         return original(rows, name)
 
-    monkeypatch.setattr(_blocks, "floats", noted)
+    monkeypatch.setattr(_inputs, "floats", noted)
     same(linear(x, ball=ball), whole, rtol=1e-6)
     assert sizes == [9] * 11 + [1]  # 1000 // (5 numbers + 100 signs)
 
@@ -207,7 +207,7 @@ def test_squares_beyond_float32_neither_vanish_nor_overflow(ball: Ball, exponent
         same(linear(each, ball=ball), linear(each.astype(np.float64), ball=ball), rtol=1e-6)
 
 
-def test_one_pass_over_blocks_is_enough() -> None:
+def test_one_pass_over_inputs_is_enough() -> None:
     served = []
 
     def blocks() -> Iterator[Floats]:

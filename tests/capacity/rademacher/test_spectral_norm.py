@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import scipy
 import torch
+from corruptlab.capacity.rademacher._pooling import l2_lipschitz, max_gain
 from numpy.testing import assert_allclose
 from torch import nn
 
 from corruptlab.capacity.rademacher import spectral_norm
 from corruptlab.capacity.rademacher._layers import Pool
-from corruptlab.capacity.rademacher._pooling import l2_lipschitz, max_gain
 from tests.capacity.rademacher.dense import dense, one_inf, seeded, spectral
 from tests.capacity.rademacher.naive import Floats, points
 

@@ -7,7 +7,7 @@ from numpy.testing import assert_array_equal
 from scipy.stats import binomtest, kstest
 
 from corruptlab import Draws
-from corruptlab.capacity.rademacher._weights import Weights
+from corruptlab.capacity.rademacher._monte_carlo import Weights
 
 
 def signs(draws: int, n: int, *, seed: int = 0) -> torch.Tensor:

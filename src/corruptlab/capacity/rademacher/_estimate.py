@@ -6,9 +6,8 @@ from typing import Any, TypeAlias
 
 from corruptlab._checks import check_confidence
 from corruptlab._environment import Environment
-from corruptlab._student import standard_error, t_quantile
-from corruptlab.capacity.rademacher._bound import Bound
-from corruptlab.capacity.rademacher._convention import Convention, check_convention, factor
+from corruptlab._statistics import standard_error, t_quantile
+from corruptlab.capacity.rademacher._bound import Bound, Convention, check_convention, factor
 
 Interval: TypeAlias = tuple[float, float]
 """Lower and upper end."""

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from corruptlab._checks import check_confidence, not_negative, positive
-from corruptlab.capacity.rademacher._accept import rademacher_bound
 from corruptlab.capacity.rademacher._bound import Bound
+from corruptlab.capacity.rademacher._contraction import rademacher_bound
 from corruptlab.capacity.rademacher._estimate import Estimate
 
 

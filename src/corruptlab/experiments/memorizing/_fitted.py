@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from corruptlab._statistics import clopper_pearson
 from corruptlab._types import Labels
-from corruptlab.capacity._clopper_pearson import clopper_pearson
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from corruptlab.capacity._clopper_pearson import clopper_pearson
+from corruptlab._statistics import clopper_pearson
 from corruptlab.experiments.memorizing._fitted import Fitted
 
 

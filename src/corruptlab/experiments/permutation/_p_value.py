@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptlab.capacity._clopper_pearson import clopper_pearson
+from corruptlab._statistics import clopper_pearson
 
 # Means of fractions that are equal differ by rounding: relatively, and around 0 absolutely.
 _TIE, _TIE_AT_0 = 1e-9, 1e-14
