@@ -3,18 +3,20 @@
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from corruptlab.capacity.rademacher import Convention, Estimate, _inputs, linear
-from corruptlab.capacity.rademacher._linear import Ball
-from corruptlab.capacity.rademacher._monte_carlo import Weights
+from corruptlab import Draws
+from corruptlab.capacity.rademacher import Convention, Estimate, linear
 from tests.capacity.rademacher.naive import Floats, exact, l1, l2, points
+
+Ball = Literal["l2", "l1"]
 
 NAIVE: dict[Ball, Callable[[Floats], Callable[[Floats], float]]] = {"l2": l2, "l1": l1}
 BALLS: list[Ball] = ["l2", "l1"]
@@ -58,8 +60,9 @@ def test_interval_that_fails_once_in_a_million_holds_the_mean_over_all_signs(
 @pytest.mark.parametrize("ball", BALLS)
 def test_each_draw_is_the_supremum_for_its_signs(ball: Ball) -> None:
     x = points(9)
-    signs = Weights(5, 70, gaussian=False).rows(0, 9).double().numpy()
-    expected = [NAIVE[ball](x)(signs[:, t]) / 9 for t in range(70)]
+    words = [Draws(5).words(f"rademacher/signs/{k}", range(9))[:, 0] for k in (0, 1)]
+    signs = [[2.0 * (int(w) >> (t % 64) & 1) - 1 for w in words[t // 64]] for t in range(70)]
+    expected = [NAIVE[ball](x)(np.array(row)) / 9 for row in signs]
     assert_allclose(linear(x, ball=ball, draws=70, seed=5).sups, expected, rtol=1e-12)
 
 
@@ -161,14 +164,15 @@ def test_large_pieces_are_cut_without_a_trace(ball: Ball, monkeypatch: pytest.Mo
     x = torch.from_numpy(points(100, 5)).float()
     whole = linear(x, ball=ball)
     sizes: list[int] = []
-    monkeypatch.setattr(_inputs, "_NUMBERS_AT_ONCE", 1000)
-    original = _inputs.floats
+    original = Draws.words
 
-    def noted(rows: Any, name: str) -> torch.Tensor:
-        sizes.append(len(rows))
-        return original(rows, name)
+    def noted(draws: Draws, stream: str, ids: NDArray[np.int64]) -> NDArray[np.uint64]:
+        if stream == "rademacher/signs/0":
+            sizes.append(len(ids))
+        return original(draws, stream, ids)
 
-    monkeypatch.setattr(_inputs, "floats", noted)
+    monkeypatch.setattr("corruptlab.capacity.rademacher._inputs._NUMBERS_AT_ONCE", 1000)
+    monkeypatch.setattr(Draws, "words", noted)
     same(linear(x, ball=ball), whole, rtol=1e-6)
     assert sizes == [9] * 11 + [1]  # 1000 // (5 numbers + 100 signs)
 
