@@ -283,9 +283,10 @@ def test_bad_arguments_are_quoted(change: dict[str, Any], kind: type[Exception],
 def test_losses_far_below_float32_are_told_apart_from_none() -> None:
     far = torch.full((1, 4), 100.0)
     model = plane(4)
+    (layer,) = (each for each in model.modules() if isinstance(each, torch.nn.Linear))
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(torch.tensor([[0.075] * 4, [0.0] * 4]) if parameter.ndim == 2 else 0)
+        layer.weight.copy_(torch.tensor([[0.075] * 4, [0.0] * 4]))
+        layer.bias.zero_()
     # The scores are 30 apart: the loss is exp(-30), and changes by a part of that.
     found = measured(model=model, held_out=(far, [0]), recipe=replace(SHORT, learning_rate=1e-3))
     assert 0 < found.max < 1e-12
