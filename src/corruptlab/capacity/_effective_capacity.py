@@ -77,7 +77,7 @@ class EffectiveCapacity:
     examples, make at most ``error * n`` errors on them.
 
     Attributes:
-        labels: ``"random"``, drawn anew for each replica, or ``"given"``.
+        labels: ``"random"``, drawn for each replica separately, or ``"given"``.
         trials: What was tried, in order.
         examples: Number of examples there are; no more can be tried.
         share: Share of the replicas that have to fit.
@@ -134,7 +134,7 @@ class EffectiveCapacity:
 
     @property
     def at_least(self) -> bool:
-        """Whether nothing larger was tried in vain, so that ``value`` is only a lower bound."""
+        """Whether no larger number failed, so that ``value`` is only a lower bound."""
         return self.bracket[1] is None
 
     @property
@@ -178,7 +178,7 @@ class EffectiveCapacity:
 
     def __repr__(self) -> str:
         low, high = self.bracket
-        sure, out = self.interval
+        inside, outside = self.interval
         what = f"{low} examples with {self.labels} labels of {self.num_classes} classes"
         if high is not None:
             what += f", bracket [{low}, {high})"
@@ -188,7 +188,7 @@ class EffectiveCapacity:
             what = f"at least {what}, interrupted"
         return (
             f"EffectiveCapacity({what}, {100 * self.confidence:g}% interval "
-            f"[{sure}, {'unknown' if out is None else out}); {self.replicas} replicas, "
+            f"[{inside}, {'unknown' if outside is None else outside}); {self.replicas} replicas, "
             f"share {self.share:g}, error {self.error:g}, seed={self.seed})"
         )
 
@@ -220,11 +220,11 @@ def effective_capacity(
     the bracket is at most ``tolerance`` of its lower end wide, or 1. Where all examples are
     fitted the answer is "at least n", and says so.
 
-    Every n draws anew, so the trials are independent and `EffectiveCapacity.interval` is exact.
-    Bisection takes it that fewer examples are not harder to fit. A recipe can break that: its rate
-    decays with *epochs*, and an epoch of few examples has few steps. Then give a recipe for each n,
-    such as ``lambda n: cl.recipes.default("mlp-1x512", input_shape=(3, 32, 32), n=n)``. And copies
-    of an input that got different labels can never all be fitted.
+    Each n has draws of its own, so the trials are independent and `EffectiveCapacity.interval` is
+    exact. Bisection assumes that fewer examples are no harder to fit. A recipe can break that: its
+    rate decays with *epochs*, and an epoch of few examples has few steps. Then give a recipe for
+    each n, such as ``lambda n: cl.recipes.default("mlp-1x512", input_shape=(3, 32, 32), n=n)``.
+    Copies of an input with different labels can never all be fitted.
 
     For n examples, replica r takes the first n of
     ``Draws(seed).permutations("effective_capacity/{n}/subset", [r], N)``, and example i there has
@@ -237,7 +237,7 @@ def effective_capacity(
         recipe: The hyper-parameters, or a function that gives them for n examples.
         labels: Class of each input, shape ``(N,)``, to fit these instead of random ones.
         replicas: Trainings for each n, >= 1. By default ``interval`` has two ends from about 9 on;
-            with fewer, no number of fits in one trial is enough to be sure.
+            with fewer, no outcome of a trial is significant.
         share: Share of the replicas that have to fit, in ``(0, 1]``.
         error: Share of errors that a replica may make, in ``[0, 1)``.
         tolerance: Relative width of the bracket at which the search ends, >= 0.
@@ -247,8 +247,8 @@ def effective_capacity(
         progress: Whether to show progress on standard error.
 
     Returns:
-        The capacity, with everything that was tried. Ctrl-C ends the search with what is known by
-        then; before the end of the first trial ``KeyboardInterrupt`` passes through.
+        The capacity, with all trials. Ctrl-C ends the search and returns the finished trials;
+        before the end of the first, ``KeyboardInterrupt`` passes through.
 
     Raises:
         TypeError: If an argument is of a wrong kind.

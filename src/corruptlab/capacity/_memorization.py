@@ -144,16 +144,16 @@ def memorization(
 ) -> Memorization:
     """Estimate by how much more often each example is right if the network was trained on it.
 
-    The score of example i of S is ``P[h(x_i) = y_i]`` for h trained on S, less the same for h
+    The score of example i of S is ``P[h(x_i) = y_i]`` for h trained on S, minus the same for h
     trained on S without i. To estimate all scores at once, every replica is trained on its own
     random ``round(share * n)`` examples, and tried on all n in evaluation mode: the score is the
-    share of the replicas with i in their subset that get it right, less that of those without.
+    share of the replicas with i in their subset that get it right, minus the share of the others.
     It is unbiased for the score with subsets of this size, over subsets; give one network a
     replica for the mean over initial weights too.
 
-    Near 1: the example is fitted when seen and wrong when not, for nothing else in the data speaks
-    for its label; mislabelled examples and outliers are like that. Near 0: others teach it as well,
-    or it is not fitted even when seen; see ``correct_in``.
+    Near 1: the network is right on the example only if it was trained on it, because nothing else
+    in the data supports its label; mislabelled examples and outliers score high. Near 0: other
+    examples determine its label, or it is not fitted even when seen; see ``correct_in``.
 
     Subset r is the first ``round(share * n)`` of
     ``Draws(seed).permutations("memorization/subset", [r], n)``, in ascending order, so more
@@ -172,14 +172,14 @@ def memorization(
         progress: Whether to show progress on standard error.
 
     Returns:
-        The scores. Ctrl-C ends it with the groups of replicas (256 at most) that are done by then,
-        if every example is in and out of two subsets of these, and otherwise passes through.
+        The scores. After Ctrl-C those of the finished groups of replicas (at most 256 each), if
+        every example is in and out of two of their subsets; otherwise Ctrl-C passes through.
 
     Raises:
         TypeError: If an argument is of a wrong kind.
         ValueError: If there are no inputs, the network does not take them, a label has no output,
-            subsets would be empty or whole, or there are too few replicas; then the message says
-            how many are needed.
+            subsets would be empty or whole, or there are too few replicas; the message says how
+            many are needed.
         NonFiniteLossError: If the loss of a replica becomes infinite or not a number.
 
     Example:
@@ -251,7 +251,7 @@ def _subset_size(share: float, n: int) -> int:
 
 
 def _replicas_needed(seed: int, *, n: int, size: int, replicas: int) -> int:
-    """Return how many of the replicas have every example in and out, or say how many would."""
+    """Return how many replicas it takes to have every example in and out of two subsets."""
     counts = np.zeros(n, np.int64)
     needed, patience = 0, replicas + 1 + _WORDS_TO_LOOK_AHEAD // n
     for subset in itertools.islice(_subsets(seed, n, size), patience):

@@ -115,8 +115,8 @@ class Procedure:
         least: int,
     ) -> Tensor:
         """Train replicas on labels and subsets, a row for each, and return their quantities."""
-        # Ctrl-C ends it with the groups that are done by then, if there are `least` replicas in
-        # them. Of an unfinished group nothing is kept: the replicas that end first fit best.
+        # Ctrl-C keeps the finished groups, if they have at least `least` replicas. Of an unfinished
+        # group nothing is kept: the replicas that end first fit best.
         size = max(1, min(_MOST_REPLICAS, _PARAMETERS_AT_ONCE // max(1, self.parameters)))
         rows: list[Tensor] = []
         for start in range(0, len(labels), size):

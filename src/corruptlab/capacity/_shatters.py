@@ -16,7 +16,7 @@ from corruptlab._statistics import clopper_pearson
 from corruptlab.capacity._replicas import Procedure
 from corruptlab.training import Recipe
 
-# All dichotomies of more points than this are not tried unasked: 4,096 trainings.
+# More points than this need a `sample`; all dichotomies are 4,096 trainings.
 _MOST_POINTS = 12
 
 
@@ -66,8 +66,8 @@ class Shattering:
     def share_interval(self) -> tuple[float, float]:
         """Interval for the share of all ``2**n`` dichotomies that would be fitted.
 
-        For a sample that of Clopper and Pearson, exact at ``confidence``. Otherwise it is sure:
-        those that were not tried may all be fitted, or none.
+        For a sample that of Clopper and Pearson, exact at ``confidence``. Otherwise it is certain:
+        all untried dichotomies could be fitted, or none.
         """
         if not self.exhaustive:
             return clopper_pearson(self.fitted, self.tried, confidence=(1 + self.confidence) / 2)
@@ -94,14 +94,14 @@ class Shattering:
         low, high = self.share_interval
         if not self.exhaustive:
             which = f"a sample of {self.tried} dichotomies"
-            sure = f", {100 * self.confidence:g}% interval [{low:.4g}, {high:.4g}]"
+            shown = f", {100 * self.confidence:g}% interval [{low:.4g}, {high:.4g}]"
         elif self.tried < 2**self.n:
             which = f"the first {self.tried} of {2**self.n} dichotomies"
-            sure = f", share in [{low:.4g}, {high:.4g}]"
+            shown = f", share in [{low:.4g}, {high:.4g}]"
         else:
-            which, sure = f"all {self.tried} dichotomies", ""
+            which, shown = f"all {self.tried} dichotomies", ""
         return (
-            f"Shattering({self.n} points: {self.fitted} of {which} fitted{sure}; seed={self.seed})"
+            f"Shattering({self.n} points: {self.fitted} of {which} fitted{shown}; seed={self.seed})"
         )
 
 
@@ -120,12 +120,12 @@ def shatters(
 
     If all ``2**n`` dichotomies are fitted, the points are *shattered*: that is a proof, and n is a
     lower bound on the VC dimension of the classifiers that the network can be. A dichotomy
-    that is not fitted proves nothing about the network alone, for other weights may fit it that
-    this recipe does not find from these initial weights.
+    that is not fitted proves nothing about the network alone: other weights may fit it, which this
+    recipe does not find from these initial weights.
 
     A sample is drawn independently and uniformly, with replacement: example i of dichotomy t
-    has the class ``Draws(seed).integers("shatters/{t}", [i], 2)``. So the number that is fitted is
-    binomial, and the limits on the share of all dichotomies that would be are exact.
+    has the class ``Draws(seed).integers("shatters/{t}", [i], 2)``. So the number of fitted ones is
+    binomial, and the interval for the share of all dichotomies is exact.
 
     Args:
         model: A network with two outputs, whose weights every training starts from. It is copied.
@@ -139,8 +139,8 @@ def shatters(
         progress: Whether to show progress on standard error.
 
     Returns:
-        What was fitted, and what was not. Ctrl-C ends it with the groups of dichotomies (256 at
-        most) that are done by then, and before the first passes through.
+        What was fitted, and what was not. After Ctrl-C that of the finished groups of dichotomies
+        (at most 256 each); before the first is finished, Ctrl-C passes through.
 
     Raises:
         TypeError: If an argument is of a wrong kind.

@@ -117,8 +117,8 @@ def stability(
     """Measure how far the loss elsewhere moves when one training example is replaced.
 
     One network is trained on all examples S, and one more for each fresh example z' with
-    that in the place of example i: ``S^i``. All start from the same weights and see the places in
-    the same order, so that nothing but the example differs. What is counted is
+    that in the place of example i: ``S^i``. All start from the same weights and visit positions in
+    the same order, so that nothing but the example differs. The measure is
     ``abs(l(A(S^i), z) - l(A(S), z))`` at the held-out points z: the mean over z, whose mean
     over draws of i and z' estimates the (replace-one) hypothesis stability, and the largest, which
     the uniform stability is not below. A training that is uniformly beta-stable for a loss has an
@@ -145,8 +145,8 @@ def stability(
         progress: Whether to show progress on standard error.
 
     Returns:
-        The changes. Ctrl-C ends it with the groups of replacements (256 at most) that are done by
-        then, and before the first passes through.
+        The changes. After Ctrl-C those of the finished groups of replacements (at most 256 each);
+        before the first is finished, Ctrl-C passes through.
 
     Raises:
         TypeError: If an argument is of a wrong kind.
@@ -208,7 +208,7 @@ def stability(
 
 
 def _read_pair(name: str, pair: object, *, like: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
-    """Return inputs and labels that go with the training examples, or say why they do not."""
+    """Return inputs, of the kind of the training inputs, and their labels."""
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         kind = type(pair).__name__
         got = f"a {kind} of {len(pair)}" if isinstance(pair, tuple | list) else kind

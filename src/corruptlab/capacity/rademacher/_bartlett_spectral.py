@@ -183,9 +183,9 @@ def bartlett_spectral(
             a tensor, array, memory map, or an iterable of blocks.
         reference: A network of the same layers that holds M, such as the initial one; None for
             M = 0.
-        biases: ``"append"`` appends a constant 1 to each input and hands it on up to the last
-            layer with a bias, so that biases are columns of A (and M hands it on, too);
-            rho is then at least 1 on the way. ``"refuse"`` is for the theorem's own class.
+        biases: ``"append"`` appends a constant 1 to each input and passes it on up to the last
+            layer with a bias, so that biases are columns of A (M passes it on, too); rho is then
+            at least 1 on the way. ``"refuse"`` is for the theorem's own class.
 
     Returns:
         The spectral complexity and its parts.

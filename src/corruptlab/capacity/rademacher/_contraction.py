@@ -20,7 +20,7 @@ def talagrand(complexity: Estimate | Bound, *, lipschitz: float) -> Bound:
         lipschitz: Lipschitz constant L, > 0; 1/2 for the 0-1 loss of outputs in {-1, +1}.
 
     Returns:
-        The bound, as sure as the argument.
+        The bound, with the confidence of the argument.
 
     Raises:
         TypeError: If ``complexity`` is neither an estimate nor a bound, or L not a number.
@@ -51,7 +51,7 @@ def maurer(complexity: Estimate | Bound, *, lipschitz: float, outputs: int) -> B
         outputs: Number K of outputs, >= 1.
 
     Returns:
-        The bound, as sure as the argument, in the convention ``"zhang"``.
+        The bound, with the confidence of the argument, in the convention ``"zhang"``.
 
     Raises:
         TypeError: If an argument is of a wrong kind.

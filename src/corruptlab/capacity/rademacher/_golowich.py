@@ -35,7 +35,7 @@ def golowich_frobenius(
             Identity; or the norms alone, first layer first, each >= 0.
         inputs: The examples, of the shape that the network takes, without the first axis;
             a tensor, array, memory map, or an iterable of blocks.
-        biases: ``"append"`` appends a constant 1 to each input and hands it on up to the last
+        biases: ``"append"`` appends a constant 1 to each input and passes it on up to the last
             layer with a bias, so that biases are columns of the matrices and count in the norms;
             ``"refuse"`` is for the theorem's own class. Norms alone are taken as they are.
 
@@ -91,7 +91,7 @@ def golowich_l1_inf(
             Identity; or the norms alone, first layer first, each >= 0.
         inputs: The examples, of the shape that the network takes, without the first axis;
             a tensor, array, memory map, or an iterable of blocks.
-        biases: ``"append"`` appends a constant 1 to each input and hands it on up to the last
+        biases: ``"append"`` appends a constant 1 to each input and passes it on up to the last
             layer with a bias, so that biases are columns of the matrices and count in the norms;
             ``"refuse"`` is for the theorem's own class. Norms alone are taken as they are.
 

@@ -83,7 +83,7 @@ class Stage:
     before: list[Pool]
     after: list[Pool] = field(default_factory=list)
     has_constant: bool = False  # the bias is a column of the matrix
-    carries_constant: bool = False  # the constant 1 is handed on
+    carries_constant: bool = False  # the constant 1 is passed on
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ class TrainedEstimate(Estimate):
     """The mean over draws of what networks reach when they are trained on random signs.
 
     Every draw is at most the supremum over all weights, so the mean estimates a *lower bound* on
-    the complexity: the one that this recipe reaches. It has no ``scale``, for nothing
-    limits how far one sign moves the result of a training, and so no interval but Student's and
-    no `Estimate.upper_limit`; no theorem that wants an upper bound takes it.
+    the complexity: the one that this recipe reaches. It has no ``scale``, because nothing limits
+    how far one sign moves the result of a training, and so no interval but Student's and no
+    `Estimate.upper_limit`; theorems that need an upper bound reject it.
 
     Attributes:
         num_classes: Number K of classes; 2 for signs.
@@ -61,8 +61,8 @@ def network(
     trained network, ``sign h`` = +1 where the second output is the largest, on all n inputs in
     evaluation mode. That is at most the supremum over all weights, so the mean over draws estimates
     a *lower bound* on the complexity of the classifiers that the network can be: the
-    one that this recipe reaches from these initial weights. A value near 1 says that bounds
-    built on Rademacher complexity say nothing; a small value may be the optimizer's fault.
+    one that this recipe reaches from these initial weights. A value near 1 makes bounds built on
+    Rademacher complexity vacuous; a small value may be the optimizer's fault.
 
     With K > 2 classes the labels are uniform over them, and a draw counts the mean of
     ``(K 1[h(x_i) = y_i] - 1) / (K - 1)``: 1 if all labels are fitted, and 0 on average for
@@ -86,9 +86,9 @@ def network(
         progress: Whether to show progress on standard error.
 
     Returns:
-        The estimate. ``sups`` holds what each draw reached; there is no bound and no scale. Ctrl-C
-        ends the draws with the groups of replicas (256 at most) that are done by then, and before
-        the first passes through.
+        The estimate. ``sups`` holds what each draw reached; there is no bound and no scale. After
+        Ctrl-C that of the finished groups of replicas (at most 256 each); before the first is
+        finished, Ctrl-C passes through.
 
     Raises:
         TypeError: If an argument is of a wrong kind.
