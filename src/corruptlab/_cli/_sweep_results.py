@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from corruptlab._student import mean_and_half_width
+from corruptlab._statistics import mean_and_half_width
 from corruptlab._text import aligned, ruled
 from corruptlab.experiments.sweeps import SweepReport, Table
 

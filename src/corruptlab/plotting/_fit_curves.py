@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corruptlab._checks import check_confidence
-from corruptlab._student import mean_and_half_width
+from corruptlab._statistics import mean_and_half_width
 from corruptlab.plotting._style import (
     QUIET,
     Look,

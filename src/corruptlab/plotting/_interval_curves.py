@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from corruptlab._checks import check_confidence
-from corruptlab._student import mean_and_half_width
+from corruptlab._statistics import mean_and_half_width
 from corruptlab.plotting._style import blank, frame, headline, legend_above, look
 
 if TYPE_CHECKING:

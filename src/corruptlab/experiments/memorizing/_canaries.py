@@ -12,8 +12,8 @@ from torch.utils.data import Subset
 
 from corruptlab._checks import check_number, whole
 from corruptlab._draws import Draws
+from corruptlab._statistics import clopper_pearson
 from corruptlab._types import Ids, Labels, MapDataset
-from corruptlab.capacity._clopper_pearson import clopper_pearson
 from corruptlab.corruptions import Corrupted, GivenLabels, corrupt
 from corruptlab.corruptions._fields import Fields, Key
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corruptlab._environment import Environment
-from corruptlab.capacity._clopper_pearson import clopper_pearson
+from corruptlab._statistics import clopper_pearson
 from corruptlab.plotting import null_distribution
 from corruptlab.training import Recipe
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import corruptlab as cl
 from corruptlab.capacity import effective_capacity, memorization, rademacher, shatters, stability
-from corruptlab.training import NonFiniteLossError, _fit_replicas
+from corruptlab.training import NonFiniteLossError
 from tests.capacity.naive import FROZEN, classes, plane, points
 
 X, Y = points(12, 4), classes(12)
@@ -49,7 +49,8 @@ def _no_training_before_the_checks(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if "quoted" in request.node.name:
-        monkeypatch.setattr(_fit_replicas, "_way", lambda *_: pytest.fail("it has begun to train"))
+        refuse = lambda *_, **__: pytest.fail("it has begun to train")  # noqa: E731
+        monkeypatch.setattr(cl.training, "fit_replicas", refuse)
 
 
 @pytest.mark.parametrize("measure", ALL)
@@ -150,6 +151,44 @@ def test_labels_of_any_integer_type_are_taken(measure: Measure) -> None:
     expected = measure(plane(4), X, Y).to_dict()
     for labels in (Y.tolist(), Y.numpy().astype(np.uint8), Y.int(), tuple(Y.tolist())):
         assert measure(plane(4), X, labels).to_dict() == expected
+
+
+@pytest.mark.parametrize("progress", [False, True])
+@pytest.mark.parametrize("measure", ALL)
+def test_progress_is_shown_where_it_is_asked_for(
+    measure: Measure, progress: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def noted(*arguments: Any, **options: Any) -> None:
+        asked.append(options["progress"])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cl.training, "fit_replicas", noted)
+    with pytest.raises(KeyboardInterrupt):
+        measure(plane(4), X, progress=progress)
+    assert asked == [progress]
+
+
+class Doubling(nn.Module):
+    """Writes to its input and counts its calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls, self.plane = 0, plane(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        scores: Tensor = self.plane(x.mul_(2))
+        return scores
+
+
+@pytest.mark.parametrize("measure", [capacity, network, shattered])
+def test_network_is_copied_and_inputs_are_left_alone(measure: Measure) -> None:
+    model, inputs = Doubling(), X.clone()
+    measure(model, inputs)
+    assert model.calls == 0
+    assert torch.equal(inputs, X)
 
 
 @pytest.mark.parametrize("measure", ALL)
