@@ -15,7 +15,7 @@ from torch.utils.data import TensorDataset
 import corruptlab as cl
 from corruptlab.capacity import _procedure
 from corruptlab.training import _replicas_run
-from corruptlab.training._source import data_order
+from corruptlab.training._data import data_order
 
 FROZEN = cl.Recipe(learning_rate=1e-12, epochs=1, whiten=False)  # nothing is learned
 SHORT = cl.Recipe(learning_rate=0.3, decay=1.0, epochs=6, batch_size=16, whiten=False)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import corruptlab as cl
 from corruptlab.capacity import effective_capacity, memorization, rademacher, shatters, stability
-from corruptlab.training import NonFiniteLossError, _fit_replicas
+from corruptlab.training import NonFiniteLossError, _replicas
 from tests.capacity.naive import FROZEN, classes, plane, points
 
 X, Y = points(12, 4), classes(12)
@@ -49,7 +49,7 @@ def _no_training_before_the_checks(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if "quoted" in request.node.name:
-        monkeypatch.setattr(_fit_replicas, "_way", lambda *_: pytest.fail("it has begun to train"))
+        monkeypatch.setattr(_replicas, "_plan", lambda *_: pytest.fail("it has begun to train"))
 
 
 @pytest.mark.parametrize("measure", ALL)

@@ -12,7 +12,7 @@ from scipy.stats import binomtest, chisquare, kstest
 from torch import Tensor
 
 from corruptlab._types import Array
-from corruptlab.training._augmentation import Augmentation, augment, augmentation_draws
+from corruptlab.training._transforms import Augmentation, augment, augmentation_draws
 from tests.training.test_augmentation_cases import ALL, EACH, IDS
 
 EVERY = pytest.mark.parametrize("changes", [*EACH, ALL], ids=[*IDS, "all"])

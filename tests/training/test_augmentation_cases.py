@@ -1,6 +1,6 @@
 """What tests of augmentation share."""
 
-from corruptlab.training._augmentation import Augmentation
+from corruptlab.training._transforms import Augmentation
 
 ALL = Augmentation(
     random_crop=True, flip=True, rotation=25, brightness=0.2, saturation=0.5, hue=0.1

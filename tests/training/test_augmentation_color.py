@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from corruptlab.training._color import scale_saturation, shift_brightness, shift_hue
+from corruptlab.training._transforms import scale_saturation, shift_brightness, shift_hue
 
 N = 400
 

@@ -9,7 +9,7 @@ from scipy.stats import kstest
 
 from corruptlab._draws import Draws
 from corruptlab._types import Array
-from corruptlab.training._augmentation import Augmentation, augment, augmentation_draws
+from corruptlab.training._transforms import Augmentation, augment, augmentation_draws
 from tests.training.test_augmentation_cases import ALL, EACH
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from corruptlab.training._geometry import gather, mirrored, rotate, window
+from corruptlab.training._transforms import gather, mirrored, rotate, window
 
 LARGEST = 1 - 2**-24
 

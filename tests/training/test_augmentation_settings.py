@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corruptlab.training._augmentation import Augmentation
+from corruptlab.training._transforms import Augmentation
 from tests.training.test_augmentation_cases import ALL, EACH
 
 built = st.builds(

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import TensorDataset
 
-import corruptlab.training._choice as choice_module
 import corruptlab.training._fit as fit_module
-import corruptlab.training._training as training_module
+import corruptlab.training._stepper as choice_module
+import corruptlab.training._trainer as training_module
 from corruptlab import Execution, FitReport, RandomLabels, Recipe, corrupt, fit, stopping
 from corruptlab._errors import DataFileError
 from corruptlab.training import NonFiniteLossError
@@ -265,9 +265,9 @@ def measuring(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         return 1.0 / len(measured)
 
     monkeypatch.setattr(training_module, "_SECONDS_BETWEEN_LOOKS", 0.0)
-    monkeypatch.setattr(training_module, "_SECONDS_BEFORE_CHOOSING", 0.0)
-    monkeypatch.setattr(training_module, "_STEPS_BEFORE_CHOOSING", 2)
-    monkeypatch.setattr(choice_module, "SECONDS_WORTH_MEASURING", 0.0)
+    monkeypatch.setattr(training_module, "_SECONDS_BEFORE_TUNING", 0.0)
+    monkeypatch.setattr(training_module, "_STEPS_BEFORE_TUNING", 2)
+    monkeypatch.setattr(choice_module, "_SECONDS_WORTH_MEASURING", 0.0)
     monkeypatch.setattr(choice_module, "_seconds_a_step", seconds_a_step)
     return measured
 

@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import TensorDataset
 
-import corruptlab.training._choice as choice_module
-import corruptlab.training._training as training_module
+import corruptlab.training._stepper as choice_module
+import corruptlab.training._trainer as training_module
 from corruptlab import Augmentation, Draws, Execution, Recipe, fit
 from corruptlab.training import center_crop, whiten
 
@@ -104,11 +104,11 @@ def test_a_short_fit_runs_plainly_and_says_so() -> None:
 def eager_to_choose(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, bool]]:
     """Let every fit measure at its first look, as if it were a long one; collect what is tried."""
     tried: list[dict[str, bool]] = []
-    monkeypatch.setattr(choice_module, "SECONDS_WORTH_MEASURING", 0.0)
+    monkeypatch.setattr(choice_module, "_SECONDS_WORTH_MEASURING", 0.0)
     monkeypatch.setattr(choice_module, "_SECONDS_A_CANDIDATE", 0.0)
     monkeypatch.setattr(training_module, "_SECONDS_BETWEEN_LOOKS", 0.0)
-    monkeypatch.setattr(training_module, "_SECONDS_BEFORE_CHOOSING", 0.0)
-    monkeypatch.setattr(training_module, "_STEPS_BEFORE_CHOOSING", 2)
+    monkeypatch.setattr(training_module, "_SECONDS_BEFORE_TUNING", 0.0)
+    monkeypatch.setattr(training_module, "_STEPS_BEFORE_TUNING", 2)
     return tried
 
 

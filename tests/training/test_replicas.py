@@ -13,14 +13,14 @@ from numpy.testing import assert_array_equal
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-import corruptlab.training._fit_replicas as fit_module
+import corruptlab.training._replicas as fit_module
+import corruptlab.training._replicas as strategy_module
 import corruptlab.training._replicas_run as run_module
-import corruptlab.training._replicas_strategy as strategy_module
 from corruptlab import Augmentation, Recipe, fit, fit_replicas, mlp, small_inception
 from corruptlab.training import NonFiniteLossError, center_crop, whiten
-from corruptlab.training._replicas_strategy import Way
-from corruptlab.training._replicas_wide import is_perceptron
-from corruptlab.training._source import data_order
+from corruptlab.training._data import data_order
+from corruptlab.training._replica_engines import is_perceptron
+from corruptlab.training._replicas import ReplicaPlan
 from corruptlab.training.stopping import interpolated, patience
 
 RECIPE = Recipe(learning_rate=0.1, decay=0.99, epochs=150, batch_size=16, whiten=False)
@@ -216,7 +216,9 @@ def test_as_many_replicas_as_examples_of_a_batch_are_not_mistaken_for_it() -> No
 
 def test_groups_of_replicas_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE, strategy="wide")
-    monkeypatch.setattr(fit_module, "fastest_way", lambda networks, problem: Way("wide", 3, {}))
+    monkeypatch.setattr(
+        fit_module, "_fastest_plan", lambda networks, problem: ReplicaPlan("wide", 3, {})
+    )
     parts = fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE)
     assert parts.group == 3
     assert_array_equal(parts.epochs, whole.epochs)

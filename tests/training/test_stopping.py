@@ -113,7 +113,7 @@ def test_a_budget_ends_a_fit_in_the_middle_of_an_epoch() -> None:
 class Third:
     name = "third"
 
-    def met(self, now: stopping.Moment, /) -> bool:
+    def met(self, now: stopping.FitProgress, /) -> bool:
         return now.epochs == 3
 
 

@@ -15,10 +15,10 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import Subset, TensorDataset
 
-import corruptlab.training._reading as reading
+import corruptlab.training._data as reading
 from corruptlab import Draws, Execution, FitReport, RandomLabels, RandomPixels, Recipe, corrupt, fit
 from corruptlab._free_memory import free_memory
-from corruptlab.training._processes import Processes
+from corruptlab.training._distributed import Processes
 
 from .cases import RECIPE, network, points
 from .programs.problem import RECIPE as PIXELS

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-import corruptlab.training._choice as choice_module
-import corruptlab.training._training as training_module
+import corruptlab.training._stepper as choice_module
+import corruptlab.training._trainer as training_module
 from corruptlab import Execution, Recipe, fit, fit_replicas, mlp
 from corruptlab.training import FitReport
 
@@ -120,9 +120,9 @@ class Keeping(nn.Module):
 def measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every fit measure what is fastest, compiling included, after its first step."""
     monkeypatch.setattr(training_module, "_SECONDS_BETWEEN_LOOKS", 0.0)
-    monkeypatch.setattr(training_module, "_SECONDS_BEFORE_CHOOSING", 0.0)
-    monkeypatch.setattr(training_module, "_STEPS_BEFORE_CHOOSING", 1)
-    monkeypatch.setattr(choice_module, "SECONDS_WORTH_MEASURING", 0.0)
+    monkeypatch.setattr(training_module, "_SECONDS_BEFORE_TUNING", 0.0)
+    monkeypatch.setattr(training_module, "_STEPS_BEFORE_TUNING", 1)
+    monkeypatch.setattr(choice_module, "_SECONDS_WORTH_MEASURING", 0.0)
     monkeypatch.setattr(choice_module, "_SECONDS_WORTH_COMPILING", 0.0)
     monkeypatch.setattr(choice_module, "_SECONDS_A_CANDIDATE", 0.0)
 

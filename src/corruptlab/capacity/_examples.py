@@ -7,7 +7,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from corruptlab.training._source import check_finite
+from corruptlab._tensors import check_finite
 
 Rows: TypeAlias = Tensor | NDArray[Any]
 """Examples along the first axis, shape ``(n, ...)``: images as they are stored, or vectors."""

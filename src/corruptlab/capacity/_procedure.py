@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from corruptlab._checks import natural
 from corruptlab._environment import Environment
+from corruptlab._modules import resolve_device
 from corruptlab.capacity._replicas import Replicas, outputs_of, train_replicas
 from corruptlab.training import Recipe
-from corruptlab.training._checks import resolve_device
 
 Models: TypeAlias = nn.Module | Sequence[nn.Module]
 """One network, from whose weights every replica starts, or one for each replica."""

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from corruptlab._modules import scores_of
 from corruptlab.training import Recipe, ReplicasReport, fit_replicas
-from corruptlab.training._checks import scores_of
-from corruptlab.training._preparation import Preparation
 
 # Outputs held at once when replicas are measured.
 _NUMBERS_AT_ONCE = 1 << 24
@@ -135,7 +134,6 @@ def outputs_of(model: nn.Module, inputs: Tensor, *, recipe: Recipe, device: torc
     Raises:
         ValueError: If it does not accept the inputs, or gives something else.
     """
-    preparation = Preparation.of(recipe)
-    preparation.check(inputs, "inputs")
-    prepared = preparation.fixed(inputs.to(device))
+    recipe.check_inputs(inputs)
+    prepared = recipe.prepare(inputs.to(device))
     return scores_of(copy.deepcopy(model).to(device), prepared.clone()).shape[1]

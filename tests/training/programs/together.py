@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, distributed, nn
 
 import corruptlab as cl
-import corruptlab.training._choice as choice_module
-import corruptlab.training._reading as reading_module
-import corruptlab.training._training as training_module
+import corruptlab.training._data as reading_module
+import corruptlab.training._stepper as choice_module
+import corruptlab.training._trainer as training_module
 from corruptlab import stopping
 from corruptlab.training._checkpoint import Checkpoint
 from tests.training.cases import RECIPE, network, points
@@ -89,7 +89,7 @@ def until_patience() -> dict[str, Any]:
 class Third:
     name = "third"
 
-    def met(self, now: stopping.Moment, /) -> bool:
+    def met(self, now: stopping.FitProgress, /) -> bool:
         return now.epochs == 3 and not now.reaches(1.0)
 
 
@@ -176,9 +176,9 @@ def chosen() -> dict[str, Any]:
     recipe = replace(PIXELS, crop=None, augmentation=None)
     with (
         mock.patch.object(training_module, "_SECONDS_BETWEEN_LOOKS", 0.0),
-        mock.patch.object(training_module, "_SECONDS_BEFORE_CHOOSING", 0.0),
-        mock.patch.object(training_module, "_STEPS_BEFORE_CHOOSING", 2),
-        mock.patch.object(choice_module, "SECONDS_WORTH_MEASURING", 0.0),
+        mock.patch.object(training_module, "_SECONDS_BEFORE_TUNING", 0.0),
+        mock.patch.object(training_module, "_STEPS_BEFORE_TUNING", 2),
+        mock.patch.object(choice_module, "_SECONDS_WORTH_MEASURING", 0.0),
         mock.patch.object(choice_module, "_seconds_a_step", seconds_a_step),
     ):
         return fitted(model, images(), recipe=recipe)

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from corruptlab._duplicates import majorities
 from corruptlab._types import Ids, Labels
 from corruptlab.experiments.auditing._report import Status
 from corruptlab.experiments.auditing._subject import Subject
-from corruptlab.training._duplicates import majorities
 
 _SHOWN = 3  # pairs, or items
 _MUCH = 0.01  # of the test set; more than this moves test accuracy by what papers report

@@ -128,6 +128,6 @@ class _Measured:
     predictor: Predictor
     name: str = "measured"
 
-    def met(self, now: stopping.Moment, /) -> bool:
+    def met(self, now: stopping.FitProgress, /) -> bool:
         self.meter(self.predictor)
         return False

@@ -3,7 +3,6 @@
 from torch import Tensor, nn
 
 from corruptlab.training import Recipe
-from corruptlab.training._preparation import Preparation
 
 
 class Prepared(nn.Module):
@@ -28,7 +27,7 @@ class Prepared(nn.Module):
     def __init__(self, network: nn.Module, recipe: Recipe) -> None:
         super().__init__()
         self.network = network
-        self._preparation = Preparation.of(recipe)
+        self._recipe = recipe
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the scores of inputs as they are stored.
@@ -39,5 +38,5 @@ class Prepared(nn.Module):
         Returns:
             Scores, shape ``(n, num_classes)``.
         """
-        scores: Tensor = self.network(self._preparation.fixed(inputs))
+        scores: Tensor = self.network(self._recipe.prepare(inputs))
         return scores

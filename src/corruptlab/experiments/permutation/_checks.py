@@ -8,11 +8,10 @@ import torch
 from torch import nn
 
 from corruptlab._checks import check_confidence
+from corruptlab._modules import check_module, scores_of
+from corruptlab._tensors import check_classes
 from corruptlab.experiments.permutation._split import Split
 from corruptlab.training import Recipe
-from corruptlab.training._checks import check_module, scores_of
-from corruptlab.training._preparation import Preparation
-from corruptlab.training._source import check_labels
 
 
 def check_kinds(model: object, recipe: object) -> None:
@@ -68,12 +67,11 @@ def num_classes_of(model: nn.Module, recipe: Recipe, split: Split) -> int:
         TypeError: If the inputs are of a type that the recipe cannot prepare.
         ValueError: If inputs, network, and recipe do not suit each other, or a label has no output.
     """
-    preparation = Preparation.of(recipe)
-    preparation.check(split.inputs, "train")
+    recipe.check_inputs(split.inputs, name="train")
     place = next((each.device for each in model.parameters()), torch.device("cpu"))
-    few = preparation.fixed(split.inputs[:2].to(place))
+    few = recipe.prepare(split.inputs[:2].to(place))
     num_classes = scores_of(copy.deepcopy(model), few).shape[1]
     for role, labels in (("train", split.exchangeable), ("test", split.fixed)):
         if len(labels) > 0:
-            check_labels(torch.from_numpy(labels), role, num_classes=num_classes)
+            check_classes(torch.from_numpy(labels), f"`{role}` labels", num_classes=num_classes)
     return num_classes

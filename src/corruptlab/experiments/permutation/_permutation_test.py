@@ -10,6 +10,7 @@ from torch import nn
 
 from corruptlab._checks import at_least, natural
 from corruptlab._environment import Environment
+from corruptlab._modules import resolve_device
 from corruptlab._progress import Progress
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corruption
@@ -22,7 +23,6 @@ from corruptlab.experiments.permutation._scores import Scorer
 from corruptlab.experiments.permutation._split import Split
 from corruptlab.experiments.permutation._statistic import Statistic, measure_named
 from corruptlab.training import Recipe, stopping
-from corruptlab.training._checks import resolve_device
 from corruptlab.training._stopping import checked_rules
 from corruptlab.training.stopping import StoppingRule
 
