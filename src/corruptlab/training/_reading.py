@@ -85,7 +85,7 @@ class BatchReader:
             return None
         # A lock that another thread holds stays locked for ever in a process that is forked then.
         # Python 3.12 and later warn of it, and count threads of numerical libraries too.
-        if sys.version_info < (3, 12) and threading.active_count() == 1:
+        if sys.version_info < (3, 12) and not _has_threads():
             return "fork"
         if not self._can_be_sent:
             return "fork"
@@ -108,6 +108,12 @@ class BatchReader:
         if _new_processes.main_is_missing() or _new_processes.main_would_run_again():
             return False
         return not trial.names_in_main or _new_processes.main_can_be_imported()
+
+
+def _has_threads() -> bool:
+    """Return whether this process has other threads than those that an ended loader leaves."""
+    names = [t.name for t in threading.enumerate() if t is not threading.current_thread()]
+    return not all(name.startswith("QueueFeederThread") for name in names)
 
 
 def _started(loader: DataLoader[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
