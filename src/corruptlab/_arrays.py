@@ -42,13 +42,19 @@ def read_labels(
         raise ValueError(
             f"`{name}` must have shape ({n},), one for each input, got shape {values.shape}."
         )
-    low, high = int(values.min()), int(values.max())
+    targets = torch.from_numpy(values.astype(np.int64))
+    check_classes(targets, f"`{name}`", num_classes=num_classes)
+    return targets
+
+
+def check_classes(targets: Tensor, what: str, *, num_classes: int) -> None:
+    """Reject classes that have no output."""
+    low, high = (int(value) for value in targets.aminmax())
     if low < 0 or high >= num_classes:
         raise ValueError(
-            f"`{name}` must lie in 0 .. {num_classes - 1}, the {num_classes} outputs of `model`, "
+            f"{what} must lie in 0 .. {num_classes - 1}, the {num_classes} outputs of `model`, "
             f"got {low if low < 0 else high}."
         )
-    return torch.from_numpy(values.astype(np.int64))
 
 
 def check_finite(inputs: Tensor, name: str, ids: Sequence[int] | None = None) -> None:

@@ -11,8 +11,8 @@ from corruptlab._cli._options import executor, seeds, words
 from corruptlab._cli._output import Output
 from corruptlab._cli._shell import DONE, INTERRUPTED, NOT_ALL, say, show
 from corruptlab._cli._sweep_results import figure, table
+from corruptlab._modules import resolve_device
 from corruptlab.experiments.sweeps import SweepReport, partial_labels, sweep
-from corruptlab.training._checks import resolve_device
 
 
 def run_sweep(options: argparse.Namespace) -> int:

@@ -11,9 +11,8 @@ from torch.nn.functional import cross_entropy
 from corruptlab import training
 from corruptlab._checks import natural
 from corruptlab._environment import Environment
+from corruptlab._modules import resolve_device, scores_of
 from corruptlab.training import Recipe, ReplicasReport
-from corruptlab.training._checks import resolve_device, scores_of
-from corruptlab.training._preparation import Preparation
 
 # Replicas that are trained together: enough for one program, and their weights, gradients, and
 # momentum stay below a gigabyte.
@@ -153,9 +152,8 @@ def _count_outputs(
     model: nn.Module, inputs: Tensor, *, recipe: Recipe, device: torch.device
 ) -> int:
     """Try a copy of a network on some stored inputs."""
-    preparation = Preparation.of(recipe)
-    preparation.check(inputs, "inputs")
-    prepared = preparation.fixed(inputs.to(device))
+    recipe.check_inputs(inputs)
+    prepared = recipe.prepare(inputs.to(device))
     return scores_of(copy.deepcopy(model).to(device), prepared.clone()).shape[1]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, bdtrc
 
+from corruptlab._duplicates import majorities
 from corruptlab._types import Array, Ids, Labels
 from corruptlab.corruptions import ShuffledPixels, is_label_corruption
 from corruptlab.corruptions._lineage import History, Lineage
@@ -18,7 +19,6 @@ from corruptlab.experiments.auditing._dataset import (
     nominal_matrix,
 )
 from corruptlab.experiments.auditing._report import Status
-from corruptlab.training._duplicates import majorities
 
 _LONG_TAIL = 10  # times as many examples in the largest class as in the smallest
 _SHOWN = 3  # pairs, or items

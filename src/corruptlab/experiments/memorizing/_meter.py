@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
+from corruptlab._modules import evaluating
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import Labels
 from corruptlab.corruptions import Corrupted
@@ -19,8 +20,6 @@ from corruptlab.corruptions._fields import Fields
 from corruptlab.corruptions._inputs import stacked
 from corruptlab.experiments.memorizing._canaries import Fitted, Gap, Planting, Ratt
 from corruptlab.training import Recipe, stopping
-from corruptlab.training._modes import evaluating
-from corruptlab.training._preparation import Preparation
 
 Predictor: TypeAlias = nn.Module | Callable[[Any], Any]
 """A network, or any function from a batch of inputs to scores ``(b, K)`` or classes ``(b,)``."""
@@ -94,7 +93,7 @@ class Prepared(nn.Module):
     def __init__(self, network: nn.Module, recipe: Recipe) -> None:
         super().__init__()
         self.network = network
-        self._preparation = Preparation.of(recipe)
+        self._recipe = recipe
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the scores of inputs as they are stored.
@@ -105,7 +104,7 @@ class Prepared(nn.Module):
         Returns:
             Scores, shape ``(n, num_classes)``.
         """
-        scores: Tensor = self.network(self._preparation.fixed(inputs))
+        scores: Tensor = self.network(self._recipe.prepare(inputs))
         return scores
 
 
@@ -223,7 +222,7 @@ class _Measured:
     predictor: Predictor
     name: str = "measured"
 
-    def met(self, now: stopping.Moment, /) -> bool:
+    def met(self, now: stopping.FitProgress, /) -> bool:
         self.meter(self.predictor)
         return False
 

@@ -151,7 +151,7 @@ class Watch:
     train: list[tuple[float, float]] = field(default_factory=list)
     name: str = "watch"
 
-    def met(self, now: stopping.Moment, /) -> bool:
+    def met(self, now: stopping.FitProgress, /) -> bool:
         """Measure, and go on."""
         self.test.append(self.on_test(self.network))
         if self.on_train is not None:

@@ -36,7 +36,7 @@ class loss_at_most:  # noqa: N801  # reads as a word, as the rules of `stopping`
     def __post_init__(self) -> None:
         not_negative("loss", self.loss)
 
-    def met(self, now: stopping.Moment, /) -> bool:
+    def met(self, now: stopping.FitProgress, /) -> bool:
         """Tell whether it is."""
         return now.epoch_losses[-1] <= self.loss
 

@@ -13,9 +13,11 @@ import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
+from corruptlab._arrays import check_classes
 from corruptlab._checks import at_least, check_confidence, natural
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
+from corruptlab._modules import check_module, resolve_device, scores_of
 from corruptlab._progress import Progress
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted, Corruption, is_input_corruption
@@ -30,9 +32,6 @@ from corruptlab.experiments.permutation._null import (
 from corruptlab.experiments.permutation._result import Baseline, PermutationTest
 from corruptlab.experiments.randomization import Pair, Setting
 from corruptlab.training import Recipe, stopping
-from corruptlab.training._checks import check_module, resolve_device, scores_of
-from corruptlab.training._preparation import Preparation
-from corruptlab.training._source import check_labels
 from corruptlab.training._stopping import checked_rules
 
 _UNTIL_INTERPOLATED = (stopping.interpolated(),)
@@ -194,14 +193,13 @@ def _check_levels(level: float, confidence: float, permutations: int) -> None:
 
 def _num_classes(model: nn.Module, recipe: Recipe, split: Split) -> int:
     """Run a copy of the network on two examples, and check all labels against its outputs."""
-    preparation = Preparation.of(recipe)
-    preparation.check(split.inputs, "train")
+    recipe.check_inputs(split.inputs, name="train")
     device = next((each.device for each in model.parameters()), torch.device("cpu"))
-    few = preparation.fixed(split.inputs[:2].to(device))
+    few = recipe.prepare(split.inputs[:2].to(device))
     num_classes = scores_of(copy.deepcopy(model), few).shape[1]
     for role, labels in (("train", split.exchangeable), ("test", split.fixed)):
         if len(labels) > 0:
-            check_labels(torch.from_numpy(labels), role, num_classes=num_classes)
+            check_classes(torch.from_numpy(labels), f"`{role}` labels", num_classes=num_classes)
     return num_classes
 
 

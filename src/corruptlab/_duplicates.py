@@ -1,4 +1,4 @@
-"""Inputs that are there more than once, and what that leaves to be learned."""
+"""Equal examples, and what conflicting labels leave to be learned."""
 
 from dataclasses import dataclass
 
@@ -16,20 +16,7 @@ _BYTES_AT_ONCE = 1 << 20  # with its copies, small enough for a processor's cach
 
 @dataclass(frozen=True)
 class Duplicates:
-    """How many inputs are exact copies of one another, and whether their labels agree.
-
-    Attributes:
-        n: Number of inputs.
-        copies: Inputs that are there more than once, all copies counted.
-        conflicting: Those of them of which some copy has another label.
-        attainable: Labels that a function of the input can get right at most: of each
-            group of copies, those with its most frequent label.
-
-    Example:
-        >>> inputs = torch.tensor([[1.0], [2.0], [1.0], [1.0], [2.0]])
-        >>> find_duplicates(inputs, torch.tensor([0, 1, 0, 2, 1]))
-        Duplicates(n=5, copies=5, conflicting=3, attainable=4)
-    """
+    """How many inputs are exact copies of one another, and whether their labels agree."""
 
     n: int
     copies: int
@@ -38,19 +25,7 @@ class Duplicates:
 
 
 def find_duplicates(inputs: Tensor, targets: Tensor) -> Duplicates:
-    """Compare all inputs with one another, exactly, in one pass and a sort.
-
-    Each input becomes one 64-bit key on its device, and only inputs of equal keys are compared
-    value by value, so that the result is exact whatever the keys are. Memory beyond
-    the inputs is a few numbers an example and a few megabytes.
-
-    Args:
-        inputs: Shape ``(n, ...)``, of any type without nan; ``-0.0`` and ``0.0`` are equal.
-        targets: Integer labels, shape ``(n,)``.
-
-    Returns:
-        The counts.
-    """
+    """Compare all inputs with one another, exactly, in one pass and a sort."""
     if len(inputs) == 0:
         return Duplicates(0, 0, 0, 0)
     groups = _groups(inputs.detach())
@@ -133,15 +108,7 @@ def _slices(inputs: Tensor, count: int) -> list[slice]:
 
 
 def majorities(groups: Ids, labels: Labels) -> Ids:
-    """Return how often the most frequent label of each group occurs in it.
-
-    Args:
-        groups: Number of the group of each example, from 0, shape ``(n,)`` with n >= 1.
-        labels: Labels, shape ``(n,)``.
-
-    Returns:
-        Counts, one a group: labels of it that a function of the group can get right.
-    """
+    """Return how often the most frequent label of each group occurs in it."""
     order = np.lexsort((labels, groups))
     g, y = groups[order], labels[order]
     starts = np.flatnonzero(np.concatenate([[True], (g[1:] != g[:-1]) | (y[1:] != y[:-1])]))

@@ -2,48 +2,57 @@
 
 import copy
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parameter import is_lazy
 from torch.utils.data import TensorDataset
 
+from corruptlab._arrays import check_classes, check_finite
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
+from corruptlab._modules import check_module, resolve_device, scores_of
 from corruptlab._progress import Progress
-from corruptlab.training._checks import (
-    check_batch_norm,
-    check_module,
-    resolve_device,
-    scores_of,
-    trainable_parameters,
-)
-from corruptlab.training._fit import fit
-from corruptlab.training._modes import dropout_of, recording_gradients
-from corruptlab.training._preparation import Preparation
-from corruptlab.training._processes import Processes
+from corruptlab.training._contexts import dropout_of, recording_gradients
+from corruptlab.training._distributed import Processes
+from corruptlab.training._fit import check_batch_norm, fit
+from corruptlab.training._optimizers import trainable_parameters
 from corruptlab.training._recipe import Recipe
-from corruptlab.training._replicas_report import ReplicasReport
-from corruptlab.training._replicas_run import Outcome, Problem, Run
-from corruptlab.training._replicas_strategy import (
+from corruptlab.training._replica_engines import (
+    Program,
+    SGDStep,
     Strategy,
-    Way,
-    fastest_way,
-    obstacle,
-    program_for,
+    Vectorized,
+    WidePerceptrons,
+    is_perceptron,
 )
-from corruptlab.training._replicas_wide import is_perceptron
-from corruptlab.training._source import check_classes, check_finite
+from corruptlab.training._replicas_run import Outcome, Problem, Run
+from corruptlab.training._report import ReplicasReport
 from corruptlab.training._stopping import StoppingRule, checked_rules, interpolated
 
 Choice: TypeAlias = Literal["auto", "wide", "vmap", "loop"]
 
 _UNTIL_INTERPOLATED = (interpolated(),)
+
+# Steps of replicas, in all, below which measuring would take longer than it could save.
+_WORTH_MEASURING = 2_000
+_GROUPS = (8, 2)  # replicas at a time, besides all: fewer have their weights in the cache
+_WARM_UP, _STEPS = 1, 3
+
+
+@dataclass(frozen=True)
+class ReplicaPlan:
+    """How replicas are trained, and the seconds a step of one takes, by candidate."""
+
+    strategy: Strategy
+    group: int
+    seconds_per_step: dict[str, float]
 
 
 def fit_replicas(
@@ -121,35 +130,35 @@ def fit_replicas(
     early = _stops_early(stop)
     Draws(seed)
     start = time.perf_counter()
-    place = resolve_device(networks[0], device)
+    device = resolve_device(networks[0], device)
     total = len(networks) * recipe.epochs
     with recording_gradients():
-        own = copy.deepcopy(networks[0]).to(place)
-        networks = [own if n is networks[0] else _placed(n, place) for n in networks]
-        problem = _problem(networks[0], inputs.to(place), labels, subsets, recipe, seed, early)
+        own = copy.deepcopy(networks[0]).to(device)
+        networks = [own if n is networks[0] else _placed(n, device) for n in networks]
+        problem = _problem(networks[0], inputs.to(device), labels, subsets, recipe, seed, early)
     with (
         recording_gradients(),
         dropout_of(networks[0], recipe.dropout),
         Progress(total, "replicas", show=progress) as line,
     ):
-        way = _way(strategy, networks, problem)
-        if way.strategy == "loop":
+        plan = _plan(strategy, networks, problem)
+        if plan.strategy == "loop":
             outcomes = _one_by_one(networks, inputs, problem, line)
         else:
-            outcomes = _together(way, networks, problem, line)
+            outcomes = _together(plan, networks, problem, line)
     return ReplicasReport(
         stopped_by=tuple(outcome.stopped_by for outcome in outcomes),
         epochs=np.array([outcome.epochs for outcome in outcomes], np.int64),
         losses=tuple(tuple(outcome.losses) for outcome in outcomes),
         train_accuracy=np.array([outcome.train_accuracy for outcome in outcomes]),
         train_loss=np.array([outcome.train_loss for outcome in outcomes]),
-        strategy=way.strategy,
-        group=way.group,
-        seconds_per_step=way.seconds_per_step,
+        strategy=plan.strategy,
+        group=plan.group,
+        seconds_per_step=plan.seconds_per_step,
         seconds=time.perf_counter() - start,
         recipe=recipe,
         seed=seed,
-        environment=Environment.here(place),
+        environment=Environment.here(device),
         _network=networks[0],
         _states=tuple(outcome.state for outcome in outcomes),
     )
@@ -164,10 +173,9 @@ def _problem(
     seed: int,
     early: bool,
 ) -> Problem:
-    """Prepare the inputs, and refuse what does not suit the network."""
-    preparation = Preparation.of(recipe)
-    preparation.check(inputs, "inputs")
-    prepared = preparation.fixed(inputs)
+    """Prepare the inputs, and reject what does not suit the network."""
+    recipe.check_inputs(inputs)
+    prepared = recipe.prepare(inputs)
     check_finite(prepared, "inputs")
     problem = Problem(
         inputs=prepared,
@@ -187,22 +195,22 @@ def _problem(
 
 
 def _together(
-    way: Way, networks: list[nn.Module], problem: Problem, line: Progress
+    plan: ReplicaPlan, networks: list[nn.Module], problem: Problem, line: Progress
 ) -> list[Outcome]:
     """Train the replicas group by group."""
     outcomes: list[Outcome] = []
-    for first in range(0, len(networks), way.group):
-        some = slice(first, first + way.group)
+    for first in range(0, len(networks), plan.group):
+        some = slice(first, first + plan.group)
         own = replace(
             problem,
             labels=problem.labels[some],
             subsets=None if problem.subsets is None else problem.subsets[some],
             first=first,
         )
-        run = Run(program_for(way.strategy, networks[some]), own)
+        run = Run(_program_for(plan.strategy, networks[some]), own)
         before = first * problem.recipe.epochs
         try:
-            run.train(partial(_tell, line, before))
+            run.train(partial(_report_progress, line, before))
         except KeyboardInterrupt:
             rest = networks[first + len(run.outcomes) :]
             return [*outcomes, *run.outcomes, *(Outcome(_state(network)) for network in rest)]
@@ -210,7 +218,7 @@ def _together(
     return outcomes
 
 
-def _tell(line: Progress, before: int, done: int) -> None:
+def _report_progress(line: Progress, before: int, done: int) -> None:
     line.update(before + done)
 
 
@@ -246,18 +254,18 @@ def _one_by_one(
     return outcomes
 
 
-def _way(strategy: Choice, networks: list[nn.Module], problem: Problem) -> Way:
-    reason = obstacle(problem.recipe, networks)
+def _plan(strategy: Choice, networks: list[nn.Module], problem: Problem) -> ReplicaPlan:
+    reason = _obstacle(problem.recipe, networks)
     if strategy == "wide" and not is_perceptron(networks[0]):
         raise ValueError("`strategy` must not be 'wide' for a network that is no perceptron.")
     if strategy in ("wide", "vmap") and reason is not None:
         raise ValueError(f"`strategy` must be 'loop' or 'auto' with {reason}, got {strategy!r}.")
     if strategy == "loop" or reason is not None:
-        return Way("loop", 1, {})
+        return ReplicaPlan("loop", 1, {})
     if strategy == "auto":
-        return fastest_way(networks, problem)
+        return _fastest_plan(networks, problem)
     chosen: Strategy = strategy
-    return Way(chosen, len(networks), {})
+    return ReplicaPlan(chosen, len(networks), {})
 
 
 def _networks(model: nn.Module | Sequence[nn.Module], labels: Any) -> list[nn.Module]:
@@ -328,11 +336,11 @@ def _architecture(network: nn.Module) -> tuple[str, dict[str, torch.Size]]:
     return repr(network), {name: value.shape for name, value in network.state_dict().items()}
 
 
-def _placed(network: nn.Module, place: torch.device) -> nn.Module:
+def _placed(network: nn.Module, device: torch.device) -> nn.Module:
     """Return a network on a device: itself, to be read only, or a copy if it is elsewhere."""
-    if all(tensor.device == place for tensor in _all(network)):
+    if all(tensor.device == device for tensor in _all(network)):
         return network
-    return copy.deepcopy(network).to(place)
+    return copy.deepcopy(network).to(device)
 
 
 def _stops_early(stop: StoppingRule | Sequence[StoppingRule]) -> bool:
@@ -347,3 +355,108 @@ def _stops_early(stop: StoppingRule | Sequence[StoppingRule]) -> bool:
 
 def _state(network: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
+def _obstacle(recipe: Recipe, networks: Sequence[nn.Module]) -> str | None:
+    """Return what only a loop over `fit` can do, in words, or None."""
+    if recipe.optimizer != "sgd":
+        return f"recipe.optimizer={recipe.optimizer!r}"
+    if recipe.precision == "bfloat16":
+        return "recipe.precision='bfloat16'"
+    if recipe.augmentation is not None and not recipe.augmentation.is_identity:
+        return "recipe.augmentation"
+    if any(_draws(layer, recipe.dropout) for layer in networks[0].modules()):
+        return "layers of dropout"
+    distinct = dict.fromkeys(networks)  # one network may stand for all
+    if any(not p.requires_grad for network in distinct for p in network.parameters()):
+        return "frozen parameters"
+    if any(layer._backward_hooks or layer._backward_pre_hooks for layer in networks[0].modules()):
+        return "backward hooks"
+    if any(_shares_weights(network) for network in distinct):
+        return "weights that layers share"
+    return None
+
+
+def _program_for(strategy: Strategy, networks: Sequence[nn.Module]) -> Program:
+    """Build the program that trains some networks together."""
+    if strategy == "wide":
+        perceptrons = [network for network in networks if isinstance(network, nn.Sequential)]
+        return WidePerceptrons(perceptrons)
+    return Vectorized(networks)
+
+
+def _fastest_plan(networks: Sequence[nn.Module], problem: Problem) -> ReplicaPlan:
+    """Time a few steps of each candidate, on copies, and return the fastest for one replica."""
+    count, recipe = len(networks), problem.recipe
+    wide = is_perceptron(networks[0])
+    steps = recipe.epochs * -(-problem.size // recipe.batch_size)
+    if count == 1:
+        return ReplicaPlan("loop", 1, {})
+    if count * steps < _WORTH_MEASURING:
+        return ReplicaPlan("wide" if wide else "loop", count, {})
+    strategy: Strategy = "wide" if wide else "vmap"
+    groups = [count, *(group for group in _GROUPS if group < count)]
+    plans = [ReplicaPlan(strategy, group, {}) for group in groups]
+    try:
+        seconds = {
+            f"{strategy}, {plan.group} at a time": _timed(plan, networks, problem) for plan in plans
+        }
+    except Exception:  # not every network can be mapped over, and what is wrong shows in the loop
+        return ReplicaPlan("loop", 1, {})
+    seconds["loop"] = _timed_loop(networks[0], problem)
+    best = min(seconds, key=lambda name: seconds[name])
+    if best == "loop":
+        return ReplicaPlan("loop", 1, seconds)
+    return ReplicaPlan(strategy, groups[list(seconds).index(best)], seconds)
+
+
+def _shares_weights(network: nn.Module) -> bool:
+    names = [name for name, _ in network.named_parameters(remove_duplicate=False)]
+    return len(names) > len(list(network.parameters()))
+
+
+def _draws(layer: nn.Module, p: float | None) -> bool:
+    return isinstance(layer, _DropoutNd) and (layer.p if p is None else p) > 0
+
+
+def _timed(plan: ReplicaPlan, networks: Sequence[nn.Module], problem: Problem) -> float:
+    """Return the seconds that one replica's share of a step takes."""
+    program = _program_for(plan.strategy, networks[: plan.group])
+    alive = torch.arange(plan.group, device=problem.inputs.device)
+    size = min(problem.recipe.batch_size, problem.size)
+    inputs, targets = problem.batch(alive, torch.arange(size, device=problem.inputs.device))
+    update = SGDStep(0.0, problem.recipe.momentum, problem.recipe.weight_decay)
+    shared = problem.subsets is None
+    program.logits(inputs, shared=shared)
+    step = _seconds(lambda: program.step(inputs, targets, update, shared=shared), inputs.device)
+    return step / plan.group
+
+
+def _timed_loop(network: nn.Module, problem: Problem) -> float:
+    """Return the seconds of a step of one network by itself, as `fit` does it."""
+    own, size = copy.deepcopy(network), min(problem.recipe.batch_size, problem.size)
+    at = torch.arange(size, device=problem.inputs.device)
+    inputs, targets = problem.batch(at[:1] * 0, at)
+    if problem.subsets is not None:
+        inputs = inputs[0]
+    optimizer = torch.optim.SGD(own.parameters(), lr=0.0, momentum=problem.recipe.momentum)
+
+    def step() -> None:
+        loss = nn.functional.cross_entropy(own(inputs), targets[0])
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
+        optimizer.step()
+
+    with torch.enable_grad():
+        return _seconds(step, inputs.device)
+
+
+def _seconds(step: Callable[[], object], device: torch.device) -> float:
+    times = []
+    for _ in range(_WARM_UP + _STEPS):
+        start = time.perf_counter()
+        step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - start)
+    return min(times[_WARM_UP:])

@@ -11,49 +11,38 @@ from numpy.typing import NDArray
 Floats: TypeAlias = NDArray[np.float64]
 
 State: TypeAlias = Literal["undecided", "unstable", "falling", "slow", "unmoved", "settled"]
-"""How a fit stood when it ended, see `Curve.state`."""
+"""How a fit stood when it ended, see `LossCurve.state`."""
 
 _WINDOWS = 16
 _ENOUGH_EPOCHS, _ENOUGH_STEPS = 10, 40  # random labels may need some epochs to start moving at all
-_ENOUGH_TO_BE_UPSET = 20  # steps
+_ENOUGH_TO_DIVERGE = 20  # steps
 _SIGNIFICANT = 18  # of 28 pairs of 8 windows, falls less rises: p = 0.016 (Mann and Kendall)
 _SOON, _WITHIN_REACH = 3.0, 10.0  # times the rate spent so far
 _STEADY = 0.2  # share of the whole fall that the second half has; a straight line has 0.5
 _ACCELERATING = 1.5  # times the fall of the first half
 _FROZEN, _UNMOVED = 1e-4, 0.01  # shares of the loss
-_UPHEAVAL = 2.0  # times what guessing and the untrained network have
-_RECOVERED, _WORSE = 0.8, 1.05  # times what guessing has
-_RELAPSE, _MARGIN = 1.5, 0.1  # times the lowest loss, and a share of what guessing has
+_UPHEAVAL = 2.0  # times the loss of chance and of the untrained network
+_RECOVERED, _WORSE = 0.8, 1.05  # times the loss of chance
+_RELAPSE, _MARGIN = 1.5, 0.1  # times the lowest loss, and a share of the loss of chance
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Curve:
+class LossCurve:
     """The training loss against the learning rate that was spent on it.
 
-    The clock is not the number of steps but the sum of their rates, and it runs from 0 to 1. A step
-    of a hundredth of the rate does a hundredth of the work, so only by this clock can a loss
-    that has settled be told from one that was left without a rate.
-
-    Args:
-        losses: Mean loss of each batch before its update, finite, one a step.
-        steps_per_epoch: Steps of a whole epoch, >= 1.
-        decay: Factor on the rate after every epoch, in ``(0, 1]``.
-        guessing: Mean cross-entropy of the best constant prediction: the entropy of the labels'
-            frequencies. None if the loss is not cross-entropy, whose zero and scale are
-            unknown; its curve is then undecided, falling, or settled.
-        last_weight: Examples in the last batch of an epoch, as a share of those in the others, in
-            ``(0, 1]``. Without it the mean over an epoch would jitter with who is in that batch.
-
-    Example:
-        >>> losses = [1 - step / 200 for step in range(100)]
-        >>> Curve(losses=losses, steps_per_epoch=4, decay=1.0, guessing=1.1).state
-        'falling'
+    The clock is not the number of steps but the sum of their rates, from 0 to 1: a step of a
+    hundredth of the rate does a hundredth of the work, and only by this clock can a loss that has
+    settled be told from one that was left without a rate.
     """
 
     losses: Sequence[float]
     steps_per_epoch: int
     decay: float
-    guessing: float | None
+    # Cross-entropy of the best constant prediction; None if the loss is another one, whose zero and
+    # scale are unknown: its curve is undecided, falling, or settled.
+    chance_loss: float | None
+    # Examples in the last batch of an epoch, as a share of those in the others. Without it the mean
+    # over an epoch would jitter with who is in that batch.
     last_weight: float = 1.0
 
     @property
@@ -80,21 +69,13 @@ class Curve:
 
     @cached_property
     def is_falling(self) -> bool:
-        """Whether the loss fell while the second half of the rate was spent.
-
-        It does if the trend is significant (Mann and Kendall's test), and also if it is steep, so
-        that three times the rate spent would bring the loss to zero: in a short fit, or on
-        few examples, no trend is significant.
-        """
+        """Whether the loss fell, significantly or steeply, over the second half of the clock."""
         return self._falls_less_rises >= _SIGNIFICANT or self.rate_needed <= _SOON
 
     @cached_property
     def rate_needed(self) -> float:
-        """Times the rate spent so far in which the loss, at its last speed, would reach zero.
-
-        Infinite if it does not fall, or if it is not known where its zero lies.
-        """
-        if self.guessing is None or self._speed <= 0:
+        """Times the rate spent so far in which the loss, at its last speed, would reach zero."""
+        if self.chance_loss is None or self._speed <= 0:
             return np.inf
         level = float(np.median(self._windows[-_WINDOWS // 4 :]))
         return level / self._speed
@@ -119,10 +100,9 @@ class Curve:
     def state(self) -> State:
         """How the fit stood at its end.
 
-        - ``"unstable"``: it got upset. Some epoch had more than twice the loss of guessing and
-          of the untrained network, and the end is not below 0.8 of guessing or would need more than
-          three times the rate spent; or the loss does not fall, and ends worse than guessing and
-          its first epoch by 5%, or than an earlier time by half. Judged from 20 steps on.
+        - ``"unstable"``: it diverged. Some part had twice the loss of chance and of the untrained
+          network, and the end has not recovered; or the loss does not fall, and ends worse than
+          chance and its first part, or than an earlier time. Judged from 20 steps on.
         - ``"undecided"``: the rate spent is less than that of 10 epochs, or 40 steps, of the first.
         - ``"falling"``: the loss falls, and ten times the rate spent would bring it to zero, or
           it falls ever faster.
@@ -131,29 +111,29 @@ class Curve:
         - ``"unmoved"``: it does not fall, and the last epoch's is within 1% of the first one's.
         - ``"settled"``: it fell, and does so no more, or hardly.
         """
-        if self.guessing is not None and self._is_upset(self.guessing):
+        if self.chance_loss is not None and self._has_diverged(self.chance_loss):
             return "unstable"
         if not self._is_long:
             return "undecided"
-        if self.guessing is None:
+        if self.chance_loss is None:
             return "falling" if self.is_falling else "settled"
         if self.is_falling and (self.rate_needed <= _WITHIN_REACH or self._accelerates):
             return "falling"
-        if (self.is_falling and self._is_steady(self.guessing)) or self._is_frozen:
+        if (self.is_falling and self._is_steady(self.chance_loss)) or self._is_frozen:
             return "slow"
         return "unmoved" if self._is_where_it_was else "settled"
 
-    def _is_upset(self, guessing: float) -> bool:
-        if len(self.losses) < _ENOUGH_TO_BE_UPSET:
+    def _has_diverged(self, chance_loss: float) -> bool:
+        if len(self.losses) < _ENOUGH_TO_DIVERGE:
             return False
-        has_recovered = self.end < _RECOVERED * guessing and self.rate_needed <= _SOON
-        if self.peak > _UPHEAVAL * max(guessing, float(self._steps[0])) and not has_recovered:
+        has_recovered = self.end < _RECOVERED * chance_loss and self.rate_needed <= _SOON
+        if self.peak > _UPHEAVAL * max(chance_loss, float(self._steps[0])) and not has_recovered:
             return True
         if self.is_falling:
             return False
         windows = self._windows
-        worse = _WORSE * max(guessing, self.start)  # an untrained network may start above guessing
-        relapsed = _RELAPSE * float(windows.min()) + _MARGIN * guessing
+        worse = _WORSE * max(chance_loss, self.start)  # an untrained one may start above
+        relapsed = _RELAPSE * float(windows.min()) + _MARGIN * chance_loss
         return bool(windows[-4:].min() > worse or windows[-2:].min() > relapsed)
 
     @property
@@ -170,9 +150,9 @@ class Curve:
         last = self._windows[_WINDOWS // 2 :]
         return bool(np.ptp(last) <= _FROZEN * last[-1]) and self._is_where_it_was
 
-    def _is_steady(self, guessing: float) -> bool:
-        # What a network loses down to guessing is its first overconfidence, which goes fast.
-        return self._speed / 2 >= _STEADY * (min(self.start, guessing) - self.end)
+    def _is_steady(self, chance_loss: float) -> bool:
+        # What a network loses down to chance is its first overconfidence, which goes fast.
+        return self._speed / 2 >= _STEADY * (min(self.start, chance_loss) - self.end)
 
     @property
     def _accelerates(self) -> bool:
@@ -186,10 +166,7 @@ class Curve:
 
     @cached_property
     def _speed(self) -> float:
-        """Fall of the loss by the clock in its second half: the median slope (Theil and Sen).
-
-        Excursions, which momentum causes now and then, do not change it.
-        """
+        """Fall of the loss by the clock in its second half: the median slope (Theil and Sen)."""
         return -float(np.median(self._slopes))
 
     @cached_property
@@ -201,11 +178,8 @@ class Curve:
 
     @cached_property
     def _windows(self) -> Floats:
-        """Mean loss over each of 16 windows of equal rate: the integral over it, by its length.
-
-        The integral is a straight line within each part, for losses there are of different
-        examples, and their differences are no progress.
-        """
+        """Mean loss over each of 16 windows of equal rate: the integral over it, by its length."""
+        # It is a straight line within each part, for losses there are of different examples.
         rates = self.decay ** (np.arange(len(self._steps)) // self.steps_per_epoch)
         spent = np.add.reduceat(rates, self._starts)
         clock = np.concatenate([[0.0], np.cumsum(spent)])

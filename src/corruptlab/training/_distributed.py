@@ -15,16 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Processes:
-    """Who takes part in a fit.
-
-    Every method that exchanges something has to be called by all of them, in the same order. Alone
-    they cost nothing.
-
-    Args:
-        rank: Number of this process, from 0.
-        size: How many there are.
-        device: Where this one works.
-    """
+    """Who takes part in a fit."""
 
     rank: int
     size: int
@@ -32,15 +23,7 @@ class Processes:
 
     @classmethod
     def here(cls, device: torch.device) -> "Processes":
-        """Find out who is there, and join them if ``torchrun`` started this process.
-
-        Args:
-            device: Where this process works; it decides how they talk: NCCL between
-                GPUs, Gloo between CPUs.
-
-        Returns:
-            The processes; one alone without ``torchrun``.
-        """
+        """Find out who is there, and join them if ``torchrun`` started this process."""
         if not distributed.is_available():
             return cls(0, 1, device)
         if not distributed.is_initialized():
@@ -83,14 +66,7 @@ class Processes:
         return agreed
 
     def check_alike(self, **arguments: object) -> None:
-        """Refuse arguments that differ between the processes, which would wait for ever.
-
-        Args:
-            **arguments: Names and values.
-
-        Raises:
-            ValueError: If one differs; in all processes.
-        """
+        """Refuse arguments that differ between the processes, which would wait for ever."""
         if self.size == 1:
             return
         everywhere: list[Any] = [None] * self.size
@@ -102,14 +78,7 @@ class Processes:
                 raise ValueError(f"`{name}` must be the same in every process, got {got}.")
 
     def from_first(self, work: Callable[[], T]) -> T:
-        """Let the first process do some work, and return what it gives, or raise its error, in all.
-
-        Args:
-            work: The work; nothing in it may be an exchange between the processes.
-
-        Returns:
-            Its result.
-        """
+        """Let the first process work, and return its result, or raise its error, in all of them."""
         if self.size == 1:
             return work()
         done: tuple[T | None, Exception | None] = None, None
@@ -130,10 +99,7 @@ class Processes:
                 distributed.broadcast(buffer, 0)
 
     def wrapped(self, model: nn.Module) -> nn.Module:
-        """Return a network whose gradients are averaged over the processes in each backward pass.
-
-        The weights and buffers of the first process go to all others.
-        """
+        """Return a network that starts from the first process's weights and averages gradients."""
         if self.size == 1:
             return model
         if self.device.type == "cuda":
@@ -149,14 +115,7 @@ class Processes:
 
 
 def own_device(device: torch.device | str | None) -> torch.device | str | None:
-    """Return the device of this process, when ``torchrun`` started one for each GPU.
-
-    Args:
-        device: What the user asked for; None or ``"cuda"`` leave the number open.
-
-    Returns:
-        ``cuda:LOCAL_RANK`` if there are several processes and the number was left open.
-    """
+    """Return the device of this process, when ``torchrun`` started one for each GPU."""
     rank = os.environ.get("LOCAL_RANK")
     several = int(os.environ.get("WORLD_SIZE", "1")) > 1
     if not several or rank is None or not torch.cuda.is_available():
@@ -168,18 +127,7 @@ def own_device(device: torch.device | str | None) -> torch.device | str | None:
 
 
 def _mean_in_float64(size: int, bucket: Any) -> torch.futures.Future[Tensor]:
-    """Average gradients over the processes, to the same bits in whatever order they are added.
-
-    The order depends on where a gradient lies in its bucket, which PyTorch changes after the first
-    step; without this, a resumed fit would differ from an uninterrupted one in its last digits.
-
-    Args:
-        size: How many processes there are.
-        bucket: Some of the gradients, a ``torch.distributed.GradBucket``.
-
-    Returns:
-        Their means, when all processes have sent theirs.
-    """
+    """Average gradients over the processes, to the same bits in whatever order they are added."""
     own: Tensor = bucket.buffer()
     sent = distributed.all_reduce(own.double(), async_op=True).get_future()
 

@@ -1,13 +1,20 @@
-"""The loss of every step, kept on the device so that no step has to wait for it."""
+"""Losses by step, and accuracy over all examples."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from corruptlab.training._processes import Processes
+from corruptlab._modules import evaluating
+from corruptlab.training._data import DataSource
+from corruptlab.training._distributed import Processes
+
+Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""Outputs, shape ``(b, num_classes)``, and labels, shape ``(b,)``, in; their mean loss out."""
 
 
 class NonFiniteLossError(FloatingPointError):
@@ -35,16 +42,10 @@ class NonFiniteLossError(FloatingPointError):
 
 
 class LossLog:
-    """Losses by step.
+    """Losses by step, on the device, so that no step has to wait for them.
 
-    Its whole state is ``steps`` and append-only buffers, so that Ctrl-C between any two
-    operations leaves it consistent. Each process keeps what its own share adds to the mean loss
-    of a batch; what is read out is the sum over all of them.
-
-    Args:
-        steps_per_epoch: Steps of an epoch: the size of a buffer.
-        learning_rate: The first rate of the fit, which the error quotes.
-        processes: Who takes part in the fit.
+    The state is ``steps`` and append-only buffers: Ctrl-C between any two operations leaves it
+    consistent. Each process keeps what its share adds to the mean loss of a batch.
     """
 
     def __init__(self, steps_per_epoch: int, learning_rate: float, processes: Processes) -> None:
@@ -55,11 +56,7 @@ class LossLog:
         self._checked = 0
 
     def resume(self, losses: Sequence[float]) -> None:
-        """Take over the losses of the steps that an earlier run has done.
-
-        Args:
-            losses: One a step, as they were read out.
-        """
+        """Take over the losses of the steps that an earlier run has done."""
         device = self._processes.device
         epochs = -(-len(losses) // self._steps_per_epoch)
         # In float64, because the user's own loss may be.
@@ -70,11 +67,7 @@ class LossLog:
         self.steps = self._checked = len(losses)
 
     def add(self, loss: Tensor) -> None:
-        """Keep the loss of one step, without waiting for the device.
-
-        Args:
-            loss: Mean loss of this process's share, times its weight (see `Batch`), shape ``()``.
-        """
+        """Keep the loss of one step, without waiting for the device."""
         if self._processes.size > 1:  # the weights of all processes have the mean 1
             loss = loss / self._processes.size
         epoch, step = divmod(self.steps, self._steps_per_epoch)
@@ -89,14 +82,7 @@ class LossLog:
         return self.steps - self._checked
 
     def check(self) -> float:
-        """Wait for the device and look at the losses since the last check.
-
-        Returns:
-            Their mean; nan if there is none.
-
-        Raises:
-            NonFiniteLossError: If one of them is infinite or not a number.
-        """
+        """Return the mean of the losses since the last check; raise if one is not finite."""
         recent = self.since(self._checked)
         for step, loss in enumerate(recent, start=self._checked + 1):
             if not math.isfinite(loss):
@@ -105,14 +91,7 @@ class LossLog:
         return math.fsum(recent) / len(recent) if recent else math.nan
 
     def since(self, start: int) -> list[float]:
-        """Return the losses after the first ``start`` steps.
-
-        Args:
-            start: Steps to leave out.
-
-        Returns:
-            The losses, one a step.
-        """
+        """Return the losses after the first ``start`` steps."""
         epoch, step = divmod(start, self._steps_per_epoch)
         if start >= self.steps:
             return []
@@ -123,15 +102,7 @@ class LossLog:
         return losses
 
     def error(self, step: int, loss: float) -> NonFiniteLossError:
-        """Return the error for a loss that is not finite, with its likely cause.
-
-        Args:
-            step: The step, counted from 1.
-            loss: Its loss.
-
-        Returns:
-            The error, to be raised.
-        """
+        """Return the error for a loss that is not finite, with its likely cause."""
         before = self.since(0)[: step - 1]
         if not before:
             cause = "the outputs are not finite before training; check the initial weights."
@@ -142,3 +113,69 @@ class LossLog:
                 f"{len(before)}); try a tenth."
             )
         return NonFiniteLossError(step, loss, cause)
+
+
+@dataclass(frozen=True)
+class FullPass:
+    """Accuracy and mean loss over all examples in evaluation mode."""
+
+    accuracy: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Measures a network on all of some examples; each process on its share."""
+
+    loss: Loss
+    size: int
+    processes: Processes
+
+    def full_pass(self, model: nn.Module, source: DataSource) -> FullPass:
+        """Measure accuracy and loss over all examples."""
+        with evaluating(model):
+            return self._summary(list(self._measured(model, source)))
+
+    def pass_that_reaches(
+        self, accuracy: float, model: nn.Module, source: DataSource
+    ) -> FullPass | None:
+        """Return a full pass, or None as soon as the accuracy must stay below a share."""
+        n, wrong = len(source), 0
+        measured = []
+        with evaluating(model):
+            for batch in self._measured(model, source):
+                wrong += batch.size - int(batch.hits)
+                if (n - wrong) / n < accuracy:  # rounded as the accuracy itself will be
+                    break
+                measured.append(batch)
+        if self.processes.any((n - wrong) / n < accuracy):
+            return None
+        found = self._summary(measured)
+        return found if found.accuracy >= accuracy else None
+
+    def _measured(self, model: nn.Module, source: DataSource) -> Iterator["_Measured"]:
+        for inputs, targets in source.in_order(self.size):
+            outputs = model(inputs).float()  # (size, num_classes)
+            hits = (outputs.argmax(dim=1) == targets).sum()
+            loss = self.loss(outputs, targets) * len(targets)
+            yield _Measured(len(targets), hits, loss)
+
+    def _summary(self, measured: list["_Measured"]) -> FullPass:
+        device = self.processes.device
+        sums = torch.zeros(3, dtype=torch.float64, device="cpu")
+        sums[0] = sum(batch.size for batch in measured)
+        if measured:
+            sums[1] = torch.stack([batch.hits for batch in measured]).sum()
+            losses: list[float] = torch.stack([batch.loss for batch in measured]).tolist()
+            sums[2] = math.fsum(losses)
+        n, hits, loss = self.processes.total(sums.to(device)).tolist()
+        return FullPass(accuracy=hits / n, loss=loss / n)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """One batch; the tensors stay on the device so that nothing has to wait for it."""
+
+    size: int
+    hits: Tensor  # int64, shape ()
+    loss: Tensor  # float32, shape (): the sum over the batch
