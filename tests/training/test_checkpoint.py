@@ -132,7 +132,7 @@ def test_ctrl_c_keeps_the_last_checkpoint(tmp_path: Path) -> None:
     assert same_bits(one, two)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_kills_at_random_moments_leave_no_trace(tmp_path: Path) -> None:
     """Three `kill -9` at random moments, and one when a checkpoint has just been written."""
     subprocess.run(
