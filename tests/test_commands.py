@@ -118,7 +118,7 @@ def environment() -> Iterator[dict[str, str]]:
         }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 @pytest.mark.parametrize("page", run_pages())
 def test_marked_commands_of_a_page_run(
     page: Path, environment: dict[str, str], tmp_path: Path

@@ -128,6 +128,7 @@ def test_pain_12_global_generators_are_moved() -> None:
     assert torch.equal(torch.get_rng_state(), before[2])
 
 
+@pytest.mark.slow
 def test_pain_13_wrappers_do_not_survive_spawned_workers() -> None:
     noisy = cl.corrupt(DATA, *ALL)
     loader = DataLoader(noisy, batch_size=N, num_workers=1, multiprocessing_context="spawn")

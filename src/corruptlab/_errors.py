@@ -1,4 +1,4 @@
-"""Errors that more than one floor raises."""
+"""Errors that several rooms raise, and the import of optional dependencies."""
 
 import importlib
 import os
@@ -39,24 +39,12 @@ class DataFileError(ValueError):
 
 
 def require(module: str, *, extra: str) -> ModuleType:
-    """Import an optional dependency, or say which extra brings it.
-
-    Args:
-        module: Name of the module to import, such as ``"matplotlib.figure"``.
-        extra: Name of the extra that installs it, such as ``"plot"``.
-
-    Returns:
-        The imported module.
-
-    Raises:
-        MissingExtraError: If the package is not installed, or does not fit the PyTorch in use.
-        ModuleNotFoundError: If it is installed and itself misses something.
-    """
+    """Import an optional dependency such as ``"ray"``, or name the extra that installs it."""
     package = module.partition(".")[0]
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != package:
+        if error.name != package:  # it is installed, and itself misses something
             raise
         raise MissingExtraError(
             f"`{package}` is not installed; install it with: pip install 'corruptlab[{extra}]'.",

@@ -65,6 +65,7 @@ def test_given_labels_equal_a_loop_of_fits() -> None:
             assert accuracy == pytest.approx(sum(right) / trial.n)
 
 
+@pytest.mark.slow
 def test_planes_fit_about_twice_as_many_points_as_they_have_parameters() -> None:
     # Cover 1965: an affine plane in d dimensions parts half of the labellings of 2 (d + 1) points.
     d = 9

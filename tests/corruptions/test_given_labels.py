@@ -189,6 +189,7 @@ def test_changed_labels_are_noticed(tmp_path: Path) -> None:
         Manifest.load(path)
 
 
+@pytest.mark.slow
 def test_an_array_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bomb.npz"
     with (

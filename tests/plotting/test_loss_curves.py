@@ -119,6 +119,7 @@ def test_curves_of_one_step_and_unfinished_ones_can_be_drawn() -> None:
     pixels(loss_curves({"one": [2.3], "nan": [1.0, float("nan"), 0.5]}, interpolated={"one": 1}))
 
 
+@pytest.mark.slow
 def test_global_state_of_matplotlib_is_untouched() -> None:
     code = """
 import sys, matplotlib

@@ -125,7 +125,7 @@ def test_ctrl_c_keeps_the_last_checkpoint(tmp_path: Path) -> None:
     assert same_bits(one, two)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_kills_at_random_moments_leave_no_trace(tmp_path: Path) -> None:
     """Three `kill -9` at random steps, and one when a checkpoint has just been written."""
     program = [sys.executable, "-m", "tests.training.programs.killed", str(tmp_path)]

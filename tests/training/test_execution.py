@@ -79,7 +79,7 @@ def test_a_loss_gets_float32_whatever_the_products_are() -> None:
     assert kinds == {torch.float32}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyTorch's own, in its compiler
 def test_a_compiled_network_computes_the_same() -> None:
     plain = fit(network(), points(65), recipe=SHORT)

@@ -66,7 +66,7 @@ def test_an_unreadable_picture_is_named(tree: Path, tmp_path: Path) -> None:
         fit(model, folder, recipe=recipe, execution=Execution(data="stream", workers=1))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_inception_v3_is_trained_by_two_processes_with_two_workers_each(
     tree: Path, tmp_path: Path
 ) -> None:

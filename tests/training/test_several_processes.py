@@ -228,6 +228,7 @@ def test_two_processes_resume_to_the_same_bits(found: Any) -> None:
     assert alike(found[0]["resumed"]["weights"], found[1]["resumed"]["weights"])
 
 
+@pytest.mark.slow(seconds=30)
 def test_the_death_of_one_process_ends_all_and_the_same_command_goes_on(
     tmp_path: Path,
 ) -> None:
