@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from corruptlab._errors import MissingExtraError
 from corruptlab.datasets import DataFileError, torchvision
 from tests.datasets.trees import TINY, TINY_LABELS, write_idx
 
@@ -215,5 +214,5 @@ def test_torchvision_that_cannot_be_imported_is_one_clear_error(
     for module in ("torchvision", "torchvision.datasets"):
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setattr(sys, "meta_path", [Refuse(error), *sys.meta_path])
-    with pytest.raises(MissingExtraError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(ImportError, match=f"^{re.escape(message)}$"):
         torchvision("MNIST", mnist, split="train")
