@@ -88,6 +88,18 @@ def test_one_colour_image_among_gray_ones_makes_all_three_channels(
     assert images[2].equal(torch.from_numpy(GRAY).expand(3, 4, 3))
 
 
+def test_a_label_that_is_no_class_takes_no_memory(
+    mnist: Path, monkeypatch: pytest.MonkeyPatch, torchvision_datasets: ModuleType
+) -> None:
+    from PIL import Image
+
+    item = Image.fromarray(GRAY), 2**40
+    monkeypatch.setattr(torchvision_datasets.MNIST, "classes", None)
+    monkeypatch.setattr(torchvision_datasets.MNIST, "__getitem__", lambda _, place: item)
+    with pytest.raises(ValueError, match=r"^`name` must be .* got the label 1099511627776\.$"):
+        torchvision("MNIST", mnist, split="train")
+
+
 def test_nothing_is_downloaded(tmp_path: Path) -> None:
     with pytest.raises(DataFileError) as caught:
         torchvision("MNIST", tmp_path, split="train")

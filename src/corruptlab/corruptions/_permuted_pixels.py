@@ -17,7 +17,23 @@ Move: TypeAlias = Literal["pixels", "values"]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class ShuffledPixels(PixelNoise):
+class _PermutedPixels(PixelNoise):
+    """What both have: what is moved, and where the channels are."""
+
+    move: Move = "pixels"
+    channel_axis: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        put(self, move=one_of("move", self.move, ("pixels", "values")))
+
+    def _movable(self, planes: Array) -> Array:
+        """Return planes whose last axis holds what a permutation moves."""
+        return planes if self.move == "pixels" else planes.reshape(len(planes), 1, -1)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ShuffledPixels(_PermutedPixels):
     """Move the pixels of every image by one and the same random permutation.
 
     The permutation depends on the seed and the number of pixels alone, so training and test set
@@ -43,21 +59,15 @@ class ShuffledPixels(PixelNoise):
     Source: Zhang et al. 2017, §2.1, "shuffled pixels".
     """
 
-    move: Move = "pixels"
-    channel_axis: int | None = None
     stream: ClassVar[str] = "shuffled_pixels"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        put(self, move=one_of("move", self.move, ("pixels", "values")))
-
     def _changed(self, planes: Array, ids: Ids, draws: Draws) -> Array:
-        values = _movable(planes, self.move)
+        values = self._movable(planes)
         return values.take(_positions(draws, values.shape[2]), axis=2)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class RandomPixels(PixelNoise):
+class RandomPixels(_PermutedPixels):
     """Move the pixels of each image by a random permutation of its own.
 
     The permutation follows the example: it is drawn once from (seed, example number), so it is
@@ -84,26 +94,15 @@ class RandomPixels(PixelNoise):
     Source: Zhang et al. 2017, §2.1, "random pixels".
     """
 
-    move: Move = "pixels"
-    channel_axis: int | None = None
     stream: ClassVar[str] = "random_pixels"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        put(self, move=one_of("move", self.move, ("pixels", "values")))
-
     def _changed(self, planes: Array, ids: Ids, draws: Draws) -> Array:
-        values = _movable(planes, self.move)
+        values = self._movable(planes)
         positions = draws.permutations("random_pixels/positions", ids, values.shape[2])
         moved = np.empty_like(values, order="C")
         for image, order, out in zip(values, positions, moved, strict=True):
             image.take(order, axis=1, out=out, mode="wrap")  # "wrap" writes to `out` unbuffered
         return moved
-
-
-def _movable(planes: Array, move: Move) -> Array:
-    """Return planes whose last axis holds what a permutation moves."""
-    return planes if move == "pixels" else planes.reshape(len(planes), 1, -1)
 
 
 @lru_cache(maxsize=16)
