@@ -37,8 +37,8 @@ def torchvision(name: str, folder: str | os.PathLike[str], *, split: str) -> Ima
         The images, ``uint8`` of shape ``(n, channels, height, width)``, in torchvision's order.
 
     Raises:
-        ValueError: If ``name`` or ``split`` is unknown, the images differ in size, or a label is too
-            large for a class.
+        ValueError: If ``name`` or ``split`` is unknown, the images differ in size, or a label is
+            too large for a class.
         TypeError: If the items are not pairs of an image and an integer label.
         DataFileError: If the folder or a file in it is missing or broken.
         MissingExtraError: If torchvision is not installed, or does not fit the PyTorch in use.
