@@ -3,7 +3,7 @@
 import ast
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedIOBase
 from pathlib import Path
@@ -51,13 +51,16 @@ def _kind(path: Path) -> str:
     return "no regular file" if path.exists() else "no such file"
 
 
-def listing(folder: Path, most: int = 8) -> str:
+def listing(folder: Path) -> str:
     """Say in a few words what a folder holds, for the "found" part of an error."""
     if not folder.is_dir():
         return "a file" if folder.exists() else "no such folder"
     names = sorted(entry.name for entry in folder.iterdir())
-    if not names:
-        return "an empty folder"
+    return some(names) if names else "an empty folder"
+
+
+def some(names: Sequence[str], most: int = 8) -> str:
+    """List the first of some names, and count the others."""
     more = f", and {len(names) - most} more" if len(names) > most else ""
     return f"only {', '.join(names[:most])}{more}"
 
