@@ -13,9 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 def whole(name: str, value: object) -> int:
     """Return an ``int``; raise TypeError for anything but an integer."""
     try:
-        return operator.index(value)  # type: ignore[arg-type]  # the point is to find out
+        if not isinstance(value, bool):
+            return operator.index(value)  # type: ignore[arg-type]  # the point is to find out
     except TypeError:
-        raise TypeError(f"`{name}` must be an integer, got {value!r}.") from None
+        pass
+    raise TypeError(f"`{name}` must be an integer, got {value!r}.")
 
 
 def at_least(least: int, name: str, value: object) -> int:
@@ -70,6 +72,12 @@ def check_probability(name: str, value: Any) -> None:
         raise ValueError(f"`{name}` must lie in [0, 1], got {value}.")
 
 
+def probability(name: str, value: Any) -> float:
+    """Return a probability as a ``float``, or say what is wrong with it."""
+    check_probability(name, value)
+    return float(value) + 0.0  # -0.0 is 0.0
+
+
 def check_confidence(value: object, name: str = "confidence") -> None:
     """Raise unless a level of confidence or significance lies strictly between 0 and 1."""
     if not isinstance(value, Real):
@@ -84,9 +92,22 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
         raise ValueError(f"`{name}` must be one of {', '.join(choices)}, got {value!r}.")
 
 
+def one_of(name: str, value: object, choices: Sequence[str]) -> Any:
+    """Return a choice as a plain string, or quote the choices there are."""
+    if not isinstance(value, str) or value not in choices:
+        *most, last = map(repr, choices)
+        known = f"{', '.join(most)}{',' * (len(most) > 1)} or {last}"
+        raise ValueError(f"`{name}` must be {known}, got {value!r}.")
+    return str(value)
+
+
 def reals(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """Return an array of ``float64``; raise TypeError for anything but numbers."""
     try:
+        found = np.asarray(values) if hasattr(values, "dtype") else np.asarray(values, object)
+        kinds = {found.dtype.type} if found.dtype != object else set(map(type, found.flat))
+        if kinds & {bool, np.bool_}:
+            raise TypeError
         return np.asarray(values, np.float64)
     except (TypeError, ValueError):  # words, or rows of different lengths
         raise TypeError(f"`{name}` must hold numbers only, got {values!r}.") from None

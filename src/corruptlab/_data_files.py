@@ -3,7 +3,7 @@
 import ast
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedIOBase
 from pathlib import Path
@@ -18,13 +18,15 @@ from corruptlab._types import Labels
 LARGEST = 1 << 30
 """Bytes that the values of one file may take: 134 million labels, twenty times MNIST."""
 
+MOST_LABELS = LARGEST // 8
+"""So many of them as ``int64`` take as much."""
+
 MOST_EXPANSION = 1032
 """No stream that zlib can write is longer, unpacked, than this many times its length."""
 
 _CHUNK = 1 << 20
 _LONGEST_LINE = 4096  # bytes, so that a file without line ends does not fill the memory
 _LONGEST_HEADER = 1024  # of a .npy file; that of a list of labels has 118 bytes
-_MOST_LABELS = LARGEST // 8
 _INTEGERS = re.compile(r"[<>|=][iu][1248]")
 _ARRAY = "an array of one integer for each example"
 
@@ -49,13 +51,16 @@ def _kind(path: Path) -> str:
     return "no regular file" if path.exists() else "no such file"
 
 
-def listing(folder: Path, most: int = 8) -> str:
+def listing(folder: Path) -> str:
     """Say in a few words what a folder holds, for the "found" part of an error."""
     if not folder.is_dir():
         return "a file" if folder.exists() else "no such folder"
     names = sorted(entry.name for entry in folder.iterdir())
-    if not names:
-        return "an empty folder"
+    return some(names) if names else "an empty folder"
+
+
+def some(names: Sequence[str], most: int = 8) -> str:
+    """List the first of some names, and count the others."""
     more = f", and {len(names) - most} more" if len(names) > most else ""
     return f"only {', '.join(names[:most])}{more}"
 
@@ -166,7 +171,7 @@ def _read_header(file: IO[bytes], path: Path) -> tuple[np.dtype[Any], int, int]:
         raise DataFileError(path, _ARRAY, f"one of type {str(code)[:60]!r}")
     if len(shape) == 2 and shape[1] == 1:
         shape = shape[:1]
-    if len(shape) != 1 or type(shape[0]) is not int or not 0 <= shape[0] <= _MOST_LABELS:
-        expected = f"{_ARRAY}, and at most {_MOST_LABELS:,} of them"
+    if len(shape) != 1 or type(shape[0]) is not int or not 0 <= shape[0] <= MOST_LABELS:
+        expected = f"{_ARRAY}, and at most {MOST_LABELS:,} of them"
         raise DataFileError(path, expected, f"shape {str(shape)[:60]}")
     return np.dtype(code), shape[0], 8 + width + length

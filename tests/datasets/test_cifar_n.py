@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
+from numpy.typing import NDArray
 from torch.utils.data import TensorDataset
 
 from corruptlab import AsymmetricLabels, Draws, GivenLabels, corrupt
-from corruptlab._types import Labels
 from corruptlab.datasets import DataFileError, HumanLabels, cifar_n
 
 CIFAR_10 = ("aggregate", "random1", "random2", "random3", "worst")
@@ -155,7 +155,7 @@ def test_file_of_the_other_data_set_is_refused(tmp_path: Path) -> None:
     )
 
 
-def wrong_at(position: int, label: int) -> Labels:
+def wrong_at(position: int, label: int) -> NDArray[np.int64]:
     labels = CLEAN.copy()
     labels[position] = label
     return labels

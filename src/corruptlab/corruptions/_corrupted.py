@@ -18,9 +18,9 @@ from corruptlab.corruptions._arrays import checked_ids, checked_labels
 from corruptlab.corruptions._fields import Fields, Key
 from corruptlab.corruptions._find_fields import fields_of
 from corruptlab.corruptions._find_labels import find_labels, find_num_classes, whole_labels
+from corruptlab.corruptions._given_labels import Manifest
 from corruptlab.corruptions._inputs import changed
 from corruptlab.corruptions._lineage import History, Lineage
-from corruptlab.corruptions._manifest import Manifest
 from corruptlab.corruptions._pipeline import Pipeline
 from corruptlab.corruptions._protocols import Corruption
 from corruptlab.corruptions._read_inputs import input_reader, items_at

@@ -19,7 +19,7 @@ from torch.serialization import (
     get_unsafe_globals_in_checkpoint,
 )
 
-from corruptlab._data_files import listing, opened
+from corruptlab._data_files import listing, opened, some
 from corruptlab._errors import DataFileError
 from corruptlab._types import Labels
 
@@ -212,7 +212,8 @@ def _find(path: Path, name: str) -> Path:
 def _labels(file: Path, content: dict[Any, Any], key: str, num_classes: int) -> Labels:
     """Return the labels under a key, if they are what the key promises."""
     if key not in content:
-        raise DataFileError(file, f"labels under the key {key}", _keys(content))
+        found = some([str(each)[:40] for each in content]) if content else "no key"
+        raise DataFileError(file, f"labels under the key {key}", found)
     labels = integers(content[key])
     if labels is None or len(labels) != _N:
         found = "something else" if labels is None else f"{len(labels):,}"
@@ -225,14 +226,6 @@ def _labels(file: Path, content: dict[Any, Any], key: str, num_classes: int) -> 
             f"{labels[strays[0]]} at position {strays[0]}",
         )
     return labels
-
-
-def _keys(content: dict[Any, Any], most: int = 8) -> str:
-    names = [str(key)[:40] for key in content]
-    if not names:
-        return "no key"
-    more = f", and {len(names) - most} more" if len(names) > most else ""
-    return f"only {', '.join(names[:most])}{more}"
 
 
 def saved_arrays(path: Path) -> dict[Any, Any]:

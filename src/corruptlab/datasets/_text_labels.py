@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from corruptlab._data_files import numbered_lines, opened, quoted
+from corruptlab._data_files import MOST_LABELS, numbered_lines, opened, quoted
 from corruptlab._errors import DataFileError
 from corruptlab._types import Ids, Labels
 
@@ -35,7 +35,8 @@ def read_table(path: Path, header: bool | None) -> tuple[Labels, Ids | None, Ids
         if first:
             columns = [array("q") for _ in fields[:2]]
             unclear = header is None and path.suffix.lower() == ".csv" and fields == ["0"]
-            if unclear or _is_header(fields) if header is None else header:
+            named = _is_header(fields) if header is None else header
+            if named or unclear:
                 _check_header(path, fields, text)
                 continue
         if len(fields) != len(columns) or not all(map(_INTEGER.fullmatch, fields)):
@@ -48,6 +49,8 @@ def read_table(path: Path, header: bool | None) -> tuple[Labels, Ids | None, Ids
             found = f"{quoted(text)} in line {number}"
             raise DataFileError(path, "integers of 64 bits", found) from None
         lines.append(number)
+        if len(lines) > MOST_LABELS:
+            raise DataFileError(path, f"at most {MOST_LABELS:,} labels", "more")
     if unclear and lines:
         warnings.warn(
             f"{path}: the first line, 0, is read as the header that pandas writes over a column "

@@ -15,6 +15,8 @@ from torch import Tensor
 from corruptlab._errors import DataFileError, require
 from corruptlab.datasets._images import Images, checked_split
 
+_MOST_CLASSES = 1 << 20
+
 
 def torchvision(name: str, folder: str | os.PathLike[str], *, split: str) -> Images:
     """Read a data set of images and class labels through torchvision (extra ``vision``).
@@ -35,7 +37,8 @@ def torchvision(name: str, folder: str | os.PathLike[str], *, split: str) -> Ima
         The images, ``uint8`` of shape ``(n, channels, height, width)``, in torchvision's order.
 
     Raises:
-        ValueError: If ``name`` or ``split`` is unknown, or the images differ in size.
+        ValueError: If ``name`` or ``split`` is unknown, the images differ in size, or a label is
+            too large for a class.
         TypeError: If the items are not pairs of an image and an integer label.
         DataFileError: If the folder or a file in it is missing or broken.
         MissingExtraError: If torchvision is not installed, or does not fit the PyTorch in use.
@@ -130,6 +133,9 @@ def _stack(pictures: list[Any], name: str) -> Tensor:
 
 def _class_names(dataset: Any, targets: Tensor) -> tuple[str, ...]:
     """Return torchvision's names of the classes, or their numbers where it has none."""
-    names = getattr(dataset, "classes", None) or range(int(targets.max()) + 1)
+    largest = int(targets.max())
+    if largest >= _MOST_CLASSES:
+        raise ValueError(f"`name` must be a data set of class labels, got the label {largest}.")
+    names = getattr(dataset, "classes", None) or range(largest + 1)
     # ImageNet has a tuple of synonyms for each class.
     return tuple(", ".join(each) if isinstance(each, tuple) else str(each) for each in names)
