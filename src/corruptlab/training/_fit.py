@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
+from corruptlab._fits import note_fit
 from corruptlab._progress import Progress
 from corruptlab._types import MapDataset
 from corruptlab.training._accuracy import FullPass
@@ -198,6 +199,7 @@ def fit(
             execution=execution,
             checkpoint_seconds=checkpoint_seconds,
         )
+        note_fit(model, recipe)
         model.to(place)
         with (
             kept_generators(place),
