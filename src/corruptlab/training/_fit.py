@@ -18,6 +18,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from corruptlab._checks import check_number
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
+from corruptlab._fits import note_fit
 from corruptlab._modules import (
     check_module,
     count_parameters,
@@ -198,6 +199,7 @@ def fit(
             execution=execution,
             checkpoint_seconds=checkpoint_seconds,
         )
+        note_fit(model, recipe)
         model.to(device)
         with (
             preserve_rng_state(device),

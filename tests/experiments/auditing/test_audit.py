@@ -31,7 +31,7 @@ def test_nothing_is_found_where_nothing_is_wrong() -> None:
         "test: workers",
         "test: spawn",
     ]
-    assert len(report.findings) == 11 + 10 + 2
+    assert len(report.findings) == 12 + 11 + 2
 
 
 def test_one_error_is_enough_and_warnings_are_not() -> None:

@@ -23,6 +23,7 @@ from corruptlab.experiments.auditing._report import AuditReport, Finding, Status
 
 _ORDER = (
     "items",
+    "shapes",
     "targets",
     "passes",
     "batches",
@@ -54,11 +55,12 @@ def audit(
 
     The checks: label noise has the rate and the transitions of its definition, by exact binomial
     tests at 1e-4 (an exact ``drawing`` varies less than that law, and passes more easily); lists of
-    labels agree with the items; a second pass, batches, forked workers, and spawned processes
-    serve what the first pass did; labels lie in 0 .. K-1; copies of an input have equal labels
-    (random labels on copies cannot be fitted); test labels are clean, test inputs are no training
-    inputs, and both sets have their pixels shuffled alike. Checks that do not apply, such as the
-    noise of a data set that corruptlab did not make, are listed as skipped.
+    labels agree with the items; inputs have one shape and type; a second pass, batches, forked
+    workers, and spawned processes serve what the first pass did; labels lie in 0 .. K-1; copies of
+    an input have equal labels (random labels on copies cannot be fitted); test labels are clean,
+    test inputs are no training inputs, and both sets have their pixels shuffled alike. Checks that
+    do not apply, such as the noise of a data set that corruptlab did not make, are listed as
+    skipped.
 
     Bad data raises nothing: it is a finding that names the first item concerned. All inputs are
     read once, and of each a hash of 16 bytes is kept; the sample is read a few times more. A
@@ -186,6 +188,7 @@ def _alone(data: AuditedData, num_classes: int) -> list[Finding]:
     dataset, fields = data.dataset, data.fields
     checks: dict[str, Callable[[], tuple[Status, str]]] = {
         "items": lambda: loading.check_items(data),
+        "shapes": lambda: loading.check_shapes(data),
         "targets": lambda: check_targets(dataset, fields, data.good),
         "batches": lambda: loading.check_batches(data),
         "pickling": lambda: loading.check_pickling(dataset),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch.utils.data import ConcatDataset, Subset
 
@@ -29,6 +30,7 @@ from corruptlab.experiments.auditing._report import Finding, Status
 Stages: TypeAlias = tuple[tuple[Corruption, Draws], ...]
 
 _DIGEST_SIZE = 16  # bytes: of 2**32 different inputs two collide with probability 2**-65
+_IMAGE = "image"  # begins the form of a PIL image
 _PAIRS = ("samples", "imgs")  # attributes of torchvision's folders: pairs (path, label)
 
 
@@ -39,6 +41,7 @@ class ItemRecord:
     index: int
     label: int | None = None
     content: bytes | None = None  # digest of its input; None if it cannot be compared
+    form: str = ""  # size and type of its input; empty if it is no image, tensor, or array
     error: str = ""  # empty if it could be read
 
 
@@ -57,7 +60,7 @@ def taken_apart(item: Any, fields: Fields, index: int) -> ItemRecord:
         content = _digest(item[fields.input])
     except TypeError:
         content = None
-    return ItemRecord(index, label, content)
+    return ItemRecord(index, label, content, _form(item[fields.input]))
 
 
 def described(error: BaseException) -> str:
@@ -97,6 +100,26 @@ def compared(
             "expected under augmentation (random labels are fitted without it)."
         )
     return "ok", f"{n:,} sampled items have the same labels and inputs {how}."
+
+
+def _form(value: Any) -> str:
+    if isinstance(value, torch.Tensor | np.ndarray):
+        return f"{str(value.dtype).removeprefix('torch.')} of shape {tuple(value.shape)}"
+    if any(kind.__module__ == "PIL.Image" for kind in type(value).__mro__):
+        return f"{_IMAGE} {value.mode} of {value.width} x {value.height}"
+    return ""
+
+
+def count_forms(
+    records: Iterable[ItemRecord], forms: dict[str, tuple[int, int]] | None = None
+) -> dict[str, tuple[int, int]]:
+    """Return the first item of each form and how many there are, added to those of before."""
+    forms = {} if forms is None else forms
+    for record in records:
+        if record.form:
+            first, count = forms.get(record.form, (record.index, 0))
+            forms[record.form] = first, count + 1
+    return forms
 
 
 def _digest(value: Any) -> bytes:
@@ -139,6 +162,7 @@ class FullScan:
     contents: NDArray[np.uint64]  # (n, 2): digests of the inputs
     readable: NDArray[np.bool_]  # where False, the label means nothing
     comparable: NDArray[np.bool_]  # whether there is a digest of the input
+    forms: Mapping[str, tuple[int, int]]  # form of inputs to its first item and its count
     first_failure: ItemRecord | None = None
 
 
@@ -150,26 +174,28 @@ def scan_all(
     served = np.full(n, -1, np.int64) if labels is None else labels
     contents = np.zeros((n, 2), np.uint64)
     readable, comparable = np.ones(n, np.bool_), np.zeros(n, np.bool_)
-    first_failure = None
+    first_failure, forms = None, count_forms(())
     batches = None if labels is None else _reader(dataset, fields)
     for at in chunks(n):
-        found = None if batches is None else _digests(batches, at)
+        found = None if batches is None else _batch_records(batches, at)
+        records: Iterable[ItemRecord]
         if found is None:  # one by one from here on
             batches = None
             records = (read(dataset, fields, i) for i in at.tolist())
         else:
-            records = (ItemRecord(i, content=x) for i, x in zip(at.tolist(), found, strict=True))
+            records = found
         for record in records:
             if record.error:
                 readable[record.index] = False
                 first_failure = first_failure or record
             if labels is None and record.label is not None:
                 served[record.index] = record.label
+            count_forms([record], forms)
             if record.content is not None:
                 contents[record.index] = np.frombuffer(record.content, np.uint64)
                 comparable[record.index] = True
         on_progress(int(at[-1]) + 1)
-    return FullScan(served, contents, readable, comparable, first_failure)
+    return FullScan(served, contents, readable, comparable, forms, first_failure)
 
 
 def _reader(dataset: Any, fields: Fields) -> InputReader | None:
@@ -179,9 +205,10 @@ def _reader(dataset: Any, fields: Fields) -> InputReader | None:
         return None
 
 
-def _digests(batches: InputReader, at: Ids) -> list[bytes] | None:
+def _batch_records(batches: InputReader, at: Ids) -> list[ItemRecord] | None:
     try:
-        return [_digest(value) for value in batches(at)]
+        values = zip(at.tolist(), batches(at), strict=True)
+        return [ItemRecord(i, content=_digest(x), form=_form(x)) for i, x in values]
     except Exception:  # inputs of several shapes, of no array type, or one that fails
         return None
 
@@ -362,7 +389,9 @@ class AuditedData:
 
     def scanned(self, on_progress: Callable[[int], None]) -> "AuditedData":
         """Read all items once."""
-        known = None if self.lineage is None else self.lineage.targets
+        images = any(record.form.startswith(_IMAGE) for record in self.records)
+        # Batches of images have no modes any more.
+        known = None if self.lineage is None or images else self.lineage.targets
         return replace(self, scan=scan_all(self.dataset, self.fields, known, on_progress))
 
 

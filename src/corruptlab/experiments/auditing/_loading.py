@@ -20,6 +20,7 @@ from corruptlab.experiments.auditing._dataset import (
     AuditedData,
     ItemRecord,
     compared,
+    count_forms,
     described,
     read,
     taken_apart,
@@ -27,6 +28,7 @@ from corruptlab.experiments.auditing._dataset import (
 from corruptlab.experiments.auditing._report import Finding, Status
 
 _BATCH = 32
+_SHOWN = 3  # forms of inputs
 _DEEPEST = 6  # levels of attributes, lists, and dictionaries to search for what does not pickle
 _PATIENCE = 300.0  # seconds for one batch, the start of a process included
 _BATCHES = 4  # for each worker, so that all of them have work
@@ -47,6 +49,25 @@ def check_items(data: AuditedData) -> tuple[Status, str]:
             f"{failed:,} of {n:,} items read cannot be used; item {first.index}: {first.error}"
         )
     return "ok", f"{n:,} of {of_all:,} items were read, each with an input and one integer label."
+
+
+def check_shapes(data: AuditedData) -> tuple[Status, str]:
+    """Check that inputs have one shape and one type, so that they can be read in batches."""
+    forms = count_forms(data.records) if data.scan is None else data.scan.forms
+    if not forms:
+        return "skipped", "its inputs are neither images, tensors, nor arrays."
+    if len(forms) == 1:
+        ((form, (_, count)),) = forms.items()
+        return "ok", f"{count:,} inputs read are of one form: {form}."
+    told = "; ".join(
+        f"{count:,} of the form {form}, first item {first}"
+        for form, (first, count) in list(forms.items())[:_SHOWN]
+    )
+    return "error", (
+        f"inputs differ in size or type, with {len(forms):,} forms: {told}. Batches need one: "
+        "`materialize`, `fit`, and a DataLoader cannot read these. Resize, crop, or convert them "
+        "(of an image `convert('RGB')`) in a transform."
+    )
 
 
 def second_pass(data: AuditedData) -> list[ItemRecord]:

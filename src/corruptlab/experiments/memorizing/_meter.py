@@ -1,16 +1,24 @@
 """Measuring predictors: what a training function calls after each epoch."""
 
+import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.utils.data import default_collate
 
+from corruptlab._fits import Fits
 from corruptlab._modules import evaluating
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import Labels
@@ -23,6 +31,10 @@ from corruptlab.training import Recipe, stopping
 
 Predictor: TypeAlias = nn.Module | Callable[[Any], Any]
 """A network, or any function from a batch of inputs to scores ``(b, K)`` or classes ``(b,)``."""
+
+_DEEPEST = 6  # steps from a function to its networks
+_MOST_PARTS = 10_000  # things looked at on the way
+_DIFFER_IN_TRAINING = _NormBase, _DropoutNd, nn.RNNBase, nn.MultiheadAttention
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +87,8 @@ class Prepared(nn.Module):
     """A network that crops and whitens inputs as `fit` does before the network sees them.
 
     `fit` prepares inputs on its own, so the network that it trained is a predictor for prepared
-    inputs only; this one takes them as the data set serves them.
+    inputs only; this one takes them as the data set serves them. `memorization_report` does this
+    by itself for a network that was fitted in it.
 
     Args:
         network: The network, which is not copied.
@@ -112,13 +125,17 @@ class MemorizationMeter:
     """Measures a predictor and keeps what it found; the ``epoch_end`` of a training function.
 
     A call measures all groups, a full pass over the training data, and returns the row that it
-    adds. Networks are put in evaluation mode for it and back, and the global generators are put
-    back too, so that training goes on as if nothing had been measured.
+    adds. Networks are put in evaluation mode for it and back, those that a function uses too: the
+    networks in its closure, in its arguments (``partial``), among the globals that it names, and in
+    the attributes of its object. The global generators are put back, so that training goes on as if
+    nothing had been measured. A network that `fit` trains gets its inputs as that fit prepares
+    them: cropped and whitened by its recipe.
 
     Args:
         planting: The data.
         confidence: Level of intervals and bounds.
         batch_size: Examples at a time.
+        fits: The recipes of the fits so far.
 
     Attributes:
         epochs: The rows so far.
@@ -133,8 +150,11 @@ class MemorizationMeter:
         2 1
     """
 
-    def __init__(self, planting: Planting, *, confidence: float, batch_size: int) -> None:
+    def __init__(
+        self, planting: Planting, *, confidence: float, batch_size: int, fits: Fits
+    ) -> None:
         self._planting, self._confidence, self._batch_size = planting, confidence, batch_size
+        self._fits, self._has_warned = fits, False
         self.epochs: tuple[MemorizationEpoch, ...] = ()
         _check_inputs(planting.train, planting.fields)
 
@@ -160,7 +180,7 @@ class MemorizationMeter:
         """Return a stopping rule for `fit` that measures after every epoch and never stops.
 
         Args:
-            predictor: What to measure: the network that is fitted, `Prepared` by its recipe.
+            predictor: What to measure, such as the network that is fitted.
 
         Returns:
             The rule; hand it to ``stop=`` together with the rules that stop.
@@ -178,6 +198,8 @@ class MemorizationMeter:
             What was found.
         """
         data = self._planting
+        if isinstance(predictor, nn.Module) and predictor in self._fits:
+            predictor = Prepared(predictor, self._fits[predictor])
         with preserve_rng_state():
             seen, unseen = (
                 _predicted(
@@ -186,6 +208,7 @@ class MemorizationMeter:
                     fields=data.fields,
                     num_classes=data.train.num_classes,
                     batch_size=self._batch_size,
+                    on_unknown=self._warn_of,
                 )
                 for part in (data.train, data.held_out)
             )
@@ -213,6 +236,15 @@ class MemorizationMeter:
             ),
         )
 
+    def _warn_of(self, network: nn.Module) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                "the predictor calls a network in training mode that cannot be found from it, got "
+                f"{type(network).__name__}; give the network itself, or call its `eval()`.",
+                stacklevel=2,
+            )
+
 
 @dataclass(frozen=True)
 class _Measured:
@@ -228,7 +260,13 @@ class _Measured:
 
 
 def _predicted(
-    predictor: Predictor, dataset: Corrupted, *, fields: Fields, num_classes: int, batch_size: int
+    predictor: Predictor,
+    dataset: Corrupted,
+    *,
+    fields: Fields,
+    num_classes: int,
+    batch_size: int,
+    on_unknown: Callable[[nn.Module], None],
 ) -> Labels:
     """Return the predicted class of every example."""
     if not callable(predictor):
@@ -237,7 +275,7 @@ def _predicted(
             "(of a scikit-learn model, its method `predict`), "
             f"got {type(predictor).__name__}."
         )
-    with _measuring(predictor):
+    with _evaluating(predictor, on_unknown):
         found = [
             _classes(_answer(predictor, inputs), size, num_classes)
             for inputs, size in _batches(dataset, fields, batch_size)
@@ -269,8 +307,94 @@ def _collated(inputs: list[Any]) -> Any:
         ) from error
 
 
-def _measuring(predictor: Predictor) -> AbstractContextManager[None]:
-    return evaluating(predictor) if isinstance(predictor, nn.Module) else torch.no_grad()
+@contextmanager
+def _evaluating(predictor: Predictor, on_unknown: Callable[[nn.Module], None]) -> Iterator[None]:
+    """Put all networks of a predictor in evaluation mode, or tell which one was not found."""
+    networks = [predictor] if isinstance(predictor, nn.Module) else _networks(predictor)
+    with ExitStack() as stack:
+        stack.enter_context(torch.no_grad())
+        for network in networks:
+            stack.enter_context(evaluating(network))
+        if not networks:
+            stack.enter_context(_watched_modes(on_unknown))
+        yield
+
+
+@contextmanager
+def _watched_modes(on_unknown: Callable[[nn.Module], None]) -> Iterator[None]:
+    """Tell of each network that this thread calls in training mode, if that matters to it."""
+    thread = threading.get_ident()
+
+    def look(module: nn.Module, _: object) -> None:
+        matters = any(isinstance(layer, _DIFFER_IN_TRAINING) for layer in module.modules())
+        if module.training and matters and threading.get_ident() == thread:
+            on_unknown(module)
+
+    hook = register_module_forward_pre_hook(look)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def _networks(function: object) -> list[nn.Module]:
+    """Return the networks that can be reached from a function, breadth first."""
+    found: list[nn.Module] = []
+    seen: dict[int, object] = {}  # by id, and kept, so that no id is given out twice
+    level: list[object] = [function]
+    for _ in range(_DEEPEST):
+        following: list[object] = []
+        for value in level:
+            if id(value) in seen or len(seen) > _MOST_PARTS:
+                continue
+            seen[id(value)] = value
+            if isinstance(value, nn.Module):
+                found.append(value)
+            else:
+                following += _reachable(value)
+        level = following
+    return found
+
+
+def _reachable(value: Any) -> list[object]:
+    """Return what a function, a container, or an object holds."""
+    if isinstance(value, MethodType):
+        return [value.__self__, value.__func__]
+    if isinstance(value, partial):
+        return [value.func, *value.args, *value.keywords.values()]
+    if isinstance(value, FunctionType):
+        return _held_by_function(value)
+    if isinstance(value, Mapping):
+        return list(value.values()) if len(value) <= _MOST_PARTS else []
+    if isinstance(value, list | tuple | set | frozenset):
+        return list(value) if len(value) <= _MOST_PARTS else []
+    if isinstance(value, type | ModuleType | Tensor | np.ndarray | torch.utils.data.Dataset):
+        return []
+    kinds = type(value).__mro__
+    slots = [name for kind in kinds for name in getattr(kind, "__slots__", ())]
+    held = [getattr(value, name, None) for name in slots if not name.startswith("__")]
+    calls = [vars(kind)["__call__"] for kind in kinds if "__call__" in vars(kind)]
+    return [*getattr(value, "__dict__", {}).values(), *held, *calls[:1]]
+
+
+def _held_by_function(function: FunctionType) -> list[object]:
+    """Return closure, defaults, attributes, and the globals that a function names."""
+    held: list[object] = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    held += vars(function).values()
+    for cell in function.__closure__ or ():
+        with suppress(ValueError):  # a variable that has no value yet
+            held.append(cell.cell_contents)
+    names = _names(function.__code__)
+    for name in names & function.__globals__.keys():
+        value = function.__globals__[name]
+        inside = vars(value) if isinstance(value, ModuleType) else {}
+        held += [value, *(inside[each] for each in names & inside.keys() if each != name)]
+    return held
+
+
+def _names(code: CodeType) -> set[str]:
+    inner = (_names(each) for each in code.co_consts if isinstance(each, CodeType))
+    return set(code.co_names).union(*inner)
 
 
 def _answer(predictor: Predictor, inputs: Any) -> Any:

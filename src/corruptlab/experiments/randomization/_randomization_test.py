@@ -2,21 +2,28 @@
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import torch
 from torch import nn
+from torch.utils.data import Subset
 
+from corruptlab._arrays import check_classes
 from corruptlab._by_name import describe
 from corruptlab._environment import Environment
+from corruptlab._modules import resolve_device, scores_of
+from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
-from corruptlab.corruptions import Corrupted, corrupt, is_input_corruption
+from corruptlab.corruptions import Corrupted, corrupt, is_input_corruption, materialize
 from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
 from corruptlab.experiments.randomization._settings import SETTINGS, Setting, chosen_settings
 from corruptlab.training import Execution, Recipe, fit
 
 ModelSource: TypeAlias = nn.Module | Callable[[], nn.Module]
+
+_Corrupted: TypeAlias = tuple[Corrupted, Corrupted | None, Setting]
 
 
 def randomization_test(
@@ -44,8 +51,10 @@ def randomization_test(
     get the same input corruption: the one permutation of shuffled pixels, and for random pixels
     and Gaussian inputs draws of their own (with the training set's mean and variance).
 
-    Ctrl-C ends the test and gives what there is. An error in a fit, such as a loss that is not
-    finite, ends it too: iterate over `iter_randomization_test` to keep the settings before it.
+    Before the first fit all settings are tried: a batch of each goes through the network, and
+    all labels are compared with its outputs. Ctrl-C ends the test and gives what there is. An error
+    in a fit, such as a loss that is not finite, passes through; its attribute ``report`` is the
+    report so far, if a setting was finished.
 
     Args:
         model: A network, which is copied and never changed, or a function without arguments
@@ -69,7 +78,7 @@ def randomization_test(
     Raises:
         TypeError: If an argument is of a wrong kind.
         ValueError: If a setting is unknown, there is none, two are alike, a number is out
-            of its range, or the data does not fit. All of this before any training.
+            of its range, or the data of a setting does not fit. All of this before any training.
 
     Example:
         >>> from torch.utils.data import Subset
@@ -125,8 +134,8 @@ def iter_randomization_test(
     """Run a randomization test and give the report so far after every setting.
 
     The arguments are those of `randomization_test`, which returns the last of these reports; they
-    are checked by the call itself, before the first report is asked for. Use it to save
-    what is finished while the rest is still running.
+    are checked by the call itself, before the first report is asked for, and every setting is tried
+    before the first fit. Use it to save what is finished while the rest is still running.
 
     Args:
         model: See `randomization_test`.
@@ -302,18 +311,66 @@ class _Run:
 
     def reports(self) -> Iterator[RandomizationReport]:
         report = self.start
-        for setting in self.start.remaining:
+        try:
+            corrupted = self.tried_settings()
+        except KeyboardInterrupt:
+            yield replace(report, interrupted=True)
+            return
+        for data in corrupted:
             try:
-                row = self.result(setting, report)
-            except KeyboardInterrupt:  # while data was prepared: there is nothing of this one
+                row = self.result(*data, report)
+            except KeyboardInterrupt:  # while data was read: there is nothing of this one
                 row = None
+            except (Exception, SystemExit) as error:
+                if report.rows:
+                    with suppress(AttributeError):  # an error of a frozen class keeps nothing
+                        error.report = report  # type: ignore[union-attr]  # documented
+                raise
             report = _grown(report, row)
             yield report
             if report.interrupted:
                 return
 
-    def result(self, setting: Setting, report: RandomizationReport) -> SettingResult:
-        train, test, done = self.data.corrupted(setting)
+    def tried_settings(self) -> list[_Corrupted]:
+        """Corrupt the data for every setting, and run a batch of each through the network."""
+        model = self.fresh()
+        model.to(resolve_device(model, self.device))
+        with preserve_rng_state():  # random transforms of the data would move them
+            self.check(model, self.data.train, self.data.test)
+            return [self.tried(setting, model) for setting in self.start.remaining]
+
+    def tried(self, setting: Setting, model: nn.Module) -> _Corrupted:
+        try:
+            train, test, done = self.data.corrupted(setting)
+            if not setting.is_clean:
+                self.check(model, train, test)
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(
+                "`settings` must serve what `model` and `recipe` accept, "
+                f"got {setting.name!r}, for which {error}"
+            ) from error
+        return train, test, done
+
+    def check(self, model: nn.Module, train: Corrupted, test: Corrupted | None) -> None:
+        """Run a batch of both sets through the network, and compare its outputs with all labels."""
+        recipe, size = self.start.recipe, self.start.recipe.batch_size
+        device = next((each.device for each in model.parameters()), torch.device("cpu"))
+        for role, dataset in {"train": train, "test": test}.items():
+            if dataset is not None:
+                few, _ = materialize(Subset(dataset, range(min(size, len(dataset)))))
+                recipe.check_inputs(few, name=role)
+                scores = scores_of(model, recipe.prepare(few.to(device)))
+                labels = torch.tensor(dataset.targets)
+                check_classes(labels, f"`{role}` labels", num_classes=scores.shape[1])
+
+    def result(
+        self,
+        train: Corrupted,
+        test: Corrupted | None,
+        setting: Setting,
+        report: RandomizationReport,
+    ) -> SettingResult:
         fitted = fit(
             self.fresh(),
             train,
@@ -328,7 +385,7 @@ class _Run:
             name=setting.label,
         )
         return SettingResult.of(
-            done,
+            setting,
             fitted,
             labels_changed=train.realized_rate,
             fingerprint=train.fingerprint,
