@@ -148,7 +148,39 @@ def test_products_in_tiles_are_the_products(block: int) -> None:
 
 def test_fit_that_is_close_enough_is_not_refined() -> None:
     assert len(fit("cg", refinements=5).residuals) == 1
-    assert len(fit("cg", tolerance=1e-14, refinements=5).residuals) > 1
+    with pytest.warns(RuntimeWarning, match="stalled"):
+        assert len(fit("cg", tolerance=1e-17, refinements=5).residuals) > 1
+
+
+@pytest.mark.parametrize(("gamma", "n", "d"), [(1e-9, 60, 192), (0.01, 150, 5), (1.0, 150, 2)])
+def test_nearly_singular_matrix_gives_the_best_iterate_and_a_warning(
+    gamma: float, n: int, d: int
+) -> None:
+    x, y = points(n, d).float(), labels(n)
+    interpolant = KernelInterpolant(GaussianKernel(gamma), solver="cg", max_iterations=200)
+    with pytest.warns(
+        RuntimeWarning,
+        match=r"^Conjugate gradients stalled at a residual of (1|0\.\d+) of the targets after \d+ "
+        r"iterations: in float32 the kernel matrix is nearly singular, .* a `ridge`, ",
+    ):
+        stalled = interpolant.fit(x, y, num_classes=3)
+    assert stalled.stopped_by == "stalled"
+    left = np.eye(3)[y.numpy()] - gram_of(gamma, x) @ stalled.coefficients.numpy()
+    sizes = np.bincount(y.numpy()) ** 0.5  # where it begins: the residual of 0
+    assert (np.linalg.norm(left, axis=0) <= sizes * (1 + 1e-6)).all()
+    assert stalled.residual == pytest.approx(np.abs(left).max(), rel=1e-3)
+    assert stalled.norm < 1e4
+
+
+def gram_of(gamma: float, x: Tensor) -> Floats:
+    return np.asarray(GaussianKernel(gamma)(x.double(), x.double()).numpy())
+
+
+def test_targets_beyond_the_type_are_not_blamed_on_the_kernel() -> None:
+    interpolant = KernelInterpolant(GAUSSIAN, solver="cg", max_iterations=50)
+    with pytest.warns(RuntimeWarning, match="stalled"):
+        fit = interpolant.fit(points(), 1e60 * points(40, 1)[:, 0])
+    assert bool(fit.coefficients.isfinite().all())
 
 
 def test_kernel_that_is_not_finite_is_said() -> None:
@@ -165,7 +197,8 @@ def test_ridge_is_part_of_the_iterated_system() -> None:
 
 
 def test_fit_that_runs_out_of_iterations_says_so() -> None:
-    short = fit("cg", tolerance=1e-10, max_iterations=3)
+    with pytest.warns(RuntimeWarning, match=r"^Conjugate gradients stalled .* after 3 iterations"):
+        short = fit("cg", tolerance=1e-10, max_iterations=3)
     assert (short.stopped_by, short.iterations) == ("stalled", 3)
     assert short.residual > 1e-3
     assert "cg in float64, stalled," in repr(short)

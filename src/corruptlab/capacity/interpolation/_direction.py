@@ -100,11 +100,72 @@ class Projected:
     tried: int  # random directions that were projected onto
 
 
+class Sample:
+    """A few of the points as they came, the same ones whatever the order of all."""
+
+    numbers: NDArray[np.int64]
+    rows: Tensor  # (m, d)
+
+    def __init__(self) -> None:
+        self._read = 0
+
+    def add(self, x: Tensor, marks: Fingerprints) -> None:
+        """Choose from some more points, by their fingerprints; the more points, the fewer."""
+        # Those with the least hashes. Of equal points the first is among them if any is.
+        keys = (marks[:, 0] ^ (marks[:, 1] >> np.uint64(1))) * np.uint64(0x9E3779B97F4A7C15)
+        numbers = np.arange(self._read, self._read + len(x))
+        if self._read == 0:
+            self.numbers, self._keys, self.rows = numbers[:0], keys[:0], x[:0]
+        self._read += len(x)
+        count = _sample_size(self._read, x.shape[1])
+        own = _least(keys, count)
+        rows = torch.cat([self.rows, x[torch.from_numpy(own).to(x.device)]])
+        numbers = np.concatenate([self.numbers, numbers[own]])
+        keys = np.concatenate([self._keys, keys[own]])
+        kept = _least(keys, count)
+        self.numbers, self._keys = numbers[kept], keys[kept]
+        self.rows = rows[torch.from_numpy(kept).to(x.device)]
+
+
+def _sample_size(n: int, d: int) -> int:
+    """Return on how many points plain layers can be evaluated at once: the more, the fewer."""
+    hinges = max(16, (1 << 20) // n)  # that are added up: some milliseconds
+    products = max(16, (1 << 30) // (n * d))  # in the first layer: a tenth of a second
+    numbers = max(16, (1 << 21) // d)  # in the points: 16 MB in float64
+    return min(hinges, products, numbers)
+
+
+def _least(keys: NDArray[np.uint64], count: int) -> NDArray[np.int64]:
+    """Return the positions of the least keys, of equal ones the first, in rising order."""
+    if len(keys) <= count:
+        return np.arange(len(keys))
+    few = np.flatnonzero(keys <= np.partition(keys, count - 1)[count - 1])
+    return np.sort(few[np.argsort(keys[few], kind="stable")[:count]])
+
+
+class Farthest:
+    """The first of the points with the largest projection, for each of some directions."""
+
+    def __init__(self) -> None:
+        self.numbers = np.empty(0, np.int64)
+        self.rows: list[Tensor] = []
+        self._z: Floats = np.empty(0)
+
+    def add(self, first: int, x: Tensor, z: Floats) -> None:
+        """Look at more points, the first of which has a number, and at their projections."""
+        at = z.argmax(0)
+        if first == 0:
+            self.numbers, self.rows, self._z = at, [x[i].clone() for i in at.tolist()], z.max(0)
+        for column in np.flatnonzero(z.max(0) > self._z).tolist():
+            self.numbers[column] = first + at[column]
+            self.rows[column], self._z[column] = x[at[column]].clone(), z[at[column], column]
+
+
 class Survey:
     """One reading of all points, and more readings for further projections.
 
     While the points are read, their projections onto the first directions are kept, and their
-    fingerprints and targets.
+    fingerprints and targets, and a sample of the points themselves.
     """
 
     z: Floats  # projections, (n, q)
@@ -124,6 +185,7 @@ class Survey:
         self._points = points
         self.classes: Classes | None = None
         self.device = torch.device("cpu")
+        self._sample, self._farthest = Sample(), [Farthest()]
         parts: list[tuple[Floats, Fingerprints, NDArray[Any]]] = []
         on_device: Tensor | None = None
         for first, x, y in points.blocks():
@@ -135,7 +197,11 @@ class Survey:
             if self.classes is not None:
                 self.classes.check(y, first)
             kind = torch.float64 if y.is_floating_point() else torch.int64
-            parts.append((_projections(x, on_device), fingerprints(x), y.to("cpu", kind).numpy()))
+            marks = fingerprints(x)
+            z = _projections(x, on_device)
+            self._sample.add(x, marks)
+            self._farthest[0].add(first, x, z)
+            parts.append((z, marks, y.to("cpu", kind).numpy()))
         self.z, self.marks, self.y = (np.concatenate(part) for part in zip(*parts, strict=True))
         self.seconds = time.perf_counter() - begin
 
@@ -149,12 +215,32 @@ class Survey:
         chosen = self.y[numbers]
         return chosen if self.classes is None else self.classes.encode(chosen)
 
+    def some(self, order: NDArray[np.int64]) -> tuple[NDArray[np.int64], Tensor]:
+        """Return positions in an order of points, some and the last, and these points."""
+        numbers, rows = self._sample.numbers, self._sample.rows
+        _, own, positions = np.intersect1d(numbers, order, return_indices=True)
+        own = own[np.argsort(positions)]
+        rows, positions = rows[torch.from_numpy(own).to(rows.device)], np.sort(positions)
+        if len(positions) == 0 or positions[-1] < len(order) - 1:
+            last = next(
+                far.rows[column]
+                for far in self._farthest
+                for column in np.flatnonzero(far.numbers == order[-1])
+            )
+            rows = torch.cat([rows[1:], last[None]])  # the first has the fewest hinges
+            positions = np.append(positions[1:], len(order) - 1)
+        return positions, rows
+
     def project(self, direction: Floats) -> Floats:
         """Read the points again; return their projections onto one more direction."""
         begin = time.perf_counter()
         both = np.column_stack([direction, self.directions[:, 0]])
         on_device = torch.from_numpy(both).to(self.device)
-        parts = [_projections(x, on_device) for _, x, _ in self._points.blocks()]
+        parts = []
+        self._farthest.append(Farthest())
+        for first, x, _ in self._points.blocks():
+            parts.append(_projections(x, on_device))
+            self._farthest[-1].add(first, x, parts[-1])
         z: Floats = np.concatenate(parts)
         if not np.array_equal(z[:, 1], self.z[:, 0]):  # which come out the same to the last bit
             raise ValueError(

@@ -1,6 +1,7 @@
 """The two-layer network of Theorem 1, and what it has in common with the deep one."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -10,6 +11,9 @@ from corruptlab.capacity.interpolation._hinges import HingeSum, Pieces
 from corruptlab.capacity.interpolation._points import Classes
 from corruptlab.capacity.interpolation._projection import Projection
 from corruptlab.capacity.interpolation._report import InterpolationReport
+
+# Weights of the first layer that are held at a time while it is evaluated.
+_NUMBERS_AT_ONCE = 1 << 21
 
 
 class HingeNetwork(nn.Module, ABC):
@@ -60,6 +64,10 @@ class HingeNetwork(nn.Module, ABC):
     @abstractmethod
     def layer_by_layer(self, z: Tensor) -> Tensor:
         """Return the outputs where ``<a, x>`` is z, by adding up the hinges."""
+
+    @abstractmethod
+    def plain(self, x: Tensor) -> Tensor:
+        """Return what `dense` makes of points, shape ``(m, d)``, without storing its layers."""
 
     @abstractmethod
     def at(self, z: Tensor) -> Tensor:
@@ -120,6 +128,13 @@ class HingeNetwork(nn.Module, ABC):
         """Return the sizes, for ``print``."""
         k = "" if self.w.ndim == 1 else f", outputs={self.w.shape[1]}"
         return f"n={len(self.b)}, d={len(self.a)}{k}, weights={self.num_weights}"
+
+    def _first_layer(self, x: Tensor, places: Tensor) -> Iterator[Tensor]:
+        """Yield the units of the first layer of `dense`, a bounded number at a time."""
+        size = max(64, _NUMBERS_AT_ONCE // len(self.a))
+        weight = self.a.double().expand(min(size, len(places)), -1).contiguous()
+        for some in torch.split(places, size):
+            yield torch.relu(nn.functional.linear(x, weight[: len(some)], -some))
 
     def _columns(self) -> Tensor:
         return self.w if self.w.ndim == 2 else self.w[:, None]
@@ -220,11 +235,21 @@ class Interpolant(HingeNetwork):
         """
         return self._shaped(torch.relu(z[:, None] - self.b) @ self._columns())
 
+    def plain(self, x: Tensor) -> Tensor:
+        """Return what `dense` makes of points, shape ``(m, d)``, without storing its layers."""
+        outputs, first = torch.zeros(len(x), self._columns().shape[1]).to(self.b), 0
+        for units in self._first_layer(x, self.b.double()):
+            outputs = outputs + units @ self._columns()[first : first + units.shape[1]]
+            first += units.shape[1]
+        return self._shaped(outputs)
+
     def dense(self) -> nn.Sequential:
         """Return the network as plain layers, for points of shape ``(m, d)`` in ``float64``.
 
-        Its first layer holds the direction n times over, so it takes ``8 n (d + K)`` bytes, and
-        its values lose digits by cancellation: see ``report.dense_residual``.
+        Its first layer holds the direction n times over, so it takes ``8 n (d + K)`` bytes. Its
+        values lose digits twice, see ``report.dense_residual``: hinges cancel, and the inner
+        product is rounded, by about ``2**-53 sum_i abs(a_i x_i)``, before it is compared with
+        them. So it is good for points whose spread is not small beside their distance from zero.
 
         Returns:
             ``Linear(d, n), ReLU(), Linear(n, K)``, the last one without a bias.

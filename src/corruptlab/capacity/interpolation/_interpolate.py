@@ -32,10 +32,6 @@ from corruptlab.capacity.interpolation._report import InterpolationReport
 
 Floats = NDArray[np.float64]
 
-# Hinges that may be added up to find the residual of the dense network: some milliseconds.
-_HINGES_TO_ADD = 1 << 20
-_LEAST_POINTS = 16
-
 # What a residual may be as a share of the largest target. It is about 1e-10 unless gaps
 # between neighbours differ by more than ten orders of magnitude. A class is a whole number or a
 # sign, so what is off by more than a quarter may be read as another.
@@ -96,6 +92,13 @@ def interpolate(
     are searched for a larger gap, with linear programs that move the closest projections
     apart; with 32 it is about 30 times as large. The report has the gap, the exact
     condition number, and the residuals.
+
+    *Where the points are* matters to plain layers alone. The network computes ``<a, x>`` almost
+    exactly, so its weights are good wherever the points are told apart. Plain layers (`dense`, or
+    the same weights in another program) round it by about ``2**-53 sum_i abs(a_i x_i)``, and miss
+    the targets where that is not far below the smallest gap, as it is for points whose distance
+    from zero is large beside their spread: subtract the mean first. ``report.dense_residual``
+    says by how much.
 
     *Equal points* are merged if their targets are equal, too, and counted. Equal projections of
     different points make for another direction, up to ``candidates`` of them.
@@ -219,9 +222,9 @@ def _network(
     targets = survey.targets(found.order)
     hinges = _finite_hinges(found.z, targets.reshape(len(targets), -1))
     w = hinges.w if targets.ndim == 2 else hinges.w[:, 0]
-    a, b, weights, z, y, some = (
+    a, b, weights, z, y = (
         torch.from_numpy(array).to(survey.device)
-        for array in (found.a, hinges.b, w, found.z, targets, _some(len(found.z)))
+        for array in (found.a, hinges.b, w, found.z, targets)
     )
     shallow = Interpolant(a, b, weights, classes=survey.classes)
     net: Interpolant | DeepInterpolant = shallow
@@ -238,11 +241,13 @@ def _network(
             f"{np.max(widths[1] / widths[0]):.3g} times as wide as its neighbour, so that targets "
             f"are missed by {residual:.3g}."
         )
+    some, rows = survey.some(found.order)
+    errors = net.plain(rows.double()) - y[torch.from_numpy(some).to(survey.device)]
     return net, _Exactness(
         smallest_eigenvalue=float(hinges.gaps.min()),
         condition_number=condition_number(hinges.gaps),
         residual=residual,
-        dense_residual=_largest(net.layer_by_layer(z[some]) - y[some]),
+        dense_residual=_largest(errors),
         dense_points=len(some),
     )
 
@@ -257,12 +262,6 @@ def _finite_hinges(z: Floats, y: Floats) -> Hinges:
             f"smallest gap of {hinges.gaps.min():g} and targets up to {np.abs(y).max():g}."
         )
     return hinges
-
-
-def _some(n: int) -> NDArray[np.int64]:
-    """Return numbers of equally spaced points, the last one among them."""
-    count = min(n, max(_LEAST_POINTS, _HINGES_TO_ADD // n))
-    return np.arange(1, count + 1) * n // count - 1
 
 
 def _largest(errors: Tensor) -> float:

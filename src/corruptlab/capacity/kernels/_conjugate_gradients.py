@@ -42,6 +42,9 @@ class ConjugateGradientInverse:
             self._precondition = Preconditioner(
                 system.kernel, system.points, ridge=system.ridge, rank=rank, seed=seed
             )
+        # Some units in the last place of each value of the kernel, and of each sum of them.
+        eps = torch.finfo(system.points.dtype).eps
+        self._rounding = 4 * eps * self._precondition.size * len(system.points) ** 0.5
 
     def __call__(self, targets: Tensor) -> Tensor:
         """Iterate until the goal is reached or the iterations are used up."""
@@ -57,6 +60,7 @@ class ConjugateGradientInverse:
                 goal=self._goal,
                 iterations=left,
                 line=line,
+                rounding=self._rounding,
             )
         self.iterations += reached.iterations
         self.interrupted = reached.interrupted
@@ -79,12 +83,23 @@ def conjugate_gradients(
     goal: Tensor,
     iterations: int,
     line: Progress,
+    rounding: float = 0.0,
 ) -> Iterate:
     """Solve ``A x = y`` for each column of ``y`` from zero, until ``|y - A x| <= goal``."""
     # Hestenes and Stiefel 1952; Golub and Van Loan 2013, "Matrix computations", §11.5. Columns
     # share products with A but not their steps. A column that is solved rests, and so does one
     # along whose direction A is not positive in the arithmetic at hand.
+    #
+    # A product with x is off by about `rounding` |x|, which the recurrence of r does not see. For a
+    # nearly singular A, x grows until this is all there is: a column is given up when it exceeds
+    # |y|, the residual of x = 0, and one that is not solved gets the iterate with the least sum of
+    # both. Greenbaum 1997, "Estimating the attainable accuracy of recursively computed residual
+    # methods".
     x, r = torch.zeros_like(targets), targets
+    size = targets.norm(dim=0)
+    best, least = x, size
+    solved = size <= goal
+    lost = torch.zeros_like(solved)
     start = float(targets.norm())
     done = 0
     try:
@@ -93,19 +108,26 @@ def conjugate_gradients(
         for done in range(1, iterations + 1):
             image = times(direction)
             curvature = (direction * image).sum(0)
-            moving = (r.norm(dim=0) > goal) & (curvature > 0)
+            moving = (r.norm(dim=0) > goal) & (curvature > 0) & ~lost
             step = torch.where(moving, product / curvature, 0)
-            x, r = x + step * direction, r - step * image
-            sizes = r.norm(dim=0)
+            x = torch.where(moving, x + step * direction, x)
+            r = torch.where(moving, r - step * image, r)
+            sizes, error = r.norm(dim=0), rounding * x.norm(dim=0)
+            lost |= (error <= size).logical_not()  # NaN too
+            solved = (sizes <= goal) & ~lost
+            better = solved | (sizes + error < least)
+            best = torch.where(better, x, best)
+            least = torch.where(better, sizes + error, least)
             line.update(done, f"residual down to {float(sizes.norm()) / start:.1e}")
-            if bool((sizes <= goal).all()) or not bool(moving.any()):
+            if bool((solved | lost).all()) or not bool(moving.any()):
                 break
             z = precondition(r)
             before, product = product, (r * z).sum(0)
             direction = z + torch.where(moving, product / before, 0) * direction
+            direction = torch.where(lost, 0, direction)
     except KeyboardInterrupt:
-        return Iterate(x, done, interrupted=True)
-    return Iterate(x, done, interrupted=False)
+        return Iterate(best, done, interrupted=True)
+    return Iterate(best, done, interrupted=False)
 
 
 class Preconditioner:
@@ -121,9 +143,9 @@ class Preconditioner:
         self, kernel: Kernel, points: Tensor, *, ridge: float, rank: int, seed: int
     ) -> None:
         self._factor, left = partial_cholesky(kernel, points, rank=rank, seed=seed)
-        size = float(self._factor.square().sum(1).mean() + left.mean())
+        self.size = float(self._factor.square().sum(1).mean() + left.mean())  # mean diagonal
         # A smaller delta would blow up what rounding leaves of the difference below.
-        least = torch.finfo(points.dtype).eps ** 0.5 * size
+        least = torch.finfo(points.dtype).eps ** 0.5 * self.size
         self._delta: float = ridge + max(float(left.mean()), least)
         inner = torch.zeros(2 * self._factor.shape[1:], dtype=torch.float64, device=points.device)
         for start, stop in spans(len(points), _ROWS_AT_ONCE):

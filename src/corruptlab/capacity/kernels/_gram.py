@@ -118,6 +118,10 @@ class System:
                     product[left:right] += block.T @ own
             if line is not None:
                 line.update(stop)
-        if bool(vectors.isfinite().all()):
-            check_finite_kernel(product)
+        if not bool(product.isfinite().all()):  # by the kernel's fault, or by that of the vectors
+            for start, stop in bounds:
+                rows = self.points[start:stop].to(dtype)
+                for left, right in bounds:
+                    columns = self.points[left:right].to(dtype)
+                    check_finite_kernel(evaluate(self.kernel, rows, columns))
         return product.add_(vectors, alpha=self.ridge)

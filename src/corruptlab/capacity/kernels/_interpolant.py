@@ -1,6 +1,7 @@
 """Kernel interpolation without regularization, or with a ridge."""
 
 import os
+import warnings
 from dataclasses import KW_ONLY, dataclass
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol, get_args
@@ -308,6 +309,10 @@ def refined(
     solution = inverse(targets)
     interrupted = inverse.interrupted
     residual = system.residual(solution, targets)
+    if bool(goal.any()):  # no iterate of a column is worse than 0, with which it began
+        worse = (residual.norm(dim=0) <= targets.norm(dim=0)).logical_not()  # NaN too
+        solution = torch.where(worse, 0, solution)
+        residual = torch.where(worse, targets, residual)
     residuals = [largest(residual)]
     try:
         for _ in range(0 if interrupted else refinements):
@@ -327,7 +332,22 @@ def refined(
     stopped_by: StoppedBy = "interrupted" if interrupted else "solved"
     if not interrupted and bool(goal.any()) and not reached(residual):
         stopped_by = "stalled"
+        _warn_of_stall(system, inverse, residual, targets)
     return Solution(solution, residual, tuple(residuals), stopped_by)
+
+
+def _warn_of_stall(system: System, inverse: Inverse, residual: Tensor, targets: Tensor) -> None:
+    share = float((residual.norm(dim=0) / targets.norm(dim=0)).nan_to_num_().max())
+    dtype = type_name(system.points.dtype)
+    more = "" if dtype == "float64" else "`dtype=torch.float64`, "
+    warnings.warn(
+        f"Conjugate gradients stalled at a residual of {share:.2g} of the targets after "
+        f"{inverse.iterations} iterations: in {dtype} the kernel matrix is nearly singular, or "
+        f"`max_iterations` too few. Use a narrower kernel, {more}a `ridge`, a larger `rank`, or "
+        "more iterations.",
+        RuntimeWarning,
+        stacklevel=4,
+    )
 
 
 def available_memory(device: torch.device) -> float:
