@@ -89,7 +89,8 @@ def test_corruptions_that_hold_data_are_named_in_json() -> None:
 
 
 def test_numbers_of_numpy_in_a_corruption_are_values_in_json() -> None:
-    noise = SymmetricLabels(rate=np.float32(0.25))
+    rate: Any = np.float32(0.25)
+    noise = SymmetricLabels(rate=rate)
     (value,) = json.loads(json.dumps(Setting(name="own", corruptions=(noise,)).to_dict()))[
         "corruptions"
     ]

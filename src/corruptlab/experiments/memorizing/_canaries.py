@@ -110,7 +110,7 @@ def _sizes(canaries: int | float, held_out: int | None, n: int) -> tuple[int, in
     return k, h
 
 
-def _number(canaries: int | float, n: int) -> int:
+def _number(canaries: Any, n: int) -> int:
     check_number("canaries", canaries)
     if isinstance(canaries, Integral):
         k = whole("canaries", canaries)
