@@ -147,8 +147,7 @@ def test_images_of_one_size_and_mode_pass() -> None:
 
 @pytest.mark.parametrize("odd", [torch.zeros(2, 3, 4), torch.zeros(2, 3, 3).double()])
 def test_one_array_that_differs_is_found_outside_the_sample_too(odd: torch.Tensor) -> None:
-    plain = tensors()
-    items = [(plain[i][0], int(plain[i][1])) for i in range(len(plain))]
+    items = [(x, int(y)) for x, y in zip(*tensors().tensors, strict=True)]
     items[17] = odd, 2
     found = finding("train: shapes", items, sample=2)
     assert found.status == "error"

@@ -15,6 +15,7 @@ from corruptlab import (
     Setting,
     ShuffledPixels,
     Specification,
+    SymmetricLabels,
     mlp,
 )
 from corruptlab.experiments import paper_settings
@@ -85,6 +86,15 @@ def test_corruptions_that_hold_data_are_named_in_json() -> None:
     (value,) = json.loads(json.dumps(given.to_dict()))["corruptions"]
     assert value["kind"] == "GivenLabels"
     assert given.specification(seed=0) is None
+
+
+def test_numbers_of_numpy_in_a_corruption_are_values_in_json() -> None:
+    rate: Any = np.float32(0.25)
+    noise = SymmetricLabels(rate=rate)
+    (value,) = json.loads(json.dumps(Setting(name="own", corruptions=(noise,)).to_dict()))[
+        "corruptions"
+    ]
+    assert (value["kind"], value["rate"]) == ("SymmetricLabels", 0.25)
 
 
 def test_partial_labels_show_their_p() -> None:

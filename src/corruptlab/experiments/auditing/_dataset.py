@@ -177,13 +177,10 @@ def scan_all(
     first_failure, forms = None, count_forms(())
     batches = None if labels is None else _reader(dataset, fields)
     for at in chunks(n):
-        found = None if batches is None else _batch_records(batches, at)
-        records: Iterable[ItemRecord]
-        if found is None:  # one by one from here on
+        records = None if batches is None else _batch_records(batches, at)
+        if records is None:  # one by one from here on
             batches = None
-            records = (read(dataset, fields, i) for i in at.tolist())
-        else:
-            records = found
+            records = [read(dataset, fields, i) for i in at.tolist()]
         for record in records:
             if record.error:
                 readable[record.index] = False

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -109,9 +110,9 @@ def _sizes(canaries: int | float, held_out: int | None, n: int) -> tuple[int, in
     return k, h
 
 
-def _number(canaries: int | float, n: int) -> int:
+def _number(canaries: Any, n: int) -> int:
     check_number("canaries", canaries)
-    if not isinstance(canaries, float):
+    if isinstance(canaries, Integral):
         k = whole("canaries", canaries)
         if k < _LEAST:
             raise ValueError(f"`canaries` must be at least {_LEAST}, got {k}.")
@@ -120,7 +121,7 @@ def _number(canaries: int | float, n: int) -> int:
         raise ValueError(
             f"`canaries` must be a number of examples or a share in (0, 1), got {canaries}."
         )
-    k = round(canaries * n)
+    k = round(float(canaries) * n)
     if k < _LEAST:
         raise ValueError(
             f"`canaries` must come to at least {_LEAST}, got {canaries} of {n} examples, "
@@ -227,8 +228,8 @@ class Gap:
         each = (1 + confidence) / 2  # two intervals, each with half of the doubt
         (low, high), (below, above) = planted.interval(each), held_out.interval(each)
         return cls(
-            value=planted.right / planted.total - held_out.right / held_out.total,
-            interval=(low - above, high - below),
+            value=float(planted.right / planted.total - held_out.right / held_out.total),
+            interval=(float(low - above), float(high - below)),
             p_value=_fisher(planted, held_out),
         )
 
@@ -355,13 +356,13 @@ class Ratt:
         missed = held_out_true.total - held_out_true.right
         known = clopper_pearson(missed, held_out_true.total, confidence=confidence)[1]
         return cls(
-            bound=None if reason or share is None else (num_classes - 1) * (share + slack),
+            bound=None if reason or share is None else float((num_classes - 1) * (share + slack)),
             reason=reason,
             planted_wrong=planted_wrong,
             held_out_wrong=held_out_wrong,
             contradicted=contradicted,
-            held_out_bound=known,
-            confidence=confidence,
+            held_out_bound=float(known),
+            confidence=float(confidence),
         )
 
     @property
@@ -379,7 +380,7 @@ def _contradicted(planted: Fitted, fresh: Fitted, slack: float, confidence: floa
     if not (planted.total and fresh.total):
         return False
     least = clopper_pearson(fresh.right, fresh.total, confidence=confidence)[0]
-    return least > planted.right / planted.total + slack
+    return bool(least > planted.right / planted.total + slack)
 
 
 def _reason(planted: Fitted, fresh: Fitted, *, contradicted: bool) -> str:

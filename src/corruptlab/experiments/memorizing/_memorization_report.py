@@ -103,6 +103,7 @@ def memorization_report(
             f"predictor, got {type(train_function).__name__}."
         )
     check_confidence(confidence)
+    confidence = float(confidence)
     batch_size = at_least(1, "batch_size", batch_size)
     with watched_fits() as fits:
         with preserve_rng_state():  # random transforms of the data set would move them
@@ -180,7 +181,7 @@ class _Run:
             held_out=len(data.held_out),
             wrong_canaries=final.ratt.planted_wrong.total,
             noisy=int(data.noisy.sum()),
-            num_classes=data.train.num_classes,
+            num_classes=int(data.train.num_classes),
             confidence=self._confidence,
             seed=data.train.seed,
             fingerprint=data.train.fingerprint,

@@ -231,7 +231,7 @@ class MemorizationMeter:
                 planted_wrong=Fitted.of(seen, train.targets, data.planted & train.is_corrupted),
                 held_out_wrong=Fitted.of(unseen, out.targets, out.is_corrupted),
                 held_out_true=held_out_true,
-                num_classes=train.num_classes,
+                num_classes=int(train.num_classes),
                 confidence=self._confidence,
             ),
         )

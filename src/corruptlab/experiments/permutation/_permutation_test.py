@@ -161,7 +161,7 @@ def permutation_test(
         permutations=permutations,
         stop_after=limit,
         interrupted=interrupted or cut,
-        confidence=confidence,
+        confidence=float(confidence),
         baselines=found,
         folds=None if test is not None else len(split.parts),
         recipe=recipe,

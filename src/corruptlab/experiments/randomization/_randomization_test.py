@@ -187,7 +187,7 @@ def iter_randomization_test(
         data=data_name or describe(train),
         n_train=len(data.train),
         n_test=0 if data.test is None else len(data.test),
-        num_classes=data.train.num_classes,
+        num_classes=int(data.train.num_classes),
         recipe=recipe,
         seed=data.seed,
         environment=Environment.here(),

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+import numpy as np
+
+from corruptlab._checks import check_probability
 from corruptlab.corruptions import (
     Corruption,
     GaussianPixels,
@@ -104,7 +107,8 @@ def paper_settings(*, p: float = 0.5) -> tuple[Setting, ...]:
 
     Source: Zhang et al. 2017, §2.1.
     """
-    redrawn = UniformLabels(p=p)
+    check_probability("p", p)
+    redrawn = UniformLabels(p=float(p))
     return (
         Setting(name="true", label="true labels"),
         Setting(name="partial-labels", label=f"partial labels (p={p:g})", corruptions=(redrawn,)),
@@ -169,6 +173,13 @@ def _as_values(corruption: Any) -> dict[str, Any]:
     if is_dataclass(corruption):
         values |= {field.name: getattr(corruption, field.name) for field in fields(corruption)}
     try:
-        return dict(json.loads(json.dumps(values)))
+        return dict(json.loads(json.dumps(values, default=_as_number)))
     except TypeError:
         return {"kind": type(corruption).__name__, "repr": repr(corruption)}
+
+
+def _as_number(value: Any) -> Any:
+    """Turn a number of NumPy into one of Python."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is no number.")
