@@ -253,7 +253,7 @@ class Trainer:
         met = [rule for rule in rules if self.config.processes.agreed(bool(rule.met(self)))]
         return met[0] if met else None
 
-    # ---------------------------------------------------------------- looking, choosing, and saving
+    # ------------------------------------------------------------------ looking, tuning, and saving
 
     def _time_to_look(self) -> bool:
         if self.config.processes.size > 1:
@@ -266,8 +266,9 @@ class Trainer:
         line.update(self.log.steps, f"epoch {epoch + 1}  loss {mean:.4f}")
         self._looked = time.perf_counter()
         if self.config.processes.size > 1:
-            pace = _SECONDS_BETWEEN_LOOKS / (self._looked - looked)
-            ahead = self.config.processes.agreed(max(1, round(steps * pace)))
+            seconds = max(self._looked - looked, 1e-9)  # a clock may be coarse
+            ahead = round(steps * _SECONDS_BETWEEN_LOOKS / seconds)
+            ahead = self.config.processes.agreed(max(1, ahead))
             self._next_look = self.log.steps + ahead
 
     def _tune_if_due(self, batch: Batch) -> None:
