@@ -7,7 +7,6 @@ from corruptlab.corruptions._gaussian_pixels import GaussianPixels
 from corruptlab.corruptions._given_labels import GivenLabels
 from corruptlab.corruptions._instance_dependent_labels import InstanceDependentLabels
 from corruptlab.corruptions._manifest import Manifest
-from corruptlab.corruptions._materialize import materialize
 from corruptlab.corruptions._pair_flip_labels import PairFlipLabels
 from corruptlab.corruptions._pmd_labels import PMDLabels
 from corruptlab.corruptions._protocols import (
@@ -21,9 +20,10 @@ from corruptlab.corruptions._protocols import (
 )
 from corruptlab.corruptions._random_labels import RandomLabels
 from corruptlab.corruptions._random_pixels import RandomPixels
-from corruptlab.corruptions._read_examples import (
+from corruptlab.corruptions._reader import (
     ExampleReader,
     example_reader,
+    materialize,
     served_labels,
 )
 from corruptlab.corruptions._shuffled_pixels import ShuffledPixels

@@ -5,13 +5,13 @@ from typing import Any
 from torch.utils.data import IterableDataset
 
 from corruptlab._checks import at_least, natural
+from corruptlab._data import Key
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._global_generators import generators_kept
 from corruptlab._progress import Progress
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
-from corruptlab.corruptions._fields import Key
 from corruptlab.experiments._describe import describe
 from corruptlab.experiments.auditing._checks import all_findings, looked_at
 from corruptlab.experiments.auditing._report import AuditReport

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptlab._types import Ids, Labels
-from corruptlab.corruptions._fields import Fields
-from corruptlab.corruptions._read_inputs import InputReader, chunks, input_reader
+from corruptlab._data import Fields, chunks, source_of
+from corruptlab._types import Array, Ids, Labels
 from corruptlab.experiments.auditing._digest import digest
 from corruptlab.experiments.auditing._readings import Reading, read
 
@@ -74,14 +73,14 @@ def census(
     return Census(served, contents, readable, comparable, first_failure)
 
 
-def _reader(dataset: Any, fields: Fields) -> InputReader | None:
+def _reader(dataset: Any, fields: Fields) -> Callable[[Ids], Array] | None:
     try:
-        return input_reader(dataset, fields)
+        return source_of(dataset, fields, "dataset").inputs
     except Exception:  # it looks at items, and one of them cannot be read
         return None
 
 
-def _digests(batches: InputReader, at: Ids) -> list[bytes] | None:
+def _digests(batches: Callable[[Ids], Array], at: Ids) -> list[bytes] | None:
     try:
         return [digest(value) for value in batches(at)]
     except Exception:  # inputs of several shapes, of no array type, or one that fails

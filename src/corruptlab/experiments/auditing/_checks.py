@@ -5,9 +5,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from corruptlab._data import Key, fields_of
 from corruptlab._draws import Draws
-from corruptlab.corruptions._fields import Key
-from corruptlab.corruptions._find_fields import fields_of
 from corruptlab.experiments.auditing import _noise as noise
 from corruptlab.experiments.auditing._classes import check_classes
 from corruptlab.experiments.auditing._duplicates import check_duplicates, check_overlap

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from corruptlab._data import channels_first
 from corruptlab._types import Array
-from corruptlab.corruptions._inputs import channels_first
 
 SIZE = 16
 """Bytes of a digest: among 2**32 different inputs two agree with probability 2**-65."""

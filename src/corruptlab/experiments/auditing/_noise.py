@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, bdtrc
 
+from corruptlab._data import History, Provenance
 from corruptlab.corruptions import is_label_corruption
-from corruptlab.corruptions._lineage import History, Lineage
 from corruptlab.experiments.auditing._report import Status
 from corruptlab.experiments.auditing._stages import class_counts, nominal_matrix
 from corruptlab.experiments.auditing._subject import Subject
@@ -110,7 +110,7 @@ def _matrix(subject: Subject) -> NDArray[np.float64] | None:
     return nominal_matrix(stages, lineage.num_classes)
 
 
-def _counts(lineage: Lineage) -> NDArray[np.int64]:
+def _counts(lineage: Provenance) -> NDArray[np.int64]:
     """Count pairs of clean and served label; an example that is there twice was drawn once."""
     _, once = np.unique(lineage.ids, return_index=True)
     k = lineage.num_classes
@@ -118,7 +118,7 @@ def _counts(lineage: Lineage) -> NDArray[np.int64]:
     return np.bincount(pairs, minlength=k * k).reshape(k, k)
 
 
-def _told(lineage: Lineage) -> str:
+def _told(lineage: Provenance) -> str:
     changed, n = int((lineage.targets != lineage.clean_targets).sum()), len(lineage.targets)
     return f"{changed:,} of {n:,} labels changed ({changed / n:.2%})"
 

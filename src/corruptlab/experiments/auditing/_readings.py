@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from corruptlab.corruptions._fields import Fields
-from corruptlab.corruptions._find_labels import class_of
+from corruptlab._data import Fields, class_of
 from corruptlab.experiments.auditing._digest import digest
 from corruptlab.experiments.auditing._report import Status
 
@@ -39,7 +38,7 @@ def taken_apart(item: Any, fields: Fields, index: int) -> Reading:
     """Return an item as a reading."""
     label = class_of(item[fields.label])
     try:
-        content = digest(item[fields.input])
+        content = digest(fields.input_of(item, "dataset", index))
     except TypeError:
         content = None
     return Reading(index, label, content)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from corruptlab._data import as_array
 from corruptlab._types import Array
 from corruptlab.corruptions import ShuffledPixels
-from corruptlab.corruptions._inputs import as_array
 from corruptlab.experiments.auditing._report import Status
 from corruptlab.experiments.auditing._stages import Stages
 from corruptlab.experiments.auditing._subject import Subject

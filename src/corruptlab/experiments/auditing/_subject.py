@@ -6,14 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from corruptlab._data import Fields, Provenance, listed_provenance, told_classes
 from corruptlab._types import Labels
-from corruptlab.corruptions._fields import Fields
-from corruptlab.corruptions._find_labels import find_num_classes
-from corruptlab.corruptions._lineage import Lineage
 from corruptlab.experiments.auditing._census import Census, census
 from corruptlab.experiments.auditing._readings import Reading, read
 from corruptlab.experiments.auditing._stages import Stages, is_traced, stages_of
-from corruptlab.experiments.auditing._targets import listed_labels
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class Subject:
     dataset: Any
     fields: Fields
     readings: tuple[Reading, ...]
-    lineage: Lineage | None
+    lineage: Provenance | None
     is_steady: bool = True
     census: Census | None = None
 
@@ -65,10 +62,11 @@ class Subject:
     @property
     def num_classes(self) -> int:
         """Number of classes: what the data set says, or else the largest label plus 1."""
-        if self.lineage is not None:
-            return self.lineage.num_classes
+        told = told_classes(self.dataset, self.fields)
+        if told is None and self.lineage is not None:
+            told = self.lineage.num_classes
         labels = np.zeros(0, np.int64) if self.labels is None else self.labels
-        return find_num_classes(self.dataset, self.fields, labels)
+        return int(labels.max(initial=0)) + 1 if told is None else told
 
     @property
     def stages(self) -> Stages | None:
@@ -86,16 +84,13 @@ class Subject:
         return replace(self, census=census(self.dataset, self.fields, known, tell))
 
 
-def _lineage(dataset: Any, fields: Fields, readings: Sequence[Reading]) -> Lineage | None:
+def _lineage(dataset: Any, fields: Fields, readings: Sequence[Reading]) -> Provenance | None:
     """Return what is said of the examples, if it is what the sample shows."""
-
-    def listed(part: Any) -> tuple[Labels, int]:
-        labels = listed_labels(part, fields)
-        return labels, find_num_classes(part, fields, labels)
-
     try:
-        lineage = Lineage.of(dataset, listed)
-        agrees = all(lineage.targets[r.index] == r.label for r in readings if not r.error)
+        lineage = listed_provenance(dataset, fields)
+        agrees = lineage is not None and all(
+            lineage.targets[r.index] == r.label for r in readings if not r.error
+        )
     except Exception:  # labels that are not listed, or not one integer class
         return None
     return lineage if agrees else None

@@ -3,18 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from corruptlab._types import Labels
-from corruptlab.corruptions._fields import Fields
-from corruptlab.corruptions._find_labels import LABEL_ATTRIBUTES, whole_labels
+from corruptlab._data import LABEL_ATTRIBUTES, Fields, given_labels
 from corruptlab.experiments.auditing._readings import Reading
 from corruptlab.experiments.auditing._report import Status
 
 _PAIRS = ("samples", "imgs")
 """Attributes of torchvision's folders: a list of pairs (path, label)."""
-
-
-class NotListedError(Exception):
-    """A data set has no list of its labels."""
 
 
 def listed(dataset: Any, fields: Fields) -> dict[str, Any]:
@@ -36,24 +30,6 @@ def listed(dataset: Any, fields: Fields) -> dict[str, Any]:
     return found
 
 
-def listed_labels(dataset: Any, fields: Fields) -> Labels:
-    """Return the labels that a data set lists.
-
-    Args:
-        dataset: A data set that is neither cut nor joined.
-        fields: Where its items keep the label.
-
-    Returns:
-        The labels as the first list has them.
-
-    Raises:
-        NotListedError: If there is no list.
-    """
-    for values in listed(dataset, fields).values():
-        return whole_labels(values, len(dataset))
-    raise NotListedError
-
-
 def check_targets(dataset: Any, fields: Fields, good: Sequence[Reading]) -> tuple[Status, str]:
     """Compare every list of labels with the sampled items that could be read."""
     lists = listed(dataset, fields)
@@ -67,7 +43,7 @@ def check_targets(dataset: Any, fields: Fields, good: Sequence[Reading]) -> tupl
                 f"what reads `{name}` and what reads items see different data."
             )
         try:
-            labels = whole_labels(values, len(dataset))
+            labels = given_labels(values, len(dataset))
         except TypeError:
             return "warning", (
                 f"`{name}` does not hold one integer class for each item; code that looks for "

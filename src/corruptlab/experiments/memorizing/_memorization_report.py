@@ -7,11 +7,11 @@ from typing import Any, TypeAlias
 from torch import nn
 
 from corruptlab._checks import at_least, check_confidence
+from corruptlab._data import Key
 from corruptlab._environment import Environment
 from corruptlab._global_generators import generators_kept
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
-from corruptlab.corruptions._fields import Key
 from corruptlab.experiments._describe import describe
 from corruptlab.experiments.memorizing._meter import MemorizationMeter
 from corruptlab.experiments.memorizing._planting import Planting

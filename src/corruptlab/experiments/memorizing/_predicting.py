@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
+from corruptlab._arrays import to_numpy
+from corruptlab._data import Fields, stacked
 from corruptlab._types import Labels
 from corruptlab.corruptions import Corrupted
-from corruptlab.corruptions._arrays import to_numpy
-from corruptlab.corruptions._fields import Fields
-from corruptlab.corruptions._inputs import stacked
 from corruptlab.training._modes import evaluating
 
 Predictor: TypeAlias = nn.Module | Callable[[Any], Any]
