@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from corruptlab._data._labels import relabelled
+from corruptlab._data._labels import all_relabelled, relabelled
+from corruptlab._types import Labels
 
 Key: TypeAlias = int | str
 """A position in a tuple or list, or a name in a dictionary."""
@@ -54,6 +55,14 @@ class Fields:
         if type(item) is tuple and len(item) == 2 and self.label == 1:
             return item[0], relabelled(item[1], label)  # the common case, faster by far
         return _replaced(item, self.label, relabelled(item[self.label], label))
+
+    def all_relabelled(self, items: Sequence[Any], labels: Labels) -> list[Any]:
+        """Return items with other labels of the same types."""
+        key = self.label
+        new = all_relabelled([item[key] for item in items], labels)
+        if key == 1 and all(type(item) is tuple and len(item) == 2 for item in items):
+            return [(item[0], label) for item, label in zip(items, new, strict=True)]
+        return [_replaced(item, key, label) for item, label in zip(items, new, strict=True)]
 
     def with_input(self, item: Any, value: Any) -> Any:
         """Return an item of the same structure with another input."""

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
+import torch
+from torch.utils.data import TensorDataset
 
 from corruptlab._arrays import to_numpy
 from corruptlab._data._fields import Fields
@@ -47,6 +50,12 @@ class Source(Protocol):
 
     def examples(self, at: Ids) -> tuple[Array, Labels]:
         """Return inputs and labels, no item read twice."""
+
+    def relabelled(self, at: Ids, labels: Labels) -> list[Any]:
+        """Return the items at some positions with other labels of the same types."""
+
+    def relabelled_item(self, position: int, label: int) -> Any:
+        """Return one item with another label of the same type."""
 
     def labels(self) -> Labels | None:
         """Return all labels if they can be had, and relied on, without reading every item."""
@@ -106,6 +115,31 @@ class Leaf:
                 return _at(inputs, at, self.name), labels
         items = self.items(at)
         return self._inputs(items, at), self._labels(items, at)
+
+    def relabelled(self, at: Ids, labels: Labels) -> list[Any]:
+        if self._is_plain_pair:
+            inputs = self.dataset.tensors[0]
+            new = torch.from_numpy(labels).unbind()
+            return list(zip([inputs[i] for i in at.tolist()], new, strict=True))
+        return self.fields.all_relabelled(self.items(at), labels)
+
+    def relabelled_item(self, position: int, label: int) -> Any:
+        if self._is_plain_pair:  # its own label need not be looked at
+            return self.dataset.tensors[0][position], torch.from_numpy(np.array(label))
+        return self.fields.relabelled(self.dataset[position], label)
+
+    @cached_property
+    def _is_plain_pair(self) -> bool:
+        """Whether items are rows of an input tensor and an ordinary label tensor."""
+        rows = self._rows(1) if type(self.dataset) is TensorDataset else None
+        return (
+            isinstance(rows, torch.Tensor)
+            and rows.dtype is torch.int64
+            and rows.ndim == 1
+            and rows.is_cpu
+            and len(self.dataset.tensors) == 2
+            and self.fields.label == 1
+        )
 
     def labels(self) -> Labels | None:
         """Return what the class is known to serve, or a list that agrees with enough items."""
@@ -185,6 +219,17 @@ class _TracedSource:
         inputs: Array = self.dataset.inputs_at(at)
         return inputs
 
+    def relabelled(self, at: Ids, labels: Labels) -> list[Any]:
+        return self.fields.all_relabelled(self.items(at), labels)
+
+    def relabelled_item(self, position: int, label: int) -> Any:
+        return self.fields.relabelled(self.dataset[position], label)
+
+    @property
+    def fields(self) -> Fields:
+        fields: Fields = self.dataset.fields
+        return fields
+
     def examples(self, at: Ids) -> tuple[Array, Labels]:
         return self.inputs(at), self.labels()[at]
 
@@ -207,6 +252,12 @@ class _Cut:
 
     def inputs(self, at: Ids) -> Array:
         return self.whole.inputs(self.indices[at])
+
+    def relabelled(self, at: Ids, labels: Labels) -> list[Any]:
+        return self.whole.relabelled(self.indices[at], labels)
+
+    def relabelled_item(self, position: int, label: int) -> Any:
+        return self.whole.relabelled_item(int(self.indices[position]), label)
 
     def examples(self, at: Ids) -> tuple[Array, Labels]:
         return self.whole.examples(self.indices[at])
@@ -235,6 +286,16 @@ class _Joined:
     def inputs(self, at: Ids) -> Array:
         split = self._split(at)
         return self._together(at, [(where, part.inputs(i)) for part, where, i in split])
+
+    def relabelled(self, at: Ids, labels: Labels) -> list[Any]:
+        items: list[Any] = [None] * len(at)
+        for part, where, inside in self._split(at):
+            for k, item in zip(where, part.relabelled(inside, labels[where]), strict=True):
+                items[k] = item
+        return items
+
+    def relabelled_item(self, position: int, label: int) -> Any:
+        return self.relabelled(np.array([position]), np.array([label]))[0]
 
     def examples(self, at: Ids) -> tuple[Array, Labels]:
         read = [(where, *part.examples(inside)) for part, where, inside in self._split(at)]

@@ -96,7 +96,7 @@ class Corrupted(Traced):
             served = self._pipeline.labels(
                 before.targets, num_classes=before.num_classes, ids=before.ids, read=read
             )
-        self.dataset, self.fields, self._examples = examples.dataset, examples.fields, examples
+        self.dataset, self.fields, self._source = examples.dataset, examples.fields, examples.source
         self._n = len(examples)
         self._served = _read_only(checked_labels(served, before.num_classes))
         if before.lacks_class_0 and before.targets.min() > 0 and self._served.min() == 0:
@@ -241,7 +241,7 @@ class Corrupted(Traced):
             Array of shape ``(k, ...)`` in the stored type; PIL images with the channels first.
         """
         at = np.asarray(indices, np.int64)
-        return self._pipeline.inputs(self._examples.inputs_at(at), ids=self.ids[at])
+        return self._pipeline.inputs(self._source.inputs(at), ids=self.ids[at])
 
     def __len__(self) -> int:
         """Return the number of examples."""
@@ -262,7 +262,7 @@ class Corrupted(Traced):
         if self._pipeline.changes_inputs:
             return self.__getitems__([index])[0]
         position = self._position(index)
-        return self.fields.relabelled(self.dataset[position], self._served.item(position))
+        return self._source.relabelled_item(position, self._served.item(position))
 
     def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Any]:
         """Return several corrupted examples, corrupted as one batch.
@@ -277,9 +277,8 @@ class Corrupted(Traced):
             IndexError: If a position is out of range.
         """
         at = [self._position(index) for index in indices]
-        labels = self._served[at].tolist()
-        fields, items = self.fields, self._examples.items_at(at)
-        items = [fields.relabelled(x, y) for x, y in zip(items, labels, strict=True)]
+        fields = self.fields
+        items = self._source.relabelled(np.asarray(at), self._served[at])
         if not self._pipeline.changes_inputs:
             return items
         inputs = [fields.input_of(x, "dataset", i) for x, i in zip(items, at, strict=True)]
