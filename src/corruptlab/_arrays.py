@@ -12,11 +12,19 @@ ArrayT = TypeVar("ArrayT", NDArray[Any], torch.Tensor)
 """A NumPy array or a PyTorch tensor: what comes in decides what goes out."""
 
 
+def without_values(values: object) -> str:
+    """Return what kind of tensor this is, if NumPy cannot hold it; empty if it can."""
+    if not isinstance(values, torch.Tensor):
+        return ""
+    if values.is_meta:
+        return "a meta tensor"
+    return "" if values.layout is torch.strided else f"a tensor of layout {values.layout}"
+
+
 def to_numpy(values: NDArray[Any] | torch.Tensor) -> Array:
     """Return the values as a NumPy array, without a copy where that is possible."""
     if isinstance(values, torch.Tensor):
-        if values.is_meta or values.layout is not torch.strided:
-            kind = "a meta tensor" if values.is_meta else f"a tensor of layout {values.layout}"
+        if kind := without_values(values):
             raise TypeError(f"tensors must be dense and hold values, got {kind}.")
         values = values.detach().cpu()
         # NumPy has no bfloat16; float32 holds every bfloat16 exactly.

@@ -30,6 +30,8 @@ from corruptlab._data._sources import (
 from corruptlab._progress import Progress
 from corruptlab._types import Array, Ids, Labels
 
+_MOST_CLASSES = 2**31  # of which one can be drawn
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -131,8 +133,8 @@ class Examples:
         wrong = disagreement(self.source, self.fields, labels, self.name)
         if wrong is not None and wrong[2] >= 0:
             warnings.warn(
-                f"`targets` says {wrong[1]} for item {wrong[0]}, which serves {wrong[2]}; "
-                "`targets` counts, as you gave it.",
+                f"`targets` gives label {wrong[1]} to item {wrong[0]}, which has label {wrong[2]} "
+                "itself; `targets` counts.",
                 stacklevel=5,  # the caller of `corrupt`
             )
         num_classes = max(known.num_classes, int(labels.max()) + 1)
@@ -167,6 +169,11 @@ class Examples:
                 f"`{self.name}` must have labels that are at least 0, got "
                 f"{known.targets[negative[0]]} at position {negative[0]}; "
                 "leave out what has no label."
+            )
+        if len(large := np.flatnonzero(known.targets >= _MOST_CLASSES)):
+            raise ValueError(
+                f"`{self.name}` must have labels below {_MOST_CLASSES}, "
+                f"got {known.targets[large[0]]} at position {large[0]}; number the classes from 0."
             )
         if len(strays := np.flatnonzero(known.targets >= known.num_classes)):
             raise ValueError(
@@ -212,7 +219,7 @@ def checked_length(dataset: Any, name: str = "dataset") -> int:
         raise TypeError(
             f"`{name}` must be map-style, with __len__ and __getitem__, got {kind.__name__}."
         )
-    if isinstance(dataset, Mapping):
+    if isinstance(dataset, Mapping) and 0 not in dataset:
         raise TypeError(
             f"`{name}` must have items by position, got a {kind.__name__} with the keys "
             f"{', '.join(map(repr, list(dataset)[:5]))}; choose one part of it."

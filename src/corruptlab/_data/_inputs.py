@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from corruptlab._arrays import like, to_numpy
+from corruptlab._arrays import like, to_numpy, without_values
 from corruptlab._types import Array
 
 _MODES = ("L", "LA", "RGB", "RGBA")
@@ -27,10 +27,8 @@ def as_array(value: Any, name: str = "dataset", position: int | None = None) -> 
     """Return one input as an array; PIL images have the channels last."""
     where = "" if position is None else f" at position {position}"
     if isinstance(value, torch.Tensor):
-        try:
-            return to_numpy(value)
-        except TypeError as error:  # no values, or not dense ones
-            raise TypeError(f"`{name}` must have inputs that are dense{where}: {error}") from None
+        check_dense(value, name, where)
+        return to_numpy(value)
     if isinstance(value, np.ndarray | np.generic):
         return np.asarray(value)
     if is_pil(value):
@@ -45,6 +43,12 @@ def as_array(value: Any, name: str = "dataset", position: int | None = None) -> 
         f"`{name}` must have inputs that are tensors, arrays, or PIL images, "
         f"got {type(value).__name__}{where}."
     )
+
+
+def check_dense(values: Any, name: str, where: str = "") -> None:
+    """Refuse tensors that are sparse, or on no device."""
+    if kind := without_values(values):
+        raise TypeError(f"`{name}` must hold dense tensors with values, got {kind}{where}.")
 
 
 def channels_first(value: Any, name: str = "dataset", position: int | None = None) -> Array:

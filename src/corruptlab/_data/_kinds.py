@@ -103,6 +103,9 @@ class _Ours(_Plain):
     def labels(self, dataset: Any, key: Key) -> Any:
         return getattr(dataset, "targets", None) if key == 1 else None
 
+    def num_classes(self, dataset: Any, key: Key) -> int | None:
+        return len(dataset.classes) if hasattr(dataset, "classes") else None
+
 
 class _Torchvision(_Plain):
     """Classes of torchvision that list what they serve."""
@@ -120,6 +123,10 @@ class _Torchvision(_Plain):
         name = _TORCHVISION[_module_of(dataset).rpartition(".")[2]]
         listed = getattr(dataset, name, None) if key == 1 else None
         return [label for _, label in listed] if listed and name == "samples" else listed
+
+    def num_classes(self, dataset: Any, key: Key) -> int | None:
+        classes = getattr(dataset, "classes", None)
+        return len(classes) if isinstance(classes, list | tuple) and classes else None
 
 
 class _HuggingFace(_Plain):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from corruptlab._arrays import to_numpy
+from corruptlab._arrays import to_numpy, without_values
 from corruptlab._types import Array, Labels
 
 _SOFT = "turn soft or multi-label targets into classes first, for instance by argmax"
@@ -125,6 +125,8 @@ def _array(values: Any) -> Array | None:
 def _remedy(label: Any, value: Array | None) -> str:
     if label is None:
         return "leave out what has no label, or pass all labels with `targets`"
+    if without_values(label):
+        return "labels must be dense tensors with values"
     if value is not None and value.size == 1:
         kind = value.dtype.kind
         if kind in "US":

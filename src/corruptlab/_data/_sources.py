@@ -11,7 +11,7 @@ from torch.utils.data import TensorDataset
 
 from corruptlab._arrays import to_numpy
 from corruptlab._data._fields import Fields
-from corruptlab._data._inputs import check_shape, stacked
+from corruptlab._data._inputs import check_dense, check_shape, stacked
 from corruptlab._data._kinds import (
     LABEL_ATTRIBUTES,
     Rows,
@@ -117,19 +117,19 @@ class Leaf:
         return self._inputs(items, at), self._labels(items, at)
 
     def relabelled(self, at: Ids, labels: Labels) -> list[Any]:
-        if self._is_plain_pair:
+        if self._has_plain_labels:
             inputs = self.dataset.tensors[0]
             new = torch.from_numpy(labels).unbind()
             return list(zip([inputs[i] for i in at.tolist()], new, strict=True))
         return self.fields.all_relabelled(self.items(at), labels)
 
     def relabelled_item(self, position: int, label: int) -> Any:
-        if self._is_plain_pair:  # its own label need not be looked at
+        if self._has_plain_labels:  # its own label need not be looked at
             return self.dataset.tensors[0][position], torch.from_numpy(np.array(label))
         return self.fields.relabelled(self.dataset[position], label)
 
     @cached_property
-    def _is_plain_pair(self) -> bool:
+    def _has_plain_labels(self) -> bool:
         """Whether items are rows of an input tensor and an ordinary label tensor."""
         rows = self._rows(1) if type(self.dataset) is TensorDataset else None
         return (
@@ -419,10 +419,8 @@ def some_of_each(labels: Labels) -> Ids:
 
 
 def _at(rows: Rows, at: Ids, name: str) -> Array:
-    try:
-        return to_numpy(rows[at])
-    except (TypeError, NotImplementedError, RuntimeError) as error:
-        raise TypeError(f"`{name}` must hold dense tensors with values: {error}") from None
+    check_dense(rows, name)
+    return to_numpy(rows[at])
 
 
 def _whole(value: Any) -> int | None:
@@ -435,11 +433,13 @@ def _number_of_names(classes: Any, n: int) -> int | None:
     if isinstance(classes, str | bytes) or not hasattr(type(classes), "__len__"):
         return None
     try:
-        names = len(classes)
-        is_one_a_class = names != n or len({str(name) for name in classes}) == n
+        names = list(classes)
+        distinct = len({str(name) for name in names})
+        are_names = all(isinstance(name, str | tuple | int | np.integer) for name in names)
     except Exception:  # whatever it is, it is no list
         return None
-    return names if names and is_one_a_class else None
+    # A few classes of ImageNet share a name, but what repeats most of its values names no classes.
+    return len(names) if are_names and 2 * distinct > len(names) != n else None
 
 
 def _traced_within(dataset: Any, n: int, depth: int) -> list[Provenance]:
