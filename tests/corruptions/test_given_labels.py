@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_array_equal
-from torch.utils.data import Subset
+from torch.utils.data import Subset, TensorDataset
 
 from corruptlab import Draws, ExchangedLabels, GivenLabels, RandomLabels, UniformLabels, corrupt
 from corruptlab.corruptions import Manifest
@@ -110,18 +111,18 @@ def test_a_manifest_of_other_labels_is_refused() -> None:
     noisy = corrupt(tensors(), HALF, seed=3)
     shared = GivenLabels.from_manifest(noisy.manifest())
     with pytest.raises(ValueError, match=r"^`dataset` must have the clean labels that the given"):
-        corrupt(tensors(), shared, targets=(CLEAN + 1) % 10)
+        corrupt(TensorDataset(torch.zeros(60, 1), torch.arange(1, 61) % 10), shared)
 
 
 def test_a_manifest_is_small() -> None:
     labels = np.arange(50_000) % 10
-    noisy = corrupt([(0, 0)] * 50_000, RandomLabels(), targets=labels)
+    noisy = corrupt([(0, y) for y in labels.tolist()], RandomLabels())
     assert noisy.manifest().digest != corrupt(tensors(), HALF).manifest().digest
 
 
 def test_a_saved_manifest_is_small(tmp_path: Path) -> None:
     labels = np.random.default_rng(0).integers(0, 10, 50_000)
-    noisy = corrupt([(0, 0)] * 50_000, RandomLabels(), targets=labels)
+    noisy = corrupt([(0, y) for y in labels.tolist()], RandomLabels())
     assert noisy.manifest().save(tmp_path / "noise.npz").stat().st_size < 200_000
 
 

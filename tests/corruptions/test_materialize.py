@@ -9,14 +9,14 @@ from PIL import Image
 from torch.utils.data import Subset, TensorDataset
 
 from corruptlab import GaussianPixels, RandomLabels, RandomPixels, corrupt, materialize
-from corruptlab.corruptions import _read_inputs
+from corruptlab._data import _sources
 
 from .cases import Items, images, tensors
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 1024])
 def test_materialized_equals_item_by_item(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_read_inputs, "CHUNK", chunk)
+    monkeypatch.setattr(_sources, "CHUNK", chunk)
     base = corrupt(tensors(), RandomLabels(), RandomPixels(), GaussianPixels(), seed=1)
     for dataset in (base, Subset(base, [3, 1, 1]), corrupt(Subset(base, range(9)), RandomLabels())):
         x, y = materialize(dataset)

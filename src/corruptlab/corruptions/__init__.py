@@ -6,7 +6,6 @@ from corruptlab.corruptions._exchanged_labels import ExchangedLabels
 from corruptlab.corruptions._gaussian_pixels import GaussianPixels
 from corruptlab.corruptions._given_labels import GivenLabels, Manifest
 from corruptlab.corruptions._instance_dependent_labels import InstanceDependentLabels
-from corruptlab.corruptions._materialize import materialize
 from corruptlab.corruptions._pair_flip_labels import PairFlipLabels
 from corruptlab.corruptions._permuted_pixels import RandomPixels, ShuffledPixels
 from corruptlab.corruptions._pmd_labels import PMDLabels
@@ -19,9 +18,10 @@ from corruptlab.corruptions._protocols import (
     is_input_corruption,
     is_label_corruption,
 )
-from corruptlab.corruptions._read_examples import (
+from corruptlab.corruptions._reader import (
     ExampleReader,
     example_reader,
+    materialize,
     served_labels,
 )
 from corruptlab.corruptions._specification import Specification

@@ -1,32 +1,16 @@
-"""Arrays in, arrays out: the checks and conversions that every corruption shares."""
+"""The checks that every corruption makes of labels and of example numbers."""
 
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from corruptlab._arrays import ArrayT as ArrayT
+from corruptlab._arrays import like as like
+from corruptlab._arrays import to_numpy as to_numpy
 from corruptlab._checks import at_least, example_ids
-from corruptlab._types import Array, Ids, Labels
-
-ArrayT = TypeVar("ArrayT", NDArray[Any], torch.Tensor)
-"""A NumPy array or a PyTorch tensor: what comes in decides what goes out."""
-
-
-def to_numpy(values: NDArray[Any] | torch.Tensor) -> Array:
-    """Return the values as a NumPy array, without a copy where that is possible."""
-    if isinstance(values, torch.Tensor):
-        values = values.detach().cpu()
-        # NumPy has no bfloat16; float32 holds every bfloat16 exactly.
-        return (values.float() if values.dtype is torch.bfloat16 else values).numpy()
-    return np.asarray(values)
-
-
-def like(original: ArrayT, values: Array) -> ArrayT:
-    """Return new values as the kind of array, type, and device that the original had."""
-    if isinstance(original, torch.Tensor):
-        return torch.from_numpy(values).to(device=original.device, dtype=original.dtype)
-    return values.astype(original.dtype, copy=False)
+from corruptlab._types import Ids, Labels
 
 
 def checked_labels(labels: NDArray[Any] | torch.Tensor, num_classes: int) -> Labels:

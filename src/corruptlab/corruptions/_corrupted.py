@@ -2,36 +2,39 @@
 
 import hashlib
 import operator
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from torch.utils.data import Dataset
 
+from corruptlab._data import (
+    History,
+    Key,
+    Traced,
+    as_array,
+    as_batch,
+    open_dataset,
+    restored,
+)
 from corruptlab._draws import ALGORITHM, Draws
 from corruptlab._random_state import seeded_generators
 from corruptlab._types import Array, Ids, Labels, MapDataset
 from corruptlab._version import __version__
-from corruptlab.corruptions._arrays import checked_ids, checked_labels
-from corruptlab.corruptions._fields import Fields, Key
-from corruptlab.corruptions._find_fields import fields_of
-from corruptlab.corruptions._find_labels import find_labels, find_num_classes, whole_labels
+from corruptlab.corruptions._arrays import checked_labels
 from corruptlab.corruptions._given_labels import Manifest
-from corruptlab.corruptions._inputs import changed
-from corruptlab.corruptions._lineage import History, Lineage
 from corruptlab.corruptions._pipeline import Pipeline
 from corruptlab.corruptions._protocols import Corruption
-from corruptlab.corruptions._read_inputs import input_reader, items_at
 from corruptlab.corruptions._specification import Specification
 
 
-class Corrupted(Dataset[Any]):
+class Corrupted(Traced):
     """A data set whose labels or inputs were corrupted in a known way.
 
-    Every item keeps its structure (tuple, named tuple, list, dictionary); its label is served as
-    an ``int``, its input as the type it had. The corruption is a pure function of the
+    Every item keeps its structure (tuple, named tuple, list, dictionary); its label and its input
+    are served as the types they had. The corruption is a pure function of the
     seed and the example's number: the same in every epoch, worker, rank, batch, and order of
     access. Images are read from the wrapped data set when asked for, and never copied; labels
     are corrupted once, here.
@@ -39,12 +42,12 @@ class Corrupted(Dataset[Any]):
     Use `corrupt` to build it.
 
     Args:
-        dataset: Any map-style data set of (input, label) items.
+        dataset: Any map-style data set of (input, label) items, or a pair of arrays ``(X, y)``.
         corruptions: What is done, in this order.
         seed: Seed of all randomness; an integer >= 0.
         num_classes: Number of classes. By default what ``dataset.num_classes`` or
-            ``dataset.classes`` says, or else the largest label plus 1.
-        targets: The labels as ``dataset`` serves them, shape ``(n,)``, if they cannot be found.
+            ``dataset.classes`` says, if it fits the labels, or else the largest label plus 1.
+        targets: The labels, shape ``(n,)``, instead of those that ``dataset`` serves.
         ids: Numbers of the examples, shape ``(n,)``, >= 0. By default their positions in the
             data set from which ``dataset`` is cut.
         input_key: Position or name of the input in an item; by default what a corrupted
@@ -81,26 +84,36 @@ class Corrupted(Dataset[Any]):
         input_key: Key | None = None,
         label_key: Key | None = None,
     ) -> None:
-        self.dataset = dataset
         self.seed = Draws(seed).seed
-        self._n = checked_length(dataset)
         # What is read here depends on the seed alone, whatever random transforms draw.
         word = int(Draws(self.seed).integers("corrupt/reading", [0], 2**31)[0])
         with seeded_generators(word):
-            self._fields = fields_of(dataset, dataset[0], input_key, label_key)
-            before = _traced(dataset, self._fields, num_classes, targets, ids)
+            examples = open_dataset(dataset, input_key=input_key, label_key=label_key)
+            before = examples.provenance(targets=targets, ids=ids, num_classes=num_classes)
             pipeline = Pipeline.of(corruptions, self.seed, before.history)
-            self._read = input_reader(dataset, self._fields)
-            self._pipeline = pipeline.estimated(self._read, before.ids)
+            read = examples.inputs_at
+            self._pipeline = pipeline.estimated(read, before.ids)
             served = self._pipeline.labels(
-                before.targets, num_classes=before.num_classes, ids=before.ids, read=self._read
+                before.targets, num_classes=before.num_classes, ids=before.ids, read=read
             )
+        self.dataset, self.fields, self._source = examples.dataset, examples.fields, examples.source
+        self._n = len(examples)
         self._served = _read_only(checked_labels(served, before.num_classes))
-        self.lineage = replace(
+        if before.lacks_class_0 and before.targets.min() > 0 and self._served.min() == 0:
+            k = before.num_classes
+            warnings.warn(
+                f"`dataset` has no example of class 0, and the corruption made some: {k} classes, "
+                f"0 .. {k - 1}, are assumed, up to the largest label. Pass num_classes={k} if "
+                "class 0 exists; if not, number the classes from 0, with targets=labels - 1 for "
+                "instance.",
+                stacklevel=3,  # the caller of `corrupt`
+            )
+        self.provenance = replace(
             before,
             targets=self._served,
             clean_targets=_read_only(before.clean_targets),
             ids=_read_only(before.ids),
+            is_traced=True,
             history=before.history + History((c.stream, self.seed) for c in corruptions),
             laws=None if before.laws is None else (*before.laws, self._pipeline),
         )
@@ -108,22 +121,22 @@ class Corrupted(Dataset[Any]):
     @property
     def num_classes(self) -> int:
         """Number of classes."""
-        return self.lineage.num_classes
+        return self.provenance.num_classes
 
     @property
     def targets(self) -> Labels:
         """Labels as served, ``int64``, shape ``(n,)``, read-only."""
-        return self.lineage.targets
+        return self.provenance.targets
 
     @property
     def clean_targets(self) -> Labels:
         """Labels before any corruption, ``int64``, shape ``(n,)``, read-only."""
-        return self.lineage.clean_targets
+        return self.provenance.clean_targets
 
     @property
     def ids(self) -> Ids:
         """Number of each example: who it is; ``int64``, shape ``(n,)``, read-only."""
-        return self.lineage.ids
+        return self.provenance.ids
 
     @property
     def corruptions(self) -> tuple[Corruption, ...]:
@@ -173,7 +186,7 @@ class Corrupted(Dataset[Any]):
         different corruptions were joined.
         """
         whole = np.eye(self.num_classes)
-        for law in self.lineage.laws or (None,):
+        for law in self.provenance.laws or (None,):
             matrix = None if law is None else law.matrix(self.num_classes)
             if matrix is None:
                 return None
@@ -228,7 +241,7 @@ class Corrupted(Dataset[Any]):
             Array of shape ``(k, ...)`` in the stored type; PIL images with the channels first.
         """
         at = np.asarray(indices, np.int64)
-        return self._pipeline.inputs(self._read(at), ids=self.ids[at])
+        return self._pipeline.inputs(self._source.inputs(at), ids=self.ids[at])
 
     def __len__(self) -> int:
         """Return the number of examples."""
@@ -249,7 +262,7 @@ class Corrupted(Dataset[Any]):
         if self._pipeline.changes_inputs:
             return self.__getitems__([index])[0]
         position = self._position(index)
-        return self._fields.relabelled(self.dataset[position], self._served.item(position))
+        return self._source.relabelled_item(position, self._served.item(position))
 
     def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Any]:
         """Return several corrupted examples, corrupted as one batch.
@@ -264,18 +277,16 @@ class Corrupted(Dataset[Any]):
             IndexError: If a position is out of range.
         """
         at = [self._position(index) for index in indices]
-        items = items_at(self.dataset, at)
-        labels = self._served[at].tolist()
-        key = self._fields
+        fields = self.fields
+        items = self._source.relabelled(np.asarray(at), self._served[at])
         if not self._pipeline.changes_inputs:
-            return [key.relabelled(x, y) for x, y in zip(items, labels, strict=True)]
-        inputs = changed(
-            [item[key.input] for item in items],
-            lambda batch: self._pipeline.inputs(batch, ids=self.ids[at]),
-        )
+            return items
+        inputs = [fields.input_of(x, "dataset", i) for x, i in zip(items, at, strict=True)]
+        arrays = [as_array(x, "dataset", i) for x, i in zip(inputs, at, strict=True)]
+        moved = self._pipeline.inputs(as_batch(arrays, "dataset", at), ids=self.ids[at])
         return [
-            key.replace(item, {key.input: x, key.label: y})
-            for item, x, y in zip(items, inputs, labels, strict=True)
+            fields.with_input(item, restored(old, new))
+            for item, old, new in zip(items, inputs, moved, strict=True)
         ]
 
     def _position(self, index: SupportsIndex) -> int:
@@ -289,7 +300,7 @@ class Corrupted(Dataset[Any]):
         return (self[index] for index in range(self._n))
 
     def __repr__(self) -> str:
-        rate = self.nominal_rate if self.lineage.changes_labels else None
+        rate = self.nominal_rate if self.provenance.changes_labels else None
         nominal = "" if rate is None else f", {rate:.2%} expected"
         return (
             f"Corrupted({_listed(self.corruptions)}, seed={self.seed}; "
@@ -317,12 +328,12 @@ def corrupt(
     its own, so only the order among corruptions of labels, and among those of inputs, matters.
 
     Args:
-        dataset: Any map-style data set of (input, label) items.
+        dataset: Any map-style data set of (input, label) items, or a pair of arrays ``(X, y)``.
         *corruptions: What to do, in this order.
         seed: Seed of all randomness; an integer >= 0. Use one seed for training and test set, so
             that both get the same `ShuffledPixels`.
         num_classes: Number of classes, if the data set does not tell.
-        targets: The labels as ``dataset`` serves them, if they cannot be found.
+        targets: The labels, instead of those that ``dataset`` serves.
         ids: Numbers of the examples, if they are not their positions.
         input_key: Position or name of the input in an item.
         label_key: Position or name of the label in an item.
@@ -354,59 +365,6 @@ def corrupt(
         input_key=input_key,
         label_key=label_key,
     )
-
-
-def checked_length(dataset: Any) -> int:
-    """Return the length of a data set, or say why it is none to work on."""
-    if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
-        raise TypeError(
-            "`dataset` must be map-style, with __len__ and __getitem__, "
-            f"got {type(dataset).__name__}."
-        )
-    if len(dataset) == 0:
-        raise ValueError("`dataset` must hold at least one example, got none.")
-    return len(dataset)
-
-
-def _traced(
-    dataset: Any,
-    fields: Fields,
-    num_classes: int | None,
-    targets: ArrayLike | None,
-    ids: ArrayLike | None,
-) -> Lineage:
-    """Return what is known of the examples, with what the caller knows better."""
-    n = len(dataset)
-    if targets is None:
-        before = Lineage.of(dataset, lambda part: _labels_and_classes(part, fields))
-    else:
-        labels = whole_labels(targets, n)
-        before = Lineage.of(dataset, lambda part: _classes_alone(part, fields))
-        said = max(before.num_classes, int(labels.max()) + 1)
-        before = replace(before, targets=labels, clean_targets=labels, num_classes=said)
-    if ids is not None:
-        numbers = checked_ids(ids, n)
-        before = replace(before, ids=numbers, span=int(numbers.max()) + 1)
-    if num_classes is not None:
-        before = before.with_num_classes(num_classes)
-    if len(negative := np.flatnonzero(before.targets < 0)):
-        raise ValueError(
-            "`dataset` must have labels that are at least 0, got "
-            f"{before.targets[negative[0]]} at position {negative[0]}; leave out what has no label."
-        )
-    checked_labels(before.targets, before.num_classes)
-    return before
-
-
-def _labels_and_classes(dataset: Any, fields: Fields) -> tuple[Labels, int]:
-    labels = find_labels(dataset, fields)
-    return labels, find_num_classes(dataset, fields, labels)
-
-
-def _classes_alone(dataset: Any, fields: Fields) -> tuple[Labels, int]:
-    """Return placeholders for labels that are given for the whole."""
-    none = np.zeros(len(dataset), np.int64)
-    return none, find_num_classes(dataset, fields, none)
 
 
 def _read_only(array: Array) -> Array:

@@ -1,15 +1,15 @@
 """Several corruptions, one after the other, each with its own randomness."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from corruptlab._data import History, chunks
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids, Labels
-from corruptlab.corruptions._lineage import History
 from corruptlab.corruptions._protocols import (
     Corruption,
     Estimated,
@@ -17,7 +17,9 @@ from corruptlab.corruptions._protocols import (
     is_input_corruption,
     is_label_corruption,
 )
-from corruptlab.corruptions._read_inputs import InputReader, chunks
+
+InputReader: TypeAlias = Callable[[Ids], Array]
+"""Positions in, inputs out: one batch of shape ``(k, ...)``."""
 
 
 @dataclass(frozen=True)

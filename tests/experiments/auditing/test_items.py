@@ -52,7 +52,7 @@ def test_length_that_promises_too_much_is_found() -> None:
     ("item", "error"),
     [
         (torch.zeros(3), "TypeError: `dataset` must have items that are tuples, lists, or"),
-        ({"a": 1}, "ValueError: `input_key` must name a field of the items, got None; the fields"),
+        ({"a": 1}, "ValueError: `label_key` must name a field of the items, got None; the fields"),
     ],
 )
 def test_items_without_input_and_label_are_an_error(item: Any, error: str) -> None:

@@ -9,13 +9,13 @@ from torch.utils.data import IterableDataset
 
 from corruptlab._by_name import describe
 from corruptlab._checks import at_least, natural
+from corruptlab._data import Key
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._progress import Progress
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
-from corruptlab.corruptions._fields import Key
 from corruptlab.experiments.auditing import _labels as labels
 from corruptlab.experiments.auditing import _loading as loading
 from corruptlab.experiments.auditing._dataset import AuditedData, check_targets, compared, described

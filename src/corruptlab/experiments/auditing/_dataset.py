@@ -10,21 +10,25 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import ConcatDataset, Subset
 
+from corruptlab._data import (
+    LABEL_ATTRIBUTES,
+    Fields,
+    Key,
+    Provenance,
+    as_array,
+    channels_first,
+    chunks,
+    class_of,
+    fields_of,
+    given_labels,
+    listed_provenance,
+    source_of,
+    told_classes,
+)
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids, Labels
 from corruptlab.corruptions import Corrupted, Corruption
-from corruptlab.corruptions._fields import Fields, Key
-from corruptlab.corruptions._find_fields import fields_of
-from corruptlab.corruptions._find_labels import (
-    LABEL_ATTRIBUTES,
-    class_of,
-    find_num_classes,
-    whole_labels,
-)
-from corruptlab.corruptions._inputs import as_array, channels_first
-from corruptlab.corruptions._lineage import Lineage
 from corruptlab.corruptions._pipeline import Pipeline
-from corruptlab.corruptions._read_inputs import InputReader, chunks, input_reader
 from corruptlab.experiments.auditing._report import Finding, Status
 
 Stages: TypeAlias = tuple[tuple[Corruption, Draws], ...]
@@ -57,10 +61,10 @@ def taken_apart(item: Any, fields: Fields, index: int) -> ItemRecord:
     """Turn an item into a record."""
     label = class_of(item[fields.label])
     try:
-        content = _digest(item[fields.input])
+        content = _digest(fields.input_of(item, "dataset", index))
     except TypeError:
         content = None
-    return ItemRecord(index, label, content, _form(item[fields.input]))
+    return ItemRecord(index, label, content, _form(fields.input_of(item, "dataset", index)))
 
 
 def described(error: BaseException) -> str:
@@ -195,14 +199,14 @@ def scan_all(
     return FullScan(served, contents, readable, comparable, forms, first_failure)
 
 
-def _reader(dataset: Any, fields: Fields) -> InputReader | None:
+def _reader(dataset: Any, fields: Fields) -> Callable[[Ids], Array] | None:
     try:
-        return input_reader(dataset, fields)
+        return source_of(dataset, fields, "dataset").inputs
     except Exception:  # it looks at items, and one of them cannot be read
         return None
 
 
-def _batch_records(batches: InputReader, at: Ids) -> list[ItemRecord] | None:
+def _batch_records(batches: Callable[[Ids], Array], at: Ids) -> list[ItemRecord] | None:
     try:
         values = zip(at.tolist(), batches(at), strict=True)
         return [ItemRecord(i, content=_digest(x), form=_form(x)) for i, x in values]
@@ -247,10 +251,6 @@ def nominal_matrix(stages: Stages | None, num_classes: int) -> NDArray[np.float6
     return None if stages is None else Pipeline(stages).matrix(num_classes)
 
 
-class _NotListedError(Exception):
-    """A data set has no list of its labels."""
-
-
 def _lists(dataset: Any, fields: Fields) -> dict[str, Any]:
     """Return all lists of labels of a data set by the names of their attributes."""
     found = {}
@@ -270,13 +270,6 @@ def _lists(dataset: Any, fields: Fields) -> dict[str, Any]:
     return found
 
 
-def _listed_labels(dataset: Any, fields: Fields) -> Labels:
-    """Return the first list of labels of a data set that is neither cut nor joined."""
-    for values in _lists(dataset, fields).values():
-        return whole_labels(values, len(dataset))
-    raise _NotListedError
-
-
 def check_targets(dataset: Any, fields: Fields, good: Sequence[ItemRecord]) -> tuple[Status, str]:
     """Compare every list of labels with the sampled items."""
     lists = _lists(dataset, fields)
@@ -290,7 +283,7 @@ def check_targets(dataset: Any, fields: Fields, good: Sequence[ItemRecord]) -> t
                 f"what reads `{name}` and what reads items see different data."
             )
         try:
-            labels = whole_labels(values, len(dataset))
+            labels = given_labels(values, len(dataset))
         except TypeError:
             return "warning", (
                 f"`{name}` does not hold one integer class for each item; code that looks for "
@@ -320,7 +313,7 @@ class AuditedData:
     dataset: Any
     fields: Fields
     records: tuple[ItemRecord, ...]  # the sample as first read, in rising order
-    lineage: Lineage | None  # what is said of all examples, if the sample agrees with it
+    lineage: Provenance | None  # what is said of all examples, if the sample agrees with it
     is_steady: bool = True  # whether the inputs of the sample were equal when read again
     scan: FullScan | None = None
 
@@ -335,7 +328,7 @@ class AuditedData:
         why = ""
         for i in at:
             try:
-                fields = fields_of(dataset, dataset[i], **keys)
+                fields = fields_of(dataset, dataset[i], keys["input_key"], keys["label_key"])
             except Exception as error:
                 told = f"none of {len(at):,} items read can be used; item {i}: {described(error)}"
                 why = why or told
@@ -369,10 +362,11 @@ class AuditedData:
     @property
     def num_classes(self) -> int:
         """Number of classes as the data set says, or else the largest label plus 1."""
-        if self.lineage is not None:
-            return self.lineage.num_classes
+        told = told_classes(self.dataset, self.fields)
+        if told is None and self.lineage is not None:
+            told = self.lineage.num_classes
         labels = np.zeros(0, np.int64) if self.labels is None else self.labels
-        return find_num_classes(self.dataset, self.fields, labels)
+        return int(labels.max(initial=0)) + 1 if told is None else told
 
     @property
     def stages(self) -> Stages | None:
@@ -392,16 +386,13 @@ class AuditedData:
         return replace(self, scan=scan_all(self.dataset, self.fields, known, on_progress))
 
 
-def _lineage(dataset: Any, fields: Fields, records: Sequence[ItemRecord]) -> Lineage | None:
+def _lineage(dataset: Any, fields: Fields, records: Sequence[ItemRecord]) -> Provenance | None:
     """Return what is said of all examples, if the sample agrees with it."""
-
-    def listed(part: Any) -> tuple[Labels, int]:
-        labels = _listed_labels(part, fields)
-        return labels, find_num_classes(part, fields, labels)
-
     try:
-        lineage = Lineage.of(dataset, listed)
-        agrees = all(lineage.targets[r.index] == r.label for r in records if not r.error)
+        lineage = listed_provenance(dataset, fields)
+        agrees = lineage is not None and all(
+            lineage.targets[r.index] == r.label for r in records if not r.error
+        )
     except Exception:  # labels that are not listed, or not one integer class
         return None
     return lineage if agrees else None

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, bdtrc
 
+from corruptlab._data import History, Provenance
 from corruptlab._duplicates import majorities
 from corruptlab._types import Array, Ids, Labels
 from corruptlab.corruptions import ShuffledPixels, is_label_corruption
-from corruptlab.corruptions._lineage import History, Lineage
 from corruptlab.experiments.auditing._dataset import (
     AuditedData,
     Stages,
@@ -238,7 +238,7 @@ def _matrix(data: AuditedData) -> NDArray[np.float64] | None:
     return nominal_matrix(stages, lineage.num_classes)
 
 
-def _counts(lineage: Lineage) -> NDArray[np.int64]:
+def _counts(lineage: Provenance) -> NDArray[np.int64]:
     """Count pairs of clean and served label, each example once."""
     _, once = np.unique(lineage.ids, return_index=True)
     k = lineage.num_classes
@@ -246,7 +246,7 @@ def _counts(lineage: Lineage) -> NDArray[np.int64]:
     return np.bincount(pairs, minlength=k * k).reshape(k, k)
 
 
-def _told(lineage: Lineage) -> str:
+def _told(lineage: Provenance) -> str:
     changed, n = int((lineage.targets != lineage.clean_targets).sum()), len(lineage.targets)
     return f"{changed:,} of {n:,} labels changed ({changed / n:.2%})"
 

@@ -12,11 +12,11 @@ from scipy.special import gammaln, logsumexp
 from torch.utils.data import Subset
 
 from corruptlab._checks import check_number, whole
+from corruptlab._data import Fields, Key
 from corruptlab._draws import Draws
 from corruptlab._statistics import clopper_pearson
 from corruptlab._types import Ids, Labels, MapDataset
 from corruptlab.corruptions import Corrupted, GivenLabels, corrupt
-from corruptlab.corruptions._fields import Fields, Key
 
 _LEAST = 2
 
@@ -67,13 +67,14 @@ class Planting:
         def cut(at: NDArray[np.int64]) -> Corrupted:
             given = GivenLabels(labels[at], ids=known.ids[at])
             indices: Sequence[int] = at.tolist()
-            return corrupt(Subset(known, indices), given, seed=seed, **keys)
+            part, k = Subset(known, indices), known.num_classes
+            return corrupt(part, given, seed=seed, num_classes=k, **keys)
 
         return cls(
             train=cut(kept),
             held_out=cut(np.sort(order[k : k + h])),
             planted=np.isin(kept, order[:k]),
-            fields=known._fields,
+            fields=known.fields,
         )
 
     @property

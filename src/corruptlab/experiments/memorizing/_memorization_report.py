@@ -8,12 +8,12 @@ from torch import nn
 
 from corruptlab._by_name import describe
 from corruptlab._checks import at_least, check_confidence
+from corruptlab._data import Key
 from corruptlab._environment import Environment
 from corruptlab._fits import watched_fits
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
-from corruptlab.corruptions._fields import Key
 from corruptlab.experiments.memorizing._canaries import Planting
 from corruptlab.experiments.memorizing._meter import MemorizationMeter, Predictor
 from corruptlab.experiments.memorizing._report import MemorizationReport

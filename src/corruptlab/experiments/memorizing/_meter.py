@@ -18,14 +18,13 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.utils.data import default_collate
 
+from corruptlab._arrays import to_numpy
+from corruptlab._data import Fields, stacked
 from corruptlab._fits import Fits
 from corruptlab._modules import evaluating
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import Labels
 from corruptlab.corruptions import Corrupted
-from corruptlab.corruptions._arrays import to_numpy
-from corruptlab.corruptions._fields import Fields
-from corruptlab.corruptions._inputs import stacked
 from corruptlab.experiments.memorizing._canaries import Fitted, Gap, Planting, Ratt
 from corruptlab.training import Recipe, stopping
 

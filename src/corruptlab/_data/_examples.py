@@ -1,0 +1,322 @@
+"""The one way to read a data set: what its items serve is what counts."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch.utils.data import IterableDataset
+
+from corruptlab._checks import at_least, example_ids
+from corruptlab._data._fields import Fields, Key
+from corruptlab._data._kinds import is_joined, is_subset
+from corruptlab._data._labels import given_labels
+from corruptlab._data._pairs import paired
+from corruptlab._data._provenance import Provenance
+from corruptlab._data._sources import (
+    Leaf,
+    Source,
+    chunks,
+    disagreement,
+    fetched,
+    is_traced,
+    labels_in,
+    read_labels,
+    source_of,
+)
+from corruptlab._progress import Progress
+from corruptlab._types import Array, Ids, Labels
+
+_MOST_CLASSES = 2**31  # of which one can be drawn
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A data set as it is read; it can be pickled if the data set can.
+
+    Args:
+        dataset: The data set; a pair (X, y) has become one.
+        name: What errors call it.
+        fields: Where its items keep input and label.
+        n: Number of examples.
+        source: How it is read.
+    """
+
+    dataset: Any
+    name: str
+    fields: Fields
+    n: int
+    source: Source
+
+    def __len__(self) -> int:
+        return self.n
+
+    def items_at(self, at: ArrayLike) -> list[Any]:
+        """Return items as they are served."""
+        return self.source.items(np.asarray(at, np.int64))
+
+    def inputs_at(self, at: ArrayLike) -> Array:
+        """Return inputs as one batch, shape ``(k, ...)``; PIL images have the channels first."""
+        return self.source.inputs(np.asarray(at, np.int64))
+
+    def labels_at(self, at: ArrayLike) -> Labels:
+        """Return labels as the items at some positions carry them, ``int64``, shape ``(k,)``."""
+        where = np.asarray(at, np.int64)
+        return labels_in(self.source.items(where), self.fields, where, self.name)
+
+    def examples_at(self, at: ArrayLike) -> tuple[Array, Labels]:
+        """Return inputs and labels at some positions, no item read twice."""
+        return self.source.examples(np.asarray(at, np.int64))
+
+    def listed_labels(self) -> Labels | None:
+        """Return all labels if they can be had, and relied on, without reading every item."""
+        return self.source.labels()
+
+    def labels(self) -> Labels:
+        """Return all labels, ``int64``, shape ``(n,)``; items are read where nothing else tells."""
+        known = self.listed_labels()
+        if known is None:
+            known = read_labels(self.source, self.fields, np.arange(self.n), self.name)
+            self.check_length()
+        return known
+
+    def tensors(self, *, progress: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
+        """Read everything once, a chunk at a time: inputs as they are stored, labels ``int64``."""
+        inputs: torch.Tensor | None = None
+        targets = torch.empty(self.n, dtype=torch.int64, device="cpu")
+        with Progress(self.n, "reading", show=progress, least_seconds=1.0) as line:
+            for at in chunks(self.n):
+                images, labels = self.examples_at(at)
+                inputs = self._with(inputs, torch.from_numpy(images), int(at[0]))
+                targets[at[0] : at[-1] + 1] = torch.from_numpy(labels)
+                line.update(int(at[-1]) + 1)
+        self.check_length()
+        assert inputs is not None  # there is at least one example
+        return inputs, targets
+
+    def provenance(
+        self,
+        *,
+        targets: ArrayLike | None = None,
+        ids: ArrayLike | None = None,
+        num_classes: int | None = None,
+    ) -> Provenance:
+        """Return what is known of the examples, with what the user knows better."""
+        if targets is None:
+            known = self.source.provenance(_served)
+        else:
+            known = self._told(given_labels(targets, self.n))
+        if ids is not None:
+            numbers = self._numbers(ids, known.clean_targets)
+            known = replace(known, ids=numbers, span=int(numbers.max()) + 1)
+        if num_classes is not None:
+            number = at_least(1, "num_classes", num_classes)
+            known = replace(known.with_num_classes(number), lacks_class_0=False)
+        self._check_range(known)
+        self.check_length()
+        return known
+
+    def check_length(self) -> None:
+        """Refuse a data set that has grown or shrunk since it was opened."""
+        if len(self.dataset) != self.n:
+            raise ValueError(
+                f"`{self.name}` must keep its length, got {self.n} at first "
+                f"and {len(self.dataset)} later."
+            )
+
+    def _told(self, labels: Labels) -> Provenance:
+        """Return what is known of examples whose labels the user gives, and compare a few."""
+        known = self.source.provenance(lambda leaf: _classes_alone(leaf, labels))
+        wrong = disagreement(self.source, self.fields, labels, self.name)
+        if wrong is not None and wrong[2] >= 0:
+            warnings.warn(
+                f"`targets` gives label {wrong[1]} to item {wrong[0]}, which has label {wrong[2]} "
+                "itself; `targets` counts.",
+                stacklevel=5,  # the caller of `corrupt`
+            )
+        num_classes = max(known.num_classes, int(labels.max()) + 1)
+        return replace(
+            known,
+            targets=labels,
+            clean_targets=labels,
+            num_classes=num_classes,
+            lacks_class_0=known.lacks_class_0 and int(labels.min()) > 0,
+        )
+
+    def _numbers(self, ids: ArrayLike, labels: Labels) -> Ids:
+        numbers = example_ids(ids)
+        if numbers.shape != (self.n,):
+            raise ValueError(
+                f"`ids` must hold one number for each of {self.n} examples, "
+                f"got shape {numbers.shape}."
+            )
+        order = np.argsort(numbers, kind="stable")
+        again = np.diff(numbers[order]) == 0
+        if len(differ := np.flatnonzero(again & (np.diff(labels[order]) != 0))):
+            one, two = order[differ[0]], order[differ[0] + 1]
+            raise ValueError(
+                f"`ids` must give one number to one example, got {numbers[one]} at positions "
+                f"{one} and {two}, which have labels {labels[one]} and {labels[two]}."
+            )
+        return numbers
+
+    def _check_range(self, known: Provenance) -> None:
+        if len(negative := np.flatnonzero(known.targets < 0)):
+            raise ValueError(
+                f"`{self.name}` must have labels that are at least 0, got "
+                f"{known.targets[negative[0]]} at position {negative[0]}; "
+                "leave out what has no label."
+            )
+        if len(large := np.flatnonzero(known.targets >= _MOST_CLASSES)):
+            raise ValueError(
+                f"`{self.name}` must have labels below {_MOST_CLASSES}, "
+                f"got {known.targets[large[0]]} at position {large[0]}; number the classes from 0."
+            )
+        if len(strays := np.flatnonzero(known.targets >= known.num_classes)):
+            raise ValueError(
+                f"`labels` must lie in 0 .. {known.num_classes - 1}, "
+                f"got {known.targets[strays[0]]} at position {strays[0]}."
+            )
+
+    def _with(self, inputs: torch.Tensor | None, chunk: torch.Tensor, first: int) -> torch.Tensor:
+        """Put a chunk of inputs among all; their type widens if it has to."""
+        if inputs is None:
+            inputs = torch.empty((self.n, *chunk.shape[1:]), dtype=chunk.dtype, device="cpu")
+        if chunk.shape[1:] != inputs.shape[1:]:
+            raise ValueError(
+                f"`{self.name}` must have inputs of one shape, got {tuple(inputs.shape[1:])} at "
+                f"position 0 and {tuple(chunk.shape[1:])} at position {first}; resize or crop "
+                "them first."
+            )
+        if chunk.dtype != inputs.dtype:
+            inputs = inputs.to(torch.promote_types(inputs.dtype, chunk.dtype))
+        inputs[first : first + len(chunk)] = chunk
+        return inputs
+
+
+def open_dataset(
+    dataset: Any,
+    name: str = "dataset",
+    *,
+    input_key: Key | None = None,
+    label_key: Key | None = None,
+) -> Examples:
+    """Read the first item of a data set or pair (X, y), and return how to read the others."""
+    dataset = paired(dataset, name)
+    n = checked_length(dataset, name)
+    fields = fields_of(dataset, fetched(dataset, [0], name)[0], input_key, label_key, name)
+    return Examples(dataset, name, fields, n, source_of(dataset, fields, name))
+
+
+def checked_length(dataset: Any, name: str = "dataset") -> int:
+    """Return the length of a map-style data set, or say why it is none to work on."""
+    kind = type(dataset)
+    is_map_style = hasattr(kind, "__len__") and hasattr(kind, "__getitem__")
+    if not is_map_style or isinstance(dataset, IterableDataset | type | str | bytes):
+        raise TypeError(
+            f"`{name}` must be map-style, with __len__ and __getitem__, got {kind.__name__}."
+        )
+    if isinstance(dataset, Mapping) and 0 not in dataset:
+        raise TypeError(
+            f"`{name}` must have items by position, got a {kind.__name__} with the keys "
+            f"{', '.join(map(repr, list(dataset)[:5]))}; choose one part of it."
+        )
+    try:
+        n = len(dataset)
+    except (TypeError, ValueError) as error:  # negative, or no integer
+        raise ValueError(f"`{name}` must have a length that is at least 0: {error}.") from None
+    if n == 0:
+        raise ValueError(f"`{name}` must hold at least one example, got none.")
+    return n
+
+
+def listed_provenance(dataset: Any, fields: Fields, name: str = "dataset") -> Provenance | None:
+    """Return what is known of the examples without reading every item; None if labels are not."""
+    try:
+        return source_of(dataset, fields, name).provenance(_listed)
+    except _NotListedError:
+        return None
+
+
+def told_classes(dataset: Any, fields: Fields) -> int | None:
+    """Return the number of classes that a data set tells, whether or not its labels fit."""
+    return next(iter(Leaf(dataset, fields, "dataset").told_classes()), None)
+
+
+def fields_of(
+    dataset: Any,
+    item: Any,
+    input_key: Key | None = None,
+    label_key: Key | None = None,
+    name: str = "dataset",
+) -> Fields:
+    """Return where an item keeps its input and its label; a corrupted data set was told already."""
+    told = _told(dataset, input_key, label_key, name)
+    if told is None:
+        return Fields.of(item, input_key, label_key, name)
+    input_key = told.input if input_key is None else input_key
+    label_key = told.label if label_key is None else label_key
+    given = Fields.of(item, input_key, label_key, name)
+    if given != told:
+        raise ValueError(
+            "`input_key` and `label_key` must name the fields that the data set was corrupted "
+            f"with, {told}, got {given}."
+        )
+    return told
+
+
+def _told(dataset: Any, input_key: Key | None, label_key: Key | None, name: str) -> Fields | None:
+    """Return the fields that `corrupt` was told or found, if there is a corruption beneath."""
+    if is_traced(dataset):
+        known: Fields = dataset.fields
+        return known
+    if is_subset(dataset):
+        return _told(dataset.dataset, input_key, label_key, name)
+    if not is_joined(dataset):
+        return None
+    parts = [part for part in dataset.datasets if len(part) > 0]
+    told = [_told(part, input_key, label_key, name) for part in parts]
+    if all(fields is None for fields in told):
+        return None
+    found = [
+        Fields.of(part[0], input_key, label_key, name) if fields is None else fields
+        for part, fields in zip(parts, told, strict=True)
+    ]
+    for fields in found:
+        if fields != found[0]:
+            raise ValueError(
+                f"`{name}` must join parts that keep input and label in the same fields, got "
+                f"{found[0]} and {fields}; wrap each part with corrupt(part, input_key=..., "
+                "label_key=...)."
+            )
+    return found[0]
+
+
+class _NotListedError(Exception):
+    """Labels cannot be had without reading every item."""
+
+
+def _listed(leaf: Leaf) -> tuple[Labels, int, bool]:
+    labels = leaf.labels()
+    if labels is None:
+        raise _NotListedError
+    return _with_classes(leaf, labels)
+
+
+def _served(leaf: Leaf) -> tuple[Labels, int, bool]:
+    return _with_classes(leaf, leaf.served_labels())
+
+
+def _with_classes(leaf: Leaf, labels: Labels) -> tuple[Labels, int, bool]:
+    known = leaf.known_classes(labels)
+    lacks_class_0 = known is None and int(labels.min(initial=1)) > 0
+    return labels, known or int(labels.max(initial=0)) + 1, lacks_class_0
+
+
+def _classes_alone(leaf: Leaf, labels: Labels) -> tuple[Labels, int, bool]:
+    """Return placeholders for labels that are given for the whole."""
+    known = leaf.known_classes(labels)
+    return np.zeros(len(leaf.dataset), np.int64), known or 1, known is None

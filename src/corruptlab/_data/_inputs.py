@@ -1,0 +1,100 @@
+"""One input, or a batch of inputs, as an array, whatever type it has."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from corruptlab._arrays import like, to_numpy, without_values
+from corruptlab._types import Array
+
+_MODES = ("L", "LA", "RGB", "RGBA")
+
+_REMEDIES = {
+    "1": "convert them with image.convert('L')",
+    "La": "convert them with image.convert('LA')",
+    "PA": "convert them with image.convert('RGBA')",
+    "RGBa": "convert them with image.convert('RGBA')",
+    **dict.fromkeys(
+        ("I", "F", "I;16", "I;16L", "I;16B", "I;16N"),
+        "turn them into arrays with np.asarray(image), which keeps all their bits",
+    ),
+}
+
+
+def as_array(value: Any, name: str = "dataset", position: int | None = None) -> Array:
+    """Return one input as an array; PIL images have the channels last."""
+    where = "" if position is None else f" at position {position}"
+    if isinstance(value, torch.Tensor):
+        check_dense(value, name, where)
+        return to_numpy(value)
+    if isinstance(value, np.ndarray | np.generic):
+        return np.asarray(value)
+    if is_pil(value):
+        if value.mode not in _MODES:
+            remedy = _REMEDIES.get(value.mode, "convert them with image.convert('RGB')")
+            raise TypeError(
+                f"`{name}` must have PIL images of mode L, LA, RGB, or RGBA, "
+                f"got {value.mode!r}{where}; {remedy}."
+            )
+        return np.asarray(value)
+    raise TypeError(
+        f"`{name}` must have inputs that are tensors, arrays, or PIL images, "
+        f"got {type(value).__name__}{where}."
+    )
+
+
+def check_dense(values: Any, name: str, where: str = "") -> None:
+    """Refuse tensors that are sparse, or on no device."""
+    if kind := without_values(values):
+        raise TypeError(f"`{name}` must hold dense tensors with values, got {kind}{where}.")
+
+
+def channels_first(value: Any, name: str = "dataset", position: int | None = None) -> Array:
+    """Return one input as an array, PIL images with the channels first as PyTorch has them."""
+    array = as_array(value, name, position)
+    if not is_pil(value):
+        return array
+    return array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
+
+
+def stacked(inputs: Sequence[Any], name: str = "dataset", at: Sequence[int] | None = None) -> Array:
+    """Return inputs as one batch, PIL images with the channels first; `at` are their positions."""
+    at = range(len(inputs)) if at is None else at
+    arrays = [channels_first(value, name, i) for value, i in zip(inputs, at, strict=True)]
+    return as_batch(arrays, name, at)
+
+
+def as_batch(arrays: Sequence[Array], name: str, at: Sequence[int]) -> Array:
+    """Stack arrays of one shape; the error names the first of another shape."""
+    for array, position in zip(arrays, at, strict=True):
+        check_shape(array.shape, arrays[0].shape, name, position, at[0])
+    return np.stack(arrays)
+
+
+def check_shape(
+    shape: tuple[int, ...], expected: tuple[int, ...], name: str, position: int, first: int
+) -> None:
+    """Refuse an input that has another shape than the first one."""
+    if shape != expected:
+        raise ValueError(
+            f"`{name}` must have inputs of one shape, got {expected} at position {first} and "
+            f"{shape} at position {position}; resize or crop them first."
+        )
+
+
+def restored(original: Any, array: Array) -> Any:
+    """Return a changed input as the type that the original had."""
+    if isinstance(original, torch.Tensor):
+        return like(original, array)
+    if is_pil(original):
+        from PIL import Image  # the original is one, so Pillow is there
+
+        return Image.fromarray(np.ascontiguousarray(array), original.mode)
+    return array[()] if isinstance(original, np.generic) else array
+
+
+def is_pil(value: Any) -> bool:
+    """Return whether a value is a PIL image; Pillow need not be installed."""
+    return any(kind.__module__ == "PIL.Image" for kind in type(value).__mro__)

@@ -1,0 +1,472 @@
+"""How each kind of data set is read: one by one, in batches, through cuts and joins."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch.utils.data import TensorDataset
+
+from corruptlab._arrays import to_numpy
+from corruptlab._data._fields import Fields
+from corruptlab._data._inputs import check_dense, check_shape, stacked
+from corruptlab._data._kinds import (
+    LABEL_ATTRIBUTES,
+    Rows,
+    batch_method,
+    is_joined,
+    is_subset,
+    kind_of,
+    own_attribute,
+    own_attributes,
+)
+from corruptlab._data._labels import class_of, classes_of, integer_labels
+from corruptlab._data._provenance import Provenance, Traced
+from corruptlab._draws import Draws
+from corruptlab._progress import Progress
+from corruptlab._random_state import preserve_rng_state
+from corruptlab._types import Array, Ids, Labels
+
+CHUNK = 1024
+"""Examples read at a time in a pass over a data set: what bounds the extra memory."""
+
+# A wrong list that is right for all but a share q of the items passes with at most (1 - q)**256.
+_RANDOM_CHECKS = 256
+
+_SECONDS_WITHOUT_A_LINE = 10.0
+_DEEPEST_WRAPPING = 4
+
+
+class Source(Protocol):
+    """One kind of data set, seen by the law that its items are what counts."""
+
+    def items(self, at: Ids) -> list[Any]:
+        """Return the items at some positions."""
+
+    def inputs(self, at: Ids) -> Array:
+        """Return their inputs as one batch."""
+
+    def examples(self, at: Ids) -> tuple[Array, Labels]:
+        """Return inputs and labels, no item read twice."""
+
+    def relabelled(self, at: Ids, labels: Labels) -> list[Any]:
+        """Return the items at some positions with other labels of the same types."""
+
+    def relabelled_item(self, position: int, label: int) -> Any:
+        """Return one item with another label of the same type."""
+
+    def labels(self) -> Labels | None:
+        """Return all labels if they can be had, and relied on, without reading every item."""
+
+    def provenance(self, labelled: "Labelled") -> Provenance:
+        """Return what is known of the examples; `labelled` reads what is neither cut nor joined."""
+
+
+Labelled = Callable[["Leaf"], tuple[Labels, int, bool]]
+"""Returns labels, number of classes, and whether class 0 is one that nothing speaks of."""
+
+
+def source_of(dataset: Any, fields: Fields, name: str) -> Source:
+    """Return the way to read a data set; `name` is what errors call it."""
+    if is_traced(dataset):
+        return _TracedSource(dataset)
+    if is_subset(dataset):
+        whole = source_of(dataset.dataset, fields, name)
+        return _Cut(whole, np.asarray(dataset.indices, np.int64))
+    if is_joined(dataset):
+        parts = tuple(source_of(part, fields, name) for part in dataset.datasets)
+        return _Joined(parts, tuple(dataset.cumulative_sizes), name)
+    return Leaf(dataset, fields, name)
+
+
+def is_traced(dataset: Any) -> bool:
+    """Return whether a data set is a `Traced` one that serves its items by our own code."""
+    kind = type(dataset)
+    return issubclass(kind, Traced) and all(
+        getattr(kind, name).__module__.startswith("corruptlab.")
+        for name in ("__getitem__", "__getitems__", "inputs_at", "__len__")
+    )
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A data set that is neither cut nor joined."""
+
+    dataset: Any
+    fields: Fields
+    name: str
+
+    def items(self, at: Ids) -> list[Any]:
+        return fetched(self.dataset, at.tolist(), self.name)
+
+    def inputs(self, at: Ids) -> Array:
+        rows = self._rows(self.fields.input)
+        if rows is not None:
+            return _at(rows, at, self.name)
+        return self._inputs(self.items(at), at)
+
+    def examples(self, at: Ids) -> tuple[Array, Labels]:
+        inputs, listed = self._rows(self.fields.input), self._rows(self.fields.label)
+        if inputs is not None and listed is not None:
+            labels = integer_labels(_at(listed, at, self.name), len(at))
+            if labels is not None:
+                return _at(inputs, at, self.name), labels
+        items = self.items(at)
+        return self._inputs(items, at), self._labels(items, at)
+
+    def relabelled(self, at: Ids, labels: Labels) -> list[Any]:
+        if self._has_plain_labels:
+            inputs = self.dataset.tensors[0]
+            new = torch.from_numpy(labels).unbind()
+            return list(zip([inputs[i] for i in at.tolist()], new, strict=True))
+        return self.fields.all_relabelled(self.items(at), labels)
+
+    def relabelled_item(self, position: int, label: int) -> Any:
+        if self._has_plain_labels:  # its own label need not be looked at
+            return self.dataset.tensors[0][position], torch.from_numpy(np.array(label))
+        return self.fields.relabelled(self.dataset[position], label)
+
+    @cached_property
+    def _has_plain_labels(self) -> bool:
+        """Whether items are rows of an input tensor and an ordinary label tensor."""
+        rows = self._rows(1) if type(self.dataset) is TensorDataset else None
+        return (
+            isinstance(rows, torch.Tensor)
+            and rows.dtype is torch.int64
+            and rows.ndim == 1
+            and rows.is_cpu
+            and len(self.dataset.tensors) == 2
+            and self.fields.label == 1
+        )
+
+    def labels(self) -> Labels | None:
+        """Return what the class is known to serve, or a list that agrees with enough items."""
+        kind = kind_of(self.dataset)
+        if kind is not None:
+            found = integer_labels(kind.labels(self.dataset, self.fields.label), self._n)
+            return None if found is None else found.copy()
+        for values in label_lists(self.dataset, self.fields).values():
+            found = integer_labels(values, self._n)
+            if found is not None:
+                wrong = disagreement(self, self.fields, found, self.name)
+                return found.copy() if wrong is None else None
+        return None
+
+    def served_labels(self) -> Labels:
+        """Return the labels of all items, in the fastest way that is sure."""
+        known = self.labels()
+        return self.read_labels(np.arange(self._n)) if known is None else known
+
+    def read_labels(self, at: Ids) -> Labels:
+        """Read items for their labels alone, with a line of progress if it takes long."""
+        return read_labels(self, self.fields, at, self.name)
+
+    def told_classes(self) -> list[int]:
+        """Return the numbers of classes that the data set tells, the surest first."""
+        kind = kind_of(self.dataset)
+        told = [
+            None if kind is None else kind.num_classes(self.dataset, self.fields.label),
+            _whole(own_attribute(self.dataset, "num_classes")),
+            _number_of_names(own_attribute(self.dataset, "classes"), self._n),
+        ]
+        return [number for number in told if number is not None]
+
+    def known_classes(self, labels: Labels) -> int | None:
+        """Return the first of these numbers that fits the labels."""
+        least = int(labels.max(initial=0)) + 1
+        return next((number for number in self.told_classes() if number >= least), None)
+
+    def provenance(self, labelled: Labelled) -> Provenance:
+        labels, num_classes, lacks_class_0 = labelled(self)
+        for known in _traced_within(self.dataset, self._n, _DEEPEST_WRAPPING):
+            if np.array_equal(known.targets, labels):
+                return known.with_num_classes(max(num_classes, known.num_classes))
+        kind = kind_of(self.dataset)
+        ids = None if kind is None else kind.ids(self.dataset)
+        numbers, span = (np.arange(self._n), self._n) if ids is None else ids
+        return Provenance(labels, labels, numbers, span, num_classes, lacks_class_0)
+
+    @property
+    def _n(self) -> int:
+        return len(self.dataset)
+
+    def _rows(self, key: Any) -> Rows | None:
+        kind = kind_of(self.dataset)
+        return None if kind is None else kind.rows(self.dataset, key)
+
+    def _inputs(self, items: Sequence[Any], at: Ids) -> Array:
+        where = at.tolist()
+        found = [
+            self.fields.input_of(item, self.name, i) for item, i in zip(items, where, strict=True)
+        ]
+        return stacked(found, self.name, where)
+
+    def _labels(self, items: Sequence[Any], at: Ids) -> Labels:
+        return labels_in(items, self.fields, at, self.name)
+
+
+@dataclass(frozen=True)
+class _TracedSource:
+    dataset: Any
+
+    def items(self, at: Ids) -> list[Any]:
+        items: list[Any] = self.dataset.__getitems__(at.tolist())
+        return items
+
+    def inputs(self, at: Ids) -> Array:
+        inputs: Array = self.dataset.inputs_at(at)
+        return inputs
+
+    def relabelled(self, at: Ids, labels: Labels) -> list[Any]:
+        return self.fields.all_relabelled(self.items(at), labels)
+
+    def relabelled_item(self, position: int, label: int) -> Any:
+        return self.fields.relabelled(self.dataset[position], label)
+
+    @property
+    def fields(self) -> Fields:
+        fields: Fields = self.dataset.fields
+        return fields
+
+    def examples(self, at: Ids) -> tuple[Array, Labels]:
+        return self.inputs(at), self.labels()[at]
+
+    def labels(self) -> Labels:
+        targets: Labels = self.dataset.provenance.targets
+        return targets
+
+    def provenance(self, labelled: Labelled) -> Provenance:
+        known: Provenance = self.dataset.provenance
+        return known
+
+
+@dataclass(frozen=True)
+class _Cut:
+    whole: Source
+    indices: Ids
+
+    def items(self, at: Ids) -> list[Any]:
+        return self.whole.items(self.indices[at])
+
+    def inputs(self, at: Ids) -> Array:
+        return self.whole.inputs(self.indices[at])
+
+    def relabelled(self, at: Ids, labels: Labels) -> list[Any]:
+        return self.whole.relabelled(self.indices[at], labels)
+
+    def relabelled_item(self, position: int, label: int) -> Any:
+        return self.whole.relabelled_item(int(self.indices[position]), label)
+
+    def examples(self, at: Ids) -> tuple[Array, Labels]:
+        return self.whole.examples(self.indices[at])
+
+    def labels(self) -> Labels | None:
+        known = self.whole.labels()
+        return None if known is None else known[self.indices]
+
+    def provenance(self, labelled: Labelled) -> Provenance:
+        return self.whole.provenance(labelled).cut(self.indices)
+
+
+@dataclass(frozen=True)
+class _Joined:
+    parts: tuple[Source, ...]
+    ends: tuple[int, ...]
+    name: str
+
+    def items(self, at: Ids) -> list[Any]:
+        items: list[Any] = [None] * len(at)
+        for part, where, inside in self._split(at):
+            for k, item in zip(where.tolist(), part.items(inside), strict=True):
+                items[k] = item
+        return items
+
+    def inputs(self, at: Ids) -> Array:
+        split = self._split(at)
+        return self._together(at, [(where, part.inputs(i)) for part, where, i in split])
+
+    def relabelled(self, at: Ids, labels: Labels) -> list[Any]:
+        items: list[Any] = [None] * len(at)
+        for part, where, inside in self._split(at):
+            for k, item in zip(where, part.relabelled(inside, labels[where]), strict=True):
+                items[k] = item
+        return items
+
+    def relabelled_item(self, position: int, label: int) -> Any:
+        return self.relabelled(np.array([position]), np.array([label]))[0]
+
+    def examples(self, at: Ids) -> tuple[Array, Labels]:
+        read = [(where, *part.examples(inside)) for part, where, inside in self._split(at)]
+        labels = np.empty(len(at), np.int64)
+        for where, _, some in read:
+            labels[where] = some
+        return self._together(at, [(where, inputs) for where, inputs, _ in read]), labels
+
+    def labels(self) -> Labels | None:
+        known = [part.labels() for part in self.parts]
+        listed = [labels for labels in known if labels is not None]
+        return np.concatenate(listed) if len(listed) == len(known) else None
+
+    def provenance(self, labelled: Labelled) -> Provenance:
+        return Provenance.joined([part.provenance(labelled) for part in self.parts])
+
+    def _split(self, at: Ids) -> Iterator[tuple[Source, Ids, Ids]]:
+        """Yield each part with where in the batch its examples stand, and where in the part."""
+        parts = np.searchsorted(self.ends, at, side="right")
+        for k in np.unique(parts).tolist():
+            where = np.flatnonzero(parts == k)
+            yield self.parts[k], where, at[where] - (self.ends[k - 1] if k else 0)
+
+    def _together(self, at: Ids, read: Sequence[tuple[Ids, Array]]) -> Array:
+        if len(read) == 1:
+            return read[0][1]
+        first_where, first = read[0]
+        for where, inputs in read[1:]:
+            ends = int(at[where[0]]), int(at[first_where[0]])
+            check_shape(inputs.shape[1:], first.shape[1:], self.name, *ends)
+        kind = np.result_type(*(inputs.dtype for _, inputs in read))
+        batch = np.empty((len(at), *first.shape[1:]), kind)
+        for where, inputs in read:
+            batch[where] = inputs
+        return batch
+
+
+def chunks(n: int) -> Iterator[Ids]:
+    """Yield the positions 0 .. n - 1, a chunk at a time."""
+    for start in range(0, n, CHUNK):
+        yield np.arange(start, min(start + CHUNK, n))
+
+
+def fetched(dataset: Any, at: Sequence[int], name: str) -> list[Any]:
+    """Return some items, in one call where the class of the data set offers one."""
+    method = batch_method(dataset)
+    if method is not None:
+        items = list(type(dataset).__getitems__(dataset, list(at)))
+        if len(items) != len(at):
+            raise ValueError(
+                f"`{name}` must return one item for each position from `__getitems__`, "
+                f"got {len(items)} for {len(at)}."
+            )
+        return items
+    position = -1
+    try:
+        return [dataset[position := i] for i in at]
+    except IndexError as error:
+        raise ValueError(
+            f"`{name}` must serve an item at every position below its length, which is "
+            f"{len(dataset)}, got IndexError at position {position}: {error}"
+        ) from error
+
+
+def labels_in(items: Sequence[Any], fields: Fields, at: Ids, name: str) -> Labels:
+    """Return the labels of some items; `at` are their positions."""
+    where = at.tolist()
+    found = [fields.label_of(item, name, i) for item, i in zip(items, where, strict=True)]
+    return classes_of(found, name, where)
+
+
+def read_labels(source: Source, fields: Fields, at: Ids, name: str) -> Labels:
+    """Read items for their labels alone, with a line of progress if it takes long."""
+    labels = np.empty(len(at), np.int64)
+    with Progress(
+        len(at), f"reading the labels of `{name}`", show=True, least_seconds=_SECONDS_WITHOUT_A_LINE
+    ) as line:
+        for some in chunks(len(at)):
+            labels[some] = labels_in(source.items(at[some]), fields, at[some], name)
+            line.update(int(some[-1]) + 1)
+    return labels
+
+
+def disagreement(
+    source: Source, fields: Fields, labels: Labels, name: str
+) -> tuple[int, int, int] | None:
+    """Return a position where one of some items has another label, with both; None if none has."""
+    checked = some_of_each(labels)
+    for some in chunks(len(checked)):
+        at = checked[some]
+        with preserve_rng_state():
+            items = source.items(at)
+        for position, item in zip(at.tolist(), items, strict=True):
+            try:
+                served = class_of(fields.label_of(item, name, position))
+            except (TypeError, ValueError):
+                served = -1  # not one integer class
+            if served != labels[position]:
+                return position, int(labels[position]), served
+    return None
+
+
+def label_lists(dataset: Any, fields: Fields) -> dict[str, Any]:
+    """Return what a data set itself may list its labels in, by name: guesses, to be checked."""
+    found = {}
+    tensors = own_attribute(dataset, "tensors")
+    if isinstance(tensors, tuple) and isinstance(fields.label, int) and fields.label < len(tensors):
+        found[f"tensors[{fields.label}]"] = tensors[fields.label]
+    for name in LABEL_ATTRIBUTES:
+        values = own_attribute(dataset, name)
+        if hasattr(type(values), "__len__") and not isinstance(values, str | dict):
+            found[name] = values
+    return found
+
+
+def some_of_each(labels: Labels) -> Ids:
+    """Return a random position of every label, and more at random, in rising order."""
+    order = Draws(0).permutations("data/check", [0], len(labels))[0]
+    _, first = np.unique(labels[order], return_index=True)
+    return np.unique(np.concatenate([order[first], order[:_RANDOM_CHECKS]]))
+
+
+def _at(rows: Rows, at: Ids, name: str) -> Array:
+    check_dense(rows, name)
+    return to_numpy(rows[at])
+
+
+def _whole(value: Any) -> int | None:
+    is_number = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return int(value) if is_number and value > 0 else None
+
+
+def _number_of_names(classes: Any, n: int) -> int | None:
+    """Return how many classes are named; None for what cannot be one name a class."""
+    if isinstance(classes, str | bytes) or not hasattr(type(classes), "__len__"):
+        return None
+    try:
+        names = list(classes)
+        distinct = len({str(name) for name in names})
+        are_names = all(isinstance(name, str | tuple | int | np.integer) for name in names)
+    except Exception:  # whatever it is, it is no list
+        return None
+    # A few classes of ImageNet share a name, but what repeats most of its values names no classes.
+    return len(names) if are_names and 2 * distinct > len(names) != n else None
+
+
+def _traced_within(dataset: Any, n: int, depth: int) -> list[Provenance]:
+    """Return what corrupted data sets know that a foreign one of the same length holds."""
+    found: list[Provenance] = []
+    for held in own_attributes(dataset) if depth else []:
+        kind = type(held)
+        if not hasattr(kind, "__getitem__") or not hasattr(kind, "__len__"):
+            continue
+        if is_traced(held) or is_subset(held) or is_joined(held):
+            known = _known_provenance(held)
+            found += [] if known is None or len(known.targets) != n else [known]
+        else:
+            found += _traced_within(held, n, depth - 1)
+    return found
+
+
+def _known_provenance(dataset: Any) -> Provenance | None:
+    """Return what is known of examples that are all corrupted ones, cut or joined."""
+    if is_traced(dataset):
+        known: Provenance = dataset.provenance
+        return known
+    if is_subset(dataset):
+        whole = _known_provenance(dataset.dataset)
+        return None if whole is None else whole.cut(dataset.indices)
+    if is_joined(dataset):
+        parts = [_known_provenance(part) for part in dataset.datasets]
+        known_parts = [part for part in parts if part is not None]
+        return Provenance.joined(known_parts) if len(known_parts) == len(parts) else None
+    return None
