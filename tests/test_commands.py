@@ -78,6 +78,9 @@ def run_pages() -> list[object]:
 def check(words: list[str], files: set[str]) -> None:
     """Raise an error if a command cannot be typed so."""
     program, *rest = words
+    if program.startswith(".venv/bin/"):  # as `make setup` makes it; here in any environment
+        assert (Path(sys.executable).parent / Path(program).name).exists(), program
+        words = rest
     if program == "corruptlab":
         parser().parse_args(rest)
     elif program == "make":
