@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from corruptlab import __version__
-from corruptlab._cli import main
-from tests.cli.shown import check_mistake
+from tests.cli.shown import check_mistake, main
 
 
 def command(data: str, *more: str) -> list[str]:

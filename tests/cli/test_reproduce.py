@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from corruptlab import fit
-from corruptlab._cli import _reproduce, main
+from corruptlab._cli import _reproduce
 from corruptlab._cli._output import Output
 from corruptlab.experiments import paper
 from corruptlab.experiments.paper import _training
-from tests.cli.shown import check_mistake, rows
+from tests.cli.shown import check_mistake, main, rows
 from tests.cli.trees import idx_tree
 
 

@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from torch.nn.functional import cross_entropy
+import torch
 
 import corruptlab as cl
-from corruptlab import fit
-from corruptlab._cli import main
-from corruptlab.experiments.sweeps import _partial_labels
-from tests.cli.shown import check_mistake, rows
+from tests.cli.shown import check_mistake, main, rows
 
 
 def command(data: str, out: Path, *more: str) -> list[str]:
@@ -43,23 +40,23 @@ def test_a_sweep_prints_a_table_and_draws_a_figure(
     assert f"wrote {out / 'figure.png'}; the trials are in {out / 'trials'}" in told
 
 
+def trials(out: Path) -> dict[str, int]:
+    """When each trial was written."""
+    return {path.name: path.stat().st_mtime_ns for path in (out / "trials").iterdir()}
+
+
 def test_the_same_command_again_trains_nothing_and_a_larger_one_only_what_is_new(
-    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(command(data, tmp_path / "out")) == 0
-    trained, real = [], fit
-
-    def counted(*arguments: Any, **options: Any) -> Any:
-        trained.append(options["seed"])
-        return real(*arguments, **options)
-
-    monkeypatch.setattr(_partial_labels, "fit", counted)
-    first = capsys.readouterr().out
-    assert main(command(data, tmp_path / "out")) == 0
-    assert trained == []
+    out = tmp_path / "out"
+    assert main(command(data, out)) == 0
+    before, first = trials(out), capsys.readouterr().out
+    assert main(command(data, out)) == 0
+    assert trials(out) == before
     assert capsys.readouterr().out == first
-    assert main(command(data, tmp_path / "out", "--seeds", "3")) == 0
-    assert trained == [2, 2]
+    assert main(command(data, out, "--seeds", "3")) == 0
+    assert before.items() <= trials(out).items()
+    assert len(trials(out)) == len(before) + 2
 
 
 def test_several_networks_get_lines_and_curves_of_their_own(
@@ -84,14 +81,12 @@ def test_what_was_not_interpolated_has_no_time(
 def test_a_trial_that_fails_is_told_and_the_others_are_shown(
     data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = fit
+    def full(loss: torch.Tensor) -> None:
+        raise MemoryError("no room")
 
-    def sometimes(*arguments: Any, **options: Any) -> Any:
-        if options["seed"] == 1:
-            raise MemoryError("no room")
-        return real(*arguments, **options)
-
-    monkeypatch.setattr(_partial_labels, "fit", sometimes)
+    assert main(command(data, tmp_path / "out", "--seeds", "1")) == 0
+    capsys.readouterr()
+    monkeypatch.setattr(torch.Tensor, "backward", full)
     assert main(command(data, tmp_path / "out")) == 1
     shown, told = capsys.readouterr()
     assert [line[2] for line in rows(shown)] == ["1", "1"]
@@ -101,18 +96,15 @@ def test_a_trial_that_fails_is_told_and_the_others_are_shown(
 def test_ctrl_c_during_a_fit_keeps_what_is_done_and_not_the_fit(
     data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = fit
+    backward: Any = torch.Tensor.backward
 
-    def pressed(*arguments: Any, **options: Any) -> Any:
-        if options["seed"] == 1:
-            options["loss"] = press
-        return real(*arguments, **options)
-
-    def press(*arguments: Any) -> Any:
+    def pressed(loss: torch.Tensor) -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        return cross_entropy(*arguments)
+        backward(loss)
 
-    monkeypatch.setattr(_partial_labels, "fit", pressed)
+    assert main(command(data, tmp_path / "out", "--p", "0", "--seeds", "1")) == 0
+    capsys.readouterr()
+    monkeypatch.setattr(torch.Tensor, "backward", pressed)
     assert main(command(data, tmp_path / "out")) == 130
     shown, told = capsys.readouterr()
     assert len(rows(shown)) == 1

@@ -12,11 +12,7 @@ import numpy as np
 import pytest
 
 import corruptlab as cl
-from corruptlab._errors import DataFileError
-from corruptlab.experiments.sweeps import _files
-from corruptlab.experiments.sweeps._claims import Claims
-from corruptlab.experiments.sweeps._files import FORMAT
-from corruptlab.experiments.sweeps._store import Store
+from corruptlab.datasets import DataFileError
 
 from . import trials
 from .trials import double, fails, noted, runs
@@ -79,12 +75,12 @@ def test_a_file_is_named_by_the_hash_and_holds_all_there_is_to_know(out: Path) -
     (path,) = (out / "trials").iterdir()
     record = json.loads(path.read_text())
     assert path.name == f"{report.ids[0]}.json"
-    assert record["format"] == FORMAT
+    assert record["format"] == 1
     assert record["settings"] == {"x": 0.5}
     assert record["result"] == {"double": 1.0}
     facts = record["execution"]
     assert facts["attempts"] == 1
-    assert 0 <= facts["seconds"] < 5
+    assert facts["seconds"] >= 0
     assert facts["environment"]["corruptlab"] == cl.__version__
     assert facts["environment"]["device"] == "cpu"
     assert {"host", "finished"} <= facts.keys()
@@ -123,7 +119,7 @@ def test_a_failure_is_kept_with_its_traceback_and_the_others_go_on(
     assert failure.error == "ValueError: x is 1, which is odd"
     assert failure.attempts == 3
     assert 'raise ValueError(f"x is {x}, which is odd")' in failure.traceback
-    assert "_attempt.py" not in failure.traceback
+    assert "_executors.py" not in failure.traceback
     record = json.loads(failure.path.read_text())
     assert [each["error"]["kind"] for each in record["attempts"]] == ["ValueError"] * 3
     assert all("environment" in each["execution"] for each in record["attempts"])
@@ -216,17 +212,17 @@ def test_ctrl_c_gives_what_is_done_and_the_rest_comes_later(out: Path) -> None:
 def test_a_result_that_is_being_written_at_ctrl_c_is_kept(
     moment: str, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish = _files.publish
+    link = os.link
 
-    def pressed(path: Path, record: dict[str, Any], **options: Any) -> bool:
-        if path.parent.name == "trials" and not any(path.parent.iterdir()):
-            if moment == "after":
-                publish(path, record, **options)
-            monkeypatch.setattr(_files, "publish", publish)
-            raise KeyboardInterrupt
-        return publish(path, record, **options)
+    def pressed(source: Path, target: Path) -> None:
+        if target.parent.name != "trials":
+            return link(source, target)
+        if moment == "after":
+            link(source, target)
+        monkeypatch.setattr(os, "link", link)
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(_files, "publish", pressed)
+    monkeypatch.setattr(os, "link", pressed)
     report = cl.sweep({"x": [1, 2]}, double, out=out)
     assert report.interrupted
     assert (report.done + report.cached, report.remaining) == (1, 1)
@@ -237,13 +233,15 @@ def test_a_result_that_is_being_written_at_ctrl_c_is_kept(
 def test_a_result_that_is_counted_already_at_ctrl_c_is_not_counted_twice(
     out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release = Claims.release
+    unlink = Path.unlink
 
-    def pressed(self: Claims, name: str) -> None:
-        monkeypatch.setattr(Claims, "release", release)
-        raise KeyboardInterrupt
+    def pressed(self: Path, **options: bool) -> None:
+        if self.parent.name == "claims" and self.suffix == ".json":  # the claim is given back
+            monkeypatch.setattr(Path, "unlink", unlink)
+            raise KeyboardInterrupt
+        unlink(self, **options)
 
-    monkeypatch.setattr(Claims, "release", pressed)
+    monkeypatch.setattr(Path, "unlink", pressed)
     report = cl.sweep({"x": [1, 2]}, double, out=out)
     assert (report.done, report.cached, report.remaining) == (1, 0, 1)
     assert list((out / "claims").iterdir()) == []
@@ -391,18 +389,18 @@ def test_a_damaged_file_that_another_sweep_puts_aside_first_is_no_error(
 ) -> None:
     report = cl.sweep({"x": [1]}, double, out=out)
     path = out / "trials" / f"{report.ids[0]}.json"
-    store, read = Store.of(out), _files.read
     damage_half(path)
+    read = Path.read_bytes
 
-    def late(where: Path, expected: str) -> Any:
-        try:
-            return read(where, expected)
-        finally:
-            where.unlink()
+    def late(self: Path) -> bytes:
+        content = read(self)
+        if self == path:
+            self.unlink()
+        return content
 
-    monkeypatch.setattr(_files, "read", late)
-    error = store.put_aside_damaged(report.ids[0])
-    assert "a file that is damaged" in str(error)
+    monkeypatch.setattr(Path, "read_bytes", late)
+    with pytest.warns(UserWarning, match="a file that is damaged"):
+        assert cl.sweep({"x": [1]}, double, out=out).done == 1
 
 
 def test_a_damaged_header_is_one_clear_error(out: Path) -> None:

@@ -1,5 +1,6 @@
-"""Settings and results as JSON that tells apart what differs and nothing else."""
+"""Values as JSON that tells apart what differs, and their digests."""
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -19,30 +20,10 @@ _FLOAT = "$float"
 
 
 def encode(value: Any, argument: str, name: str = "") -> Json:
-    """Return a value as JSON.
-
-    Numbers of NumPy and PyTorch become Python's, arrays and tuples become lists. An object
-    becomes what its ``to_dict`` gives, a dataclass its fields, and an array that a corruption holds
-    its digest, each with the name of the class. Infinite numbers and NaN, which JSON lacks, become
-    objects of one key.
-
-    Args:
-        value: The value.
-        argument: What error messages call the whole.
-        name: Where in the whole the value stands.
-
-    Returns:
-        JSON values only; ``decode`` gives numbers that JSON lacks back.
-
-    Raises:
-        TypeError: If it is, or holds, something else.
-        ValueError: If a key begins with ``$``.
-
-    Example:
-        >>> from corruptlab.corruptions import UniformLabels
-        >>> encode({"sizes": (1, 2), "noise": UniformLabels(p=0.4)}, "grid")
-        {'sizes': [1, 2], 'noise': {'$kind': 'corruptlab.corruptions.UniformLabels', 'p': 0.4, ...}}
-    """
+    """Return a value as JSON; ``argument`` and ``name`` say in errors where it stands."""
+    # NumPy's and PyTorch's numbers become Python's, arrays and tuples lists. An object becomes what
+    # its `to_dict` returns, a dataclass its fields, an array that a corruption holds its digest,
+    # each with the name of the class. Infinities and NaN, which JSON lacks, become objects.
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -58,10 +39,9 @@ def encode(value: Any, argument: str, name: str = "") -> Json:
     if isinstance(value, list | tuple):
         return [encode(each, argument, f"{name}[{i}]") for i, each in enumerate(value)]
     if isinstance(value, Mapping):
-        return {_key(k, argument): encode(v, argument, _join(name, k)) for k, v in value.items()}
+        return _encoded_items(value, argument, name)
     if (parts := _parts(value)) is not None:
-        inside = {_key(k, argument): encode(v, argument, _join(name, k)) for k, v in parts.items()}
-        return {KIND: kind_of(type(value)), **inside}
+        return {KIND: kind_of(type(value)), **_encoded_items(parts, argument, name)}
     place = f" for {name}" if name else ""
     raise TypeError(
         f"`{argument}` must hold JSON values, arrays, dataclasses, or objects with `to_dict`, "
@@ -86,6 +66,11 @@ def canonical(value: Json) -> bytes:
     return text.encode("ascii")
 
 
+def digest(value: Json) -> str:
+    """Return the SHA-256 of an encoded value, 64 hexadecimal digits."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
 def kind_of(kind: Any) -> str:
     """Return the public name of a class or function: where it is imported from, not defined."""
     module = _home(kind.__module__).split(".")
@@ -95,7 +80,7 @@ def kind_of(kind: Any) -> str:
 
 
 def _home(module: str) -> str:
-    """Give a script the name under which others would import it."""
+    """Return the name under which others would import a module, which may be a script."""
     import __main__
 
     if module not in ("__main__", "__mp_main__"):
@@ -103,11 +88,24 @@ def _home(module: str) -> str:
     if (spec := getattr(__main__, "__spec__", None)) is not None:
         return str(spec.name)
     path = Path(getattr(__main__, "__file__", ""))
-    return path.stem if path.is_file() else "__main__"  # which was typed in, or came from a pipe
+    return path.stem if path.is_file() else "__main__"  # typed in, or read from a pipe
+
+
+def _encoded_items(values: Mapping[Any, Any], argument: str, name: str) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    for key, value in values.items():
+        if not isinstance(key, str):
+            raise TypeError(f"`{argument}` must have text as keys, got {key!r}.")
+        if key.startswith("$"):
+            raise ValueError(
+                f"`{argument}` must have keys that do not begin with '$', got {key!r}."
+            )
+        found[key] = encode(value, argument, f"{name}.{key}" if name else key)
+    return found
 
 
 def _parts(value: Any) -> dict[str, Any] | None:
-    """Return what makes up an object, or None if it does not say."""
+    """Return what an object is made of, or None if it does not say."""
     if isinstance(value, type):
         return None
     if callable(getattr(value, "to_dict", None)):
@@ -117,15 +115,3 @@ def _parts(value: Any) -> dict[str, Any] | None:
     if is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in fields(value)}
     return None
-
-
-def _key(key: Any, argument: str) -> str:
-    if not isinstance(key, str):
-        raise TypeError(f"`{argument}` must have text as keys, got {key!r}.")
-    if key.startswith("$"):
-        raise ValueError(f"`{argument}` must have keys that do not begin with '$', got {key!r}.")
-    return key
-
-
-def _join(name: str, key: Any) -> str:
-    return f"{name}.{key}" if name else f"{key}"
