@@ -458,6 +458,31 @@ def test_ray_is_sent_the_function_once_and_asked_for_the_needs_of_every_trial(
     assert not fake.is_initialized()
 
 
+@pytest.mark.parametrize(
+    ("address", "variable", "joined"),
+    [
+        (None, None, "local"),
+        (None, "", "local"),
+        (None, "head:6379", "head:6379"),
+        ("auto", None, "auto"),
+        ("there:1", "head:6379", "there:1"),
+    ],
+)
+def test_ray_joins_no_cluster_that_nobody_named(
+    address: str | None,
+    variable: str | None,
+    joined: str,
+    fake: FakeRay,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("RAY_ADDRESS", variable)
+    with cl.sweeps.RayExecutor(address=address) as executor:
+        executor.submit(abs, -3)
+    assert fake.address == joined
+
+
 def test_a_ray_that_was_connected_before_stays_so(fake: FakeRay) -> None:
     fake.init(None)
     with cl.sweeps.RayExecutor() as executor:
