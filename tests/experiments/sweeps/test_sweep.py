@@ -70,6 +70,14 @@ def test_a_grid_that_grows_runs_only_what_is_new(out: Path, tmp_path: Path) -> N
     assert cl.sweeps.load(out)["x"].tolist() == [1, 2, 3, 4]
 
 
+def test_a_number_written_in_another_way_is_the_same_trial(out: Path, tmp_path: Path) -> None:
+    log = str(tmp_path / "log")
+    cl.sweep({"x": [0, 1], "log": [log]}, noted, out=out)
+    report = cl.sweep({"x": [0.0, 1.0, 2.0], "log": [log]}, noted, out=out)
+    assert (report.done, report.cached) == (1, 2)
+    assert cl.sweeps.load(out).where(x=0)["square"].tolist() == [0]
+
+
 def test_a_file_is_named_by_the_hash_and_holds_all_there_is_to_know(out: Path) -> None:
     report = cl.sweep({"x": [0.5]}, double, out=out)
     (path,) = (out / "trials").iterdir()

@@ -97,6 +97,35 @@ def test_where_picks_rows_by_value() -> None:
     assert found.where(p=7).num_rows == 0
 
 
+@pytest.mark.parametrize(
+    ("kept", "asked", "found"),
+    [
+        (0.1 + 0.2, 0.3, True),
+        (0.3, 0.1 + 0.2, True),
+        (0.3 - 0.1 * 3, 0, True),
+        (0.3, 0.3000001, False),
+        (1e-6, 1.001e-6, False),
+        (1, 1.0, True),
+        (2**60, 2**60, True),
+        (True, 1, True),
+        (True, 1 + 1e-12, False),
+        ("0.3", 0.3, False),
+        ({"$float": "inf"}, np.inf, True),
+        ({"$float": "nan"}, np.nan, False),
+        ([0.3], [0.3], True),
+    ],
+)
+def test_where_finds_numbers_that_differ_by_rounding_alone(
+    kept: Any, asked: Any, found: bool
+) -> None:
+    assert table(({"p": kept}, {"y": 1})).where(p=asked).num_rows == found
+
+
+def test_ratios_are_to_the_reference_that_rounding_has_moved() -> None:
+    found = table(({"p": 0.1 + 0.2}, {"y": 2}), ({"p": 0.5}, {"y": 6}))
+    assert found.relative("y", p=0.3).tolist() == [1, 3]
+
+
 def test_relative_divides_by_the_trial_that_agrees_in_all_other_settings() -> None:
     rows: list[tuple[dict[str, Any], dict[str, Any]]] = [
         ({"p": p, "seed": s, "m": m}, {"y": 10 ** (s + 1) * (1 + p) * (1 if m == "a" else 3)})

@@ -18,9 +18,9 @@ from . import trials
 from .trials import Opaque, Owner, Power, double, echo
 
 VALUES: list[Any] = [
-    None, True, False, 0, 1, -1, 0.0, 1.0, -0.0, 0.1, math.inf, -math.inf, math.nan, "", "1", "1.0",
-    "true", "nan", "None", [], [1], [1.0], [[1]], [1, 1], {}, {"a": 1}, {"a": 1.0}, {"b": 1},
-    {"a": None}, 2**70, float(2**70), cl.UniformLabels(p=0.4), cl.UniformLabels(p=0.5),
+    None, True, False, 0, 1, -1, 0.1, 0.1 + 2e-17, 1.5, math.inf, -math.inf, math.nan, "", "1",
+    "1.0", "true", "nan", "None", [], [1], [1.5], [[1]], [1, 1], {}, {"a": 1}, {"a": 1.5}, {"b": 1},
+    {"a": None}, 2**70, 2**70 + 1, cl.UniformLabels(p=0.4), cl.UniformLabels(p=0.5),
     cl.SymmetricLabels(rate=0.4), {"p": 0.4, "drawing": "independent"},
     cl.Recipe(learning_rate=0.1, epochs=3), cl.Recipe(learning_rate=0.1, epochs=4),
     cl.GivenLabels([0, 1]), cl.GivenLabels([1, 0]),
@@ -48,6 +48,12 @@ def test_values_that_differ_in_type_or_size_have_different_names(tmp_path: Path)
     [
         ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
         ((1, 2), [1, 2]),
+        (0, 0.0),
+        (0.0, -0.0),
+        (2**70, float(2**70)),
+        ([{"a": 1}], [{"a": 1.0}]),
+        (cl.UniformLabels(p=1), cl.UniformLabels(p=1.0)),
+        (np.float32(2), 2),
         (np.int64(3), 3),
         (np.float64(0.1), 0.1),
         (np.float32(0.5), 0.5),
@@ -136,6 +142,7 @@ BAD: list[tuple[Any, Any, type[Exception], str]] = [
     ([3], double, TypeError, r"`grid` must be a sequence of mappings, got 3 in it\."),
     ({"x": [1, 2, 1]}, double, ValueError, r"must hold every trial once, got \{'x': 1\} twice\."),
     ({"x": [1, np.int64(1)]}, double, ValueError, r"every trial once, got .*1.* twice\."),
+    ({"x": [0, 0.0]}, double, ValueError, r"every trial once, got \{'x': 0\.0\} twice\."),
     ([{"a b": 1}], echo, ValueError, r"`grid` must name arguments of the trial, got 'a b'\."),
     ([{1: 1}], echo, ValueError, r"`grid` must name arguments of the trial, got 1\."),
     ({"y": [1]}, double, TypeError, r"`trial` must take the settings .*, got \['y'\] \(missing"),

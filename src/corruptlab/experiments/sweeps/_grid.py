@@ -33,7 +33,8 @@ def trials_of(grid: Grid, function: Function) -> list[Trial]:
     for settings in _settings(grid):
         _check_names(settings)
         encoded = {name: encode(value, "grid", name) for name, value in settings.items()}
-        trial = Trial(digest({"function": identity, "settings": encoded}), settings, encoded)
+        name = digest(_numbers_alike({"function": identity, "settings": encoded}))
+        trial = Trial(name, settings, encoded)
         if trial.id in trials:
             raise ValueError(f"`grid` must hold every trial once, got {settings} twice.")
         trials[trial.id] = trial
@@ -43,6 +44,17 @@ def trials_of(grid: Grid, function: Function) -> list[Trial]:
         _check_takes(function, trial.settings)
     _check_pickles(function, list(trials.values()))
     return list(trials.values())
+
+
+def _numbers_alike(value: Json) -> Json:
+    """Return a value with whole numbers as integers, so that 0 and 0.0 bear one name."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_numbers_alike(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _numbers_alike(each) for key, each in value.items()}
+    return value
 
 
 def identity_of(function: Function) -> Json:

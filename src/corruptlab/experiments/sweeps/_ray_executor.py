@@ -15,8 +15,8 @@ class RayExecutor(Executor):
 
     If the process is connected to a cluster already, that one is used, and left running. Otherwise
     the first call connects to ``address``, or starts Ray on this machine for this executor alone,
-    and ``shutdown`` (the end of a ``with`` block) disconnects. corruptlab, and the module of the trial, have to
-    be importable on every node. Results come back to the process of the sweep, so
+    and ``shutdown`` (the end of a ``with`` block) disconnects. corruptlab, and the module of the
+    trial, have to be importable on every node. Results come back to the process of the sweep, so
     the nodes need no common folder.
 
     Ray itself retries nothing here: the sweep does, apart for trials that raise an error

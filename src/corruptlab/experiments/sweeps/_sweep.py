@@ -59,8 +59,8 @@ def sweep(
     Args:
         grid: Names of settings to their values, for every combination; or a sequence of settings,
             each a mapping. Values are what JSON has, arrays, dataclasses such as corruptions and
-            recipes, and objects with ``to_dict``. ``1``, ``1.0``, ``True``, and ``"1"`` are
-            different settings; numbers of NumPy count as Python's, and tuples as lists.
+            recipes, and objects with ``to_dict``. Numbers count by size, ``1`` as ``1.0`` and those
+            of NumPy as Python's, and tuples as lists; ``1``, ``True``, and ``"1"`` differ.
         trial: A function at the top of a module, a partial of one, or an instance of a class that
             says what it holds. It returns a mapping of names, none of which is a setting's,
             to values of the same kinds, or raises an error.

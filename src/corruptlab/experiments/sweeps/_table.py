@@ -1,8 +1,10 @@
 """Finished trials as a tidy table: one row a trial, one column a setting or a result."""
 
 import importlib
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -89,6 +91,9 @@ class Table(Mapping[str, NDArray[Any]]):
     def where(self, **values: Any) -> "Table":
         """Return the rows with certain values.
 
+        Numbers that differ by rounding are equal: by at most one part in ``1e9``, or by ``1e-12``,
+        so that ``p=0.3`` finds ``0.1 + 0.2``.
+
         Args:
             values: Name of a column to its value; a name with a dot goes in as ``**{"a.b": 1}``.
 
@@ -97,7 +102,7 @@ class Table(Mapping[str, NDArray[Any]]):
         """
         kept = np.ones(self.num_rows, bool)
         for name, value in values.items():
-            kept &= np.array([each == value for each in self[name]], bool)
+            kept &= np.array([_equal(each, value) for each in self[name]], bool)
         return Table([row for row, keep in zip(self._rows, kept, strict=True) if keep])
 
     def relative(self, y: str, **reference: Any) -> NDArray[np.float64]:
@@ -172,6 +177,13 @@ def _spread(values: Mapping[str, Any]) -> dict[str, Any]:
         inside = {key: each for key, each in value.items() if key != KIND}
         flat |= {f"{name}.{key}": each for key, each in _spread(inside).items()}
     return flat
+
+
+def _equal(one: Any, other: Any) -> bool:
+    numbers = isinstance(one, Real) and isinstance(other, Real)
+    if numbers and not isinstance(one, bool | np.bool_) and not isinstance(other, bool | np.bool_):
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
+    return bool(one == other)
 
 
 def _names(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
