@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import signal
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +153,21 @@ def test_without_matplotlib_the_extra_is_named(
     assert main(command(data, tmp_path / "out")) == 0
     assert "pip install 'corruptlab[plot]'" in capsys.readouterr().err
     assert not (tmp_path / "out" / "figure.png").exists()
+
+
+def test_a_finished_sweep_that_cannot_be_written_to_is_shown_without_a_figure(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**options: Any) -> None:
+        raise OSError(30, "Read-only file system")
+
+    assert main(command(data, tmp_path / "out")) == 0
+    first = capsys.readouterr().out
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    assert main(command(data, tmp_path / "out")) == 1
+    shown, told = capsys.readouterr()
+    assert shown == first
+    assert re.search(r"^corruptlab: .*figure\.png was not written: .*\(Read-only file", told, re.M)
 
 
 @pytest.mark.slow

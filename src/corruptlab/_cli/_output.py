@@ -123,6 +123,16 @@ class Output:
         return True
 
 
+def figure_into(folder: Path, figure: Callable[[], Any], *, done: str) -> bool:
+    """Draw a figure into a folder, which may be read-only, and tell how that went."""
+    try:
+        output = Output(str(folder))
+    except UserError as error:
+        say(f"{folder / 'figure.png'} was not written: {error}")
+        return False
+    return output.save_figure(figure, done=done)
+
+
 def writable(option: str, folder: str) -> Path:
     """Make a folder if it is not there, and try whether files can be written to it."""
     path = Path(folder).expanduser()

@@ -8,7 +8,7 @@ import numpy as np
 
 from corruptlab._checks import check_probability
 from corruptlab._cli import _output as cli
-from corruptlab._cli._output import DONE, INTERRUPTED, MISTAKES, NOT_ALL, Output, UserError
+from corruptlab._cli._output import DONE, INTERRUPTED, MISTAKES, NOT_ALL, UserError
 from corruptlab._student import mean_and_half_width
 from corruptlab.experiments._by_name import device_for, loaded, network_for, recipe_for
 from corruptlab.experiments._plain_text import aligned, ruled
@@ -127,9 +127,8 @@ def _shown(report: SweepReport) -> int:
 def _write_figure(report: SweepReport) -> bool:
     if not report.done + report.cached:
         return True
-    output = Output(str(report.out))
-    done = f"wrote {output.figure}; the trials are in {report.out / 'trials'}"
-    return output.save_figure(lambda: _figure(report), done=done)
+    done = f"wrote {report.out / 'figure.png'}; the trials are in {report.out / 'trials'}"
+    return cli.figure_into(report.out, lambda: _figure(report), done=done)
 
 
 def _table(found: Table) -> str:

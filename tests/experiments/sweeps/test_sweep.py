@@ -1,8 +1,11 @@
 """A sweep in this process: every trial once, its result kept, its failures told."""
 
+import errno
+import io
 import json
 import os
 import signal
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -21,6 +24,37 @@ from .trials import double, fails, noted, runs
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
+
+
+@pytest.fixture
+def read_only(out: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Make the folder read-only, as a file system does: for everybody."""
+
+    def refuse(name: str, usual: Callable[..., Any]) -> Callable[..., Any]:
+        def refused(path: Any, *arguments: Any, **options: Any) -> Any:
+            flags = arguments[0] if name == "open" else os.O_WRONLY
+            ours = out in (Path(path), *Path(path).parents)
+            if ours and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+                if name in ("unlink", "mkdir") and Path(path).exists() != (name == "unlink"):
+                    return usual(path, *arguments, **options)  # which says what is (not) there
+                raise OSError(errno.EROFS, "Read-only file system", str(path))
+            return usual(path, *arguments, **options)
+
+        return refused
+
+    def now() -> None:
+        for name in ("open", "unlink", "mkdir", "rename", "replace", "link", "utime"):
+            monkeypatch.setattr(os, name, refuse(name, getattr(os, name)))
+
+        def opened(path: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
+            if out in Path(path).parents and set(mode) & set("wax+"):
+                raise OSError(errno.EROFS, "Read-only file system", str(path))
+            return usual(path, mode, *arguments, **options)
+
+        usual = io.open
+        monkeypatch.setattr(io, "open", opened)
+
+    return now
 
 
 def files(out: Path, kind: str = "trials") -> dict[str, bytes]:
@@ -328,6 +362,45 @@ def test_a_trial_that_is_not_picklable_is_refused_before_the_folder_is_made(out:
         with pytest.raises(TypeError, match=r"^`trial` must be picklable"):
             cl.sweep({"x": [1]}, lambda x: {"y": x}, executor, out=out)
     assert not out.exists()
+
+
+# ------------------------------------------------------------------------------- read-only folders
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(path): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_finished_sweep_in_a_read_only_folder_answers_from_its_files(
+    out: Path, read_only: Callable[[], None], tmp_path: Path
+) -> None:
+    grid = {"x": [1, 2], "log": [str(tmp_path / "log")]}
+    first = cl.sweep(grid, noted, out=out)
+    stale = [out / "claims" / f"{first.ids[0]}.json", out / "failures" / f"{first.ids[1]}.json"]
+    for path in (*stale, out / "trials" / ".a.json.1.tmp"):  # left by a kill
+        path.write_text("{}")
+        os.utime(path, (0, 0))
+    before = snapshot(out)
+    read_only()
+    report = cl.sweep(grid, noted, out=out)
+    assert (report.done, report.cached) == (0, 2)
+    assert report.table()["square"].tolist() == cl.sweeps.load(out)["square"].tolist() == [1, 4]
+    assert runs(tmp_path / "log") == [1, 2]
+    assert snapshot(out) == before
+
+
+def test_a_sweep_that_is_not_finished_says_that_its_folder_is_read_only(
+    out: Path, read_only: Callable[[], None], tmp_path: Path
+) -> None:
+    cl.sweep({"x": [1], "log": [str(tmp_path / "log")]}, noted, out=out)
+    read_only()
+    with pytest.raises(OSError, match="Read-only file system"):
+        cl.sweep({"x": [1, 2], "log": [str(tmp_path / "log")]}, noted, out=out)
+    assert runs(tmp_path / "log") == [1]  # before any work
 
 
 # ----------------------------------------------------------------------------------- damaged files

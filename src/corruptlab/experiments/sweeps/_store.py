@@ -38,6 +38,7 @@ class Store:
         self.folder = folder
         self._trials, self._failures = folder / "trials", folder / "failures"
         self.claims = folder / "claims"
+        self._folders = self._trials, self._failures, self.claims
 
     @classmethod
     def opened(cls, out: str | os.PathLike[str], function: Json) -> "Store":
@@ -61,9 +62,9 @@ class Store:
                 f"`out` must be a folder of this sweep alone, got {str(out)!r}, "
                 f"which holds trials of {other}, not of {function}."
             )
-        for each in (store._trials, store._failures, store.claims):
-            each.mkdir(exist_ok=True)
-            _remove_partial(each)
+        with suppress(OSError):  # a read-only folder, in which all may be finished
+            for each in store._folders:
+                _remove_partial(each)
         return store
 
     @classmethod
@@ -72,6 +73,11 @@ class Store:
         store = cls(_folder(out))
         _function(store.folder / _HEADER)
         return store
+
+    def prepare(self) -> None:
+        """Make the folders that trials are written to."""
+        for each in self._folders:
+            each.mkdir(exist_ok=True)
 
     def path(self, trial: str) -> Path:
         """Return the file of a finished trial."""

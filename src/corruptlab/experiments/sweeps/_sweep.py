@@ -6,6 +6,7 @@ import warnings
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,7 +82,8 @@ def sweep(
             ``out`` holds the sweep of another function, or something else. All of this before
             any work.
         DataFileError: If the header of the folder is damaged.
-        OSError: If the folder cannot be written, or the disk is full; what is finished is kept.
+        OSError: If the folder cannot be written and trials are left, or the disk is full; what is
+            finished is kept.
         MissingExtraError: If the executor needs an extra that is not installed.
         RuntimeError: If an executor breaks that cannot be replaced, or its workers die at whatever
             they are given; what is finished is kept.
@@ -174,6 +176,8 @@ class Loop:
 
     def run(self, progress: Progress) -> None:
         """Run the trials that are left."""
+        if self._waiting:
+            self._store.prepare()
         if self._executor.serial:  # otherwise after processes are forked, which threads disturb
             self._claims.keep_alive()
         self._tell(progress)
@@ -231,8 +235,9 @@ class Loop:
         return True
 
     def _found(self, trial: Trial) -> None:
-        self._claims.release(trial.id)  # its owner may have been killed before
-        self._store.forget_failure(trial.id)  # likewise
+        with suppress(OSError):  # a read-only folder
+            self._claims.release(trial.id)  # its owner may have been killed before
+            self._store.forget_failure(trial.id)  # likewise
         self.cached.append(trial.id)
 
     def _collect(self) -> None:
