@@ -43,14 +43,17 @@ def copies(tmp_path: Path) -> str:
     return f"idx:{folder}"
 
 
-def test_ctrl_c_keeps_the_finished_setting_and_draws_it(copies: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_keeps_the_finished_setting_and_draws_it(
+    number: signal.Signals, copies: str, tmp_path: Path
+) -> None:
     pytest.importorskip("matplotlib")
     out = tmp_path / "out"
     settings = ["--settings", "random-labels,true,gaussian"]  # true labels come first
     process = started(copies, out, "--epochs", "1000000", *settings)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     shown, told = communicate(process)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert "Traceback" not in told
     assert f"interrupted; kept what was finished in {out / 'report.json'}: true labels." in told
     assert "true labels" in shown
@@ -73,3 +76,26 @@ def test_a_kill_keeps_the_finished_settings(copies: str, tmp_path: Path) -> None
     assert report["rows"][0]["fit"]["stopped_by"] != "interrupted"
     assert [row["setting"]["name"] for row in report["rows"]] == ["true"]
     assert [setting["name"] for setting in report["remaining"]] == ["random-labels", "gaussian"]
+
+
+@pytest.mark.slow
+def test_sigterm_ends_a_sweep_with_workers_and_releases_its_claims(
+    copies: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "corruptlab", "sweep", "--data", copies, "--out", str(out)]
+    process = subprocess.Popen(
+        [*command, "--model", "mlp-1x32", "--p", "1", "--workers", "2", "--epochs", "1000000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    until(lambda: list(out.glob("claims/*.json")) or process.poll() is not None, "a claim")
+    process.send_signal(signal.SIGTERM)
+    shown, told = communicate(process)  # which waits for its workers, too: they hold the pipes
+    assert process.returncode == 143, told
+    assert shown == ""
+    assert "Traceback" not in told
+    assert "interrupted; 3 trials are left to the same command." in told
+    assert list(out.glob("claims/*.json")) == []

@@ -95,23 +95,51 @@ def test_a_trial_that_fails_is_told_and_the_others_are_shown(
     assert told.count("MemoryError: no room (2 attempts)") == 2
 
 
-def test_ctrl_c_during_a_fit_keeps_what_is_done_and_not_the_fit(
-    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_a_fit_keeps_what_is_done_and_not_the_fit(
+    number: signal.Signals,
+    data: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     backward: Any = torch.Tensor.backward
 
     def pressed(loss: torch.Tensor) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
         backward(loss)
 
     assert main(command(data, tmp_path / "out", "--p", "0", "--seeds", "1")) == 0
     capsys.readouterr()
     monkeypatch.setattr(torch.Tensor, "backward", pressed)
-    assert main(command(data, tmp_path / "out")) == 130
+    handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    assert main(command(data, tmp_path / "out")) == 128 + number
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert list((tmp_path / "out" / "claims").iterdir()) == []
     shown, told = capsys.readouterr()
     assert len(rows(shown)) == 1
     assert "interrupted; 3 trials are left to the same command." in told
     assert cl.sweeps.load(tmp_path / "out").num_rows == 1
+
+
+def test_sigterm_ends_a_command_that_a_shell_has_made_deaf_to_ctrl_c(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent: list[signal.Signals] = []
+
+    def send(loss: torch.Tensor) -> None:
+        sent.append(signal.SIGTERM if sent else signal.SIGINT)
+        os.kill(os.getpid(), sent[-1])
+
+    monkeypatch.setattr(torch.Tensor, "backward", send)
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert main(command(data, tmp_path / "out")) == 143
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    assert sent == [signal.SIGINT, signal.SIGTERM]
+    assert "interrupted; 4 trials are left to the same command." in capsys.readouterr().err
 
 
 MISTAKES: list[tuple[list[str], str]] = [

@@ -1,10 +1,14 @@
 """From arguments to exit code."""
 
 import argparse
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import NoReturn
 
-from corruptlab._cli._output import DONE, INTERRUPTED, MISTAKE, UserError, say
+from corruptlab._cli._output import DONE, INTERRUPTED, MISTAKE, TERMINATED, UserError, say
 from corruptlab._cli._reproduce import REPRODUCE
 from corruptlab._cli._sweep import SWEEP
 from corruptlab._cli._test import TEST
@@ -21,12 +25,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         Exit code: 0 done, 1 done but not written or not all of it, 2 a mistake in what was asked,
-            130 Ctrl-C.
+            130 Ctrl-C, 143 the same by SIGTERM.
     """
     options = parser().parse_args(arguments)
     if options.command is None:
         parser().print_help()
         return DONE
+    with _terminated_as_interrupted() as terminated:
+        code = _run(options)
+    return TERMINATED if code == INTERRUPTED and terminated else code
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         code: int = options.run(options)
     except UserError as error:
@@ -36,6 +46,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("interrupted.")
         return INTERRUPTED
     return code
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[list[int]]:
+    """Let SIGTERM, by which schedulers preempt, end the work in this block as Ctrl-C does."""
+    seen: list[int] = []
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+        interrupt = signal.getsignal(signal.SIGINT)
+        assert callable(interrupt)
+        interrupt(signal.SIGINT, frame)
+
+    def deaf(number: int, frame: FrameType | None) -> None:
+        if seen:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield seen  # which gets no signals
+        return
+    usual = signal.getsignal(signal.SIGINT), signal.signal(signal.SIGTERM, terminate)
+    if not callable(usual[0]):  # a shell has made this process deaf to Ctrl-C, not to SIGTERM
+        signal.signal(signal.SIGINT, deaf)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, usual[0])
+        signal.signal(signal.SIGTERM, usual[1])
 
 
 class _Parser(argparse.ArgumentParser):

@@ -15,7 +15,8 @@ from corruptlab._checks import at_least
 from corruptlab._errors import MissingExtraError
 from corruptlab._whole_file import whole_file, write_whole
 
-DONE, NOT_ALL, MISTAKE, INTERRUPTED = 0, 1, 2, 130  # 130 is 128 + SIGINT, as shells report it
+DONE, NOT_ALL, MISTAKE = 0, 1, 2
+INTERRUPTED, TERMINATED = 130, 143  # 128 + SIGINT and 128 + SIGTERM, as shells report them
 
 # What the library calls an argument, and the option that sets it.
 _OPTIONS = {

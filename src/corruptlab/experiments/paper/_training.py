@@ -1,14 +1,18 @@
 """The trial of most tables and figures, and what every trial knows of its machine and run."""
 
+import math
 import os
 import platform
 import shutil
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from threading import current_thread, main_thread
+from types import FrameType
 from typing import Any, Literal, TypeAlias, get_args
 
 import torch
@@ -46,6 +50,37 @@ class loss_at_most:  # noqa: N801  # reads as a word, as the rules of `stopping`
         return now.epoch_losses[-1] <= self.loss
 
 
+class _Interruption(stopping.budget):
+    """Ends a fit between two steps, where a checkpoint is whole, once it was interrupted."""
+
+    seen = False
+    name = "interruption"
+
+    def met(self, now: stopping.Moment, /) -> bool:
+        """Return whether it was."""
+        return self.seen
+
+
+@contextmanager
+def _interruption(checkpoints: Path | None) -> Iterator[_Interruption]:
+    """Yield a rule that the first Ctrl-C in this block meets; a second one does as usual."""
+    rule, usual = _Interruption(math.inf), signal.getsignal(signal.SIGINT)
+    if checkpoints is None or not callable(usual) or current_thread() is not main_thread():
+        yield rule
+        return
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        if rule.seen:
+            usual(number, frame)
+        rule.seen = True
+
+    signal.signal(signal.SIGINT, handler)
+    try:
+        yield rule
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
 def train(
     *,
     data: str,
@@ -73,22 +108,25 @@ def train(
         "machine": machine(device),
     }
     try:
-        report = fit(
-            network,
-            train_data,
-            test_data,
-            recipe=hyper,
-            stop=rules,
-            measure="all" if record == "accuracies" else "loss",
-            seed=seed,
-            device=device,
-            checkpoint=kept,
-            progress=run_context().show,
-            name=f"{model}, {chosen.label}",
-        )
+        with _interruption(kept) as interruption:
+            report = fit(
+                network,
+                train_data,
+                test_data,
+                recipe=hyper,
+                stop=(*rules, interruption),
+                measure="all" if record == "accuracies" else "loss",
+                seed=seed,
+                device=device,
+                checkpoint=kept,
+                progress=run_context().show,
+                name=f"{model}, {chosen.label}",
+            )
     except NonFiniteLossError:  # so it "failed to converge", which is a result
         _remove(kept)
         return {**found, "measured": dict.fromkeys(("train", "test"), NOT_FINITE), "curves": {}}
+    if interruption.seen:
+        raise KeyboardInterrupt
     if report.stopped_by != "interrupted":
         _remove(kept)
     ended = {"measured": _measured(report), "curves": _curves(report, record)}

@@ -27,6 +27,8 @@ from corruptlab.experiments.sweeps._grid import Function
 ExecutorLike: TypeAlias = "Executor | int | None"
 """None for this process, a number of processes of the sweep's own, or any executor."""
 
+_SECONDS_BETWEEN_LOOKS = 1.0
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -64,7 +66,7 @@ def described(error: BaseException) -> dict[str, str]:
 
 @contextmanager
 def seen_interrupts() -> Iterator[list[int]]:
-    """Note every Ctrl-C in this block, besides what happens at it anyway."""
+    """Note every Ctrl-C that raises an error in this block, even if the block makes light of it."""
     # `corruptlab.fit`, for one, ends at Ctrl-C and returns the network as it stands: right for its
     # caller, and wrong for the result of a trial.
     seen: list[int] = []
@@ -74,8 +76,11 @@ def seen_interrupts() -> Iterator[list[int]]:
         return
 
     def handler(number: int, frame: FrameType | None) -> None:
-        seen.append(number)
-        usual(number, frame)
+        try:
+            usual(number, frame)
+        except BaseException:
+            seen.append(number)
+            raise
 
     signal.signal(signal.SIGINT, handler)
     try:
@@ -123,8 +128,8 @@ class SerialExecutor(Executor):
 class Processes(ProcessPoolExecutor):
     """Worker processes of a sweep's own, started afresh (``spawn``), which share the cores.
 
-    Each watches a pipe whose other end only the sweep holds. When that end closes, because the
-    sweep was interrupted or killed, the worker ends too, in the middle of its trial.
+    Each watches a pipe whose other end the sweep holds, and who its parent is. When the sweep says
+    so, closes its end, or is killed, the worker ends too, in the middle of its trial.
     """
 
     def __init__(self, number: int) -> None:
@@ -133,7 +138,7 @@ class Processes(ProcessPoolExecutor):
         threads = max(1, cores() // number)
         self._number = number
         super().__init__(
-            number, mp_context=context, initializer=_begin, initargs=(watched, threads)
+            number, mp_context=context, initializer=_begin, initargs=(watched, os.getpid(), threads)
         )
 
     def again(self) -> "Processes":
@@ -143,7 +148,10 @@ class Processes(ProcessPoolExecutor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Finish the trials that have begun if ``wait``, and end them now otherwise."""
         super().shutdown(wait=wait, cancel_futures=cancel_futures)
-        self._lifeline.close()
+        if not self._lifeline.closed:
+            with suppress(OSError):  # a process that was forked meanwhile may hold this end as well
+                self._lifeline.send_bytes(b"end")
+            self._lifeline.close()
 
 
 def cores() -> int:
@@ -153,16 +161,17 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _begin(lifeline: "Connection[None, None]", threads: int) -> None:
+def _begin(lifeline: "Connection[bytes, bytes]", sweep: int, threads: int) -> None:
     if "OMP_NUM_THREADS" not in os.environ:  # otherwise the user has decided
         torch.set_num_threads(threads)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the sweep's business
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(lifeline, sweep), daemon=True).start()
 
 
-def _end_with(lifeline: "Connection[None, None]") -> None:
-    with suppress(EOFError, OSError):
-        lifeline.recv_bytes()
+def _end_with(lifeline: "Connection[bytes, bytes]", sweep: int) -> None:
+    with suppress(OSError):  # nobody reads what is sent, so that all workers see it
+        while not lifeline.poll(_SECONDS_BETWEEN_LOOKS) and os.getppid() == sweep:
+            pass
     os._exit(1)
 
 

@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -128,9 +129,19 @@ def ended(folder: Path, *numbers: int) -> dict[str, Any]:
                 os.dup2(shown.fileno(), 1)
                 os.dup2(shown.fileno(), 2)
             grid = {"x": range(3), "log": [str(folder / f"log_{number}")]}
+            threading.Thread(target=bequeath, args=(folder, number), daemon=True).start()
             print(cl.sweep(grid, endless, 1, out=out), flush=True)
             os._exit(0)
     return {str(number): _ended(folder, child, number) for number, child in children.items()}
+
+
+def bequeath(folder: Path, number: int) -> None:
+    """In the middle of a trial, fork a process that holds the sweep's files and outlives it."""
+    until(lambda: runs(folder / f"log_{number}"), "the worker's trial")
+    if os.fork() == 0:
+        (folder / f"heir_{number}").touch()
+        until(lambda: (folder / "over").exists(), "the end of the test")
+        os._exit(0)
 
 
 def lives(pid: int) -> bool:
@@ -145,6 +156,7 @@ def _ended(folder: Path, child: int, number: int) -> dict[str, Any]:
     log = folder / f"log_{number}"
     until(lambda: runs(log), "the worker's trial")
     (worker,) = runs(log)
+    until((folder / f"heir_{number}").exists, "the process that outlives the sweep")
     lived = lives(worker)
     os.kill(child, number)
     _, status = os.waitpid(child, 0)
@@ -166,4 +178,5 @@ if __name__ == "__main__":
         "ended": ended(folder, signal.SIGKILL, signal.SIGINT),
         "names": cl.sweep({"x": [1, 0.5]}, double, out=folder / "names").ids,
     }
+    (folder / "over").touch()
     (folder / "found.json").write_text(json.dumps(found))
