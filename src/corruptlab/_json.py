@@ -1,8 +1,10 @@
-"""Values as JSON that tells apart what differs, and their digests."""
+"""Values as JSON that tells apart what differs, their digests, and files that hold them."""
 
 import hashlib
 import json
 import math
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+
+from corruptlab._errors import DataFileError
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -69,6 +73,34 @@ def canonical(value: Json) -> bytes:
 def digest(value: Json) -> str:
     """Return the SHA-256 of an encoded value, 64 hexadecimal digits."""
     return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def read_json(path: Path, expected: str) -> Any:
+    """Read a JSON file; anything else that stands there is a `DataFileError` that names it."""
+    check_regular_file(path, expected)
+    try:
+        return json.loads(path.read_bytes(), parse_constant=_no_such_number)
+    except FileNotFoundError:  # removed at this very moment
+        raise DataFileError(path, expected, "no such file") from None
+    except (ValueError, RecursionError) as error:
+        found = f"a file that is damaged, or another ({error})"
+        raise DataFileError(path, expected, found) from None
+
+
+def check_regular_file(path: Path, expected: str) -> None:
+    """Reject what cannot be read to its end: nothing, a folder, a pipe, a link to nothing."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        found = "a link to nothing" if os.path.lexists(path) else "no such file"
+        raise DataFileError(path, expected, found) from None
+    if not stat.S_ISREG(mode):
+        kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe"}
+        raise DataFileError(path, expected, kinds.get(stat.S_IFMT(mode), "no regular file"))
+
+
+def _no_such_number(name: str) -> None:
+    raise ValueError(f"JSON has no number {name}")
 
 
 def kind_of(kind: Any) -> str:

@@ -291,7 +291,7 @@ def test_results_to_add_to_that_are_damaged_are_found_before_any_work(
     (kept / "theorem1.json").write_text("{")
     more = ["--rows", "depth 2", "--keep", str(kept)]
     assert main(command(data, out, *more, what="theorem1")) == 2
-    check_mistake(capsys, r"theorem1\.json: expected a list of measurements, found something else")
+    check_mistake(capsys, r"theorem1\.json: expected a list of .*, found a file that is damaged")
     assert not out.exists()
 
 

@@ -4,8 +4,10 @@ import importlib.util
 import json
 import math
 import os
+import random
 import re
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,7 @@ import corruptlab as cl
 from corruptlab.datasets import DataFileError
 from corruptlab.experiments import paper
 from corruptlab.experiments.paper import Exhibit, Measurement, Reproduction
+from tests.damage import NO_FILES, WAYS, error_of
 
 ROOT = Path(__file__).parents[3]
 TABLE = paper.exhibit("table1")
@@ -233,7 +236,8 @@ def test_what_cannot_be_written_leaves_what_is_kept_as_it_was(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", r"table1\.json: expected a list of measurements, found something else \("),
+        ("{", r"table1\.json: expected a list of measurements, found a file that is damaged, .*\("),
+        ('{"a": 1}', r"table1\.json: expected a list of measurements, found something else \(dict"),
         ("[3]", r"table1\.json: expected a list of measurements, found something else \("),
         ('[{"row": "a"}]', r"`values` must name seed, got \['row'\]"),
         (
@@ -256,7 +260,9 @@ def test_a_damaged_file_is_named(content: str, message: str, tmp_path: Path) -> 
         ("seed", "0", r"`seed` must be an integer, got '0'\."),
         ("measured", None, r"`measured` must be a mapping, got None\."),
         ("environment", [], r"`environment` must be a mapping, got \[\]\."),
+        ("seed", True, r"`seed` must be an integer, got True\."),
         ("seconds", "long", r"`seconds` must be a number or None, got 'long'\."),
+        ("seconds", -1, r"`seconds` must be finite and at least 0, got -1\."),
         ("machine", None, r"`machine` must be text, got None\."),
     ],
 )
@@ -266,6 +272,33 @@ def test_a_value_of_a_wrong_kind_is_named(
     (tmp_path / "table1.json").write_text(json.dumps([{**ONE.to_dict(), field: value}]))
     with pytest.raises(DataFileError, match=rf"table1\.json: expected .* \({message}\)\.$"):
         paper.kept_results(tmp_path, "table1")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_damage_is_one_clear_error_or_none(
+    way: Callable[[bytes, random.Random], bytes], tmp_path: Path
+) -> None:
+    noted = replace(ONE, row="mlp-1x512 weight-decay", note="in haste", seconds=None)
+    path = paper.keep_results(tmp_path, "table1", [ONE, noted])
+    content, errors = path.read_bytes(), 0
+    for seed in range(200):
+        path.write_bytes(way(content, random.Random(seed)))
+        if message := error_of(paper.kept_results, tmp_path, "table1"):
+            assert message.startswith(f"{path}: expected "), seed
+            errors += 1
+        else:  # something that means the same, or other words and numbers: nobody can tell
+            paper.markdown("table1", paper.kept_results(tmp_path, "table1"))
+            paper.keep_results(tmp_path, "table1", [])
+    assert errors > 20
+
+
+@pytest.mark.parametrize(("make", "found"), NO_FILES, ids=[found for _, found in NO_FILES])
+def test_what_is_no_file_is_named(make: Callable[[Path], None], found: str, tmp_path: Path) -> None:
+    make(tmp_path / "table1.json")
+    with pytest.raises(DataFileError, match=rf"table1\.json: expected .*, found {found}\.$"):
+        paper.kept_results(tmp_path, "table1")
+    with pytest.raises(DataFileError, match=rf"table1\.json: expected .*, found {found}\.$"):
+        paper.keep_results(tmp_path, "table1", [ONE])
 
 
 def test_what_is_no_measurement_or_is_there_twice_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 
 from corruptlab.experiments.sweeps import _store
 from corruptlab.experiments.sweeps._store import Claims, publish, removed
+from tests.damage import WAYS
 from tests.waiting import until
 
 
@@ -270,15 +272,22 @@ def test_leaving_does_not_remove_a_claim_that_another_sweep_took_over(
     assert (tmp_path / "a.json").exists()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", "{}"])
-def test_a_damaged_claim_lapses_too(
-    text: str, held: Path, tmp_path: Path, clock: Callable[[float], None]
+@pytest.mark.parametrize("way", WAYS)
+def test_a_damaged_claim_is_void_or_lapses(
+    way: Callable[[bytes, random.Random], bytes],
+    held: Path,
+    tmp_path: Path,
+    clock: Callable[[float], None],
 ) -> None:
-    held.write_text(text)
-    claims = Claims(tmp_path, lapse=60)
-    assert not claims.take("a")
-    clock(61)
-    assert claims.take("a")
+    content = held.read_bytes()
+    for seed in range(100):
+        damaged = way(content, random.Random(seed))
+        held.write_bytes(damaged)
+        with Claims(tmp_path, lapse=60) as claims:
+            if not claims.take("a"):
+                clock(61)
+                lives = claims.take("a")  # unless what is damaged does not matter
+                assert lives or json.loads(damaged)["pid"] == os.getpid()
 
 
 def test_signs_of_life_are_given_for_what_is_held(tmp_path: Path) -> None:

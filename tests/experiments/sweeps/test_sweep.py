@@ -1,9 +1,11 @@
 """A sweep in this process: every trial once, its result kept, its failures told."""
 
 import errno
+import hashlib
 import io
 import json
 import os
+import random
 import signal
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -16,6 +18,7 @@ import pytest
 
 import corruptlab as cl
 from corruptlab.datasets import DataFileError
+from tests.damage import NO_FILES, WAYS, changed, error_of, without_a_field
 
 from . import trials
 from .trials import double, fails, noted, runs
@@ -463,6 +466,81 @@ def test_a_damaged_file_is_told_put_aside_and_made_again(
     assert (report.done, report.cached) == (1, 1)
     assert path.with_suffix(".damaged").read_bytes() == broken
     assert cl.sweeps.load(out)["double"].tolist() == [2, 4]
+
+
+def sealed(content: bytes) -> bytes:
+    """Give a record that was changed the checksum that it should have."""
+    record = json.loads(content)
+    if isinstance(record, dict) and record.pop("sha256", None) is not None:
+        inside = {name: value for name, value in record.items() if name != "format"}
+        text = json.dumps(inside, sort_keys=True, separators=(",", ":"))
+        record["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    return json.dumps(record).encode()
+
+
+def test_records_bear_the_checksum_that_the_documentation_says(out: Path) -> None:
+    cl.sweep({"x": [1, 0.5]}, double, out=out)
+    for path in (out / "trials").iterdir():
+        assert json.loads(sealed(path.read_bytes())) == json.loads(path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("way", "seal"),
+    [*((way, bytes) for way in WAYS), (changed, sealed), (without_a_field, sealed)],
+    ids=lambda each: each.__name__,
+)
+@pytest.mark.parametrize("what", ["sweep.json", "trials"])
+def test_damage_is_one_clear_error_that_names_the_file(
+    what: str,
+    way: Callable[[bytes, random.Random], bytes],
+    seal: Callable[[bytes], bytes],
+    out: Path,
+) -> None:
+    cl.sweep({"x": [1], "noise": [cl.UniformLabels(p=0.5)]}, trials.echo, out=out)
+    path = out / what
+    if path.is_dir():
+        (path,) = path.iterdir()
+    content, errors = path.read_bytes(), 0
+    for seed in range(150):
+        path.write_bytes(seal(way(content, random.Random(seed))))
+        message = error_of(cl.sweeps.load, out)
+        assert message.startswith(f"{path}: expected ") or not message, seed
+        errors += bool(message)
+    assert errors > 20
+
+
+@pytest.mark.parametrize(("make", "found"), NO_FILES, ids=[found for _, found in NO_FILES])
+@pytest.mark.parametrize("what", ["sweep.json", "trials"])
+def test_what_is_no_file_is_named(
+    what: str, make: Callable[[Path], None], found: str, out: Path
+) -> None:
+    cl.sweep({"x": [1]}, double, out=out)
+    path = out / what
+    if path.is_dir():
+        (path,) = path.iterdir()
+    path.unlink()
+    make(path)
+    with pytest.raises(DataFileError, match=rf"{path.name}: expected .*, found {found}\.$"):
+        cl.sweeps.load(out)
+    if what == "sweep.json":
+        with pytest.raises(DataFileError, match=rf"sweep\.json: expected .*, found {found}\.$"):
+            cl.sweep({"x": [1]}, double, out=out)
+    else:
+        with pytest.warns(UserWarning, match=rf"found {found}\. The trial is run again\."):
+            assert cl.sweep({"x": [1]}, double, out=out).done == 1
+
+
+@pytest.mark.parametrize(("make", "found"), NO_FILES, ids=[found for _, found in NO_FILES])
+def test_a_claim_that_is_no_file_is_named_and_not_waited_for(
+    make: Callable[[Path], None], found: str, out: Path
+) -> None:
+    (name,) = cl.sweep({"x": [1]}, double, out=out).ids
+    (out / "trials" / f"{name}.json").unlink()
+    make(out / "claims" / f"{name}.json")
+    with pytest.raises(
+        DataFileError, match=rf"{name}\.json: expected a sweep's claim, found {found}"
+    ):
+        cl.sweep({"x": [1]}, double, out=out)
 
 
 def test_a_damaged_file_that_another_sweep_puts_aside_first_is_no_error(

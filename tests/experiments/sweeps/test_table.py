@@ -31,6 +31,7 @@ def table(*rows: tuple[dict[str, Any], dict[str, Any]]) -> Table:
         ([[1, 2], [3, 4]], object, [[1, 2], [3, 4]]),
         (["a", None], object, ["a", None]),
         ([2**70, 1], np.float64, [2.0**70, 1.0]),
+        ([10**400, 1], object, [10**400, 1]),
     ],
     ids=repr,
 )

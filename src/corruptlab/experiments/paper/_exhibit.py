@@ -2,6 +2,8 @@
 
 import difflib
 import inspect
+import math
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias
@@ -21,6 +23,7 @@ _KINDS: Mapping[str, tuple[Any, str]] = {
     "seconds": (int | float | None, "a number or None"),
 }
 _TEXT = (str, "text")
+_LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -271,7 +274,7 @@ class Measurement:
 
         Raises:
             TypeError: If a value is of a wrong kind.
-            ValueError: If a name is unknown or missing.
+            ValueError: If a name is unknown or missing, or a number is out of its range.
         """
         if not isinstance(values, Mapping):
             raise TypeError(f"`values` must map names to values, got {values!r}.")
@@ -283,8 +286,13 @@ class Measurement:
             raise ValueError(f"`values` must name {missing[0]}, got {sorted(values)}.")
         for name, value in values.items():
             kind, words = _KINDS.get(name, _TEXT)
-            if not isinstance(value, kind):
+            if not isinstance(value, kind) or isinstance(value, bool):
                 raise TypeError(f"`{name}` must be {words}, got {value!r}.")
+        numbers = [values["seconds"], *values["measured"].values()]
+        if any(isinstance(each, int) and abs(each) > _LARGEST for each in numbers):
+            raise ValueError(f"`measured` and `seconds` must be at most {_LARGEST}, got more.")
+        if (seconds := values["seconds"]) is not None and not 0 <= seconds < math.inf:
+            raise ValueError(f"`seconds` must be finite and at least 0, got {seconds}.")
         return cls(**{name: decode(value) for name, value in values.items()})
 
 
@@ -298,7 +306,8 @@ def with_ratios(exhibit: Exhibit, found: Sequence[Measurement]) -> tuple[Measure
             return one
         below = steps.get((references[one.row], *one.key[1:]))
         above = one.measured.get("steps")
-        ratio = above / below if above and below else None
+        known = isinstance(above, int | float) and isinstance(below, int | float)
+        ratio = above / below if known and above and below else None
         return replace(one, measured={**one.measured, "slowdown": ratio})
 
     return tuple(map(filled, found))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from corruptlab._errors import DataFileError
 from corruptlab._json import decode
 from corruptlab.experiments.paper._exhibit import Exhibit, Measurement, Row, with_ratios
 from corruptlab.experiments.paper._exhibits import draw
@@ -275,21 +276,26 @@ def _measured(mine: Sequence[Planned], report: SweepReport) -> list[Measurement]
     """Read the finished trials of a sweep."""
     store = Store.of(report.out)
     there = set(store.ids())
-    return [_measurement(each, store.result(each.id)) for each in mine if each.id in there]
+    return [_measurement(each, store) for each in mine if each.id in there]
 
 
-def _measurement(planned: Planned, record: Mapping[str, Any]) -> Measurement:
+def _measurement(planned: Planned, store: Store) -> Measurement:
+    record = store.result(planned.id)
     result, execution = decode(record["result"]), record["execution"]
-    return Measurement(
-        row=planned.row.name,
-        seed=planned.seed,
-        measured=result["measured"],
-        sample=result["sample"],
-        machine=result["machine"],
-        environment=execution["environment"],
-        # After a crash the attempt only had to do the rest; the training knows of all of it.
-        seconds=max(execution["seconds"], result.get("seconds", 0.0)),
-        finished=execution["finished"],
-        command=planned.command,
-        curves=result["curves"],
-    )
+    try:
+        return Measurement(
+            row=planned.row.name,
+            seed=planned.seed,
+            measured=result["measured"],
+            sample=result["sample"],
+            machine=result["machine"],
+            environment=execution["environment"],
+            # After a crash the attempt only had to do the rest; the training knows of all of it.
+            seconds=max(execution["seconds"], result.get("seconds", 0.0)),
+            finished=execution["finished"],
+            command=planned.command,
+            curves=result["curves"],
+        )
+    except (KeyError, TypeError) as error:
+        expected, found = "a trial of `reproduce`", f"something else ({error})"
+        raise DataFileError(store.path(planned.id), expected, found) from None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from corruptlab._errors import DataFileError
+from corruptlab._json import read_json
 from corruptlab._student import mean_and_half_width
 from corruptlab._whole_file import write_whole
 from corruptlab.experiments._plain_text import aligned, ruled
@@ -51,11 +52,14 @@ def kept_results(folder: str | os.PathLike[str], what: str | Exhibit) -> tuple[M
     """
     exhibit = exhibit_of(what)
     path = _path(folder, exhibit)
-    try:
-        found = [Measurement.from_dict(each) for each in json.loads(path.read_bytes())]
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return ()
-    except (ValueError, TypeError, AttributeError) as error:
+    values = read_json(path, _EXPECTED)
+    if not isinstance(values, list):
+        raise DataFileError(path, _EXPECTED, f"something else ({type(values).__name__})")
+    try:
+        found = [Measurement.from_dict(each) for each in values]
+    except (ValueError, TypeError, RecursionError) as error:
         raise DataFileError(path, _EXPECTED, f"something else ({error})") from None
     names = [row.name for row in exhibit.rows]
     for each in found:

@@ -14,7 +14,7 @@ from typing import Any
 from typing_extensions import Self
 
 from corruptlab._errors import DataFileError
-from corruptlab._json import Json, digest
+from corruptlab._json import Json, check_regular_file, decode, digest, read_json
 from corruptlab.experiments.sweeps._grid import Trial
 
 FORMAT = 1
@@ -25,6 +25,8 @@ _BEATS = 6  # signs of life in that time
 _STALE_SECONDS = 3600.0  # writing one of these files never takes an hour
 _HEADER = "sweep.json"
 _SWEEP, _TRIAL, _FAILURE = "a sweep's header", "a finished trial of a sweep", "a failed trial"
+_CLAIM = "a sweep's claim"
+_ERROR = ("kind", "message", "traceback")
 
 
 class Store:
@@ -48,10 +50,10 @@ class Store:
         if store.folder.exists() and not store.folder.is_dir():
             raise ValueError(f"`out` must be a folder, got {str(out)!r}, a file.")
         store.folder.mkdir(parents=True, exist_ok=True)
-        if not header.exists():
+        if not os.path.lexists(header):
             foreign = sorted(p.name for p in store.folder.iterdir() if not p.name.startswith("."))
             # Another sweep may begin in this very moment, with its header first.
-            if foreign and not header.exists():
+            if foreign and not os.path.lexists(header):
                 raise ValueError(
                     "`out` must be a new folder or that of a sweep, "
                     f"got {str(out)!r}, which holds {foreign[0]}."
@@ -93,9 +95,10 @@ class Store:
 
     def result(self, trial: str) -> dict[str, Any]:
         """Read settings, result, and execution of a finished trial."""
-        record = read(self.path(trial), _TRIAL)
-        if record.get("id") != trial:
-            raise DataFileError(self.path(trial), _TRIAL, f"the trial {record.get('id')}")
+        kinds = {"id": str, "settings": dict, "result": dict, "execution": dict}
+        record = read(self.path(trial), _TRIAL, **kinds)
+        if record["id"] != trial:
+            raise DataFileError(self.path(trial), _TRIAL, f"the trial {record['id']}")
         return record
 
     def put_aside_damaged(self, trial: str) -> DataFileError | None:
@@ -132,7 +135,14 @@ class Store:
 
     def failure(self, trial: str) -> dict[str, Any]:
         """Read settings and attempts of a failed trial."""
-        return read(self.failure_path(trial), _FAILURE)
+        path = self.failure_path(trial)
+        record = read(path, _FAILURE, settings=dict, attempts=list)
+        for each in record["attempts"] or [None]:
+            error = each.get("error") if isinstance(each, dict) else None
+            texts = [error.get(n) for n in _ERROR] if isinstance(error, dict) else [None]
+            if not all(isinstance(text, str) for text in texts):
+                raise DataFileError(path, _FAILURE, "an attempt without its error")
+        return record
 
     def failed_at(self, trial: str) -> int | None:
         """Return when a failure was written, or None if there is none."""
@@ -147,9 +157,9 @@ def _folder(out: str | os.PathLike[str]) -> Path:
 
 
 def _function(header: Path) -> Any:
-    record = read(header, _SWEEP)
-    if record.get("kind") != "corruptlab sweep":
-        raise DataFileError(header, _SWEEP, "something else")
+    record = read(header, _SWEEP, kind=str, function=str | dict)
+    if record["kind"] != "corruptlab sweep":
+        raise DataFileError(header, _SWEEP, f"the kind {record['kind']!r}")
     return record["function"]
 
 
@@ -184,19 +194,24 @@ def replace(path: Path, record: dict[str, Any]) -> None:
     _sync(path.parent, durable=True)
 
 
-def read(path: Path, expected: str) -> dict[str, Any]:
-    """Read a file and compare its checksum."""
-    try:
-        record = json.loads(path.read_bytes())
-        told, version = record.pop("sha256"), record.pop("format")
-    except FileNotFoundError:
-        raise DataFileError(path, expected, "no such file") from None
-    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
-        raise DataFileError(path, expected, "a file that is damaged, or another") from None
+def read(path: Path, expected: str, **fields: Any) -> dict[str, Any]:
+    """Read a file, and compare its checksum and the kinds of its fields."""
+    record = read_json(path, expected)
+    if not isinstance(record, dict) or not {"sha256", "format"} <= record.keys():
+        raise DataFileError(path, expected, "a file that is damaged, or another")
+    told, version = record.pop("sha256"), record.pop("format")
     if version != FORMAT:
         raise DataFileError(path, f"{expected} in format {FORMAT}", f"format {version}")
-    if told != digest(record):
+    try:
+        whole = told == digest(record)
+        decode(record)
+    except (ValueError, RecursionError) as error:  # numbers that JSON lacks, endless nesting
+        raise DataFileError(path, expected, f"a file that is damaged ({error})") from None
+    if not whole:
         raise DataFileError(path, expected, "contents that do not have its checksum")
+    for name, kind in fields.items():
+        if not isinstance(record.get(name), kind):
+            raise DataFileError(path, expected, f"no `{name}` of the kind that belongs there")
     found: dict[str, Any] = record
     return found
 
@@ -270,7 +285,7 @@ class Claims:
             self._thread.join()
         for name, claim in tuple(self._held.items()):
             with suppress(OSError, ValueError, TypeError, KeyError):
-                if json.loads(self._path(name).read_bytes())["token"] == claim["token"]:
+                if read_json(self._path(name), _CLAIM)["token"] == claim["token"]:
                     self.release(name)
 
     def keep_alive(self) -> None:
@@ -301,14 +316,22 @@ class Claims:
 
     def _cleared(self, path: Path) -> bool:
         """Whether there is no claim any more, because it was given back or was void."""
+        if not os.path.lexists(path):
+            return True
         try:
+            check_regular_file(path, _CLAIM)
             sign = path.read_bytes(), path.stat().st_mtime_ns
         except FileNotFoundError:
+            return True
+        except DataFileError:
+            if os.path.lexists(path):
+                raise
             return True
         return self._void(path.name, sign) and removed(path, sign[0])
 
     def _void(self, name: str, sign: tuple[bytes, int]) -> bool:
-        with suppress(ValueError, KeyError, TypeError):  # damaged: it will give no sign of life
+        # One that is damaged will give no sign of life.
+        with suppress(ValueError, KeyError, TypeError, OverflowError, RecursionError):
             claim = json.loads(sign[0])
             if claim["place"] == _place():
                 if not _lives(claim["pid"], claim["started"]):

@@ -4,6 +4,7 @@ import importlib
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from numbers import Real
 from typing import Any
 
@@ -158,8 +159,9 @@ def ordered(
     """Return rows by their settings: numbers by size, before everything else."""
 
     def rank(value: Json) -> tuple[int, float, str]:
-        number = isinstance(value, int | float)
-        return (0, float(value), "") if number else (1, 0.0, canonical(value).decode())  # type: ignore[arg-type]  # the check narrows the type only on its own line
+        if isinstance(value, int | float):
+            return 0, value, ""
+        return 1, 0.0, canonical(value).decode()
 
     return sorted(rows, key=lambda row: [rank(value) for value in row[0].values()])
 
@@ -197,7 +199,8 @@ def _column(values: Sequence[Any]) -> NDArray[Any]:
     if kinds == {int} and all(abs(value) < 1 << 63 for value in values):
         return np.array(values, np.int64)
     if kinds <= {int, float, type(None)} and kinds != {type(None)}:
-        return np.array([_number(value) for value in values], np.float64)
+        with suppress(OverflowError):  # an integer beyond all floats
+            return np.array([_number(value) for value in values], np.float64)
     column = np.empty(len(values), object)
     column[:] = values
     return column
