@@ -1,14 +1,24 @@
 """From arguments to exit code."""
 
 import argparse
+import re
 import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from corruptlab._cli._output import DONE, INTERRUPTED, MISTAKE, TERMINATED, UserError, say
+from corruptlab._cli._output import (
+    DONE,
+    INTERRUPTED,
+    MISTAKE,
+    TERMINATED,
+    UserError,
+    hint,
+    printable,
+    say,
+)
 from corruptlab._cli._reproduce import REPRODUCE
 from corruptlab._cli._sweep import SWEEP
 from corruptlab._cli._test import TEST
@@ -77,8 +87,23 @@ def _terminated_as_interrupted() -> Iterator[list[int]]:
 
 
 class _Parser(argparse.ArgumentParser):
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and say which options were probably meant by those that there are not."""
+        found, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            known = found.parser if "parser" in found else self
+            options = [name for name in known._option_string_actions if name.startswith("--")]
+            hints = [hint(word.partition("=")[0], options) for word in unknown]
+            known.error(
+                f"unrecognized arguments: {' '.join(unknown)}{next(filter(None, hints), '')}"
+            )
+        return found
+
     def error(self, message: str) -> NoReturn:
-        self.exit(MISTAKE, f"corruptlab: error: {message} (try '{self.prog} --help')\n")
+        if choice := re.search(r"invalid choice: '([^']*)'", message):
+            message += hint(choice[1], _COMMANDS)
+        text = f"corruptlab: error: {message} (try '{self.prog} --help')"
+        self.exit(MISTAKE, f"{printable(text)}\n")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -99,5 +124,5 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add(one)
-        one.set_defaults(run=command.run)
+        one.set_defaults(run=command.run, parser=one)
     return main

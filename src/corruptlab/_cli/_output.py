@@ -1,12 +1,13 @@
 """What commands share: exit codes, mistakes in one line, files, and options."""
 
 import argparse
+import difflib
 import json
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,11 +46,20 @@ MISTAKES = (ValueError, TypeError, OSError, MissingExtraError)
 _DOTS_PER_INCH = 160  # 1280 x 720 pixels: sharp where a page shows the figure 800 wide
 
 
+def printable(text: str) -> str:
+    """Return text with control characters escaped, so that no name commands the terminal."""
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode()
+        for each in text
+    )
+
+
 def show(text: object) -> None:
     """Print a result on standard output, which may take less than it is given."""
     encoding = sys.stdout.encoding or "utf-8"
+    shown = printable(str(text)).encode(encoding, "backslashreplace").decode(encoding)
     try:
-        print(str(text).encode(encoding, "backslashreplace").decode(encoding), flush=True)
+        print(shown, flush=True)
     except BrokenPipeError:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())  # or else Python complains when it ends
@@ -57,7 +67,7 @@ def show(text: object) -> None:
 
 def say(text: str) -> None:
     """Tell something on standard error."""
-    print(f"corruptlab: {text}", file=sys.stderr, flush=True)
+    print(f"corruptlab: {printable(text)}", file=sys.stderr, flush=True)
 
 
 class UserError(Exception):
@@ -70,7 +80,8 @@ def as_user_errors(*kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        raise UserError(in_options(" ".join(str(error).split()))) from error
+        message = in_options(" ".join(str(error).split()))
+        raise UserError(message + _hint_in(message)) from error
 
 
 def in_options(message: str) -> str:
@@ -79,6 +90,20 @@ def in_options(message: str) -> str:
     if named and named[1] in _OPTIONS:
         return message.replace(f"`{named[1]}`", _OPTIONS[named[1]], 1)
     return message
+
+
+def hint(typed: str, known: Iterable[str]) -> str:
+    """Return a question after what was probably meant by a mistyped word, or nothing."""
+    close = difflib.get_close_matches(typed, list(known), n=1, cutoff=0.7)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def _hint_in(message: str) -> str:
+    listed = re.search(r" must (?:be one of|be among|only name|name parameters) (.*), got", message)
+    typed = re.search(r", got '([^']*)'\.$", message)
+    if listed is None or typed is None:
+        return ""
+    return hint(typed[1], re.findall(r"[\w.-]*\w", listed[1]))
 
 
 # -------------------------------------------------------------------------------------------- files
