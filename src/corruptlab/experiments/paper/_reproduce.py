@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,6 @@ from corruptlab.experiments.paper._plan import Plan, Planned, folder_of, plan
 from corruptlab.experiments.paper._results import keep_results, markdown, text
 from corruptlab.experiments.paper._training import RunContext, running_in
 from corruptlab.experiments.sweeps import SweepReport, TrialFailure, sweep
-from corruptlab.experiments.sweeps._executors import ExecutorLike
-from corruptlab.experiments.sweeps._grid import identity_of
 from corruptlab.experiments.sweeps._store import Store
 
 if TYPE_CHECKING:
@@ -156,7 +155,7 @@ def reproduce(
     epochs: int | None = None,
     changes: Mapping[str, Any] | None = None,
     device: str = "auto",
-    executor: ExecutorLike = None,
+    executor: Executor | int | None = None,
     most_hours: float | None = None,
     progress: bool = True,
 ) -> Reproduction:
@@ -230,7 +229,7 @@ def run(
     todo: Plan,
     *,
     out: str | os.PathLike[str],
-    executor: ExecutorLike,
+    executor: Executor | int | None,
     progress: bool,
     start: float,
 ) -> Reproduction:
@@ -239,7 +238,7 @@ def run(
     reports: list[SweepReport] = []
     works = {each.row.work: folder_of(out, each.row) for each in todo.trials}
     for work, folder in works.items():  # all of them, before the first one takes hours
-        Store.opened(folder, identity_of(work.trial))
+        Store.opened(folder, work.trial)
     for work, folder in works.items():
         mine = [each for each in todo.trials if each.row.work == work]
         with running_in(RunContext(progress, folder / "checkpoints")):

@@ -15,7 +15,7 @@ from typing_extensions import Self
 
 from corruptlab._errors import DataFileError
 from corruptlab._json import Json, check_regular_file, decode, digest, read_json
-from corruptlab.experiments.sweeps._grid import Trial
+from corruptlab.experiments.sweeps._grid import Function, Trial, identity_of
 
 FORMAT = 1
 LAPSE_SECONDS = 60.0
@@ -43,9 +43,9 @@ class Store:
         self._folders = self._trials, self._failures, self.claims
 
     @classmethod
-    def opened(cls, out: str | os.PathLike[str], function: Json) -> "Store":
+    def opened(cls, out: str | os.PathLike[str], trial: Function) -> "Store":
         """Begin a sweep of a function in a folder, or resume the one there."""
-        store = cls(_folder(out))
+        store, function = cls(_folder(out)), identity_of(trial)
         header = store.folder / _HEADER
         if store.folder.exists() and not store.folder.is_dir():
             raise ValueError(f"`out` must be a folder, got {str(out)!r}, a file.")

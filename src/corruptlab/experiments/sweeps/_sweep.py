@@ -105,8 +105,8 @@ def sweep(
     workers = TrialExecutor(executor)
     start, interrupted = time.perf_counter(), False
     try:
-        workers.check(identity := identity_of(trial))
-        store = Store.opened(out, identity)
+        workers.check(identity_of(trial))
+        store = Store.opened(out, trial)
         with Claims(store.claims) as claims, Progress(len(trials), "sweep", show=progress) as line:
             loop = Loop(store, claims, workers, trial, retries=retries)
             loop.begin(trials)
