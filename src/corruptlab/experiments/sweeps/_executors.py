@@ -145,6 +145,11 @@ class Processes(ProcessPoolExecutor):
         """Return a new pool of the same size."""
         return Processes(self._number)
 
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Hand a call over; Ctrl-C waits until a worker that is being started has all it needs."""
+        with _deferred_interrupts():
+            return super().submit(fn, *args, **kwargs)
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Finish the trials that have begun if ``wait``, and end them now otherwise."""
         super().shutdown(wait=wait, cancel_futures=cancel_futures)
@@ -152,6 +157,22 @@ class Processes(ProcessPoolExecutor):
             with suppress(OSError):  # a process that was forked meanwhile may hold this end as well
                 self._lifeline.send_bytes(b"end")
             self._lifeline.close()
+
+
+@contextmanager
+def _deferred_interrupts() -> Iterator[None]:
+    usual = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(usual):
+        yield
+        return
+    pending: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: pending.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+        if pending:
+            usual(*pending[0])
 
 
 def cores() -> int:
