@@ -12,7 +12,7 @@ import torch
 
 from benchmarks._records import Made, Size
 from corruptlab._environment import Environment
-from corruptlab.experiments.paper._machine import processor
+from corruptlab.experiments.paper._training import processor
 
 _MENTIONED = ("OMP_WAIT_POLICY", "OMP_PROC_BIND", "KMP_BLOCKTIME")  # they decide on speed
 _FOLDERS = ("CIFAR10", "MNIST")  # where they are is nobody's business

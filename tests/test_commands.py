@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
-from corruptlab._cli._parser import parser
+from corruptlab._cli._main import parser
 from tests import waiting
 
 ROOT = Path(__file__).parent.parent

@@ -1,8 +1,13 @@
-"""What a command has shown."""
+"""The installed command, and what it has shown."""
 
 import re
+from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
 
 import pytest
+
+(_command,) = entry_points(group="console_scripts", name="corruptlab")
+main: Callable[[Sequence[str]], int] = _command.load()
 
 
 def rows(shown: str) -> list[list[str]]:

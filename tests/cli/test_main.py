@@ -1,5 +1,6 @@
 """The command line in this process: options, mistakes, files."""
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -7,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from corruptlab import __version__
-from corruptlab._cli import main
-from tests.cli.shown import check_mistake
+from tests.cli.shown import check_mistake, main
 
 
 def command(data: str, *more: str) -> list[str]:
@@ -90,6 +90,80 @@ def test_what_cannot_be_parsed_is_one_line_and_exit_code_2(
     told = capsys.readouterr().err
     assert told.startswith("corruptlab: error: ")
     assert len(told.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        (["tset"], "Did you mean 'test'?"),
+        (["fit"], None),
+        (["test", "--modle", "x"], "Did you mean '--model'?"),
+        (["test", "--colour=red"], None),
+        (["sweep", "--out", "o", "--worker=3", "--sedes", "2"], "Did you mean '--seeds'?"),
+        (["test", "--model", "small-inceptoin"], "Did you mean 'small-inception'?"),
+        (["test", "--model", "resnet"], None),
+        (["test", "--settings", "true,random-label"], "Did you mean 'random-labels'?"),
+        (["test", "--data", "fashion-mnist"], "Did you mean 'fashion-mnist-mini'?"),
+        (["reproduce", "tabel1", "--out", "o"], "Did you mean 'table1'?"),
+        (
+            ["reproduce", "table1", "--out", "o", "--data", "x", "--set", "recipe.epoch=2"],
+            "Did you mean 'recipe.epochs'?",
+        ),
+    ],
+)
+def test_what_is_mistyped_is_told_with_what_was_probably_meant(
+    typed: list[str], hint: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code: object = main(typed)
+    except SystemExit as caught:
+        code = caught.code
+    assert code == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    assert ("Did you mean" in told) == (hint is not None)
+    assert (hint or "") in told
+
+
+ESCAPES = "\x1b[31mred\x1b]0;title\x07\u202e"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        [ESCAPES],
+        ["test", f"--{ESCAPES}"],
+        ["test", "--data", f"idx:/nowhere/{ESCAPES}"],
+        ["test", "--model", ESCAPES],
+        ["test", "--out", f"/dev/null/{ESCAPES}"],
+        ["sweep", "--out", f"/dev/null/{ESCAPES}"],
+        ["reproduce", ESCAPES, "--out", "o"],
+        ["reproduce", "table1", "--out", "o", "--data", "x", "--set", f"{ESCAPES}=2"],
+    ],
+)
+def test_names_command_no_terminal(typed: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with contextlib.suppress(SystemExit):
+        main(typed)
+    shown, told = capsys.readouterr()
+    assert all(each.isprintable() for each in (shown + told).replace("\n", ""))
+    assert "red" in told
+
+
+def test_a_data_set_whose_name_holds_escapes_is_shown_without_them(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(data.partition(":")[2]).rename(tmp_path / "\x1b[31mred")
+    assert main(command(f"idx:{folder}", "--settings", "true")) == 0
+    shown, told = capsys.readouterr()
+    assert all(each.isprintable() for each in (shown + told).replace("\n", ""))
+    assert r"\x1b[31mred" in shown
+
+
+@pytest.mark.parametrize("name", ["mlp-1x99999999999", "mlp-99999999999x1", f"mlp-1x{'9' * 5000}"])
+def test_a_network_larger_than_the_memory_is_one_clear_error(
+    name: str, data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["test", "--data", data, "--model", name]) == 2
+    check_mistake(capsys, r"--model must be (a network that fits the memory,|one of) .*got 'mlp-")
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_training(

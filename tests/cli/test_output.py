@@ -1,18 +1,27 @@
-"""Files are whole or not there, and a full disk does not cost the training."""
+"""What commands share: results, remarks, mistakes in one line, and files that are whole."""
 
+import io
 import json
 import os
 import struct
+import sys
 import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from corruptlab._cli import main
-from corruptlab._cli._errors import UserError
-from corruptlab._cli._output import Output
-from corruptlab.plotting._style import blank
+from corruptlab._cli._output import MISTAKES, Output, UserError, as_user_errors, in_options, show
+from corruptlab._cli._test import follow
+from corruptlab.datasets import load
+from corruptlab.experiments import RandomizationReport, iter_randomization_test
+from corruptlab.models import mlp
+from corruptlab.training import Recipe
+from tests.cli.shown import main
+from tests.cli.trees import idx_tree
 
 OLD = {"an": "older report"}
 
@@ -119,9 +128,9 @@ def test_a_report_that_is_not_written_is_told_and_answered_with_no(
 
 
 def test_a_figure_of_8_inches_has_1280_pixels(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
+    Figure = pytest.importorskip("matplotlib.figure").Figure
     output = Output(str(tmp_path))
-    assert output.save_figure(blank, done="drawn")
+    assert output.save_figure(lambda: Figure(figsize=(8, 4.5)), done="drawn")
     assert struct.unpack(">II", output.figure.read_bytes()[16:24]) == (1280, 720)
 
 
@@ -134,3 +143,174 @@ def test_a_figure_of_an_earlier_run_is_not_passed_off_as_new(
     assert "figure.png was not written; the one there is of an earlier run" in (
         capsys.readouterr().err
     )
+
+
+# ----------------------------------------------------------------------------------------- mistakes
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("`seeds` must be 1 or 2, got 3.", "--seeds must be 1 or 2, got 3."),
+        ("`p` must lie below `p`, got 1.", "--p must lie below `p`, got 1."),
+        ("`levels` must be 1, got 2.", "`levels` must be 1, got 2."),
+        ("All of `p` must be 1.", "All of `p` must be 1."),
+    ],
+)
+def test_the_argument_that_a_message_starts_with_is_told_as_its_option(
+    message: str, told: str
+) -> None:
+    assert in_options(message) == told
+
+
+def test_a_mistake_is_told_in_one_line_and_knows_where_it_came_from() -> None:
+    error = ValueError("`p` must be\n    1.")
+    with pytest.raises(UserError, match=r"^--p must be 1\.$") as caught, as_user_errors(ValueError):
+        raise error
+    assert caught.value.__cause__ is error
+
+
+def test_errors_of_other_kinds_pass_as_they_are() -> None:
+    with pytest.raises(TypeError, match=r"^`p` must be 1\.$"), as_user_errors(ValueError):
+        raise TypeError("`p` must be 1.")
+
+
+@pytest.mark.parametrize("kind", [ValueError, TypeError, FileNotFoundError])
+def test_what_cannot_be_done_as_asked_is_a_mistake_whatever_its_kind(kind: type[Exception]) -> None:
+    with pytest.raises(UserError, match=r"^no$"), as_user_errors(*MISTAKES):
+        raise kind("no")
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, KeyError, AssertionError])
+def test_bugs_are_no_mistakes_of_the_user(kind: type[Exception]) -> None:
+    with pytest.raises(kind), as_user_errors(*MISTAKES):
+        raise kind("a bug")
+
+
+# ------------------------------------------------------------------------------------------ results
+
+
+def test_characters_that_standard_output_lacks_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    show("51.37 ± 0.20")
+    assert written.getvalue() == b"51.37 \\xb1 0.20\n"
+
+
+def test_what_has_no_encoding_gets_every_character(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert sys.stdout.encoding is None
+    show("51.37 ± 0.20")
+    assert sys.stdout.getvalue() == "51.37 ± 0.20\n"
+
+
+def test_a_reader_who_has_gone_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", encoding="utf-8") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        show("a table")
+        show("another")
+
+
+# ------------------------------------------------------------------------------ however a test ends
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> list[RandomizationReport]:
+    """The reports after each of two settings."""
+    train, test = load(f"idx:{idx_tree(tmp_path_factory.mktemp('data') / 'images')}")
+    recipe = Recipe(learning_rate=0.1, epochs=1)
+    network = mlp(4, input_shape=(1, 6, 6))
+    return list(
+        iter_randomization_test(network, train, test, recipe=recipe, settings=["true", "gaussian"])
+    )
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Output:
+    return Output(str(tmp_path / "out"))
+
+
+def then(reports: list[RandomizationReport], error: BaseException) -> Iterator[RandomizationReport]:
+    """Give reports, and end with an error."""
+    yield from reports
+    raise error
+
+
+def test_ctrl_c_between_two_fits_is_kept_as_an_interruption(
+    reports: list[RandomizationReport], output: Output, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert follow(then(reports[:1], KeyboardInterrupt()), output) == 130
+    shown, told = capsys.readouterr()
+    assert "true labels" in shown
+    assert f"interrupted; kept what was finished in {output.report}: true labels." in told
+    assert json.loads(output.report.read_text())["interrupted"]
+    assert follow(then(reports[:1], KeyboardInterrupt()), None) == 130
+    assert "interrupted; kept what was finished: true labels." in capsys.readouterr().err
+
+
+def test_ctrl_c_before_the_first_setting_is_done_leaves_nothing(
+    output: Output, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert follow(then([], KeyboardInterrupt()), output) == 130
+    assert capsys.readouterr() == ("", "corruptlab: interrupted; no setting was finished.\n")
+    assert list(output.folder.iterdir()) == []
+
+
+def test_ctrl_c_during_the_first_fit_shows_no_empty_table(
+    reports: list[RandomizationReport], output: Output, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert follow(iter([replace(reports[0], rows=(), interrupted=True)]), output) == 130
+    assert capsys.readouterr() == ("", "corruptlab: interrupted; no setting was finished.\n")
+    assert not output.figure.exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("the images do not fit"),
+        FloatingPointError("the loss is not finite"),
+        MemoryError("no room"),
+        torch.OutOfMemoryError("no room there"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_fit_that_fails_for_what_was_asked_costs_none_before_it(
+    error: Exception,
+    reports: list[RandomizationReport],
+    output: Output,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(UserError, match=f"^{error}$"):
+        follow(then(reports[:1], error), output)
+    assert "true labels" in capsys.readouterr().out
+    assert len(json.loads(output.report.read_text())["rows"]) == 1
+
+
+def test_a_bug_keeps_its_traceback(reports: list[RandomizationReport], output: Output) -> None:
+    with pytest.raises(KeyError, match="a bug"):
+        follow(then(reports[:1], KeyError("a bug")), output)
+
+
+@pytest.mark.parametrize(("report", "figure"), [(True, True), (True, False), (False, True)])
+def test_all_has_to_be_written_for_the_exit_code_0(
+    report: bool,
+    figure: bool,
+    reports: list[RandomizationReport],
+    output: Output,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Output, "save_report", lambda output, values: report)
+    monkeypatch.setattr(Output, "save_figure", lambda output, draw, done: figure)
+    assert follow(iter(reports), output) == (0 if report and figure else 1)
+    assert follow(iter(reports), None) == 0
+
+
+def test_the_last_report_alone_decides_whether_it_is_written(
+    reports: list[RandomizationReport], output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([False, True])
+    monkeypatch.setattr(Output, "save_report", lambda output, values: next(answers))
+    monkeypatch.setattr(Output, "save_figure", lambda output, draw, done: True)
+    assert follow(iter(reports), output) == 0

@@ -1,18 +1,21 @@
 """``corruptlab reproduce`` in this process: table, files, estimates, mistakes, and going on."""
 
 import json
+import os
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from corruptlab import fit
-from corruptlab._cli import _reproduce, main
+from corruptlab._cli import _reproduce
 from corruptlab._cli._output import Output
 from corruptlab.experiments import paper
 from corruptlab.experiments.paper import _training
-from tests.cli.shown import check_mistake, rows
+from tests.cli.shown import check_mistake, main, rows
 from tests.cli.trees import idx_tree
 
 
@@ -193,13 +196,48 @@ def test_where_nothing_was_measured_the_reason_is_told_and_nothing_written(
     def stops(*arguments: Any, **options: Any) -> None:
         raise error
 
-    monkeypatch.setattr(_training, "fit", stops)
     out = tmp_path / "out"
-    assert main(command(data, out, "--rows", "mlp-1x512 plain", "--epochs", "1")) == code
+    picked = command(data, out, "--rows", "mlp-1x512 plain", "--epochs", "1")
+    assert main([*picked, "--estimate"]) == 0  # a process times the steps of a network once
+    capsys.readouterr()
+    monkeypatch.setattr(_training, "fit", stops)
+    assert main(picked) == code
     shown, told = capsys.readouterr()
     assert shown == ""
     assert re.search(f"^{line}", told, re.MULTILINE)
     assert not (out / "table1").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_a_row_leaves_a_checkpoint_that_the_same_command_resumes(
+    number: signal.Signals,
+    data: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    backward: Any = torch.Tensor.backward
+    steps: list[int] = []
+
+    def counted(loss: torch.Tensor) -> None:
+        steps.append(len(steps))
+        if len(steps) == 13:
+            os.kill(os.getpid(), number)
+        backward(loss)
+
+    out = tmp_path / "out"
+    picked = command(data, out, "--rows", "mlp-1x512 plain", "--epochs", "10")  # of two steps each
+    assert main([*picked, "--estimate"]) == 0  # a process times the steps of a network once
+    monkeypatch.setattr(torch.Tensor, "backward", counted)
+    assert main(picked) == 128 + number
+    assert "interrupted; the same command goes on from there." in capsys.readouterr().err
+    assert list((out / "train" / "claims").iterdir()) == []
+    assert len(list((out / "train" / "checkpoints").iterdir())) == 1
+    done = len(steps)
+    steps[:] = [0] * 100
+    assert main(picked) == 0
+    assert len(steps) - 100 == 20 - done
+    assert list((out / "train" / "checkpoints").iterdir()) == []
 
 
 def test_rows_that_are_left_out_are_named_and_the_code_says_so(
@@ -253,7 +291,7 @@ def test_results_to_add_to_that_are_damaged_are_found_before_any_work(
     (kept / "theorem1.json").write_text("{")
     more = ["--rows", "depth 2", "--keep", str(kept)]
     assert main(command(data, out, *more, what="theorem1")) == 2
-    check_mistake(capsys, r"theorem1\.json: expected a list of measurements, found something else")
+    check_mistake(capsys, r"theorem1\.json: expected a list of .*, found a file that is damaged")
     assert not out.exists()
 
 

@@ -2,18 +2,17 @@
 
 import json
 import os
+import re
 import signal
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from torch.nn.functional import cross_entropy
+import torch
 
 import corruptlab as cl
-from corruptlab import fit
-from corruptlab._cli import main
-from corruptlab.experiments.sweeps import _partial_labels
-from tests.cli.shown import check_mistake, rows
+from tests.cli.shown import check_mistake, main, rows
 
 
 def command(data: str, out: Path, *more: str) -> list[str]:
@@ -43,23 +42,23 @@ def test_a_sweep_prints_a_table_and_draws_a_figure(
     assert f"wrote {out / 'figure.png'}; the trials are in {out / 'trials'}" in told
 
 
+def trials(out: Path) -> dict[str, int]:
+    """When each trial was written."""
+    return {path.name: path.stat().st_mtime_ns for path in (out / "trials").iterdir()}
+
+
 def test_the_same_command_again_trains_nothing_and_a_larger_one_only_what_is_new(
-    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(command(data, tmp_path / "out")) == 0
-    trained, real = [], fit
-
-    def counted(*arguments: Any, **options: Any) -> Any:
-        trained.append(options["seed"])
-        return real(*arguments, **options)
-
-    monkeypatch.setattr(_partial_labels, "fit", counted)
-    first = capsys.readouterr().out
-    assert main(command(data, tmp_path / "out")) == 0
-    assert trained == []
+    out = tmp_path / "out"
+    assert main(command(data, out)) == 0
+    before, first = trials(out), capsys.readouterr().out
+    assert main(command(data, out)) == 0
+    assert trials(out) == before
     assert capsys.readouterr().out == first
-    assert main(command(data, tmp_path / "out", "--seeds", "3")) == 0
-    assert trained == [2, 2]
+    assert main(command(data, out, "--seeds", "3")) == 0
+    assert before.items() <= trials(out).items()
+    assert len(trials(out)) == len(before) + 2
 
 
 def test_several_networks_get_lines_and_curves_of_their_own(
@@ -84,40 +83,63 @@ def test_what_was_not_interpolated_has_no_time(
 def test_a_trial_that_fails_is_told_and_the_others_are_shown(
     data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = fit
+    def full(loss: torch.Tensor) -> None:
+        raise MemoryError("no room")
 
-    def sometimes(*arguments: Any, **options: Any) -> Any:
-        if options["seed"] == 1:
-            raise MemoryError("no room")
-        return real(*arguments, **options)
-
-    monkeypatch.setattr(_partial_labels, "fit", sometimes)
+    assert main(command(data, tmp_path / "out", "--seeds", "1")) == 0
+    capsys.readouterr()
+    monkeypatch.setattr(torch.Tensor, "backward", full)
     assert main(command(data, tmp_path / "out")) == 1
     shown, told = capsys.readouterr()
     assert [line[2] for line in rows(shown)] == ["1", "1"]
     assert told.count("MemoryError: no room (2 attempts)") == 2
 
 
-def test_ctrl_c_during_a_fit_keeps_what_is_done_and_not_the_fit(
-    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_a_fit_keeps_what_is_done_and_not_the_fit(
+    number: signal.Signals,
+    data: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    real = fit
+    backward: Any = torch.Tensor.backward
 
-    def pressed(*arguments: Any, **options: Any) -> Any:
-        if options["seed"] == 1:
-            options["loss"] = press
-        return real(*arguments, **options)
+    def pressed(loss: torch.Tensor) -> None:
+        os.kill(os.getpid(), number)
+        backward(loss)
 
-    def press(*arguments: Any) -> Any:
-        os.kill(os.getpid(), signal.SIGINT)
-        return cross_entropy(*arguments)
-
-    monkeypatch.setattr(_partial_labels, "fit", pressed)
-    assert main(command(data, tmp_path / "out")) == 130
+    assert main(command(data, tmp_path / "out", "--p", "0", "--seeds", "1")) == 0
+    capsys.readouterr()
+    monkeypatch.setattr(torch.Tensor, "backward", pressed)
+    handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    assert main(command(data, tmp_path / "out")) == 128 + number
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
+    assert list((tmp_path / "out" / "claims").iterdir()) == []
     shown, told = capsys.readouterr()
     assert len(rows(shown)) == 1
     assert "interrupted; 3 trials are left to the same command." in told
     assert cl.sweeps.load(tmp_path / "out").num_rows == 1
+
+
+def test_sigterm_ends_a_command_that_a_shell_has_made_deaf_to_ctrl_c(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent: list[signal.Signals] = []
+
+    def send(loss: torch.Tensor) -> None:
+        sent.append(signal.SIGTERM if sent else signal.SIGINT)
+        os.kill(os.getpid(), sent[-1])
+
+    monkeypatch.setattr(torch.Tensor, "backward", send)
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert main(command(data, tmp_path / "out")) == 143
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    assert sent == [signal.SIGINT, signal.SIGTERM]
+    assert "interrupted; 4 trials are left to the same command." in capsys.readouterr().err
 
 
 MISTAKES: list[tuple[list[str], str]] = [
@@ -159,6 +181,21 @@ def test_without_matplotlib_the_extra_is_named(
     assert main(command(data, tmp_path / "out")) == 0
     assert "pip install 'corruptlab[plot]'" in capsys.readouterr().err
     assert not (tmp_path / "out" / "figure.png").exists()
+
+
+def test_a_finished_sweep_that_cannot_be_written_to_is_shown_without_a_figure(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**options: Any) -> None:
+        raise OSError(30, "Read-only file system")
+
+    assert main(command(data, tmp_path / "out")) == 0
+    first = capsys.readouterr().out
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    assert main(command(data, tmp_path / "out")) == 1
+    shown, told = capsys.readouterr()
+    assert shown == first
+    assert re.search(r"^corruptlab: .*figure\.png was not written: .*\(Read-only file", told, re.M)
 
 
 @pytest.mark.slow

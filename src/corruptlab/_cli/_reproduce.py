@@ -5,57 +5,112 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from corruptlab._cli._errors import MISTAKES, UserError, as_user_errors
-from corruptlab._cli._options import executor, seeds, words
-from corruptlab._cli._output import Output, writable
-from corruptlab._cli._shell import DONE, INTERRUPTED, NOT_ALL, say, show
-from corruptlab.experiments import Reproduction
-from corruptlab.experiments.paper import Plan, exhibit, kept_results, plan, reproduce
-from corruptlab.experiments.paper._changes import own_recipe
-from corruptlab.experiments.paper._figures import can_draw
+from corruptlab._cli import _output as cli
+from corruptlab._cli._output import DONE, INTERRUPTED, MISTAKES, NOT_ALL, Output, UserError
+from corruptlab.experiments.paper import (
+    EXHIBITS,
+    Reproduction,
+    exhibit,
+    kept_results,
+    plan,
+    reproduce,
+)
+from corruptlab.experiments.paper._exhibits import can_draw
+from corruptlab.experiments.paper._plan import keeps_recipe
+
+_DESCRIPTION = """\
+A table or figure of Zhang et al. 2017, row by row: what is measured here beside what was
+published. About how long each row will take is announced before the first one starts."""
+
+_EXAMPLES = """\
+examples:
+  corruptlab reproduce table1 --rows mlp --data cifar10:data --out out
+  corruptlab reproduce table1 --data cifar10:data --estimate
+  corruptlab reproduce table3 --data idx:mnist --data cifar10:data --most 1 --out out
+  corruptlab reproduce fig1b --rows mlp-1x512 --seeds 3 --data cifar10:data --out out
+  corruptlab reproduce table3 --rows cifar10-conv --set gamma=4 --data cifar10:data --out out
+
+The same command, given again after Ctrl-C or a crash, runs what is missing and nothing twice."""
+
+
+def _add(reproduce: argparse.ArgumentParser) -> None:
+    what = reproduce.add_argument_group("what is repeated")
+    what.add_argument("what", metavar="WHAT", help=", ".join(EXHIBITS))
+    what.add_argument(
+        "--data",
+        action="append",
+        metavar="DATA",
+        help="cifar10:FOLDER, idx:FOLDER for MNIST, imagenet:FOLDER with folders train and val, "
+        "one or several times; anything else of 'corruptlab test' stands in for a single one",
+    )
+    what.add_argument(
+        "--rows",
+        action="append",
+        metavar="A,B,...",
+        help="rows by name, or by words or parts of words of their names (default: all)",
+    )
+    cli.add_seeds(what, default=1, drawn="corruptions")
+    cli.add_epochs(what, default="by row")
+    what.add_argument(
+        "--set",
+        action="append",
+        metavar="NAME=VALUE",
+        help="another parameter of the rows, such as gamma=4 or recipe.batch_size=256",
+    )
+    how = reproduce.add_argument_group("how")
+    how.add_argument(
+        "--estimate", action="store_true", help="print how long each row will take, and stop"
+    )
+    how.add_argument(
+        "--most", type=float, metavar="HOURS", help="leave out rows that would take longer"
+    )
+    cli.add_workers(how, work="rows")
+    cli.add_device(how)
+    how.add_argument(
+        "--out", metavar="FOLDER", help="where trials, report.json, and figure.png are kept"
+    )
+    how.add_argument(
+        "--keep",
+        metavar="FOLDER",
+        help="add what was measured to the results there, such as docs/results",
+    )
+    how.add_argument(
+        "--note", default="", metavar="TEXT", help="what else there is to know, kept with them"
+    )
 
 
 def run_reproduce(options: argparse.Namespace) -> int:
-    """Run rows of a table or figure, show the table, and write its files.
-
-    Args:
-        options: What was typed, parsed.
-
-    Returns:
-        Exit code.
-
-    Raises:
-        UserError: If something asked for cannot be done.
-    """
+    """Run rows of a table or figure, show the table, and write its files."""
     if not options.out and not options.estimate:
         raise UserError("--out must be a folder to keep trials in, got none.")
-    with as_user_errors(*MISTAKES):
-        workers, asked = executor(options), _asked(options)
+    with cli.as_user_errors(*MISTAKES):
+        workers, asked = cli.executor(options), _asked(options)
         if options.estimate:
-            return _estimated(plan(out=options.out, progress=True, **asked))
-        if options.keep and not plan_keeps(asked):
+            cli.show(plan(out=options.out, progress=True, **asked))
+            return DONE
+        if options.keep and not _own_recipes(asked):
             raise UserError("--keep must go with the rows' own recipes, got --epochs or --set.")
         if options.note and not options.keep:
             raise UserError(f"--note must go with --keep, got {options.note!r} alone.")
         if options.keep:  # what cannot be added to is better found now
-            kept_results(writable("--keep", options.keep), options.what)
+            kept_results(cli.writable("--keep", options.keep), options.what)
         found = reproduce(out=options.out, executor=workers, progress=True, **asked)
     return _shown(found, options)
 
 
-def plan_keeps(asked: dict[str, Any]) -> bool:
+def _own_recipes(asked: dict[str, Any]) -> bool:
     """Return whether nothing is changed but what the picked rows ask for."""
     rows = exhibit(asked["what"]).picked(asked["rows"])
-    return asked["epochs"] is None and all(own_recipe(row, asked["changes"]) for row in rows)
+    return asked["epochs"] is None and all(keeps_recipe(row, asked["changes"]) for row in rows)
 
 
 def _asked(options: argparse.Namespace) -> dict[str, Any]:
-    rows = [word for text in options.rows or [] for word in words(text)]
+    rows = [word for text in options.rows or [] for word in cli.words(text)]
     return {
         "what": options.what,
         "data": options.data or [],
         "rows": rows if options.rows else None,
-        "seeds": seeds(options),
+        "seeds": cli.seeds(options),
         "epochs": options.epochs,
         "changes": _changes(options.set or []),
         "device": options.device,
@@ -83,22 +138,17 @@ def _change(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _estimated(found: Plan) -> int:
-    show(found)
-    return DONE
-
-
 def _shown(found: Reproduction, options: argparse.Namespace) -> int:
     """Print the table, write what was asked for, and tell what is missing."""
     if found.measurements:
-        show(found.table())
+        cli.show(found.table())
     for name, why in found.left_out.items():
-        say(f"left out: {name}: {why}")
+        cli.say(f"left out: {name}: {why}")
     for failure in found.failures:
-        say(f"failed: {failure}")
+        cli.say(f"failed: {failure}")
     written = _written(found, options)
     if found.interrupted:
-        say("interrupted; the same command goes on from there.")
+        cli.say("interrupted; the same command goes on from there.")
         return INTERRUPTED
     return DONE if written and found.complete else NOT_ALL
 
@@ -109,10 +159,19 @@ def _written(found: Reproduction, options: argparse.Namespace) -> bool:
     output = Output(str(found.out / found.exhibit.name))
     written = output.save_report(found.to_dict())
     if written:
-        say(f"wrote {output.report}")
+        cli.say(f"wrote {output.report}")
     if can_draw(found.exhibit):
         written = output.save_figure(found.figure, done=f"wrote {output.figure}") and written
     if options.keep:
-        with as_user_errors(*MISTAKES):
-            say(f"kept in {found.keep(options.keep, note=options.note)}")
+        with cli.as_user_errors(*MISTAKES):
+            cli.say(f"kept in {found.keep(options.keep, note=options.note)}")
     return written
+
+
+REPRODUCE = cli.Command(
+    "a table or figure of the paper, measured beside published",
+    _DESCRIPTION,
+    _EXAMPLES,
+    _add,
+    run_reproduce,
+)

@@ -4,39 +4,83 @@ import argparse
 import itertools
 from typing import Any
 
+import numpy as np
+
 from corruptlab._by_name import device_for, loaded, network_for, recipe_for
 from corruptlab._checks import check_probability
-from corruptlab._cli._errors import MISTAKES, UserError, as_user_errors
-from corruptlab._cli._options import executor, seeds, words
-from corruptlab._cli._output import Output
-from corruptlab._cli._shell import DONE, INTERRUPTED, NOT_ALL, say, show
-from corruptlab._cli._sweep_results import figure, table
+from corruptlab._cli import _output as cli
+from corruptlab._cli._output import DONE, INTERRUPTED, MISTAKES, NOT_ALL, UserError
 from corruptlab._modules import resolve_device
-from corruptlab.experiments.sweeps import SweepReport, partial_labels, sweep
+from corruptlab._statistics import mean_and_half_width
+from corruptlab._text import aligned, ruled
+from corruptlab.experiments.sweeps import SweepReport, Table, partial_labels, sweep
+
+_LEVEL = 0.95
+_HEADER = ("model", "p", "seeds", "changed", "fitted", "steps", "over p=0", "test error")
+_NOTE = (
+    "Means over seeds, with 95% t-intervals. changed: labels that are wrong; fitted: seeds whose\n"
+    "training set was interpolated; over p=0: steps to interpolation as a multiple of those on true"
+    "\nlabels, same seed; test error: on clean labels."
+)
+
+_DESCRIPTION = """\
+How long a network takes to fit labels of which each was redrawn with probability p, and what
+its test error is then, against p, for several seeds. (Zhang et al. 2017, Fig. 1b and 1c.)"""
+
+_EXAMPLES = """\
+examples:
+  corruptlab sweep --out sweep
+  corruptlab sweep --model mlp-1x512,mlp-3x512 --seeds 5 --workers 4 --out sweep
+  corruptlab sweep --data cifar10:data --model small-inception --device cuda --out sweep
+
+Each trial is kept in a file of its own when it is finished. The same command, given again after
+Ctrl-C or a crash, or at the same time on another machine with a common folder, does what
+is missing and nothing twice. --out also holds figure.png (extra 'plot')."""
+
+
+def _add(sweep: argparse.ArgumentParser) -> None:
+    what = sweep.add_argument_group("what is tried")
+    what.add_argument(
+        "--data",
+        default="fashion-mnist-mini",
+        metavar="DATA",
+        help="as for 'corruptlab test' (default: %(default)s)",
+    )
+    what.add_argument(
+        "--model",
+        default="mlp-1x512",
+        metavar="A,B,...",
+        help="networks, one curve each (default: %(default)s)",
+    )
+    what.add_argument(
+        "--p",
+        default="0,0.2,0.4,0.6,0.8,1",
+        metavar="P,P,...",
+        help="probabilities that a label is redrawn (default: %(default)s)",
+    )
+    cli.add_seeds(what, default=3, drawn="labels")
+    how = sweep.add_argument_group("how")
+    cli.add_workers(how, work="trials")
+    cli.add_device(how)
+    cli.add_epochs(how, default="by data and model")
+    cli.add_learning_rate(how)
+    sweep.add_argument(
+        "--out", required=True, metavar="FOLDER", help="where trials and figure.png are kept"
+    )
 
 
 def run_sweep(options: argparse.Namespace) -> int:
-    """Run a sweep over p and seeds, show its table, and write its figure.
-
-    Args:
-        options: What was typed, parsed.
-
-    Returns:
-        Exit code.
-
-    Raises:
-        UserError: If something asked for cannot be done.
-    """
-    with as_user_errors(*MISTAKES):
-        workers, grid = executor(options), _grid(options)
+    """Run a sweep over p and seeds, show its table, and write its figure."""
+    with cli.as_user_errors(*MISTAKES):
+        workers, grid = cli.executor(options), _grid(options)
         report = sweep(grid, partial_labels, workers, out=options.out, progress=True)
     return _shown(report)
 
 
 def _grid(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Check everything that was typed, before the first trial, and spell out the trials."""
-    repeats = seeds(options)
-    models, values = list(dict.fromkeys(words(options.model))), _probabilities(options.p)
+    repeats = cli.seeds(options)
+    models, values = list(dict.fromkeys(cli.words(options.model))), _probabilities(options.p)
     if not models:
         raise UserError("--model must name at least one network, got none.")
     typed = {"epochs": options.epochs, "learning_rate": options.learning_rate}
@@ -57,7 +101,7 @@ def _check(model: str, options: argparse.Namespace, typed: dict[str, Any]) -> No
 
 def _probabilities(text: str) -> list[float]:
     try:
-        values = [float(word) for word in words(text)]
+        values = [float(word) for word in cli.words(text)]
     except ValueError:
         raise UserError(f"--p must be numbers with commas between, got {text!r}.") from None
     if not values:
@@ -70,12 +114,12 @@ def _probabilities(text: str) -> list[float]:
 def _shown(report: SweepReport) -> int:
     """Print the table, write the figure, and tell what is missing."""
     if report.done + report.cached:
-        show(table(report.table()))
+        cli.show(_table(report.table()))
     written = _write_figure(report)
     for failure in report.failures:
-        say(f"failed: {failure}")
+        cli.say(f"failed: {failure}")
     if report.interrupted:
-        say(f"interrupted; {report.remaining} trials are left to the same command.")
+        cli.say(f"interrupted; {report.remaining} trials are left to the same command.")
         return INTERRUPTED
     return DONE if written and report.complete else NOT_ALL
 
@@ -83,6 +127,70 @@ def _shown(report: SweepReport) -> int:
 def _write_figure(report: SweepReport) -> bool:
     if not report.done + report.cached:
         return True
-    output = Output(str(report.out))
-    done = f"wrote {output.figure}; the trials are in {report.out / 'trials'}"
-    return output.save_figure(lambda: figure(report), done=done)
+    done = f"wrote {report.out / 'figure.png'}; the trials are in {report.out / 'trials'}"
+    return cli.figure_into(report.out, lambda: _figure(report), done=done)
+
+
+def _table(found: Table) -> str:
+    """Return one line for each network and p."""
+    ratios = found.relative("steps_to_interpolation", p=0.0)
+    groups: dict[tuple[str, float], list[int]] = {}
+    for row in range(found.num_rows):
+        groups.setdefault((str(found["model"][row]), float(found["p"][row])), []).append(row)
+    lines = [list(_HEADER)]
+    for (model, p), rows in groups.items():
+        steps = _floats(found["steps_to_interpolation"][rows])
+        lines.append(
+            [
+                model,
+                f"{p:g}",
+                f"{len(rows)}",
+                f"{np.mean(found['labels_changed'][rows]):.1%}",
+                f"{np.isfinite(steps).sum()}",
+                _interval(steps, "{:,.0f}"),
+                _interval(ratios[rows], "{:.2f}", "x"),
+                _interval(100 * found["test_error"][rows], "{:.1f}", "%"),
+            ]
+        )
+    return "\n".join([*ruled(aligned(lines)), "", _NOTE])
+
+
+def _figure(report: SweepReport) -> Any:
+    """Draw Fig. 1b and 1c side by side."""
+    found = report.table()
+    models = list(dict.fromkeys(found["model"].tolist()))
+    several = len(models) > 1
+    return report.plot(
+        "p",
+        ["steps_to_interpolation", "test_error"],
+        by="model" if several else (),
+        relative_to={"p": 0.0} if 0.0 in found["p"] else None,
+        labels={
+            "p": "probability p that a label is redrawn",
+            "steps_to_interpolation": "steps to interpolation",
+            "test_error": "test error, labels clean",
+        },
+        title=str(found["data"][0]) if several else f"{models[0]} on {found['data'][0]}",
+    )
+
+
+def _interval(values: Any, form: str, unit: str = "") -> str:
+    """Return mean and half-width; ``-`` if a value is missing, for the mean would be too good."""
+    if not np.isfinite(values).all():
+        return "-"
+    mean, half = mean_and_half_width(values, _LEVEL)
+    spread = f" ± {form.format(half)}" if len(values) > 1 else ""
+    return f"{form.format(mean)}{spread}{unit}"
+
+
+def _floats(values: Any) -> Any:
+    return np.array([np.nan if value is None else value for value in values], np.float64)
+
+
+SWEEP = cli.Command(
+    "time to interpolation and test error against p, for several seeds",
+    _DESCRIPTION,
+    _EXAMPLES,
+    _add,
+    run_sweep,
+)

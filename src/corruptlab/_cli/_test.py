@@ -2,29 +2,97 @@
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
 
 from corruptlab._by_name import device_for, network_for, recipe_for
-from corruptlab._cli._errors import MISTAKES, as_user_errors
-from corruptlab._cli._follow import follow
-from corruptlab._cli._options import words
-from corruptlab._cli._output import Output
+from corruptlab._cli import _output as cli
+from corruptlab._cli._output import DONE, INTERRUPTED, MISTAKES, NOT_ALL, Output, UserError
 from corruptlab.datasets import load
-from corruptlab.experiments import RandomizationReport, iter_randomization_test
+from corruptlab.experiments import SETTINGS, RandomizationReport, iter_randomization_test
+
+_DESCRIPTION = """\
+Train one network, from one start, with one recipe, on differently corrupted copies of one
+data set, and compare: a network that fits random labels as well as true ones can
+memorize anything. (Zhang et al. 2017, "Understanding deep learning requires rethinking
+generalization".)"""
+
+_EXAMPLES = """\
+settings:
+  true              nothing is changed
+  partial-labels    each label, with probability P, becomes a uniformly drawn class
+  random-labels     every label becomes a uniformly drawn class
+  shuffled-pixels   one permutation of the pixels, the same for all images
+  random-pixels     a permutation of its own for every image
+  gaussian          every pixel is Gaussian noise with the data's mean and variance
+
+examples:
+  corruptlab test --out out
+  corruptlab test --settings true,random-labels --model mlp-3x512 --seed 1
+  corruptlab test --data cifar10:data --settings true,partial-labels --p 0.2
+  corruptlab test --data idx:/data/mnist --epochs 50 --learning-rate 0.02
+  corruptlab test --data torchvision:SVHN:data --device cuda
+
+Ctrl-C ends the test and keeps the settings that are finished. With --out, report.json is
+also rewritten after every setting, so that it survives a crash."""
+
+
+def _add(test: argparse.ArgumentParser) -> None:
+    what = test.add_argument_group("what is tested")
+    what.add_argument(
+        "--data",
+        default="fashion-mnist-mini",
+        metavar="DATA",
+        help="fashion-mnist-mini (4,000 images that come with corruptlab), cifar10:FOLDER, "
+        "idx:FOLDER, or torchvision:NAME:FOLDER; nothing is ever downloaded (default: %(default)s)",
+    )
+    what.add_argument(
+        "--model",
+        default="mlp-1x512",
+        metavar="MODEL",
+        help="mlp-1x512, mlp-3x512, any other mlp-DEPTHxWIDTH, small-inception, "
+        "small-inception-no-bn, or small-alexnet (default: %(default)s)",
+    )
+    what.add_argument(
+        "--settings",
+        default=",".join(SETTINGS),
+        metavar="A,B,...",
+        help="which settings to run (default: all six, see below)",
+    )
+    what.add_argument(
+        "--p",
+        type=float,
+        default=0.5,
+        metavar="P",
+        help="probability that partial-labels redraws a label (default: %(default)s)",
+    )
+    how = test.add_argument_group("how")
+    how.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="seed of weights, corruptions, and data order (default: %(default)s)",
+    )
+    cli.add_device(how)
+    cli.add_epochs(
+        how,
+        default="by data and model",
+        note="; a fit stops when it gets every training example right",
+    )
+    cli.add_learning_rate(how)
+    test.add_argument(
+        "--out",
+        metavar="FOLDER",
+        help="write report.json and figure.png there, over those of an earlier run "
+        "(default: only print the table)",
+    )
 
 
 def run_test(options: argparse.Namespace) -> int:
-    """Run a randomization test, show its table, and write its files.
-
-    Args:
-        options: What was typed, parsed.
-
-    Returns:
-        Exit code.
-
-    Raises:
-        UserError: If something asked for cannot be done.
-    """
-    with as_user_errors(*MISTAKES):
+    """Run a randomization test, show its table, and write its files."""
+    with cli.as_user_errors(*MISTAKES):
         reports = _reports(options)
         output = Output(options.out) if options.out else None
     return follow(reports, output)
@@ -45,7 +113,7 @@ def _reports(options: argparse.Namespace) -> Iterator[RandomizationReport]:
         train,
         test,
         recipe=recipe,
-        settings=words(options.settings),
+        settings=cli.words(options.settings),
         p=options.p,
         seed=options.seed,
         num_classes=len(train.classes),
@@ -54,3 +122,49 @@ def _reports(options: argparse.Namespace) -> Iterator[RandomizationReport]:
         model_name=options.model,
         data_name=train.name,
     )
+
+
+def follow(reports: Iterator[RandomizationReport], output: Output | None) -> int:
+    """Run a test to its end, by itself, by Ctrl-C, or by an error."""
+    last, interrupted, written = None, False, True
+    try:
+        # A loss that is not finite, data that does not fit the network or the memory: no bug.
+        with cli.as_user_errors(ValueError, ArithmeticError, MemoryError, torch.OutOfMemoryError):
+            for last in reports:
+                written = output is None or output.save_report(last.to_dict())
+    except KeyboardInterrupt:  # between fits; during one, the report itself says so
+        interrupted = True
+    except UserError:
+        _show(last, output)
+        raise
+    if last is not None and interrupted:
+        last = replace(last, interrupted=True)
+        written = output is None or output.save_report(last.to_dict())
+    written = _show(last, output) and written
+    if last is None or last.interrupted:
+        cli.say(f"interrupted; {_kept(last, output)}")
+        return INTERRUPTED
+    return DONE if written else NOT_ALL
+
+
+def _show(report: RandomizationReport | None, output: Output | None) -> bool:
+    """Print the table and write the figure, if there is a row; return whether all was written."""
+    if report is None or not report.rows:
+        return True
+    cli.show(report)
+    if output is None:
+        return True
+    return output.save_figure(report.figure, done=f"wrote {output.report} and {output.figure}")
+
+
+def _kept(report: RandomizationReport | None, output: Output | None) -> str:
+    done = [] if report is None else [s.setting.label for s in report.finished]
+    if not done:
+        return "no setting was finished."
+    where = f" in {output.report}" if output else ""
+    return f"kept what was finished{where}: {', '.join(done)}."
+
+
+TEST = cli.Command(
+    "train on true and on corrupted data, and compare", _DESCRIPTION, _EXAMPLES, _add, run_test
+)

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from corruptlab._memory import host_memory
 from corruptlab.models._inception_v3 import inception_v3
 from corruptlab.models._mlp import mlp
 from corruptlab.models._small_alexnet import small_alexnet
@@ -21,6 +22,9 @@ KNOWN = (
     "inception-v3",
 )
 """The names of the paper's architectures."""
+
+_BYTES_A_LAYER = 4096  # of Python's objects, about, whatever the weights
+_GIB = 1 << 30
 
 
 def by_name(
@@ -48,7 +52,7 @@ def by_name(
         MissingExtraError: If it is Inception V3 and torchvision is not installed.
         TypeError: If a size is not an integer.
         ValueError: If there is no architecture of that name (the message lists the known ones), or
-            a size does not suit it.
+            a size does not suit it, or a perceptron does not fit the memory.
 
     Example:
         >>> from corruptlab.models import by_name
@@ -65,12 +69,23 @@ def by_name(
         options["input_shape"] = input_shape
     if name in _CONVOLUTIONAL:
         return _CONVOLUTIONAL[name](**options)
-    match = re.fullmatch(r"mlp-([1-9]\d*)x([1-9]\d*)", name, re.ASCII)
+    match = re.fullmatch(r"mlp-([1-9]\d{0,14})x([1-9]\d{0,14})", name, re.ASCII)
     if match is None:
         known = ", ".join(KNOWN)
         raise ValueError(f"`name` must be one of {known} (or mlp-DEPTHxWIDTH), got {name!r}.")
     depth, width = int(match[1]), int(match[2])
+    _check_memory(name, depth, width)
     return mlp(*[width] * depth, **options)
+
+
+def _check_memory(name: str, depth: int, width: int) -> None:
+    """Reject what the system would refuse, or end this process for, when its weights are drawn."""
+    needed, free = 4 * (depth - 1) * width**2 + 4 * width + _BYTES_A_LAYER * depth, host_memory()
+    if free is not None and needed > free:
+        raise ValueError(
+            f"`name` must be a network that fits the memory, got {name!r}, which takes at least "
+            f"{needed / _GIB:,.1f} GiB where {free / _GIB:,.1f} GiB are free."
+        )
 
 
 _CONVOLUTIONAL: dict[str, Callable[..., nn.Module]] = {

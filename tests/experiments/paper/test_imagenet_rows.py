@@ -11,11 +11,10 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 import corruptlab as cl
-from corruptlab._errors import DataFileError
+from corruptlab.datasets import DataFileError
 from corruptlab.experiments import paper
-from corruptlab.experiments.paper import _imagenet
-from corruptlab.experiments.paper._imagenet import Watch, image_folder
-from corruptlab.experiments.paper._top_k import TopK
+from corruptlab.experiments.paper import _table2
+from corruptlab.experiments.paper._table2 import TopK, Watch, image_folder
 
 CLASSES, EACH = 7, 2
 
@@ -85,8 +84,8 @@ def test_a_row_trains_on_files_and_reports_top_1_and_top_5(
         torch.manual_seed(seed)
         return nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, num_classes))
 
-    monkeypatch.setattr(_imagenet, "by_name", small)
-    monkeypatch.setattr(_imagenet, "seconds_per_step", lambda *arguments: 0.5)
+    monkeypatch.setattr(_table2, "by_name", small)
+    monkeypatch.setattr(_table2, "seconds_per_step", lambda *arguments: 0.5)
     asked: dict[str, Any] = {
         "rows": ["inception-v3 random-labels plain", "inception-v3 true augment"],
         "data": f"imagenet:{tree}",
@@ -105,7 +104,7 @@ def test_a_row_trains_on_files_and_reports_top_1_and_top_5(
         learned.append(int((train.targets != train.clean_targets).sum()))
         return cl.fit(network, train, **options)
 
-    monkeypatch.setattr(_imagenet, "fit", watched)
+    monkeypatch.setattr(_table2, "fit", watched)
     found = cl.reproduce("table2", out=tmp_path / "out", **asked)
     assert found.failures == ()
     assert learned[0] == 0 < learned[1]  # true labels, then random ones
@@ -128,7 +127,7 @@ def test_a_row_trains_on_files_and_reports_top_1_and_top_5(
 def test_inception_v3_itself_is_built_for_the_classes_of_the_tree(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_imagenet, "seconds_per_step", lambda *arguments: 0.5)
+    monkeypatch.setattr(_table2, "seconds_per_step", lambda *arguments: 0.5)
     found = cl.reproduce(
         "table2",
         rows=["inception-v3 random-labels dropout weight-decay"],

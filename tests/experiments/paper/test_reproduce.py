@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,15 +23,15 @@ from corruptlab.experiments.paper import (
     Measurement,
     Quantity,
     Row,
-    _interpolation,
-    _kernels,
+    _table3,
+    _theorem1,
     _training,
+    draw,
 )
-from corruptlab.experiments.paper._exhibit import Work
-from corruptlab.experiments.paper._figures import draw
-from corruptlab.experiments.paper._surroundings import Surroundings, surroundings
+from corruptlab.experiments.paper._training import RunContext, run_context
 from corruptlab.training import NonFiniteLossError
 from tests.cli.trees import idx_tree
+from tests.waiting import until
 
 FEW: dict[str, Any] = {"epochs": 2, "progress": False}
 
@@ -62,7 +61,8 @@ def even(*, n: int, data: str, how: str = "", seed: int = 0, device: str = "cpu"
     return odd(n=n, data=data, how=how, seed=seed, device=device)
 
 
-ODD, EVEN = (Work(trial, lambda **settings: 1.0) for trial in (odd, even))
+KIND = paper.exhibit("table1").rows[0].work
+ODD, EVEN = (replace(KIND, trial=trial, seconds=lambda **settings: 1.0) for trial in (odd, even))
 TWO = Exhibit(
     name="two",
     title="two kinds of work by turns",
@@ -190,7 +190,7 @@ def test_every_trial_has_checkpoints_of_its_own(
     cl.reproduce("fig1b", rows=["mlp-1x512 p=0", "mlp-1x512 p=1"], seeds=[0, 1], **asked)
     assert len(set(folders)) == len(folders) == 4
     assert {folder.parent for folder in folders} == {tmp_path / "train" / "checkpoints"}
-    assert surroundings() == Surroundings()  # nothing of it is left behind
+    assert run_context() == RunContext()  # nothing of it is left behind
 
 
 def test_the_time_of_a_step_is_that_of_the_steps_after_one_to_warm_up(
@@ -338,7 +338,7 @@ def test_table_3_takes_ridge_corrections_points_and_seed(data: str, tmp_path: Pa
 def test_held_out_images_are_the_last_ones_and_not_fitted(
     data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_kernels, "_HELD_OUT", 30)
+    monkeypatch.setattr(_table3, "_HELD_OUT", 30)
     asked: dict[str, Any] = {"rows": ["mnist"], "data": data, "out": tmp_path, "progress": False}
     (one,) = cl.reproduce("table3", changes={"held_out": True}, **asked).measurements
     assert one.sample == "images, 50 + 30 held-out training images"
@@ -370,7 +370,7 @@ def test_theorem_1_is_the_construction_by_hand_and_counts_what_comes_out(
         own = {"width": 1, "num_weights": 1, "report": net.report}
         return SimpleNamespace(classify=lambda x: torch.zeros(len(x), dtype=torch.long), **own)
 
-    monkeypatch.setattr(_interpolation, "interpolate", wrong)
+    monkeypatch.setattr(_theorem1, "interpolate", wrong)
     (one,) = cl.reproduce("theorem1", out=tmp_path / "b", **asked).measurements
     assert one.measured["right"] == pytest.approx(100 * int((labels == 0).sum()) / 80)
 
@@ -450,7 +450,7 @@ def test_kinds_of_work_are_done_apart_and_rows_come_in_the_order_of_the_table(
     )
     assert kept["published"] == {"n": 0}
     assert kept["finished"].startswith("20")
-    assert 0 < kept["seconds"] < found.seconds < 600
+    assert 0 < kept["seconds"] < found.seconds
 
 
 def test_what_is_finished_is_not_timed_again(tmp_path: Path) -> None:
@@ -541,6 +541,13 @@ def test_fig_2_draws_means_over_seeds_from_the_first_epoch_on() -> None:
         draw(paper.exhibit("fig2"), [measured(row)])
 
 
+def test_a_gpu_is_told_before_the_machine_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = SimpleNamespace(name="Abacus X", total_memory=80 << 30)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: found)
+    machine = _training.machine
+    assert machine("cuda:1") == f"Abacus X, 80 GiB; {machine()}"
+
+
 def test_a_table_is_no_figure(data: str, tmp_path: Path) -> None:
     found = cl.reproduce("theorem1", rows=["2"], data=data, out=tmp_path / "out", progress=False)
     with pytest.raises(ValueError, match=r"^`what` must be one of fig1a, .*, got 'theorem1'\.$"):
@@ -604,11 +611,11 @@ def test_the_time_of_a_row_is_that_of_all_its_parts(
 
     asked: dict[str, Any] = {"rows": ["mlp-1x512 plain"], "data": data, **FEW}
     (plain,) = cl.reproduce("table1", out=tmp_path / "whole", **asked).measurements
-    assert 0 < (plain.seconds or 0) < 1000
+    assert (plain.seconds or 0) > 0
     paper.plan("table1", rows=["mlp-1x512 plain"], data=data)
     monkeypatch.setattr(_training, "fit", resumed)
     (one,) = cl.reproduce("table1", out=tmp_path / "out", **asked).measurements
-    assert 1000 < (one.seconds or 0) < 2000
+    assert (one.seconds or 0) > 1000
 
 
 def test_a_loss_that_is_not_finite_leaves_no_checkpoint(
@@ -663,9 +670,7 @@ def test_a_killed_run_goes_on_and_runs_nothing_twice(
     command = [sys.executable, "-m", "corruptlab", "reproduce", "table1", "--data", data]
     command += ["--rows", "mlp-1x512", "--epochs", "400", "--out", str(out)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not list(out.glob("train/trials/*.json")) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until(lambda: list(out.glob("train/trials/*.json")), "the end of the first trial")
     process.kill()
     process.wait()
     done = len(list(out.glob("train/trials/*.json")))

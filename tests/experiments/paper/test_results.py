@@ -4,23 +4,22 @@ import importlib.util
 import json
 import math
 import os
+import random
+import re
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import torch
 
 import corruptlab as cl
 from corruptlab.datasets import DataFileError
 from corruptlab.experiments import paper
-from corruptlab.experiments.paper import Measurement, _results
-from corruptlab.experiments.paper._layout import text
-from corruptlab.experiments.paper._machine import _model, machine, processor
-from corruptlab.experiments.paper._summary import summaries
+from corruptlab.experiments.paper import Exhibit, Measurement, Reproduction
+from tests.damage import NO_FILES, WAYS, error_of
 
 ROOT = Path(__file__).parents[3]
 TABLE = paper.exhibit("table1")
@@ -36,9 +35,32 @@ ONE = Measurement(
 )
 
 
+def lines(*found: Measurement, name: str = "table1") -> list[list[str]]:
+    """The cells of the measured lines of a table, without its first column."""
+    marked = paper.markdown(name, found).splitlines()
+    rows = [line.strip("|").split("|") for line in marked[2:] if line.startswith("|")]
+    stripped = [[cell.strip().removesuffix(" (!)") for cell in row] for row in rows]
+    return [row[1:] for row in stripped if row[1] != "not measured"]
+
+
 def cells(*found: Measurement, name: str = "table1") -> list[tuple[str, ...]]:
-    lines = [each for each in summaries(paper.exhibit(name), found) if each.found]
-    return [(c.measured, c.published, c.deviation) for each in lines for c in each.cells]
+    """Measured, published, and deviation of each quantity."""
+    each = [line[:-3] for line in lines(*found, name=name)]
+    return [tuple(line[i : i + 3]) for line in each for i in range(0, len(line), 3)]
+
+
+def text(exhibit: Exhibit, *found: Measurement) -> str:
+    """The table that `reproduce` prints."""
+    return Reproduction(
+        exhibit=exhibit,
+        measurements=found,
+        left_out={},
+        failures=(),
+        interrupted=False,
+        own_recipes=True,
+        out=Path("out"),
+        seconds=1.0,
+    ).table()
 
 
 def test_measured_stands_beside_published_with_the_deviation() -> None:
@@ -54,8 +76,8 @@ def test_of_several_seeds_it_is_the_mean_with_a_t_interval() -> None:
     deviation = math.sqrt(sum((v - mean) ** 2 for v in values) / 2)
     half = 4.302653 * deviation / math.sqrt(3)  # Student's t with 2 degrees of freedom, 97.5%
     assert cells(*several)[1] == (f"{mean:.2f} ± {half:.2f}", "50.51", f"{mean - 50.51:+.2f}")
-    (line,) = (each for each in summaries(TABLE, several) if each.found)
-    assert line.seeds == "0, 1, 2"
+    (line,) = lines(*several)
+    assert line[-3] == "0, 1, 2"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +85,7 @@ def test_of_several_seeds_it_is_the_mean_with_a_t_interval() -> None:
 )
 def test_a_deviation_beyond_what_was_aimed_at_is_marked(test: float, misses: bool) -> None:
     found = replace(ONE, measured={"train": 100.0, "test": test})
-    shown = text(TABLE, [found], rows=[TABLE["mlp-1x512 plain"]])
+    shown = text(TABLE, found)
     assert ("(!)" in shown.splitlines()[2]) == misses
     assert f"{0 if misses else 1} of 1 measured rows keep it." in shown
 
@@ -81,10 +103,8 @@ def test_other_data_or_circumstances_are_not_averaged_either(apart: dict[str, An
 
 def test_seeds_are_in_order_and_times_are_averaged_if_all_were_noted() -> None:
     one, two, none = (replace(ONE, seed=i, seconds=s) for i, s in enumerate([300.0, 900.0, None]))
-    (line,) = (each for each in summaries(TABLE, [two, one]) if each.found)
-    assert (line.seeds, line.seconds) == ("0, 1", 600.0)
-    (line,) = (each for each in summaries(TABLE, [one, none]) if each.found)
-    assert line.seconds is None
+    (line,) = lines(two, one)
+    assert line[-3:-1] == ["0, 1", "10 min"]
     assert " | 0, 2 | - | 1 |" in paper.markdown("table1", [one, none])
 
 
@@ -99,7 +119,7 @@ def test_words_stay_words_and_a_missing_seed_leaves_no_mean() -> None:
 @pytest.mark.parametrize("test", ["the loss is not finite", None, math.nan, math.inf])
 def test_no_number_where_one_was_promised_keeps_no_promise(test: Any) -> None:
     found = replace(ONE, measured={"train": 100.0, "test": test})
-    shown = text(TABLE, [found], rows=[TABLE["mlp-1x512 plain"]])
+    shown = text(TABLE, found)
     assert "(!)" in shown.splitlines()[2]
     assert "0 of 1 measured rows keep it." in shown
 
@@ -216,7 +236,8 @@ def test_what_cannot_be_written_leaves_what_is_kept_as_it_was(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", r"table1\.json: expected a list of measurements, found something else \("),
+        ("{", r"table1\.json: expected a list of measurements, found a file that is damaged, .*\("),
+        ('{"a": 1}', r"table1\.json: expected a list of measurements, found something else \(dict"),
         ("[3]", r"table1\.json: expected a list of measurements, found something else \("),
         ('[{"row": "a"}]', r"`values` must name seed, got \['row'\]"),
         (
@@ -239,7 +260,9 @@ def test_a_damaged_file_is_named(content: str, message: str, tmp_path: Path) -> 
         ("seed", "0", r"`seed` must be an integer, got '0'\."),
         ("measured", None, r"`measured` must be a mapping, got None\."),
         ("environment", [], r"`environment` must be a mapping, got \[\]\."),
+        ("seed", True, r"`seed` must be an integer, got True\."),
         ("seconds", "long", r"`seconds` must be a number or None, got 'long'\."),
+        ("seconds", -1, r"`seconds` must be finite and at least 0, got -1\."),
         ("machine", None, r"`machine` must be text, got None\."),
     ],
 )
@@ -249,6 +272,33 @@ def test_a_value_of_a_wrong_kind_is_named(
     (tmp_path / "table1.json").write_text(json.dumps([{**ONE.to_dict(), field: value}]))
     with pytest.raises(DataFileError, match=rf"table1\.json: expected .* \({message}\)\.$"):
         paper.kept_results(tmp_path, "table1")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_damage_is_one_clear_error_or_none(
+    way: Callable[[bytes, random.Random], bytes], tmp_path: Path
+) -> None:
+    noted = replace(ONE, row="mlp-1x512 weight-decay", note="in haste", seconds=None)
+    path = paper.keep_results(tmp_path, "table1", [ONE, noted])
+    content, errors = path.read_bytes(), 0
+    for seed in range(200):
+        path.write_bytes(way(content, random.Random(seed)))
+        if message := error_of(paper.kept_results, tmp_path, "table1"):
+            assert message.startswith(f"{path}: expected "), seed
+            errors += 1
+        else:  # something that means the same, or other words and numbers: nobody can tell
+            paper.markdown("table1", paper.kept_results(tmp_path, "table1"))
+            paper.keep_results(tmp_path, "table1", [])
+    assert errors > 20
+
+
+@pytest.mark.parametrize(("make", "found"), NO_FILES, ids=[found for _, found in NO_FILES])
+def test_what_is_no_file_is_named(make: Callable[[Path], None], found: str, tmp_path: Path) -> None:
+    make(tmp_path / "table1.json")
+    with pytest.raises(DataFileError, match=rf"table1\.json: expected .*, found {found}\.$"):
+        paper.kept_results(tmp_path, "table1")
+    with pytest.raises(DataFileError, match=rf"table1\.json: expected .*, found {found}\.$"):
+        paper.keep_results(tmp_path, "table1", [ONE])
 
 
 def test_what_is_no_measurement_or_is_there_twice_is_named(tmp_path: Path) -> None:
@@ -276,18 +326,19 @@ def test_numbers_that_json_lacks_are_kept(tmp_path: Path) -> None:
 def test_of_several_that_keep_at_once_none_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = paper.kept_results
+    read = Path.read_bytes
 
-    def slowly(*arguments: Any) -> Any:
-        found = read(*arguments)
-        time.sleep(0.01)
-        return found
+    def slowly(path: Path) -> bytes:
+        try:
+            return read(path)
+        finally:
+            time.sleep(0.01)  # so that others would read the same, if they could
 
-    monkeypatch.setattr(_results, "kept_results", slowly)
+    monkeypatch.setattr(Path, "read_bytes", slowly)
     several = [replace(ONE, seed=seed) for seed in range(8)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda one: paper.keep_results(tmp_path, "table1", [one]), several))
-    assert read(tmp_path, "table1") == tuple(several)
+    assert paper.kept_results(tmp_path, "table1") == tuple(several)
     assert [entry.name for entry in tmp_path.iterdir()] == ["table1.json"]
 
 
@@ -318,24 +369,23 @@ def test_only_a_row_s_own_recipe_is_kept(tmp_path: Path) -> None:
     assert "| depth 2 | 8,784 |" in found.markdown()
 
 
-def test_a_machine_is_told_by_what_it_can_do_and_not_by_its_name(tmp_path: Path) -> None:
-    import platform
-
-    assert platform.node() not in machine() or len(platform.node()) < 3
-    assert " core" in machine()
-    table = tmp_path / "cpuinfo"
-    table.write_text("processor : 0\nmodel name\t: Abacus 3000\nmodel name\t: Abacus 3000\n")
-    assert _model(table) == "Abacus 3000"
-    assert _model(tmp_path / "none")
-    assert machine().startswith(f"{processor()}, ")
-
-
-def test_a_gpu_is_told_before_the_machine_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = SimpleNamespace(name="Abacus X", total_memory=80 << 30)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: found)
+def test_a_machine_is_told_by_what_it_can_do_and_not_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {"rows": ["depth 2"], "data": "fashion-mnist-mini", "progress": False}
+    read = Path.read_text
+    table = "processor : 0\nmodel name\t: Abacus 3000\nmodel name\t: Abacus 3000\n"
+    monkeypatch.setattr(
+        Path,
+        "read_text",
+        lambda path, **how: table if path == Path("/proc/cpuinfo") else read(path, **how),
+    )
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    (one,) = cl.reproduce("theorem1", out=tmp_path / "a", **asked).measurements
+    assert re.fullmatch(r"Abacus 3000, 2 cores, \d+ GiB", one.machine)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    assert machine("cuda:1") == f"Abacus X, 80 GiB; {machine()}"
-    assert ", 1 core, " in f"{machine()}, "
+    (one,) = cl.reproduce("theorem1", out=tmp_path / "b", **asked).measurements
+    assert ", 1 core, " in one.machine
 
 
 def test_the_page_of_results_is_what_its_files_say() -> None:

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,13 +21,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 import corruptlab as cl
-from corruptlab._errors import MissingExtraError
-from corruptlab.experiments.sweeps import _ray_executor
-from corruptlab.experiments.sweeps._claims import Claims
-from corruptlab.experiments.sweeps._lanes import Lane
-from corruptlab.experiments.sweeps._processes import Processes, cores
+from tests.waiting import until
 
 from .trials import deadly, double, fails, note, noted, runs
 
@@ -102,10 +100,8 @@ def test_a_trial_that_always_kills_its_worker_fails_alone(
 
 @pytest.mark.parametrize("others", [[], [5]], ids=["none waits", "one waits"])
 def test_a_trial_is_not_lost_again_and_again_with_the_one_that_kills_its_worker(
-    others: list[int], tmp_path: Path, pool: ProcessPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    others: list[int], tmp_path: Path, pool: ProcessPoolExecutor
 ) -> None:
-    # Where others wait, the loop looks around while a suspect is still at work.
-    monkeypatch.setattr("corruptlab.experiments.sweeps._loop._SECONDS_BETWEEN_LOOKS", 0.02)
     grid = {"x": [4, 3, *others], "log": [str(tmp_path / "log")]}
     report = cl.sweep(grid, kills_its_neighbour, pool, out=tmp_path / "out")
     assert (report.done, report.failed) == (1 + len(others), 1)
@@ -113,9 +109,14 @@ def test_a_trial_is_not_lost_again_and_again_with_the_one_that_kills_its_worker(
 
 
 def kills_its_neighbour(*, x: int, log: str) -> dict[str, int]:
+    """Let x = 3 kill its worker every time, the first time while x = 4 is at work as well."""
     note(log, x)
-    time.sleep(0.2 if x == 4 else 0.1)
+    if x == 4 and runs(log).count(4) == 1:
+        until(lambda: False, "the end of this process, whose pool breaks")
     if x == 3:
+        until(lambda: 4 in runs(log), "the start of the other trial")
+        # Where others wait, the sweep looks around while a suspect is at work.
+        time.sleep(0.5 * (runs(log).count(3) == 2))
         os.kill(os.getpid(), signal.SIGKILL)
     return {"square": x * x}
 
@@ -171,7 +172,7 @@ class Dies(Executor):
 
 def test_an_executor_that_loses_whatever_it_gets_is_given_up(tmp_path: Path) -> None:
     executor = Dies()
-    with pytest.raises(RuntimeError, match=r"^`executor` must have workers that live .* is gone"):
+    with pytest.raises(RuntimeError, match=r"^Worker processes kept crashing: .* is gone\)\.$"):
         cl.sweep({"x": range(50)}, double, executor, out=tmp_path / "out")
     assert executor.calls < 50 * 6
     assert list((tmp_path / "out" / "claims").iterdir()) == []
@@ -229,16 +230,16 @@ def test_a_result_that_comes_in_with_ctrl_c_is_kept(tmp_path: Path) -> None:
 def test_a_trial_that_is_finished_between_look_and_claim_is_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log, take = tmp_path / "log", Claims.take
+    log, link = tmp_path / "log", os.link
     grid = {"x": [1], "log": [str(log)]}
 
-    def late(self: Claims, name: str) -> bool:
-        with monkeypatch.context() as usual:
-            usual.setattr(Claims, "take", take)
-            cl.sweep(grid, noted, out=tmp_path / "out")  # another one, in this very moment
-        return take(self, name)
+    def late(source: Path, target: Path) -> None:
+        if target.parent.name == "claims":  # the moment of the claim
+            monkeypatch.setattr(os, "link", link)
+            cl.sweep(grid, noted, out=tmp_path / "out")  # another sweep, at that very moment
+        link(source, target)
 
-    monkeypatch.setattr(Claims, "take", late)
+    monkeypatch.setattr(os, "link", late)
     report = cl.sweep(grid, noted, out=tmp_path / "out")
     assert runs(log) == [1]
     assert (report.done, report.cached) == (0, 1)
@@ -287,21 +288,36 @@ AT_WORK: set[int] = set()
 def fails_in_company(**settings: Any) -> dict[str, int]:
     """Do nothing before both sweeps are at work, however late one of them starts."""
     AT_WORK.add(threading.get_ident())
-    deadline = time.monotonic() + 60
-    while len(AT_WORK) < 2 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: len(AT_WORK) == 2, "the other sweep")
     return fails(**settings)
 
 
-def test_slots_are_the_executor_s_own_count_or_the_cores(tmp_path: Path) -> None:
-    assert Lane(None).slots == 1
-    assert Lane(ThreadPoolExecutor(7)).slots == 7
-    assert Lane(Broken()).slots == cores() <= (os.cpu_count() or 1)
+class Unsized(Executor):
+    """Says nothing of its workers, and finishes calls when none is handed over any more."""
+
+    def __init__(self) -> None:
+        self.most = 0
+        self.pending: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.pending.append((future, partial(fn, *args, **kwargs)))
+        self.most = max(self.most, len(self.pending))
+        if len(self.pending) >= len(os.sched_getaffinity(0)):
+            for each, call in self.pending:
+                each.set_result(call())
+            self.pending.clear()
+        return future
 
 
-def test_cores_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5, 6}, raising=False)
-    assert cores() == 3
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux tells")
+def test_an_executor_that_does_not_say_how_many_gets_a_trial_for_each_core_of_this_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5, 6})
+    executor = Unsized()
+    assert cl.sweep({"x": range(6)}, double, executor, out=tmp_path / "out").done == 6
+    assert executor.most == 3
 
 
 def test_a_trial_that_was_typed_in_is_refused_where_processes_start_afresh(
@@ -329,11 +345,18 @@ def test_a_trial_that_was_typed_in_is_refused_where_processes_start_afresh(
 
 @pytest.mark.parametrize(("number", "threads"), [(1, 6), (2, 3), (4, 1), (9, 1)])
 def test_processes_share_the_cores(
-    number: int, threads: int, monkeypatch: pytest.MonkeyPatch
+    number: int, threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("corruptlab.experiments.sweeps._processes.cores", lambda: 6)
-    with Processes(number) as pool:  # which starts none before it has work
-        assert pool._initargs[1] == threads
+    fork = multiprocessing.get_context("fork")  # as if afresh, and without imports
+    monkeypatch.setattr(multiprocessing, "get_context", lambda method: fork)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(6)), raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    report = cl.sweep({"x": [1]}, threads_of, number, out=tmp_path / "out")
+    assert report.table()["threads"].tolist() == [threads]
+
+
+def threads_of(*, x: int) -> dict[str, int]:
+    return {"threads": torch.get_num_threads()}
 
 
 # --------------------------------------------------------------------------------------------- ray
@@ -384,7 +407,7 @@ class FakeRay:
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     made = FakeRay(CPU=8, GPU=1, TPU=3)
-    monkeypatch.setattr(_ray_executor, "require", lambda name, extra: made)
+    monkeypatch.setitem(sys.modules, "ray", made)
     return made
 
 
@@ -435,6 +458,31 @@ def test_ray_is_sent_the_function_once_and_asked_for_the_needs_of_every_trial(
     assert not fake.is_initialized()
 
 
+@pytest.mark.parametrize(
+    ("address", "variable", "joined"),
+    [
+        (None, None, "local"),
+        (None, "", "local"),
+        (None, "head:6379", "head:6379"),
+        ("auto", None, "auto"),
+        ("there:1", "head:6379", "there:1"),
+    ],
+)
+def test_ray_joins_no_cluster_that_nobody_named(
+    address: str | None,
+    variable: str | None,
+    joined: str,
+    fake: FakeRay,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("RAY_ADDRESS", variable)
+    with cl.sweeps.RayExecutor(address=address) as executor:
+        executor.submit(abs, -3)
+    assert fake.address == joined
+
+
 def test_a_ray_that_was_connected_before_stays_so(fake: FakeRay) -> None:
     fake.init(None)
     with cl.sweeps.RayExecutor() as executor:
@@ -461,7 +509,7 @@ def test_a_missing_ray_is_one_clear_error_before_any_work(
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     monkeypatch.setattr(importlib, "import_module", missing)
-    with pytest.raises(MissingExtraError, match=r"^`ray` is not installed; .*corruptlab\[ray\]"):
+    with pytest.raises(ImportError, match=r"^`ray` is not installed; .*corruptlab\[ray\]"):
         cl.sweep({"x": [1]}, double, cl.sweeps.RayExecutor(), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

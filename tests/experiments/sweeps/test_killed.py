@@ -3,16 +3,16 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from corruptlab.experiments.sweeps._trials import trials_of
+import corruptlab as cl
+from tests.waiting import run
 
-from .programs.killed import KILLS, TOGETHER, TRIALS
+from .programs.killed import TOGETHER, TRIALS
 from .trials import double
 
 ROOT = Path(__file__).parents[3]
@@ -21,13 +21,12 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("killed")
-    subprocess.run(
+    ended = run(
         [sys.executable, "-m", "tests.experiments.sweeps.programs.killed", str(folder)],
-        check=True,
-        timeout=120,
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
+    assert ended.returncode == 0, ended.stderr
     values: dict[str, Any] = json.loads((folder / "found.json").read_text())
     return values
 
@@ -37,7 +36,7 @@ def test_a_sweep_that_is_killed_again_and_again_is_finished_in_the_end(
     found: dict[str, Any],
 ) -> None:
     killed = found["killed"]
-    assert KILLS / 2 < killed["kills"] <= KILLS  # on a busy machine it may be done before
+    assert killed["kills"] > 0  # how many, depends on the machine
     assert killed["finished"] == list(range(TRIALS))
     assert killed["claims"] == []
 
@@ -51,8 +50,8 @@ def test_a_kill_costs_no_more_than_the_trial_that_was_running(found: dict[str, A
     assert found["killed"]["most_lost_at_once"] <= 1
 
 
-def test_names_are_the_same_in_another_process(found: dict[str, Any]) -> None:
-    assert found["names"] == [trial.id for trial in trials_of({"x": [1, 0.5]}, double)]
+def test_names_are_the_same_in_another_process(found: dict[str, Any], tmp_path: Path) -> None:
+    assert found["names"] == list(cl.sweep({"x": [1, 0.5]}, double, out=tmp_path).ids)
 
 
 def test_a_kill_in_the_middle_of_writing_leaves_no_result_and_no_damage(
@@ -77,7 +76,6 @@ def test_processes_of_a_sweep_s_own_end_with_it_in_the_middle_of_a_trial(
 ) -> None:
     ended = found["ended"][str(int(number))]
     assert ended["lived"]
-    assert not ended["lives"]
     assert "Traceback" not in ended["shown"]
     if number == signal.SIGINT:
         assert ended["status"] == 0

@@ -1,5 +1,6 @@
 """The trial of Fig. 1b and 1c is the randomization test's fit, spelled out."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,28 +29,27 @@ def test_it_finds_what_the_same_fit_by_hand_finds() -> None:
     assert 0 < found["seconds_to_interpolation"] <= found["seconds"]
 
 
-def test_the_whole_embedded_data_gets_its_own_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    from corruptlab.experiments.sweeps import _partial_labels
-
-    seen: list[Any] = []
-
-    def stop(*arguments: Any, **options: Any) -> Any:
-        seen.append((len(arguments[1]), options["recipe"]))
-        raise InterruptedError
-
-    monkeypatch.setattr(_partial_labels, "fit", stop)
-    several: list[dict[str, Any]] = [{}, {"epochs": 7, "learning_rate": 0.5}, {"n": 50}]
-    for changes in several:
-        with pytest.raises(InterruptedError):
-            partial_labels(p=0.5, **changes)
-    own = cl.recipes.fashion_mnist_mini("mlp-1x512")
-    assert seen[0] == (4000, own)
-    assert (seen[1][1].epochs, seen[1][1].learning_rate) == (7, 0.5)
-    assert seen[1][1].decay == own.decay
-    assert seen[2] == (
-        50,
-        cl.recipes.default("mlp-1x512", input_shape=(1, 28, 28), n=50),
-    )
+@pytest.mark.parametrize(
+    ("changes", "n"),
+    [
+        ({"epochs": 1}, 4000),
+        ({"epochs": 2, "learning_rate": 0.5}, 4000),
+        ({"epochs": 2, "n": 50}, 50),
+    ],
+    ids=["whole", "changed", "few"],
+)
+def test_the_whole_embedded_data_gets_its_own_recipe(changes: dict[str, Any], n: int) -> None:
+    train, test = cl.datasets.load("fashion-mnist-mini")
+    recipe = cl.recipes.fashion_mnist_mini("mlp-1x32")
+    if n < 4000:
+        recipe = cl.recipes.default("mlp-1x32", input_shape=(1, 28, 28), n=n)
+    recipe = replace(recipe, **{name: each for name, each in changes.items() if name != "n"})
+    noisy = cl.corrupt(Subset(train, range(n)), cl.UniformLabels(p=0.5))
+    report = cl.fit(cl.mlp(32, input_shape=(1, 28, 28)), noisy, test, recipe=recipe, measure="loss")
+    found = partial_labels(p=0.5, model="mlp-1x32", **changes)
+    accuracies = found["train_accuracy"], 1 - found["test_error"]
+    assert accuracies == (report.train_accuracy, pytest.approx(report.test_accuracy))
+    assert found["steps"] == report.steps
 
 
 def test_more_noise_takes_more_steps_and_costs_accuracy_on_every_seed() -> None:

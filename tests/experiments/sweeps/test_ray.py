@@ -3,11 +3,12 @@
 import importlib.util
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import run
 
 TRIALS = 40
 
@@ -15,16 +16,12 @@ TRIALS = 40
 @pytest.mark.slow(seconds=40)
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 def test_a_node_that_is_killed_in_the_middle_loses_no_trial(tmp_path: Path) -> None:
-    run = subprocess.run(
+    ended = run(
         [sys.executable, "-m", "tests.experiments.sweeps.programs.ray_cluster", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
         cwd=Path(__file__).parents[3],
         env={**os.environ, "OMP_NUM_THREADS": "1", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"},
     )
-    assert run.returncode == 0, run.stderr[-4000:]
+    assert ended.returncode == 0, ended.stderr[-4000:]
     found = json.loads((tmp_path / "found.json").read_text())
     assert found["refused"] == (
         "`executor` must ask for what the cluster has, got 8 GPU where there are 2; if the cluster "

@@ -9,16 +9,11 @@ from numpy.testing import assert_array_equal
 from scipy import stats
 
 import corruptlab as cl
-from corruptlab._errors import MissingExtraError
 from corruptlab.experiments.sweeps import Table
-from corruptlab.experiments.sweeps._encoding import encode
 
 
 def table(*rows: tuple[dict[str, Any], dict[str, Any]]) -> Table:
-    def encoded(values: dict[str, Any]) -> dict[str, Any]:
-        return {name: encode(value, "grid") for name, value in values.items()}
-
-    return Table([(encoded(settings), encoded(results)) for settings, results in rows])
+    return Table(rows)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +22,7 @@ def table(*rows: tuple[dict[str, Any], dict[str, Any]]) -> Table:
         ([1, 2], np.int64, [1, 2]),
         ([1, 2.5], np.float64, [1.0, 2.5]),
         ([1, None], np.float64, [1.0, np.nan]),
-        ([1.0, np.inf], np.float64, [1.0, np.inf]),
+        ([1.0, {"$float": "inf"}], np.float64, [1.0, np.inf]),
         ([True, False], np.bool_, [True, False]),
         ([True, None], object, [True, None]),
         ([True, 1], object, [True, 1]),
@@ -36,6 +31,7 @@ def table(*rows: tuple[dict[str, Any], dict[str, Any]]) -> Table:
         ([[1, 2], [3, 4]], object, [[1, 2], [3, 4]]),
         (["a", None], object, ["a", None]),
         ([2**70, 1], np.float64, [2.0**70, 1.0]),
+        ([10**400, 1], object, [10**400, 1]),
     ],
     ids=repr,
 )
@@ -57,7 +53,7 @@ def test_text_columns_are_arrays_of_text() -> None:
 
 def test_nested_values_get_columns_with_dots_and_objects_one_for_their_kind() -> None:
     found = table(
-        ({"noise": cl.UniformLabels(p=0.4)}, {"a": {"b": {"c": 1}}}),
+        ({"noise": {"$kind": "corruptlab.UniformLabels", "p": 0.4}}, {"a": {"b": {"c": 1}}}),
         ({"noise": None}, {"a": {"b": {"c": 2}}}),
     )
     assert found["noise"].tolist() == ["UniformLabels", None]
@@ -91,7 +87,7 @@ def test_pandas_gets_the_same_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib
 
     monkeypatch.setattr(importlib, "import_module", missing)
-    with pytest.raises(MissingExtraError, match=r"^`pandas` is not installed; .* pandas\.$"):
+    with pytest.raises(ImportError, match=r"^`pandas` is not installed; .* pandas\.$"):
         found.to_pandas()
 
 
@@ -100,6 +96,35 @@ def test_where_picks_rows_by_value() -> None:
     assert found.where(p=1, m="a")["y"].tolist() == [1]
     assert found.where(m="b")["p"].tolist() == [0, 1]
     assert found.where(p=7).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("kept", "asked", "found"),
+    [
+        (0.1 + 0.2, 0.3, True),
+        (0.3, 0.1 + 0.2, True),
+        (0.3 - 0.1 * 3, 0, True),
+        (0.3, 0.3000001, False),
+        (1e-6, 1.001e-6, False),
+        (1, 1.0, True),
+        (2**60, 2**60, True),
+        (True, 1, True),
+        (True, 1 + 1e-12, False),
+        ("0.3", 0.3, False),
+        ({"$float": "inf"}, np.inf, True),
+        ({"$float": "nan"}, np.nan, False),
+        ([0.3], [0.3], True),
+    ],
+)
+def test_where_finds_numbers_that_differ_by_rounding_alone(
+    kept: Any, asked: Any, found: bool
+) -> None:
+    assert table(({"p": kept}, {"y": 1})).where(p=asked).num_rows == found
+
+
+def test_ratios_are_to_the_reference_that_rounding_has_moved() -> None:
+    found = table(({"p": 0.1 + 0.2}, {"y": 2}), ({"p": 0.5}, {"y": 6}))
+    assert found.relative("y", p=0.3).tolist() == [1, 3]
 
 
 def test_relative_divides_by_the_trial_that_agrees_in_all_other_settings() -> None:

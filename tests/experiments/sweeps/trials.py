@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import HANG
+
 
 def double(*, x: float) -> dict[str, float]:
     return {"double": 2 * x}
@@ -52,7 +54,6 @@ def deadly(*, x: int, log: str, times: int) -> dict[str, int]:
     note(log, x)
     if x == 3 and runs(log).count(x) <= times:
         os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(0.05)
     return {"square": x * x}
 
 
@@ -67,7 +68,7 @@ def makes_light_of_ctrl_c(*, x: int) -> dict[str, int]:
     if x == 2:
         try:
             os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(10)
+            time.sleep(HANG)
         except KeyboardInterrupt:
             return {"square": 0}
     return {"square": x * x}

@@ -1,9 +1,14 @@
-"""A table or figure of the paper, as data: its rows, what was published, and how to repeat each."""
+"""A table or figure of the paper: its rows, what was published, and what was measured."""
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+import inspect
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias
+
+from corruptlab._json import decode, encode
 
 Published: TypeAlias = "float | str"
 """A number, or the paper's words where it gives none."""
@@ -11,15 +16,22 @@ Published: TypeAlias = "float | str"
 DataSet: TypeAlias = Literal["cifar10", "mnist", "imagenet"]
 """Data sets of the paper."""
 
+_KINDS: Mapping[str, tuple[Any, str]] = {
+    "seed": (int, "an integer"),
+    "measured": (Mapping, "a mapping"),
+    "environment": (Mapping, "a mapping"),
+    "seconds": (int | float | None, "a number or None"),
+}
+_TEXT = (str, "text")
+_LARGEST = sys.float_info.max
+
 
 @dataclass(frozen=True)
-class Work:
-    """A kind of trial, and how long one will take.
+class TrialKind:
+    """A kind of trial, and how long one takes.
 
-    Args:
-        trial: Settings in, as keywords; out come ``measured``, by name of the quantity, what the
-            ``sample`` was, the ``machine``, and ``curves``.
-        seconds: The same settings in; out come seconds, about, by a short measurement.
+    ``trial`` maps settings to ``measured``, by name of the quantity, what the ``sample`` was, the
+    ``machine``, and ``curves``; ``seconds`` maps them to seconds, about, by a short measurement.
     """
 
     trial: Callable[..., Mapping[str, Any]]
@@ -27,8 +39,15 @@ class Work:
 
     @property
     def name(self) -> str:
-        """Name of the trial."""
+        """Name of the trial, and of the folder of its sweep."""
         return self.trial.__name__
+
+
+def with_defaults(trial: Callable[..., Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a trial, with its defaults for those that are missing."""
+    known = inspect.signature(trial).bind_partial(**settings)
+    known.apply_defaults()
+    return known.arguments
 
 
 @dataclass(frozen=True)
@@ -92,7 +111,7 @@ class Row:
     name: str
     published: Mapping[str, Published]
     parameters: Mapping[str, Any] = field(repr=False)
-    work: Work = field(repr=False)
+    work: TrialKind = field(repr=False)
     data: DataSet = "cifar10"
     needs: tuple[str, ...] = ()
     reference: str | None = None
@@ -186,3 +205,109 @@ class Exhibit:
 
     def __repr__(self) -> str:
         return f"Exhibit({self.name!r}: {self.title}; {len(self.rows)} rows)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One row, with one seed, on one machine and one sample.
+
+    Args:
+        row: Name of the row.
+        seed: Seed.
+        measured: Name of the quantity to what it came to, in the unit of its column.
+        sample: Which data, and how many.
+        machine: Processor, cores, and memory; the GPU if it did the work.
+        environment: Versions, device, and threads; see `corruptlab.experiments`.
+        seconds: How long it took, with reading the data; None if nobody noted it.
+        finished: When, as ISO 8601; may be empty.
+        command: What was typed; folders are called ``FOLDER``.
+        note: What else there is to know, such as that images had gone through JPEG.
+        curves: What is drawn; it is not kept with results.
+
+    Example:
+        >>> from corruptlab.experiments.paper import Measurement
+        >>> found = Measurement(
+        ...     row="mlp-1x512 plain",
+        ...     seed=0,
+        ...     measured={"train": 99.99, "test": 51.37},
+        ...     sample="CIFAR-10, 50,000 + 10,000 images",
+        ...     machine="AMD EPYC, 2 cores, 24 GiB",
+        ...     environment={"torch": "2.13.0+cpu"},
+        ...     seconds=290.0,
+        ...     command="corruptlab reproduce table1 --rows mlp --data cifar10:FOLDER",
+        ... )
+        >>> Measurement.from_dict(found.to_dict()) == found
+        True
+    """
+
+    row: str
+    seed: int
+    measured: Mapping[str, Any]
+    sample: str
+    machine: str
+    environment: Mapping[str, Any]
+    seconds: float | None
+    command: str
+    finished: str = ""
+    note: str = ""
+    curves: Mapping[str, Sequence[float]] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def key(self) -> tuple[str, int, str, str]:
+        """What a later measurement has in common with the one it replaces."""
+        return self.row, self.seed, self.machine, self.sample
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the curves as a dictionary that JSON can hold."""
+        known = {name: value for name, value in asdict(self).items() if name != "curves"}
+        return {name: encode(value, name) for name, value in known.items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Measurement":
+        """Build a measurement from what `to_dict` gave.
+
+        Args:
+            values: Names and values of the fields.
+
+        Returns:
+            The measurement.
+
+        Raises:
+            TypeError: If a value is of a wrong kind.
+            ValueError: If a name is unknown or missing, or a number is out of its range.
+        """
+        if not isinstance(values, Mapping):
+            raise TypeError(f"`values` must map names to values, got {values!r}.")
+        known = [each.name for each in fields(cls) if each.name != "curves"]
+        needed = [name for name in known if name not in ("finished", "note")]
+        if unknown := [name for name in values if name not in known]:
+            raise ValueError(f"`values` must only name {', '.join(known)}, got {unknown[0]!r}.")
+        if missing := [name for name in needed if name not in values]:
+            raise ValueError(f"`values` must name {missing[0]}, got {sorted(values)}.")
+        for name, value in values.items():
+            kind, words = _KINDS.get(name, _TEXT)
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise TypeError(f"`{name}` must be {words}, got {value!r}.")
+        numbers = [values["seconds"], *values["measured"].values()]
+        if any(isinstance(each, int) and abs(each) > _LARGEST for each in numbers):
+            raise ValueError(f"`measured` and `seconds` must be at most {_LARGEST}, got more.")
+        if (seconds := values["seconds"]) is not None and not 0 <= seconds < math.inf:
+            raise ValueError(f"`seconds` must be finite and at least 0, got {seconds}.")
+        return cls(**{name: decode(value) for name, value in values.items()})
+
+
+def with_ratios(exhibit: Exhibit, found: Sequence[Measurement]) -> tuple[Measurement, ...]:
+    """Fill in ``slowdown``: steps over the reference's, with the same data, seed, and machine."""
+    steps = {each.key: each.measured.get("steps") for each in found}
+    references = {row.name: row.reference for row in exhibit.rows if row.reference is not None}
+
+    def filled(one: Measurement) -> Measurement:
+        if one.row not in references:
+            return one
+        below = steps.get((references[one.row], *one.key[1:]))
+        above = one.measured.get("steps")
+        known = isinstance(above, int | float) and isinstance(below, int | float)
+        ratio = above / below if known and above and below else None
+        return replace(one, measured={**one.measured, "slowdown": ratio})
+
+    return tuple(map(filled, found))

@@ -1,8 +1,7 @@
 """Fig. 2: learning curves, and what early stopping and batch norm do to them."""
 
 from corruptlab.experiments.paper._exhibit import Exhibit, Published, Quantity, Row
-from corruptlab.experiments.paper._imagenet import IMAGENET
-from corruptlab.experiments.paper._table2 import imagenet_parameters
+from corruptlab.experiments.paper._table2 import IMAGENET, imagenet_parameters
 from corruptlab.experiments.paper._training import TRAINING
 from corruptlab.training import recipes
 

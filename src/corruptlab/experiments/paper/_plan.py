@@ -1,43 +1,51 @@
 """What will be done for some rows, and how long it will take, before any of it is."""
 
+import inspect
 import json
 import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import nn
 
 from corruptlab._by_name import device_for
 from corruptlab._checks import natural, positive
 from corruptlab._errors import DataFileError
+from corruptlab._json import decode, encode
 from corruptlab._modules import resolve_device
 from corruptlab._progress import Progress
-from corruptlab.experiments.paper._changes import altered, changed, own_recipe
-from corruptlab.experiments.paper._data_sets import DATA_SETS, assigned, without_folder
-from corruptlab.experiments.paper._exhibit import Exhibit, Row
+from corruptlab.experiments.paper._exhibit import DataSet, Exhibit, Row
 from corruptlab.experiments.paper._exhibits import exhibit as exhibit_of
+from corruptlab.experiments.sweeps._grid import trials_of
 from corruptlab.experiments.sweeps._store import Store
-from corruptlab.experiments.sweeps._trials import trials_of
+from corruptlab.training import Recipe
 
 _LONG_SECONDS = 3600.0
+_GIVEN = ("data", "seed", "device")
+_KINDS: Mapping[type, str] = {bool: "True or False", str: "text"}
+
+
+class Known(NamedTuple):
+    """A data set of the paper: its title, and how specifications of it look and begin."""
+
+    title: str
+    specification: str
+    beginnings: tuple[str, ...]
+
+
+DATA_SETS: Mapping[DataSet, Known] = {
+    "cifar10": Known("CIFAR-10", "cifar10:FOLDER", ("cifar10:", "torchvision:CIFAR10:")),
+    "mnist": Known("MNIST", "idx:FOLDER", ("idx:", "torchvision:MNIST:")),
+    "imagenet": Known("ImageNet", "imagenet:FOLDER", ("imagenet:",)),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """One row with one seed.
-
-    Args:
-        row: The row.
-        seed: The seed.
-        settings: What its trial gets.
-        id: Name of its trial; rows that changes have made alike share one.
-        seconds: How long it will take, about, if it does all epochs; 0.0 if it is finished.
-        command: What repeats it.
-        kept: Whether it is finished.
-    """
+    """One row with one seed: what its trial gets, is called, costs, and is repeated by."""
 
     row: Row
     seed: int
@@ -81,7 +89,7 @@ class Plan:
     @property
     def own_recipes(self) -> bool:
         """Whether no row was changed but for what it asks for."""
-        return all(own_recipe(each.row, self.changes) for each in self.trials)
+        return all(keeps_recipe(each.row, self.changes) for each in self.trials)
 
     def __str__(self) -> str:
         lines = [f"{self.exhibit.name} on {self.device}, estimated:"]
@@ -144,8 +152,8 @@ def plan(
     shown = exhibit_of(what)
     picked = shown.picked(rows)
     known = altered(changes, epochs, picked)
-    place = device_for(device)
-    resolve_device(nn.Identity(), place)
+    device = device_for(device)
+    resolve_device(nn.Identity(), device)
     specs = assigned(data, picked)
     numbers = _seeds(seeds)
     if most_hours is not None:
@@ -169,7 +177,7 @@ def plan(
         trials=tuple(each for each in trials if each.row.name not in left_out),
         left_out=left_out,
         changes=known,
-        device=place,
+        device=device,
     )
 
 
@@ -195,7 +203,7 @@ def _planned(
     device: str,
     out: str | os.PathLike[str] | None,
 ) -> list[Planned]:
-    """Spell out the trials of a row; only what is not finished is estimated."""
+    """Return the trials of a row; only what is not finished is estimated."""
     own = changed(row, changes)
     found, seconds = [], None
     for seed in seeds:
@@ -265,3 +273,113 @@ def _command(exhibit: Exhibit, row: Row, spec: str, seed: int, changes: Mapping[
 
 def _called(each: Planned) -> str:
     return each.row.name if not each.seed else f"{each.row.name}, seed {each.seed}"
+
+
+# -------------------------------------------------------------------------------------- data sets
+
+
+def assigned(data: str | Sequence[str], rows: Sequence[Row]) -> dict[DataSet, str]:
+    """Return which of the given data sets serves which of the paper's."""
+    if not isinstance(data, Sequence):
+        raise TypeError(f"`data` must be text such as 'cifar10:FOLDER', got {data!r}.")
+    specs = [data] if isinstance(data, str) else list(data)
+    wanted: list[DataSet] = list(dict.fromkeys(row.data for row in rows))
+    found: dict[DataSet, str] = {}
+    for spec in specs:
+        if not isinstance(spec, str):
+            raise TypeError(f"`data` must be text such as 'cifar10:FOLDER', got {spec!r}.")
+        for name in wanted:
+            if spec.startswith(DATA_SETS[name].beginnings):
+                if name in found:
+                    both = f"{found[name]!r} and {spec!r}"
+                    raise ValueError(f"`data` must be {DATA_SETS[name].title} once, got {both}.")
+                found[name] = spec
+    # A single one that is none of the paper's stands in for that of the rows, if they share one.
+    if not found and len(specs) == len(wanted) == 1 and stands_in(specs[0], wanted[0]):
+        found[wanted[0]] = specs[0]
+    if not found:
+        titles = " or ".join(f"{DATA_SETS[n].title} ({DATA_SETS[n].specification})" for n in wanted)
+        raise ValueError(f"`data` must be {titles}, got {', '.join(map(repr, specs)) or 'none'}.")
+    return found
+
+
+def stands_in(spec: str, name: DataSet) -> bool:
+    """Return whether a specification stands in for a data set; nothing does for ImageNet."""
+    served = spec.startswith(DATA_SETS[name].beginnings)
+    return not served and "imagenet" not in (name, spec.partition(":")[0])
+
+
+def without_folder(spec: str) -> str:
+    """Return a specification with ``FOLDER`` for the folder, to show to others."""
+    kind, _, rest = spec.partition(":")
+    if not rest:
+        return kind
+    name = rest.partition(":")[0]
+    return f"torchvision:{name}:FOLDER" if kind == "torchvision" else f"{kind}:FOLDER"
+
+
+# ---------------------------------------------------------------------------------------- changes
+
+
+def altered(
+    changes: Mapping[str, Any] | None, epochs: int | None, rows: Sequence[Row]
+) -> dict[str, Any]:
+    """Check changes, and return them, epochs among them, as plain Python values."""
+    if not isinstance(changes, Mapping | None):
+        raise TypeError(f"`changes` must map names of parameters to values, got {changes!r}.")
+    known = {name: decode(encode(value, "changes")) for name, value in (changes or {}).items()}
+    _check(known, rows)
+    if epochs is None:
+        return known
+    if not any("recipe" in row.parameters for row in rows):
+        raise ValueError(f"`epochs` must be None for rows that are not trained, got {epochs!r}.")
+    if "recipe.epochs" in known:
+        both = f"{epochs} and {known['recipe.epochs']} among the changes"
+        raise ValueError(f"`epochs` must be given once, got {both}.")
+    return {**known, "recipe.epochs": epochs}
+
+
+def changed(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row's parameters with the changes that apply to it."""
+    own = dict(row.parameters)
+    for name, value in changes.items():
+        inside, dot, part = name.partition(".")
+        if dot and part in own.get(inside, {}):
+            own[inside] = {**own[inside], part: value}
+        elif not dot and name in _names(row):
+            own[name] = value
+    if "recipe" in own:
+        own["recipe"] = Recipe.from_dict(own["recipe"]).to_dict()
+    return own
+
+
+def keeps_recipe(row: Row, changes: Mapping[str, Any]) -> bool:
+    """Return whether a row keeps its own recipe, but for what it asks for."""
+    unasked = {name: value for name, value in changes.items() if name not in row.needs}
+    return changed(row, unasked) == changed(row, {})
+
+
+def _check(changes: Mapping[str, Any], rows: Sequence[Row]) -> None:
+    known = list(dict.fromkeys(name for row in rows for name in _names(row)))
+    kinds = {name: kind for row in rows for name, kind in _kinds(row).items()}
+    for name, value in changes.items():
+        if name not in known:
+            raise ValueError(
+                f"`changes` must name parameters of the rows ({', '.join(known)}), got {name!r}."
+            )
+        kind = kinds.get(name, object)
+        if not isinstance(value, kind):  # any text would count as true
+            raise TypeError(f"`{name}` must be {_KINDS[kind]}, got {value!r}.")
+
+
+def _names(row: Row) -> list[str]:
+    """Return the parameters of a row that can be changed."""
+    taken = inspect.signature(row.work.trial).parameters
+    plain = [name for name in taken if name not in (*_GIVEN, "recipe")]
+    return [*plain, *(f"recipe.{name}" for name in row.parameters.get("recipe", ()))]
+
+
+def _kinds(row: Row) -> dict[str, type]:
+    """Return the kinds of a row's parameters that are checked before it runs."""
+    taken = inspect.signature(row.work.trial).parameters
+    return {name: kind for name in taken if (kind := taken[name].annotation) in _KINDS}

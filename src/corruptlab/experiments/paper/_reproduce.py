@@ -4,19 +4,145 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from corruptlab.experiments.paper._exhibit import Exhibit
-from corruptlab.experiments.paper._measurement import Measurement
+from corruptlab._errors import DataFileError
+from corruptlab._json import decode
+from corruptlab.experiments.paper._exhibit import Exhibit, Measurement, Row, with_ratios
+from corruptlab.experiments.paper._exhibits import draw
 from corruptlab.experiments.paper._plan import Plan, Planned, folder_of, plan
-from corruptlab.experiments.paper._reproduction import Reproduction
-from corruptlab.experiments.paper._surroundings import Surroundings, surrounded
-from corruptlab.experiments.sweeps import SweepReport, sweep
-from corruptlab.experiments.sweeps._encoding import decode
-from corruptlab.experiments.sweeps._lanes import ExecutorLike
+from corruptlab.experiments.paper._results import keep_results, markdown, text
+from corruptlab.experiments.paper._training import RunContext, running_in
+from corruptlab.experiments.sweeps import SweepReport, TrialFailure, sweep
 from corruptlab.experiments.sweeps._store import Store
-from corruptlab.experiments.sweeps._trials import identity_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction:
+    """Measured beside published, row by row; ``print`` shows it.
+
+    Attributes:
+        exhibit: The table or figure.
+        measurements: What was measured, in the order of the rows.
+        left_out: Name to reason, of rows that were asked for and not run.
+        failures: Trials that failed.
+        interrupted: Whether Ctrl-C ended it; the same call goes on from there.
+        own_recipes: Whether every row had its own recipe, nothing changed.
+        out: Folder of the trials.
+        seconds: How long this call took.
+
+    Example:
+        >>> import tempfile
+        >>> import corruptlab as cl
+        >>> with tempfile.TemporaryDirectory() as out:
+        ...     found = cl.reproduce(
+        ...         "theorem1", rows=["depth 2"], data="fashion-mnist-mini", out=out, progress=False
+        ...     )
+        >>> found
+        Reproduction('theorem1': 1 row measured, 0 left out, 0 failed)
+        >>> found.measurements[0].measured["weights"]  # 2 * 4000 + 784
+        8784
+    """
+
+    exhibit: Exhibit = field(repr=False)
+    measurements: tuple[Measurement, ...]
+    left_out: Mapping[str, str]
+    failures: tuple[TrialFailure, ...]
+    interrupted: bool
+    own_recipes: bool
+    out: Path
+    seconds: float
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows with a measurement."""
+        there = {each.row for each in self.measurements}
+        return tuple(row for row in self.exhibit.rows if row.name in there)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row that was asked for is measured with every seed."""
+        return not (self.left_out or self.failures or self.interrupted)
+
+    def table(self) -> str:
+        """Return measured, published, and deviation, one line a row, as plain text."""
+        return text(self.exhibit, self.measurements, rows=self.rows)
+
+    def markdown(self) -> str:
+        """Return the same as a page in Markdown."""
+        return markdown(self.exhibit, self.measurements, rows=self.rows)
+
+    def figure(self) -> "Figure":
+        """Draw it.
+
+        Returns:
+            A figure as `corruptlab.plotting` makes it.
+
+        Raises:
+            MissingExtraError: If matplotlib is not installed.
+            ValueError: If it is a table, or nothing was measured.
+
+        Source: Zhang et al. 2017, Fig. 1 and 2.
+        """
+        return draw(self.exhibit, self.measurements)
+
+    def keep(self, folder: str | os.PathLike[str], *, note: str = "") -> Path:
+        """Add the measurements to those that are kept in a folder, such as ``docs/results``.
+
+        Args:
+            folder: The folder; a measurement replaces an older one of its row, seed, machine, and
+                sample.
+            note: What else there is to know about them.
+
+        Returns:
+            The file that was written.
+
+        Raises:
+            ValueError: If recipes were changed: what is kept is of the rows' own.
+            DataFileError: If the file that is there is damaged.
+        """
+        if not self.own_recipes:
+            raise ValueError(
+                "`keep` must have measurements of the rows' own recipes, got changed ones."
+            )
+        noted = [replace(each, note=note) if note else each for each in self.measurements]
+        return keep_results(folder, self.exhibit, noted)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the curves as a dictionary that JSON can hold."""
+        known = with_ratios(self.exhibit, self.measurements)
+        published = {row.name: dict(row.published) for row in self.exhibit.rows}
+        return {
+            "kind": "reproduction",
+            "exhibit": self.exhibit.name,
+            "title": self.exhibit.title,
+            "source": self.exhibit.source,
+            "rows": [{**each.to_dict(), "published": published[each.row]} for each in known],
+            "left_out": dict(self.left_out),
+            "failures": [each.to_dict() for each in self.failures],
+            "interrupted": self.interrupted,
+            "own_recipes": self.own_recipes,
+            "seconds": self.seconds,
+        }
+
+    def __repr__(self) -> str:
+        rows = f"{len(self.rows)} row{'' if len(self.rows) == 1 else 's'} measured"
+        rest = f"{len(self.left_out)} left out, {len(self.failures)} failed"
+        state = ", interrupted" if self.interrupted else ""
+        return f"Reproduction({self.exhibit.name!r}: {rows}, {rest}{state})"
+
+    def __str__(self) -> str:
+        """Return the table, and what is missing from it."""
+        lines = [self.table()] if self.measurements else []
+        lines += [f"left out: {name}: {why}" for name, why in self.left_out.items()]
+        lines += [f"failed: {each}" for each in self.failures]
+        return "\n".join(lines) or repr(self)
 
 
 def reproduce(
@@ -29,7 +155,7 @@ def reproduce(
     epochs: int | None = None,
     changes: Mapping[str, Any] | None = None,
     device: str = "auto",
-    executor: ExecutorLike = None,
+    executor: Executor | int | None = None,
     most_hours: float | None = None,
     progress: bool = True,
 ) -> Reproduction:
@@ -103,31 +229,19 @@ def run(
     todo: Plan,
     *,
     out: str | os.PathLike[str],
-    executor: ExecutorLike,
+    executor: Executor | int | None,
     progress: bool,
     start: float,
 ) -> Reproduction:
-    """Do what a plan says.
-
-    Args:
-        todo: The plan.
-        out: As for `reproduce`, and so are the others.
-        executor: Where trials run.
-        progress: Whether to show how far the work is.
-        start: When it began, as `time.perf_counter` says.
-
-    Returns:
-        Measured beside published.
-    """
+    """Run the trials of a plan."""
     found: list[Measurement] = []
     reports: list[SweepReport] = []
     works = {each.row.work: folder_of(out, each.row) for each in todo.trials}
     for work, folder in works.items():  # all of them, before the first one takes hours
-        Store.opened(folder, identity_of(work.trial))
+        Store.opened(folder, work.trial)
     for work, folder in works.items():
         mine = [each for each in todo.trials if each.row.work == work]
-        here = Surroundings(progress, folder / "checkpoints")
-        with surrounded(here):
+        with running_in(RunContext(progress, folder / "checkpoints")):
             grid = {each.id: each.settings for each in mine}
             report = sweep(list(grid.values()), work.trial, executor, out=folder, progress=progress)
         reports.append(report)
@@ -148,7 +262,7 @@ def run(
 
 
 def _check_folder(out: object) -> None:
-    """Refuse what can be no folder now, and not after minutes of estimating."""
+    """Reject what cannot be a folder before minutes of estimating."""
     if not isinstance(out, str | os.PathLike):
         raise TypeError(f"`out` must be a folder, got {out!r}.")
     path = Path(out).expanduser()
@@ -161,21 +275,26 @@ def _measured(mine: Sequence[Planned], report: SweepReport) -> list[Measurement]
     """Read the finished trials of a sweep."""
     store = Store.of(report.out)
     there = set(store.ids())
-    return [_measurement(each, store.result(each.id)) for each in mine if each.id in there]
+    return [_measurement(each, store) for each in mine if each.id in there]
 
 
-def _measurement(planned: Planned, record: Mapping[str, Any]) -> Measurement:
+def _measurement(planned: Planned, store: Store) -> Measurement:
+    record = store.result(planned.id)
     result, execution = decode(record["result"]), record["execution"]
-    return Measurement(
-        row=planned.row.name,
-        seed=planned.seed,
-        measured=result["measured"],
-        sample=result["sample"],
-        machine=result["machine"],
-        environment=execution["environment"],
-        # After a crash the attempt only had to do the rest; the training knows of all of it.
-        seconds=max(execution["seconds"], result.get("seconds", 0.0)),
-        finished=execution["finished"],
-        command=planned.command,
-        curves=result["curves"],
-    )
+    try:
+        return Measurement(
+            row=planned.row.name,
+            seed=planned.seed,
+            measured=result["measured"],
+            sample=result["sample"],
+            machine=result["machine"],
+            environment=execution["environment"],
+            # After a crash the attempt only had to do the rest; the training knows of all of it.
+            seconds=max(execution["seconds"], result.get("seconds", 0.0)),
+            finished=execution["finished"],
+            command=planned.command,
+            curves=result["curves"],
+        )
+    except (KeyError, TypeError) as error:
+        expected, found = "a trial of `reproduce`", f"something else ({error})"
+        raise DataFileError(store.path(planned.id), expected, found) from None

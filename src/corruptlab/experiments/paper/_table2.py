@@ -1,10 +1,203 @@
 """Table 2: Inception V3 on ImageNet, with and without regularizers."""
 
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
-from corruptlab.experiments.paper._exhibit import Exhibit, Quantity, Row
-from corruptlab.experiments.paper._imagenet import IMAGENET
-from corruptlab.training import recipes
+import torch
+from torch import nn
+
+from corruptlab._by_name import device_for
+from corruptlab._data_files import listing
+from corruptlab._errors import DataFileError, require
+from corruptlab._modules import evaluating
+from corruptlab._types import MapDataset
+from corruptlab.corruptions import RandomLabels, corrupt
+from corruptlab.experiments.paper._exhibit import Exhibit, Quantity, Row, TrialKind, with_defaults
+from corruptlab.experiments.paper._training import machine, percent, run_context, seconds_per_step
+from corruptlab.models import by_name
+from corruptlab.training import Execution, Recipe, fit, recipes, stopping
+from corruptlab.training._data import DataSource, load_data
+from corruptlab.training._distributed import Processes
+
+_IMAGES_TIMED = 16  # images in a step that is only timed
+
+
+def train_imagenet(
+    *,
+    data: str,
+    random_labels: bool,
+    augment: bool,
+    recipe: Mapping[str, Any],
+    size: int = 299,
+    workers: int | None = None,
+    by_epoch: bool = False,
+    seed: int = 0,
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Train Inception V3 on ``imagenet:FOLDER``, with a folder for each class in train and val."""
+    hyper, device = Recipe.from_dict(recipe), device_for(device)
+    images = image_folder(data, "train", size=size, augment=augment)
+    whole, val_data = (image_folder(data, part, size=size) for part in ("train", "val"))
+    corruptions = (RandomLabels(),) if random_labels else ()
+    train_data, known = (corrupt(each, *corruptions, seed=seed) for each in (images, whole))
+    execution = _streamed(workers)
+    network = by_name(
+        "inception-v3",
+        input_shape=(3, size, size),
+        num_classes=train_data.num_classes,
+        seed=seed,
+    )
+    top = partial(TopK.of, recipe=hyper, execution=execution, device=device, seed=seed)
+    on_train, on_test = top(known, "train"), top(val_data, "test")
+    watch = Watch(network, on_test, on_train if by_epoch else None)
+    report = fit(
+        network,
+        train_data,
+        recipe=hyper,
+        stop=watch,
+        measure="loss",
+        seed=seed,
+        device=device,
+        execution=execution,
+        progress=run_context().show,
+        name="inception-v3",
+    )
+    best = max(watch.test, key=lambda pair: pair[0])
+    end_train, end_test = on_train(network), watch.test[-1]
+    measured = {"train": end_train, "test": end_test, "best_test": best}
+    return {
+        "sample": f"{Path(data).name}, {len(images):,} + {len(val_data):,} images",
+        "machine": machine(device),
+        "measured": {
+            **{f"{name}_top1": percent(pair[0]) for name, pair in measured.items()},
+            **{f"{name}_top5": percent(pair[1]) for name, pair in measured.items()},
+            "epochs": report.epochs,
+        },
+        "curves": {
+            name: [percent(pair[0]) for pair in pairs]
+            for name, pairs in (("train", watch.train), ("test", watch.test))
+            if pairs
+        },
+    }
+
+
+def seconds_to_train_imagenet(**settings: Any) -> float:
+    """Return how long `train_imagenet` takes if files are read as fast as they are needed."""
+    asked = with_defaults(train_imagenet, settings)
+    size = asked["size"]
+    _streamed(asked["workers"])
+    hyper: Recipe = Recipe.from_dict(asked["recipe"])
+    n, n_val = (len(image_folder(asked["data"], part, size=size)) for part in ("train", "val"))
+    few = replace(hyper, epochs=1, batch_size=min(hyper.batch_size, _IMAGES_TIMED))
+    shape, device = (3, size, size), device_for(asked["device"])
+    a_step = seconds_per_step("inception-v3", few, shape, 1000, device)
+    measured = n_val + n * bool(asked["by_epoch"])  # a pass forward is a third of a step
+    return hyper.epochs * (n + measured / 3) / few.batch_size * a_step
+
+
+IMAGENET = TrialKind(train_imagenet, seconds_to_train_imagenet)
+
+
+@dataclass(frozen=True)
+class TopK:
+    """Measures how often labels are the largest output, and among the ``k`` largest."""
+
+    source: DataSource
+    size: int
+    k: int = 5
+
+    @classmethod
+    def of(
+        cls,
+        dataset: MapDataset[Any],
+        role: str,
+        *,
+        recipe: Recipe,
+        execution: Execution,
+        device: str,
+        seed: int,
+    ) -> "TopK":
+        """Prepare examples as `fit` does when it measures."""
+        source = load_data(
+            dataset,
+            role,
+            recipe=recipe,
+            execution=execution,
+            processes=Processes.here(torch.device(device)),
+            seed=seed,
+            progress=False,
+        )
+        return cls(source, min(recipe.batch_size, 256))
+
+    @torch.no_grad()
+    def __call__(self, network: nn.Module) -> tuple[float, float]:
+        """Return both shares; the network, on the device, is measured in evaluation mode."""
+        first = among = 0
+        with evaluating(network):
+            for inputs, targets in self.source.in_order(self.size):
+                outputs = network(inputs)
+                best = outputs.topk(min(self.k, outputs.shape[1]), dim=1).indices
+                hits = best == targets[:, None]
+                first, among = first + int(hits[:, 0].sum()), among + int(hits.sum())
+        n = len(self.source)
+        return first / n, among / n
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A stopping rule that never stops, and measures after every epoch."""
+
+    network: nn.Module
+    on_test: TopK
+    on_train: TopK | None
+    test: list[tuple[float, float]] = field(default_factory=list)
+    train: list[tuple[float, float]] = field(default_factory=list)
+    name: str = "watch"
+
+    def met(self, now: stopping.FitProgress, /) -> bool:
+        """Measure, and go on."""
+        self.test.append(self.on_test(self.network))
+        if self.on_train is not None:
+            self.train.append(self.on_train(self.network))
+        return False
+
+
+@lru_cache(maxsize=4)
+def image_folder(data: str, part: str, *, size: int, augment: bool = False) -> Any:
+    """Read the list of the files of one part; images are decoded when they are read."""
+    folder = Path(data.partition(":")[2]).expanduser() / part
+    folders = require("torchvision.datasets", extra="vision")
+    transforms = require("torchvision.transforms", extra="vision")
+    change = _augmented(transforms, size) if augment else _whole(transforms, size)
+    try:
+        return folders.ImageFolder(str(folder), transform=change)
+    except FileNotFoundError as error:
+        expected = "images in a folder for each class"
+        raise DataFileError(folder, expected, listing(folder)) from error
+
+
+def _whole(transforms: Any, size: int) -> Any:
+    # The share of a side that Inception's evaluation keeps: 0.875.
+    steps = [transforms.Resize(round(size / 0.875)), transforms.CenterCrop(size)]
+    return transforms.Compose([*steps, transforms.PILToTensor()])
+
+
+def _augmented(transforms: Any, size: int) -> Any:
+    steps = [
+        transforms.RandomResizedCrop(size),
+        transforms.RandomHorizontalFlip(),
+        transforms.ColorJitter(brightness=32 / 255, saturation=0.5),
+    ]
+    return transforms.Compose([*steps, transforms.PILToTensor()])
+
+
+def _streamed(workers: int | None) -> Execution:
+    return Execution(data="stream", workers=(os.cpu_count() or 1) if workers is None else workers)
+
 
 # Labels and regularizers; top-1 and top-5 accuracy in percent on training and on validation images,
 # and the best ones that early stopping could have had, where the paper gives them.

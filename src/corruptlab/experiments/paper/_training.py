@@ -1,10 +1,18 @@
-"""The trial of most tables and figures: one network, one setting, one recipe."""
+"""The trial of most tables and figures, and what every trial knows of its machine and run."""
 
+import math
+import os
+import platform
 import shutil
-from collections.abc import Mapping, Sequence
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from threading import current_thread, main_thread
+from types import FrameType
 from typing import Any, Literal, TypeAlias, get_args
 
 import torch
@@ -12,9 +20,8 @@ from torch.utils.data import TensorDataset
 
 from corruptlab._by_name import device_for, loaded, network_for
 from corruptlab._checks import check_choice, not_negative
-from corruptlab.experiments.paper._exhibit import Work
-from corruptlab.experiments.paper._machine import machine
-from corruptlab.experiments.paper._surroundings import surroundings
+from corruptlab._json import digest, encode
+from corruptlab.experiments.paper._exhibit import TrialKind, with_defaults
 from corruptlab.experiments.randomization import Pair, Setting, chosen_settings
 from corruptlab.models import by_name
 from corruptlab.training import Execution, FitReport, NonFiniteLossError, Recipe, fit, stopping
@@ -24,6 +31,7 @@ Record: TypeAlias = Literal["losses", "accuracies"]
 
 NOT_FINITE = "the loss is not finite"
 _STEPS_TIMED = 4
+_GIB = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -37,8 +45,39 @@ class loss_at_most:  # noqa: N801  # reads as a word, as the rules of `stopping`
         not_negative("loss", self.loss)
 
     def met(self, now: stopping.FitProgress, /) -> bool:
-        """Tell whether it is."""
+        """Return whether it is."""
         return now.epoch_losses[-1] <= self.loss
+
+
+class _Interruption(stopping.budget):
+    """Ends a fit between two steps, where a checkpoint is whole, once it was interrupted."""
+
+    seen = False
+    name = "interruption"
+
+    def met(self, now: stopping.FitProgress, /) -> bool:
+        """Return whether it was."""
+        return self.seen
+
+
+@contextmanager
+def _interruption(checkpoints: Path | None) -> Iterator[_Interruption]:
+    """Yield a rule that the first Ctrl-C in this block meets; a second one does as usual."""
+    rule, usual = _Interruption(math.inf), signal.getsignal(signal.SIGINT)
+    if checkpoints is None or not callable(usual) or current_thread() is not main_thread():
+        yield rule
+        return
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        if rule.seen:
+            usual(number, frame)
+        rule.seen = True
+
+    signal.signal(signal.SIGINT, handler)
+    try:
+        yield rule
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def train(
@@ -53,110 +92,62 @@ def train(
     seed: int = 0,
     device: str = "auto",
 ) -> dict[str, Any]:
-    """Train a network as the paper did.
-
-    Args:
-        data: Data set, as for `corruptlab.datasets.load`.
-        model: Network, as for `corruptlab.models.by_name`.
-        setting: What is done to the data, one of `corruptlab.experiments.SETTINGS`.
-        recipe: A recipe as a dictionary.
-        stop: ``{"accuracy": share}`` of the training examples, ``{"loss": mean}``, or nothing to
-            do all epochs.
-        p: Probability that a label is redrawn, for ``"partial-labels"``.
-        record: What to keep beside the end.
-        seed: Seed of weights, corruption, and data order.
-        device: Where to train; ``"auto"`` is a GPU where there is one.
-
-    Returns:
-        Accuracies in percent; ``steps`` until it stopped, None if the epochs were over first.
-    """
-    kept = surroundings().checkpoint(
-        {
-            "data": data,
-            "model": model,
-            "setting": setting,
-            "p": p,
-            "recipe": recipe,
-            "stop": stop,
-            "record": record,
-            "seed": seed,
-        }
-    )
+    """Train a network as the paper did; `stop` is an accuracy or a loss, or nothing."""
+    asked = {"data": data, "model": model, "setting": setting, "p": p, "recipe": recipe}
+    kept = run_context().checkpoint({**asked, "stop": stop, "record": record, "seed": seed})
     chosen, rules = _asked(setting, p, stop, record)
-    images, held_out = loaded(data)
-    pair = Pair.of(images, held_out, seed=seed, num_classes=len(images.classes))
-    learned, unseen, _ = pair.corrupted(chosen)
+    images, test_images = loaded(data)
+    pair = Pair.of(images, test_images, seed=seed, num_classes=len(images.classes))
+    train_data, test_data, _ = pair.corrupted(chosen)
     hyper = Recipe.from_dict(recipe)
-    place = device_for(device)
+    device = device_for(device)
     network = network_for(model, images, hyper, seed=seed)
     found: dict[str, Any] = {
-        "sample": f"{images.name}, {len(images):,} + {len(held_out):,} images",
-        "machine": machine(place),
+        "sample": f"{images.name}, {len(images):,} + {len(test_images):,} images",
+        "machine": machine(device),
     }
     try:
-        report = fit(
-            network,
-            learned,
-            unseen,
-            recipe=hyper,
-            stop=rules,
-            measure="all" if record == "accuracies" else "loss",
-            seed=seed,
-            device=place,
-            checkpoint=kept,
-            progress=surroundings().show,
-            name=f"{model}, {chosen.label}",
-        )
+        with _interruption(kept) as interruption:
+            report = fit(
+                network,
+                train_data,
+                test_data,
+                recipe=hyper,
+                stop=(*rules, interruption),
+                measure="all" if record == "accuracies" else "loss",
+                seed=seed,
+                device=device,
+                checkpoint=kept,
+                progress=run_context().show,
+                name=f"{model}, {chosen.label}",
+            )
     except NonFiniteLossError:  # so it "failed to converge", which is a result
-        _throw_away(kept)
+        _remove(kept)
         return {**found, "measured": dict.fromkeys(("train", "test"), NOT_FINITE), "curves": {}}
+    if interruption.seen:
+        raise KeyboardInterrupt
     if report.stopped_by != "interrupted":
-        _throw_away(kept)
+        _remove(kept)
     ended = {"measured": _measured(report), "curves": _curves(report, record)}
     return {**found, **ended, "seconds": report.seconds}
 
 
-def seconds_to_train(
-    *,
-    data: str,
-    model: str,
-    setting: str,
-    recipe: Mapping[str, Any],
-    stop: Mapping[str, float],
-    p: float = 1.0,
-    record: Record | None = None,
-    device: str = "auto",
-    **others: Any,
-) -> float:
-    """Return how long `train` takes if it does all epochs: some steps are timed.
-
-    Args:
-        data: As for `train`, and so on.
-        model: Network.
-        setting: What is done to the data.
-        recipe: Recipe.
-        stop: When it stops; it is counted as never.
-        p: Probability that a label is redrawn.
-        record: What is kept.
-        device: Where to train.
-        others: What does not matter for it.
-
-    Returns:
-        Seconds.
-    """
-    _asked(setting, p, stop, record)
-    images, held_out = loaded(data)
-    hyper = Recipe.from_dict(recipe)
+def seconds_to_train(**settings: Any) -> float:
+    """Return how long `train` takes if it does all epochs: some steps are timed."""
+    asked = with_defaults(train, settings)
+    _asked(asked["setting"], asked["p"], asked["stop"], asked["record"])
+    images, test_images = loaded(asked["data"])
+    hyper = Recipe.from_dict(asked["recipe"])
     size = min(hyper.batch_size, len(images))
     shape, classes = tuple(images.images.shape[1:]), len(images.classes)
     # Of a recipe only this decides how long a step takes.
     plain = replace(
         hyper, learning_rate=1e-3, epochs=1, decay=1.0, weight_decay=0.0, batch_size=size
     )
-    a_step = seconds_per_step(model, plain, shape, classes, device_for(device))
+    a_step = seconds_per_step(asked["model"], plain, shape, classes, device_for(asked["device"]))
     steps = -(-len(images) // size)
-    if record == "accuracies":  # a pass forward is a third of a step
-        steps += (len(images) + len(held_out)) // size // 3
+    if asked["record"] == "accuracies":  # a pass forward is a third of a step
+        steps += (len(images) + len(test_images)) // size // 3
     return hyper.epochs * steps * a_step
 
 
@@ -164,21 +155,7 @@ def seconds_to_train(
 def seconds_per_step(
     model: str, recipe: Recipe, shape: tuple[int, ...], num_classes: int, device: str
 ) -> float:
-    """Time some steps on made-up images, after one to warm up.
-
-    Args:
-        model: Network.
-        recipe: Recipe of one epoch.
-        shape: Shape of one image.
-        num_classes: Number of classes.
-        device: Where to train.
-
-    Returns:
-        Seconds of a step.
-
-    Raises:
-        KeyboardInterrupt: If there was one, which `fit` only notes.
-    """
+    """Time some steps on made-up images, after one to warm up."""
     network = by_name(model, input_shape=recipe.input_shape(shape), num_classes=num_classes)
     n = _STEPS_TIMED * recipe.batch_size
     pixels = torch.arange(torch.Size(shape).numel()) % 251
@@ -197,7 +174,7 @@ def seconds_per_step(
     return report.seconds / report.steps
 
 
-TRAINING = Work(train, seconds_to_train)
+TRAINING = TrialKind(train, seconds_to_train)
 
 
 def _asked(
@@ -244,7 +221,7 @@ def _curves(report: FitReport, wanted: Record | None) -> dict[str, list[Any]]:
     return {}
 
 
-def _throw_away(checkpoints: Path | None) -> None:
+def _remove(checkpoints: Path | None) -> None:
     if checkpoints is not None:
         shutil.rmtree(checkpoints, ignore_errors=True)
 
@@ -252,3 +229,71 @@ def _throw_away(checkpoints: Path | None) -> None:
 def percent(share: float) -> float:
     """Return a share in percent, without the digits that rounding leaves."""
     return round(100 * share, 6)
+
+
+# ---------------------------------------------------------------------------------- machine, run
+
+
+def machine(device: torch.device | str = "cpu") -> str:
+    """Return model, cores, and memory of the processor, and of the GPU if that does the work."""
+    host = f"{processor()}{_memory()}"
+    device = torch.device(device)
+    if device.type != "cuda":
+        return host
+    found = torch.cuda.get_device_properties(device)
+    return f"{found.name}, {found.total_memory / _GIB:.0f} GiB; {host}"
+
+
+def processor() -> str:
+    """Return model and cores of the processor, such as ``"AMD EPYC, 2 cores"``."""
+    cores = os.cpu_count() or 1
+    return f"{_model()}, {cores} core{'s' if cores > 1 else ''}"
+
+
+def _model(table: Path = Path("/proc/cpuinfo")) -> str:
+    try:
+        lines = table.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # not Linux
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return next(iter(models), "") or platform.processor() or platform.machine()
+
+
+def _memory() -> str:
+    try:
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # nobody can tell
+        return ""
+    return f", {total / _GIB:.0f} GiB"
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What a trial in this process knows besides its settings; it changes no result."""
+
+    show: bool = False
+    checkpoints: Path | None = None
+
+    def checkpoint(self, settings: Mapping[str, Any]) -> Path | None:
+        """Return the folder for the checkpoints of one trial, or None."""
+        if self.checkpoints is None:
+            return None
+        return self.checkpoints / digest(encode(settings, "settings"))
+
+
+_CONTEXT: ContextVar[RunContext | None] = ContextVar("run_context", default=None)
+
+
+def run_context() -> RunContext:
+    """Return the context here; in other processes nothing is shown and nothing kept."""
+    return _CONTEXT.get() or RunContext()
+
+
+@contextmanager
+def running_in(context: RunContext) -> Iterator[None]:
+    """Run trials in a context."""
+    token = _CONTEXT.set(context)
+    try:
+        yield
+    finally:
+        _CONTEXT.reset(token)

@@ -1,6 +1,7 @@
 """An executor for a cluster: Ray."""
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from typing import Any
@@ -13,9 +14,9 @@ class RayExecutor(Executor):
     """Runs each call as a task on a Ray cluster (extra ``ray``).
 
     If the process is connected to a cluster already, that one is used, and left running. Otherwise
-    the first call connects to ``address``, or starts Ray on this machine, and ``shutdown`` (the
-    end of a ``with`` block) disconnects. corruptlab, and the module of the trial, have to
-    be importable on every node. Results come back to the process of the sweep, so
+    the first call connects to ``address``, or starts Ray on this machine for this executor alone,
+    and ``shutdown`` (the end of a ``with`` block) disconnects. corruptlab, and the module of the
+    trial, have to be importable on every node. Results come back to the process of the sweep, so
     the nodes need no common folder.
 
     Ray itself retries nothing here: the sweep does, apart for trials that raise an error
@@ -26,7 +27,8 @@ class RayExecutor(Executor):
         num_gpus: GPUs that a trial occupies, >= 0; a share such as ``0.25`` lets four trials share
             one. Ray reserves by these numbers; it does not limit what a trial uses.
         resources: Custom resources that a trial occupies, by name.
-        address: Address of the cluster, ``"auto"`` for the one on this machine, or None.
+        address: Address of the cluster; ``"auto"`` for the one that runs on this machine; None for
+            that of the environment variable ``RAY_ADDRESS``, or a cluster of its own.
         max_workers: Trials handed over at a time; by default as many as the cluster has room for.
             Give more if the cluster grows on demand.
 
@@ -148,7 +150,9 @@ class RayExecutor(Executor):
     def _connected(self) -> Any:
         ray = self._ray = require("ray", extra="ray")
         if not ray.is_initialized():
-            ray.init(address=self._address, log_to_driver=False, include_dashboard=False)
+            # Left to itself, Ray would join any cluster that somebody has started on this machine.
+            address = self._address or os.environ.get("RAY_ADDRESS") or "local"
+            ray.init(address=address, log_to_driver=False, include_dashboard=False)
             self._started = True
         return ray
 

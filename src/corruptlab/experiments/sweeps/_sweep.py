@@ -1,17 +1,32 @@
-"""Run trials over a grid, once each, and keep what they find."""
+"""Run trials over a grid, once each, and keep what they return."""
 
 import os
 import time
+import warnings
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
 
 from corruptlab._checks import natural
 from corruptlab._environment import Environment
 from corruptlab._progress import Progress
-from corruptlab.experiments.sweeps._claims import Claims
-from corruptlab.experiments.sweeps._lanes import ExecutorLike, Lane
-from corruptlab.experiments.sweeps._loop import Loop
+from corruptlab.experiments.sweeps._executors import (
+    ExecutorLike,
+    Outcome,
+    TrialExecutor,
+    attempt,
+    described,
+)
+from corruptlab.experiments.sweeps._grid import Function, Grid, Trial, identity_of, trials_of
 from corruptlab.experiments.sweeps._report import SweepReport, failures_in
-from corruptlab.experiments.sweeps._store import Store
-from corruptlab.experiments.sweeps._trials import Function, Grid, identity_of, trials_of
+from corruptlab.experiments.sweeps._store import Claims, Store
+
+_SECONDS_BETWEEN_LOOKS = 0.25
+_MOST_LOSSES = 5
+"""How often the worker of one trial may vanish before the trial counts as failed."""
 
 
 def sweep(
@@ -45,8 +60,8 @@ def sweep(
     Args:
         grid: Names of settings to their values, for every combination; or a sequence of settings,
             each a mapping. Values are what JSON has, arrays, dataclasses such as corruptions and
-            recipes, and objects with ``to_dict``. ``1``, ``1.0``, ``True``, and ``"1"`` are
-            different settings; numbers of NumPy count as Python's, and tuples as lists.
+            recipes, and objects with ``to_dict``. Numbers count by size, ``1`` as ``1.0`` and those
+            of NumPy as Python's, and tuples as lists; ``1``, ``True``, and ``"1"`` differ.
         trial: A function at the top of a module, a partial of one, or an instance of a class that
             says what it holds. It returns a mapping of names, none of which is a setting's,
             to values of the same kinds, or raises an error.
@@ -67,7 +82,8 @@ def sweep(
             ``out`` holds the sweep of another function, or something else. All of this before
             any work.
         DataFileError: If the header of the folder is damaged.
-        OSError: If the folder cannot be written, or the disk is full; what is finished is kept.
+        OSError: If the folder cannot be written and trials are left, or the disk is full; what is
+            finished is kept.
         MissingExtraError: If the executor needs an extra that is not installed.
         RuntimeError: If an executor breaks that cannot be replaced, or its workers die at whatever
             they are given; what is finished is kept.
@@ -86,22 +102,22 @@ def sweep(
     """
     retries = natural("retries", retries)
     trials = trials_of(grid, trial)
-    lane = Lane(executor)
+    workers = TrialExecutor(executor)
     start, interrupted = time.perf_counter(), False
     try:
-        lane.check(identity := identity_of(trial))
-        store = Store.opened(out, identity)
+        workers.check(identity_of(trial))
+        store = Store.opened(out, trial)
         with Claims(store.claims) as claims, Progress(len(trials), "sweep", show=progress) as line:
-            loop = Loop(store, claims, lane, trial, retries=retries)
+            loop = Loop(store, claims, workers, trial, retries=retries)
             loop.begin(trials)
             try:
                 loop.run(line)
             except KeyboardInterrupt:
                 interrupted = True
     except BaseException:
-        lane.close(interrupted=True)
+        workers.close(interrupted=True)
         raise
-    lane.close(interrupted=interrupted)
+    workers.close(interrupted=interrupted)
     return SweepReport(
         out=store.folder,
         total=len(trials),
@@ -113,3 +129,185 @@ def sweep(
         environment=Environment.here(),
         ids=tuple(each.id for each in trials),
     )
+
+
+@dataclass
+class _Task:
+    """A trial that is not finished."""
+
+    trial: Trial
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    losses: int = 0
+    failed_before: int | None = None
+
+
+class Loop:
+    """Runs the trials of one sweep."""
+
+    def __init__(
+        self,
+        store: Store,
+        claims: Claims,
+        executor: TrialExecutor,
+        function: Function,
+        *,
+        retries: int,
+    ) -> None:
+        self._store, self._claims, self._executor = store, claims, executor
+        self._function, self._retries = function, retries
+        self.cached: list[str] = []
+        self.done: list[str] = []
+        self.failed: list[str] = []
+        self._waiting: deque[_Task] = deque()
+        self._suspects: deque[_Task] = deque()
+        self._running: dict[Future[Outcome], _Task] = {}
+        self._lives = False  # whether any worker has returned an outcome
+
+    def begin(self, trials: Sequence[Trial]) -> None:
+        """Find what is finished already, and put aside what is damaged."""
+        there = set(self._store.ids())
+        for trial in trials:
+            if trial.id in there:
+                if (error := self._store.put_aside_damaged(trial.id)) is None:
+                    self._found(trial)
+                    continue
+                warnings.warn(f"{error} The trial is run again.", stacklevel=3)
+            self._waiting.append(_Task(trial, failed_before=self._store.failed_at(trial.id)))
+
+    def run(self, progress: Progress) -> None:
+        """Run the trials that are left."""
+        if self._waiting:
+            self._store.prepare()
+        if self._executor.serial:  # otherwise after processes are forked, which threads disturb
+            self._claims.keep_alive()
+        self._tell(progress)
+        try:
+            while self._waiting or self._suspects or self._running:
+                self._fill()
+                self._claims.keep_alive()
+                self._collect()
+                self._tell(progress)
+        finally:
+            for future in self._running:
+                future.cancel()
+            self._keep_what_is_done()
+
+    def _tell(self, progress: Progress) -> None:
+        done = len(self.cached) + len(self.done) + len(self.failed)
+        progress.update(done, f"{len(self.failed)} failed" if self.failed else "")
+
+    def _fill(self) -> None:
+        """Hand trials over while there is room."""
+        if self._suspects:
+            if not self._running:
+                self._hand_over(self._suspects.popleft())
+            return
+        for _ in range(len(self._waiting)):
+            if len(self._running) >= self._executor.slots:
+                return
+            task = self._waiting.popleft()
+            if self._settled_elsewhere(task):
+                continue
+            if not self._claims.take(task.trial.id):
+                self._waiting.append(task)
+            elif self._settled_elsewhere(task):  # between the look and the claim
+                self._claims.release(task.trial.id)  # if it failed there, it is still ours
+            else:
+                self._hand_over(task)
+
+    def _hand_over(self, task: _Task) -> None:
+        try:
+            future = self._executor.submit(attempt, self._function, task.trial.settings)
+        except BrokenExecutor as error:  # it broke since the last look
+            self._executor.rebuild(error)
+            future = self._executor.submit(attempt, self._function, task.trial.settings)
+        self._running[future] = task
+
+    def _settled_elsewhere(self, task: _Task) -> bool:
+        """Whether another sweep has finished a trial, or has given it up, since this one began."""
+        if self._store.path(task.trial.id).exists():
+            self._found(task.trial)
+            return True
+        failed = self._store.failed_at(task.trial.id)
+        if failed is None or failed == task.failed_before:
+            return False
+        self.failed.append(task.trial.id)
+        return True
+
+    def _found(self, trial: Trial) -> None:
+        with suppress(OSError):  # a read-only folder
+            self._claims.release(trial.id)  # its owner may have been killed before
+            self._store.forget_failure(trial.id)  # likewise
+        self.cached.append(trial.id)
+
+    def _collect(self) -> None:
+        """Wait for an attempt to end, and settle it."""
+        if not self._running:
+            if self._waiting:  # others are at work on all that is left
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+            return
+        patience = _SECONDS_BETWEEN_LOOKS if self._waiting else None
+        finished, _ = wait(self._running, timeout=patience, return_when=FIRST_COMPLETED)
+        lost = {future: error for future in finished if (error := _error(future)) is not None}
+        for future in finished - lost.keys():
+            self._settle(self._running[future], future.result())
+            del self._running[future]  # not before: Ctrl-C may come while the file is written
+        broken = [error for error in lost.values() if isinstance(error, BrokenExecutor)]
+        if broken:
+            self._executor.rebuild(broken[0])
+        for future, error in lost.items():
+            self._lost(self._running.pop(future), error)
+
+    def _lost(self, task: _Task, error: BaseException) -> None:
+        """Queue a trial again whose worker died, up to a limit."""
+        task.losses += 1
+        if task.losses < _MOST_LOSSES:
+            # Any trial of a pool that broke may be why: each then runs by itself once.
+            queue = self._suspects if isinstance(error, BrokenExecutor) else self._waiting
+            queue.append(task)
+            return
+        if self.failed and not self._lives:
+            raise RuntimeError(
+                "Worker processes kept crashing: `executor` must have workers that live and can "
+                f"import the trial, got {2 * _MOST_LOSSES} deaths at two trials and no result "
+                f"({error})."
+            ) from error
+        task.attempts.append({"error": described(error), "execution": {}})
+        self._give_up(task)
+
+    def _settle(self, task: _Task, outcome: Outcome) -> None:
+        """Keep a result; try again after an error, or give up."""
+        self._lives = True
+        if outcome.error is None:
+            attempts = len(task.attempts) + task.losses + 1
+            execution = {**outcome.execution, "attempts": attempts}
+            first = self._store.finish(task.trial, outcome.result, execution)
+            (self.done if first else self.cached).append(task.trial.id)
+            self._claims.release(task.trial.id)
+            return
+        task.attempts.append({"error": outcome.error, "execution": outcome.execution})
+        if len(task.attempts) > self._retries:
+            self._give_up(task)
+        else:
+            self._waiting.append(task)
+
+    def _give_up(self, task: _Task) -> None:
+        self._store.fail(task.trial, task.attempts)
+        self.failed.append(task.trial.id)
+        self._claims.release(task.trial.id)
+
+    def _keep_what_is_done(self) -> None:
+        """Keep results that arrived, or were being written, while the sweep was stopped."""
+        kept = {*self.done, *self.cached}
+        for future, task in self._running.items():
+            if future.done() and _error(future) is None and task.trial.id not in kept:
+                outcome = future.result()
+                if outcome.error is None:
+                    self._settle(task, outcome)
+        self._running.clear()
+
+
+def _error(future: "Future[Outcome]") -> BaseException | None:
+    if future.cancelled():  # by whoever owns the executor
+        return CancelledError("the executor cancelled the trial")
+    return future.exception() if future.done() else None

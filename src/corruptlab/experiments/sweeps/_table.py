@@ -1,15 +1,20 @@
-"""A tidy table: one row a trial, one column a setting or a result."""
+"""Finished trials as a tidy table: one row a trial, one column a setting or a result."""
 
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from corruptlab._errors import MissingExtraError
+from corruptlab._json import KIND, Json, canonical, decode
 from corruptlab._text import aligned
-from corruptlab.experiments.sweeps._encoding import KIND, Json, canonical, decode
+from corruptlab.experiments.sweeps._store import Store
 
 _WIDEST = 40
 
@@ -87,6 +92,9 @@ class Table(Mapping[str, NDArray[Any]]):
     def where(self, **values: Any) -> "Table":
         """Return the rows with certain values.
 
+        Numbers that differ by rounding are equal: by at most one part in ``1e9``, or by ``1e-12``,
+        so that ``p=0.3`` finds ``0.1 + 0.2``.
+
         Args:
             values: Name of a column to its value; a name with a dot goes in as ``**{"a.b": 1}``.
 
@@ -95,7 +103,7 @@ class Table(Mapping[str, NDArray[Any]]):
         """
         kept = np.ones(self.num_rows, bool)
         for name, value in values.items():
-            kept &= np.array([each == value for each in self[name]], bool)
+            kept &= np.array([_equal(each, value) for each in self[name]], bool)
         return Table([row for row, keep in zip(self._rows, kept, strict=True) if keep])
 
     def relative(self, y: str, **reference: Any) -> NDArray[np.float64]:
@@ -151,8 +159,9 @@ def ordered(
     """Return rows by their settings: numbers by size, before everything else."""
 
     def rank(value: Json) -> tuple[int, float, str]:
-        number = isinstance(value, int | float)
-        return (0, float(value), "") if number else (1, 0.0, canonical(value).decode())  # type: ignore[arg-type]  # the check narrows the type only on its own line
+        if isinstance(value, int | float):
+            return 0, value, ""
+        return 1, 0.0, canonical(value).decode()
 
     return sorted(rows, key=lambda row: [rank(value) for value in row[0].values()])
 
@@ -172,6 +181,13 @@ def _spread(values: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
+def _equal(one: Any, other: Any) -> bool:
+    numbers = isinstance(one, Real) and isinstance(other, Real)
+    if numbers and not isinstance(one, bool | np.bool_) and not isinstance(other, bool | np.bool_):
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
+    return bool(one == other)
+
+
 def _names(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for row in rows for name in row))
 
@@ -183,7 +199,8 @@ def _column(values: Sequence[Any]) -> NDArray[Any]:
     if kinds == {int} and all(abs(value) < 1 << 63 for value in values):
         return np.array(values, np.int64)
     if kinds <= {int, float, type(None)} and kinds != {type(None)}:
-        return np.array([_number(value) for value in values], np.float64)
+        with suppress(OverflowError):  # an integer beyond all floats
+            return np.array([_number(value) for value in values], np.float64)
     column = np.empty(len(values), object)
     column[:] = values
     return column
@@ -202,3 +219,39 @@ def _cell(value: Any) -> str:
         return "-"
     text = f"{value:.4g}" if isinstance(value, float) and value != round(value, 1) else str(value)
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 3]}..."
+
+
+def load(out: str | os.PathLike[str]) -> Table:
+    """Return the finished trials of a sweep, also of one that is still running.
+
+    Nothing is written. Every file is compared with its checksum.
+
+    Args:
+        out: The folder of the sweep.
+
+    Returns:
+        One row a finished trial, ordered by settings.
+
+    Raises:
+        DataFileError: If it is no folder of a sweep, or a file in it is damaged (the
+            sweep itself puts such a file aside and runs the trial again).
+
+    Example:
+        >>> import tempfile
+        >>> import corruptlab as cl
+        >>> grid = {"p": [1.0, 0.0], "n": [60], "model": ["mlp-1x64"]}
+        >>> with tempfile.TemporaryDirectory() as out:
+        ...     _ = cl.sweep(grid, cl.sweeps.partial_labels, out=out)
+        ...     table = cl.sweeps.load(out)
+        >>> table["p"], table["train_accuracy"]
+        (array([0., 1.]), array([1., 1.]))
+    """
+    store = Store.of(out)
+    return table_of(store, store.ids())
+
+
+def table_of(store: Store, ids: Iterable[str], *, sort: bool = True) -> Table:
+    """Return the table of some finished trials."""
+    records = [store.result(each) for each in ids]
+    rows = [(record["settings"], record["result"]) for record in records]
+    return Table(ordered(rows) if sort else rows)

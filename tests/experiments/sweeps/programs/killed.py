@@ -10,21 +10,21 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import corruptlab as cl
-from corruptlab.experiments.sweeps._claims import _lives, _started
-from corruptlab.experiments.sweeps._trials import trials_of
 from tests.experiments.sweeps.trials import double, note, runs
+from tests.waiting import HANG, until
 
 TRIALS, SECONDS, KILLS, TOGETHER = 50, 0.02, 12, 3
 
 
 def endless(*, x: int, log: str) -> dict[str, int]:
     note(log, os.getpid())
-    time.sleep(600)
+    time.sleep(HANG)
     return {"square": x * x}
 
 
@@ -66,8 +66,7 @@ def killed(folder: Path) -> dict[str, Any]:
         before = len(runs(log))
         child = started(out, log)
         if kills < KILLS:
-            while len(runs(log)) == before:
-                time.sleep(0.001)
+            until(lambda: len(runs(log)) > before, "a first trial")  # noqa: B023  # waits here
             time.sleep(moments.uniform(0, 3 * SECONDS))
             os.kill(child, signal.SIGKILL)  # not yet waited for, so still a process
         _, status = os.waitpid(child, 0)
@@ -108,8 +107,7 @@ def together(folder: Path) -> dict[str, Any]:
     """Run several sweeps at once on one folder, and kill one of them in the middle."""
     out, log = folder / "together", folder / "together.log"
     children = [started(out, log) for _ in range(TOGETHER)]
-    while len(runs(log)) < TRIALS // 3:
-        time.sleep(0.005)
+    until(lambda: len(runs(log)) >= TRIALS // 3, "a third of the trials")
     os.kill(children[0], signal.SIGKILL)
     statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
     return {
@@ -131,25 +129,40 @@ def ended(folder: Path, *numbers: int) -> dict[str, Any]:
                 os.dup2(shown.fileno(), 1)
                 os.dup2(shown.fileno(), 2)
             grid = {"x": range(3), "log": [str(folder / f"log_{number}")]}
+            threading.Thread(target=bequeath, args=(folder, number), daemon=True).start()
             print(cl.sweep(grid, endless, 1, out=out), flush=True)
             os._exit(0)
     return {str(int(number)): _ended(folder, child, number) for number, child in children.items()}
 
 
+def bequeath(folder: Path, number: int) -> None:
+    """In the middle of a trial, fork a process that holds the sweep's files and outlives it."""
+    until(lambda: runs(folder / f"log_{number}"), "the worker's trial")
+    if os.fork() == 0:
+        (folder / f"heir_{number}").touch()
+        until(lambda: (folder / "over").exists(), "the end of the test")
+        os._exit(0)
+
+
+def lives(pid: int) -> bool:
+    """Whether a process runs, and is not only still listed because nobody has waited for it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def _ended(folder: Path, child: int, number: int) -> dict[str, Any]:
-    log, deadline = folder / f"log_{number}", time.monotonic() + 90
-    while not runs(log) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    log = folder / f"log_{number}"
+    until(lambda: runs(log), "the worker's trial")
     (worker,) = runs(log)
-    started = _started(worker)
-    lived = _lives(worker, started)
+    until((folder / f"heir_{number}").exists, "the process that outlives the sweep")
+    lived = lives(worker)
     os.kill(child, number)
     _, status = os.waitpid(child, 0)
-    while _lives(worker, started) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: not lives(worker), "the end of the worker")
     return {
         "lived": lived,
-        "lives": _lives(worker, started),
         "status": os.waitstatus_to_exitcode(status),
         "shown": (folder / f"shown_{number}").read_text(),
     }
@@ -163,6 +176,7 @@ if __name__ == "__main__":
         "killed_while_writing": killed_while_writing(folder),
         "together": together(folder),
         "ended": ended(folder, signal.SIGKILL, signal.SIGINT),
-        "names": [each.id for each in trials_of({"x": [1, 0.5]}, double)],
+        "names": cl.sweep({"x": [1, 0.5]}, double, out=folder / "names").ids,
     }
+    (folder / "over").touch()
     (folder / "found.json").write_text(json.dumps(found))

@@ -14,6 +14,7 @@ from typing import Any
 import corruptlab as cl
 from corruptlab.experiments.sweeps import RayExecutor
 from tests.experiments.sweeps.trials import note, runs
+from tests.waiting import HANG, until
 
 ray: Any = importlib.import_module("ray")
 Cluster: Any = importlib.import_module("ray.cluster_utils").Cluster
@@ -29,7 +30,7 @@ def trial(*, x: int, log: str, doomed: str) -> dict[str, Any]:
     here = ray.get_runtime_context()
     if here.get_node_id() == doomed and len(runs(log)) > TRIALS // 3:
         _held(log).touch()
-        time.sleep(600)  # the node is killed meanwhile
+        time.sleep(HANG)  # the node is killed meanwhile
     time.sleep(SECONDS)
     if x == 5 and runs(log).count(5) == 1:
         raise ValueError("an error of the trial's own, once")
@@ -62,8 +63,7 @@ def main(folder: Path) -> None:
         refused = f"{error} {out.exists()}"
 
     def kill_in_the_middle() -> None:
-        while not _held(str(log)).exists():
-            time.sleep(0.02)
+        until(lambda: _held(str(log)).exists(), "a trial on the doomed node")
         cluster.remove_node(doomed, allow_graceful=False)
 
     killer = threading.Thread(target=kill_in_the_middle, daemon=True)

@@ -1,7 +1,10 @@
-"""Settings and results as JSON that tells apart what differs and nothing else."""
+"""Values as JSON that tells apart what differs, their digests, and files that hold them."""
 
+import hashlib
 import json
 import math
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -9,6 +12,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+
+from corruptlab._errors import DataFileError
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -19,30 +24,10 @@ _FLOAT = "$float"
 
 
 def encode(value: Any, argument: str, name: str = "") -> Json:
-    """Return a value as JSON.
-
-    Numbers of NumPy and PyTorch become Python's, arrays and tuples become lists. An object
-    becomes what its ``to_dict`` gives, a dataclass its fields, and an array that a corruption holds
-    its digest, each with the name of the class. Infinite numbers and NaN, which JSON lacks, become
-    objects of one key.
-
-    Args:
-        value: The value.
-        argument: What error messages call the whole.
-        name: Where in the whole the value stands.
-
-    Returns:
-        JSON values only; ``decode`` gives numbers that JSON lacks back.
-
-    Raises:
-        TypeError: If it is, or holds, something else.
-        ValueError: If a key begins with ``$``.
-
-    Example:
-        >>> from corruptlab.corruptions import UniformLabels
-        >>> encode({"sizes": (1, 2), "noise": UniformLabels(p=0.4)}, "grid")
-        {'sizes': [1, 2], 'noise': {'$kind': 'corruptlab.corruptions.UniformLabels', 'p': 0.4, ...}}
-    """
+    """Return a value as JSON; ``argument`` and ``name`` say in errors where it stands."""
+    # NumPy's and PyTorch's numbers become Python's, arrays and tuples lists. An object becomes what
+    # its `to_dict` returns, a dataclass its fields, an array that a corruption holds its digest,
+    # each with the name of the class. Infinities and NaN, which JSON lacks, become objects.
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -58,10 +43,9 @@ def encode(value: Any, argument: str, name: str = "") -> Json:
     if isinstance(value, list | tuple):
         return [encode(each, argument, f"{name}[{i}]") for i, each in enumerate(value)]
     if isinstance(value, Mapping):
-        return {_key(k, argument): encode(v, argument, _join(name, k)) for k, v in value.items()}
+        return _encoded_items(value, argument, name)
     if (parts := _parts(value)) is not None:
-        inside = {_key(k, argument): encode(v, argument, _join(name, k)) for k, v in parts.items()}
-        return {KIND: kind_of(type(value)), **inside}
+        return {KIND: kind_of(type(value)), **_encoded_items(parts, argument, name)}
     place = f" for {name}" if name else ""
     raise TypeError(
         f"`{argument}` must hold JSON values, arrays, dataclasses, or objects with `to_dict`, "
@@ -86,6 +70,39 @@ def canonical(value: Json) -> bytes:
     return text.encode("ascii")
 
 
+def digest(value: Json) -> str:
+    """Return the SHA-256 of an encoded value, 64 hexadecimal digits."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def read_json(path: Path, expected: str) -> Any:
+    """Read a JSON file; anything else that stands there is a `DataFileError` that names it."""
+    check_regular_file(path, expected)
+    try:
+        return json.loads(path.read_bytes(), parse_constant=_no_such_number)
+    except FileNotFoundError:  # removed at this very moment
+        raise DataFileError(path, expected, "no such file") from None
+    except (ValueError, RecursionError) as error:
+        found = f"a file that is damaged, or another ({error})"
+        raise DataFileError(path, expected, found) from None
+
+
+def check_regular_file(path: Path, expected: str) -> None:
+    """Reject what cannot be read to its end: nothing, a folder, a pipe, a link to nothing."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        found = "a link to nothing" if os.path.lexists(path) else "no such file"
+        raise DataFileError(path, expected, found) from None
+    if not stat.S_ISREG(mode):
+        kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe"}
+        raise DataFileError(path, expected, kinds.get(stat.S_IFMT(mode), "no regular file"))
+
+
+def _no_such_number(name: str) -> None:
+    raise ValueError(f"JSON has no number {name}")
+
+
 def kind_of(kind: Any) -> str:
     """Return the public name of a class or function: where it is imported from, not defined."""
     module = _home(kind.__module__).split(".")
@@ -95,7 +112,7 @@ def kind_of(kind: Any) -> str:
 
 
 def _home(module: str) -> str:
-    """Give a script the name under which others would import it."""
+    """Return the name under which others would import a module, which may be a script."""
     import __main__
 
     if module not in ("__main__", "__mp_main__"):
@@ -103,11 +120,24 @@ def _home(module: str) -> str:
     if (spec := getattr(__main__, "__spec__", None)) is not None:
         return str(spec.name)
     path = Path(getattr(__main__, "__file__", ""))
-    return path.stem if path.is_file() else "__main__"  # which was typed in, or came from a pipe
+    return path.stem if path.is_file() else "__main__"  # typed in, or read from a pipe
+
+
+def _encoded_items(values: Mapping[Any, Any], argument: str, name: str) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    for key, value in values.items():
+        if not isinstance(key, str):
+            raise TypeError(f"`{argument}` must have text as keys, got {key!r}.")
+        if key.startswith("$"):
+            raise ValueError(
+                f"`{argument}` must have keys that do not begin with '$', got {key!r}."
+            )
+        found[key] = encode(value, argument, f"{name}.{key}" if name else key)
+    return found
 
 
 def _parts(value: Any) -> dict[str, Any] | None:
-    """Return what makes up an object, or None if it does not say."""
+    """Return what an object is made of, or None if it does not say."""
     if isinstance(value, type):
         return None
     if callable(getattr(value, "to_dict", None)):
@@ -117,15 +147,3 @@ def _parts(value: Any) -> dict[str, Any] | None:
     if is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in fields(value)}
     return None
-
-
-def _key(key: Any, argument: str) -> str:
-    if not isinstance(key, str):
-        raise TypeError(f"`{argument}` must have text as keys, got {key!r}.")
-    if key.startswith("$"):
-        raise ValueError(f"`{argument}` must have keys that do not begin with '$', got {key!r}.")
-    return key
-
-
-def _join(name: str, key: Any) -> str:
-    return f"{name}.{key}" if name else f"{key}"

@@ -1,4 +1,4 @@
-"""Trials: the settings of a grid, each with a name of its own."""
+"""The trials of a grid: settings, each with the name that its file bears."""
 
 import functools
 import inspect
@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from corruptlab.experiments.sweeps._encoding import Json, encode, kind_of
-from corruptlab.experiments.sweeps._files import digest
+from corruptlab._json import Json, digest, encode, kind_of
 
 Function: TypeAlias = Callable[..., Mapping[str, Any]]
 """A trial: settings in, as keywords, and named results out."""
@@ -20,13 +19,7 @@ Grid: TypeAlias = Mapping[str, Any] | Iterable[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Trial:
-    """One point of a grid.
-
-    Attributes:
-        id: SHA-256 of function and settings, 64 hexadecimal digits.
-        settings: What the function gets.
-        encoded: The same as JSON.
-    """
+    """One point of a grid: the SHA-256 of function and settings, and the settings, also as JSON."""
 
     id: str
     settings: dict[str, Any] = field(compare=False)
@@ -34,25 +27,13 @@ class Trial:
 
 
 def trials_of(grid: Grid, function: Function) -> list[Trial]:
-    """Return the trials of a grid in its order; in a mapping the first name varies slowest.
-
-    Args:
-        grid: The grid.
-        function: What is tried.
-
-    Returns:
-        The trials, at least one.
-
-    Raises:
-        TypeError: If the grid is of another kind, or the function does not take its settings.
-        ValueError: If there is no trial, or one is there twice.
-    """
+    """Return the trials of a grid in its order; in a mapping the first name varies slowest."""
     identity = identity_of(function)
     trials: dict[str, Trial] = {}
     for settings in _settings(grid):
         _check_names(settings)
         encoded = {name: encode(value, "grid", name) for name, value in settings.items()}
-        name = digest({"function": identity, "settings": encoded})
+        name = digest(_numbers_alike({"function": identity, "settings": encoded}))
         trial = Trial(name, settings, encoded)
         if trial.id in trials:
             raise ValueError(f"`grid` must hold every trial once, got {settings} twice.")
@@ -65,19 +46,19 @@ def trials_of(grid: Grid, function: Function) -> list[Trial]:
     return list(trials.values())
 
 
+def _numbers_alike(value: Json) -> Json:
+    """Return a value with whole numbers as integers, so that 0 and 0.0 bear one name."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_numbers_alike(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _numbers_alike(each) for key, each in value.items()}
+    return value
+
+
 def identity_of(function: Function) -> Json:
-    """Return what tells a function from others: its name, and what is bound to it.
-
-    Args:
-        function: A function or class of a module, a partial of one, or an instance of
-            a class that says what it holds (a dataclass, or one with ``to_dict``).
-
-    Returns:
-        JSON.
-
-    Raises:
-        TypeError: If it is none of these.
-    """
+    """Return what tells a function from others: its name, and what is bound to it."""
     if isinstance(function, functools.partial):
         return {
             "partial": identity_of(function.func),
@@ -133,7 +114,7 @@ def _check_names(settings: Mapping[Any, Any]) -> None:
 def _check_takes(function: Function, settings: Mapping[str, Any]) -> None:
     try:
         signature = inspect.signature(function)
-    except ValueError:  # some functions written in C do not tell
+    except ValueError:  # some functions written in C have none
         return
     try:
         signature.bind(**settings)
@@ -144,11 +125,11 @@ def _check_takes(function: Function, settings: Mapping[str, Any]) -> None:
 
 
 def _check_pickles(function: Function, trials: Sequence[Trial]) -> None:
-    # Whatever the executor: the same sweep shall also run, and resume, in other processes.
+    # Whatever the executor: other processes must be able to run, and resume, the same sweep.
     for argument, value in (("trial", function), ("grid", trials)):
         try:
             pickle.dumps(value)
-        except Exception as error:  # what a foreign `__reduce__` raises can be anything
+        except Exception as error:  # a foreign `__reduce__` may raise anything
             raise TypeError(
                 f"`{argument}` must be picklable (functions: at the top of a module), "
                 f"got {function if argument == 'trial' else 'values that are not'!r} "

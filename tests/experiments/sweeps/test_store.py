@@ -1,8 +1,9 @@
-"""Claims: one sweep at a time is at work on a trial, and a dead one does not hold it up."""
+"""The files of a sweep are whole or absent, and one sweep at a time is at work on a trial."""
 
 import json
 import multiprocessing
 import os
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -12,9 +13,110 @@ from typing import Any
 
 import pytest
 
-from corruptlab.experiments.sweeps import _claims
-from corruptlab.experiments.sweeps._claims import Claims, removed
-from corruptlab.experiments.sweeps._files import publish
+from corruptlab.experiments.sweeps import _store
+from corruptlab.experiments.sweeps._store import Claims, publish, removed
+from tests.damage import WAYS
+from tests.waiting import until
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_the_first_writer_wins(durable: bool, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    assert _store.publish(path, {"writer": 1}, durable=durable)
+    assert not _store.publish(path, {"writer": 2}, durable=durable)
+    assert _store.read(path, "a file") == {"writer": 1}
+    assert names(tmp_path) == ["a.json"]
+
+
+def test_of_many_writers_at_once_one_wins_and_all_read_the_same(tmp_path: Path) -> None:
+    path, barrier, won = tmp_path / "a.json", threading.Barrier(8), []
+
+    def write(writer: int) -> None:
+        barrier.wait()
+        if _store.publish(path, {"writer": writer}):
+            won.append(writer)
+
+    threads = [threading.Thread(target=write, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [_store.read(path, "a file")["writer"]] == won
+
+
+def test_without_hard_links_files_are_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsupported(source: Path, target: Path) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", unsupported)
+    path = tmp_path / "a.json"
+    assert _store.publish(path, {"writer": 1})
+    assert not _store.publish(path, {"writer": 2})
+    assert _store.read(path, "a file") == {"writer": 1}
+    assert names(tmp_path) == ["a.json"]
+
+
+def test_a_link_whose_answer_was_lost_on_the_way_was_made_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def asked_twice(source: Path, target: Path) -> None:
+        link(source, target)
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", asked_twice)
+    path = tmp_path / "a.json"
+    assert _store.publish(path, {"writer": 1})
+    assert not _store.publish(path, {"writer": 2})
+    assert _store.read(path, "a file") == {"writer": 1}
+    assert names(tmp_path) == ["a.json"]
+
+
+def test_a_file_reaches_the_disk_before_it_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events, sync, link = [], os.fsync, os.link
+
+    def synced(descriptor: int) -> None:
+        events.append("folder" if Path(f"/proc/self/fd/{descriptor}").is_dir() else "file")
+        sync(descriptor)
+
+    def linked(source: Path, target: Path) -> None:
+        events.append("name")
+        link(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "link", linked)
+    _store.publish(tmp_path / "a.json", {})
+    assert events == ["file", "name", "folder"]
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.json"
+    _store.replace(path, {"writer": 1})
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        _store.replace(path, {"writer": 2})
+    with pytest.raises(OSError, match="No space left"):
+        _store.publish(tmp_path / "b.json", {"writer": 2})
+    assert _store.read(path, "a file") == {"writer": 1}
+    assert names(tmp_path) == ["a.json"]
+
+
+# ----------------------------------------------------------------------------------------- claims
 
 
 def rewrite(path: Path, **changes: Any) -> None:
@@ -32,7 +134,7 @@ def held(tmp_path: Path) -> Path:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Replace the clock by one that only runs when it is told to."""
     now = [0.0]
-    monkeypatch.setattr(_claims, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(_store, "time", SimpleNamespace(monotonic=lambda: now[0], time=time.time))
 
     def forward(seconds: float) -> None:
         now[0] += seconds
@@ -82,9 +184,8 @@ def test_a_process_that_is_dead_but_still_listed_holds_nothing(held: Path, tmp_p
     child = os.fork()
     if child == 0:
         os._exit(0)
-    while _claims._stat(child)[0] != "Z":
-        time.sleep(0.001)
-    rewrite(held, pid=child, started=_claims._stat(child)[1])
+    until(lambda: _store._stat(child)[0] == "Z", "the end of the child")
+    rewrite(held, pid=child, started=_store._stat(child)[1])
     assert Claims(tmp_path).take("a")
     os.waitpid(child, 0)
 
@@ -135,7 +236,7 @@ def test_a_void_claim_is_removed_and_a_new_one_in_its_place_is_not(tmp_path: Pat
 def test_where_a_start_is_not_told_a_claim_lapses_too(
     held: Path, tmp_path: Path, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_claims, "_stat", lambda pid: ("", ""))
+    monkeypatch.setattr(_store, "_stat", lambda pid: ("", ""))
     rewrite(held, started="")  # the number may have gone to a younger process
     claims = Claims(tmp_path, lapse=60)
     assert not claims.take("a")
@@ -156,7 +257,7 @@ def test_ctrl_c_while_a_claim_is_made_leaves_none_behind_and_takes_no_other_s(
 
     if not written:
         Claims(tmp_path).take("a")
-    monkeypatch.setattr(_claims, "publish", pressed)
+    monkeypatch.setattr(_store, "publish", pressed)
     with pytest.raises(KeyboardInterrupt), Claims(tmp_path) as claims:
         claims.take("a")
     assert [path.name for path in tmp_path.iterdir()] == ([] if written else ["a.json"])
@@ -171,15 +272,22 @@ def test_leaving_does_not_remove_a_claim_that_another_sweep_took_over(
     assert (tmp_path / "a.json").exists()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", "{}"])
-def test_a_damaged_claim_lapses_too(
-    text: str, held: Path, tmp_path: Path, clock: Callable[[float], None]
+@pytest.mark.parametrize("way", WAYS)
+def test_a_damaged_claim_is_void_or_lapses(
+    way: Callable[[bytes, random.Random], bytes],
+    held: Path,
+    tmp_path: Path,
+    clock: Callable[[float], None],
 ) -> None:
-    held.write_text(text)
-    claims = Claims(tmp_path, lapse=60)
-    assert not claims.take("a")
-    clock(61)
-    assert claims.take("a")
+    content = held.read_bytes()
+    for seed in range(100):
+        damaged = way(content, random.Random(seed))
+        held.write_bytes(damaged)
+        with Claims(tmp_path, lapse=60) as claims:
+            if not claims.take("a"):
+                clock(61)
+                lives = claims.take("a")  # unless what is damaged does not matter
+                assert lives or json.loads(damaged)["pid"] == os.getpid()
 
 
 def test_signs_of_life_are_given_for_what_is_held(tmp_path: Path) -> None:
@@ -189,10 +297,7 @@ def test_signs_of_life_are_given_for_what_is_held(tmp_path: Path) -> None:
         claims.take("a")
         assert [thread.name for thread in threading.enumerate()].count("claims") == 1
         os.utime(tmp_path / "a.json", (5, 5))
-        deadline = time.monotonic() + 10
-        while (tmp_path / "a.json").stat().st_mtime == 5:
-            assert time.monotonic() < deadline, "no sign of life in ten seconds"
-            time.sleep(0.01)
+        until(lambda: (tmp_path / "a.json").stat().st_mtime != 5, "a sign of life")
     assert not any(thread.name == "claims" for thread in threading.enumerate())
 
 
