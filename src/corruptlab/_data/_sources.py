@@ -353,10 +353,10 @@ def fetched(dataset: Any, at: Sequence[int], name: str) -> list[Any]:
     position = -1
     try:
         return [dataset[position := i] for i in at]
-    except IndexError as error:
+    except LookupError as error:
         raise ValueError(
             f"`{name}` must serve an item at every position below its length, which is "
-            f"{len(dataset)}, got IndexError at position {position}: {error}"
+            f"{len(dataset)}, got {type(error).__name__} at position {position}: {error}"
         ) from error
 
 
@@ -383,7 +383,7 @@ def disagreement(
     source: Source, fields: Fields, labels: Labels, name: str
 ) -> tuple[int, int, int] | None:
     """Return a position where one of some items has another label, with both; None if none has."""
-    checked = some_of_each(labels)
+    checked = some_of_each(labels) if len(labels) else np.zeros(0, np.int64)
     for some in chunks(len(checked)):
         at = checked[some]
         with generators_kept():
