@@ -2,11 +2,12 @@
 MAKEFLAGS += --no-print-directory
 bin := .venv/bin
 
-.PHONY: help demo test docs setup clean
+.PHONY: help demo quick test docs setup clean
 
 help:
 	@echo "make demo   the paper's randomization test on embedded images: a table, out/report.json, out/figure.png"
-	@echo "make test   every gate: lint, format, types, import floors, tests, doctests"
+	@echo "make test   every gate: lint, format, import floors, types, tests, doctests"
+	@echo "make quick  what takes about a minute: lint, format, import floors, and the tests that are not slow"
 	@echo "make docs   the site, into build/docs: warnings are errors, links are checked"
 	@echo "make setup  only create or refresh .venv"
 	@echo "make clean  remove what the others made"
@@ -22,6 +23,9 @@ demo: setup
 
 test: setup
 	@scripts/check
+
+quick: setup
+	@scripts/check --quick
 
 docs: export OMP_WAIT_POLICY = PASSIVE
 docs: setup

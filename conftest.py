@@ -1,4 +1,4 @@
-"""Settings of every test run, and a collector of Markdown pages: each page is one test.
+"""Settings of every test run, and a collector of Markdown pages: each page is one slow test.
 
 `--doctest-glob` would take a block's closing fence for expected output. Here every line outside the
 ```python blocks is blanked, which keeps the line numbers, and the rest is one doctest.
@@ -24,6 +24,16 @@ _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 _BLOCK = re.compile(
     r"^[ \t]*```(?:python|pycon|py)\b[^\n]*\n(.*?)^[ \t]*```[ \t]*$", re.DOTALL | re.MULTILINE
 )
+
+
+_SLOW = (
+    "slow(seconds=5): takes more than some seconds; `-m 'not slow'` leaves it out, and otherwise "
+    "it comes late, the longest first"
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", _SLOW)
 
 
 class PageError(Exception):
@@ -68,7 +78,9 @@ class PageFile(pytest.File):
                     "line, so nothing would run it."
                 )
         if blocks:
-            yield PageItem.from_parent(self, name="examples")
+            page = PageItem.from_parent(self, name="examples")
+            page.add_marker(pytest.mark.slow)
+            yield page
 
 
 def examples_only(text: str) -> str:
@@ -79,6 +91,17 @@ def examples_only(text: str) -> str:
         lines = block[1].split("\n")
         kept[first : first + len(lines)] = lines
     return "\n".join(kept)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put slow tests last, the longest first, so that no process waits for one at the end."""
+    if not config.pluginmanager.hasplugin("randomly"):  # then any order will do
+        items.sort(key=_lateness)
+
+
+def _lateness(item: pytest.Item) -> float:
+    slow = item.get_closest_marker("slow")
+    return -1.0 if slow is None else 1 / slow.kwargs.get("seconds", 5.0)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.File | None:

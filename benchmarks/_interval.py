@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from corruptlab._checks import check_confidence
-from corruptlab._student import mean_and_half_width
+from corruptlab._statistics import mean_and_half_width
 
 
 class Interval(NamedTuple):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks._records import KINDS, Entry
-from corruptlab._whole_file import write_whole
+from corruptlab._io import write_whole
 
 SCHEMA = 1
 

@@ -16,7 +16,7 @@ from benchmarks._limits import Rates, measured_rates
 from benchmarks._options import Options
 from benchmarks._records import Entry, Made, TimeToInterpolation
 from benchmarks._summary import Skipped
-from corruptlab._whole_file import write_whole
+from corruptlab._io import write_whole
 
 T = TypeVar("T")
 Found = list[Comparing | TimeToInterpolation]

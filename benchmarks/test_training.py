@@ -15,8 +15,8 @@ import corruptlab as cl
 from benchmarks._comparing import Compare, Seconds
 from benchmarks._limits import Rates, training_flops, update_bytes
 from benchmarks.conftest import Scale
-from corruptlab.training._choice import fast_bfloat16
 from corruptlab.training._report import Measure
+from corruptlab.training._stepper import fast_bfloat16
 
 INPUTS, WIDTH, CLASSES = 3 * 28 * 28, 512, 10
 AS_IT_IS = cl.Execution(channels_last=False, compile=False)  # nothing is tried out first

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks import _markdown, _summary
 from benchmarks._records import Entry
 from benchmarks._summary import SummaryError
-from corruptlab._whole_file import write_whole
+from corruptlab._io import write_whole
 
 PAGE = Path(__file__).parent / "benchmarks.md"
 KEPT = Path(__file__).parent / "results" / "benchmarks.json"

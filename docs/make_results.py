@@ -8,19 +8,19 @@ Figures whose points are kept are drawn into docs/images; losses and curves by e
 
 from pathlib import Path
 
-from corruptlab._whole_file import write_whole
+from corruptlab._io import write_whole
 from corruptlab.experiments import paper
 
 DOCS = Path(__file__).parent
 DRAWN = ("fig1b", "fig1c")
 _HEAD = """\
-# The paper, measured
+# Results
 
-Every table and figure of Zhang et al. (2017), row by row: what was measured beside what was
-published, with machine, versions, seed, and time. Rows that nobody has measured say so;
-[Repeat the paper](reproduce.md) is about the command that fills them in. Accuracies are those at
-the end of training, unless a column says that they are of the best epoch; `off` is measured less
-published; where the paper prints a figure without numbers, its words stand in their place.
+Every table and figure of Zhang et al. (2017), row by row: measured and published values, with
+machine, versions, seed, and time. Unmeasured rows are marked;
+[Reproducing the paper](reproduce.md) describes the command that measures them. Accuracies are
+those at the end of training, unless a column names the best epoch; `off` is measured minus
+published; where the paper prints a curve without numbers, its description is quoted instead.
 
 {counts}
 

@@ -2,7 +2,6 @@
 
 import importlib.util
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +11,7 @@ import torch
 from hypothesis import settings
 
 import corruptlab as cl
+from tests import waiting
 
 # A shell makes what it starts in the background deaf to Ctrl-C, which some tests press.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -53,7 +53,7 @@ def cifar10_images(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) 
     """All 50,000 training images of CIFAR-10, ``uint8``, shape ``(50000, 3, 32, 32)``."""
     folder = tmp_path_factory.mktemp("cifar10")
     unpack = [sys.executable, str(shared_data / "unpack.py"), str(folder)]
-    run = subprocess.run(unpack, capture_output=True, text=True, check=False)
+    run = waiting.run(unpack)
     if "No module named 'PIL'" in run.stderr:
         pytest.skip("unpacking the images needs pillow")
     assert run.returncode == 0, run.stderr

@@ -1,13 +1,15 @@
-"""A result tells what it was made with."""
+"""A result tells what it was made with, and a device that does not work is refused."""
 
 import json
 import platform
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from corruptlab import __version__
-from corruptlab._environment import Environment
+from corruptlab._environment import Environment, usable_device
 
 
 def test_environment_names_this_process() -> None:
@@ -31,3 +33,36 @@ def test_environment_reads_as_one_line() -> None:
     assert "\n" not in text
     assert f"torch {torch.__version__}" in text
     assert text.endswith(f", {Environment.here().versions}")
+
+
+@pytest.mark.parametrize("device", ["cpu", torch.device("cpu")])
+def test_device_comes_back_whether_it_is_given_by_name_or_not(device: torch.device | str) -> None:
+    assert usable_device(device) == torch.device("cpu")
+
+
+@pytest.mark.parametrize("device", [3.5, None])
+def test_what_is_no_device_is_quoted(device: Any) -> None:
+    text = rf"^`device` must be a torch\.device or a name such as 'cuda:0', got {device}\.$"
+    with pytest.raises(TypeError, match=text):
+        usable_device(device)
+
+
+@pytest.mark.parametrize("device", ["toaster", "cuda:99", torch.device("cuda:99"), "meta"])
+def test_device_that_does_not_work_is_quoted(device: torch.device | str) -> None:
+    text = rf"^`device` must be usable on this machine, got '{device}' \(.+\)\.$"
+    with pytest.raises(ValueError, match=text):
+        usable_device(device)
+
+
+@pytest.mark.parametrize(
+    "reason", ["no such GPU", "no such GPU.", "no such GPU\nCompile with X.", "no such GPU. Try Y."]
+)
+def test_of_pytorch_s_reasons_the_first_sentence_is_told(
+    monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise RuntimeError(reason)
+
+    monkeypatch.setattr(torch, "empty", refuse)
+    with pytest.raises(ValueError, match=r", got 'cuda:7' \(no such GPU\)\.$"):
+        usable_device("cuda:7")

@@ -1,11 +1,13 @@
 """The collector of Markdown examples: what it must catch, and what it must not trip over."""
 
+import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests import waiting
 
 ROOT = Path(__file__).parent.parent
 GOOD = """# Page
@@ -35,7 +37,9 @@ def run_page(folder: Path, text: str) -> tuple[int, str]:
     page = folder / "page.md"
     page.write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", page.name]
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    # Other plugins have nothing to do with it, and take longer to load than it takes.
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    run = waiting.run(command, cwd=folder, env=alone)
     return run.returncode, run.stdout
 
 

@@ -14,7 +14,6 @@ from numpy.testing import assert_array_equal
 from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset, random_split
 
 import corruptlab as cl
-from corruptlab._errors import DataFileError
 
 N = 2_000
 IMAGES = (torch.arange(N * 64) * 7919 % 251).to(torch.uint8).reshape(N, 1, 8, 8)
@@ -129,6 +128,7 @@ def test_pain_12_global_generators_are_moved() -> None:
     assert torch.equal(torch.get_rng_state(), before[2])
 
 
+@pytest.mark.slow
 def test_pain_13_wrappers_do_not_survive_spawned_workers() -> None:
     noisy = cl.corrupt(DATA, *ALL)
     loader = DataLoader(noisy, batch_size=N, num_workers=1, multiprocessing_context="spawn")
@@ -154,10 +154,10 @@ class Hostile:
 def test_pain_15_a_downloaded_file_is_run(tmp_path: Path) -> None:
     path, mark = tmp_path / "CIFAR-10_human.pt", tmp_path / "mark"
     torch.save({"clean_label": Hostile(mark)}, path)
-    with pytest.raises(DataFileError):
+    with pytest.raises(cl.datasets.DataFileError):
         cl.datasets.cifar_n(path, which="worst")
     path.write_bytes(pickle.dumps(Hostile(mark)))
-    with pytest.raises(DataFileError):
+    with pytest.raises(cl.datasets.DataFileError):
         cl.corruptions.Manifest.load(path)
     assert not mark.exists()
 

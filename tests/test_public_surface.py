@@ -1,16 +1,36 @@
 """What the package shows is what it says it shows, and importing it stays cheap."""
 
+import ast
 import importlib
 import inspect
 import pkgutil
-import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 import corruptlab
+from tests import waiting
+
+SOURCE = Path(__file__).parent.parent / "src"
+
+UPPER_FLOORS = ["corruptlab.capacity", "corruptlab.experiments"]
+
+# Together they take half the time of importing PyTorch, and few calls need them.
+EXPENSIVE = [
+    "numpy.f2py",
+    "numpy.testing",
+    "scipy.fft",
+    "scipy.linalg",
+    "scipy.optimize",
+    "scipy.sparse",
+    "scipy.spatial",
+    "scipy.special",
+    "scipy.stats",
+]
 
 
 def public_modules() -> list[str]:
@@ -22,7 +42,7 @@ def exports(module: ModuleType) -> dict[str, Any]:
     """The names a module holds that are neither private nor modules."""
     return {
         name: value
-        for name, value in vars(module).items()
+        for name, value in ((name, getattr(module, name)) for name in dir(module))
         if not name.startswith("_") and not inspect.ismodule(value)
     }
 
@@ -71,10 +91,86 @@ def test_importing_brings_in_no_extra_and_moves_no_generator() -> None:
         assert not new, f"importing corruptlab imported {new}"
         assert states() == generators, "importing corruptlab moved a global generator"
         assert not torch.cuda.is_initialized()
-        assert "scipy.stats" not in sys.modules, "it takes longer than all of corruptlab"
     """
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
+    done = waiting.run([sys.executable, "-W", "error", "-c", program])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("corruptlab", [*UPPER_FLOORS, *EXPENSIVE]),
+        ("corruptlab.capacity", EXPENSIVE),
+        ("corruptlab.experiments", EXPENSIVE),
+    ],
+)
+def test_importing_leaves_the_expensive_modules_to_those_who_use_them(
+    name: str, left: list[str]
+) -> None:
+    # What PyTorch itself imports, in one version or another, does not count.
+    program = f"""if True:
+        import sys
+        import torch
+
+        before = set(sys.modules)
+        import {name}
+
+        print(*sorted(set({left}) & (set(sys.modules) - before)))
+    """
+    done = waiting.run([sys.executable, "-c", program])
+    assert (done.returncode, done.stdout) == (0, "\n"), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["capacity", "shatters", "experiments", "audit", "paper"])
+def test_name_of_an_upper_floor_can_be_the_first_to_be_used(name: str) -> None:
+    done = waiting.run([sys.executable, "-c", f"import corruptlab; corruptlab.{name}"])
+    assert done.returncode == 0, done.stderr
+
+
+def test_unknown_name_is_no_attribute() -> None:
+    with pytest.raises(AttributeError, match=r"^module 'corruptlab' has no attribute 'overfit'$"):
+        corruptlab.overfit  # type: ignore[attr-defined] # noqa: B018
+
+
+def crossings(source: Path) -> Iterator[str]:
+    """Imports of what is private to a room from outside of it; floor 0 is free for all."""
+    for path in sorted(source.rglob("*.py")):
+        here = path.relative_to(source).with_suffix("").parts
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules = [each.name for each in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                modules = [f"{node.module}.{each.name}" for each in node.names]
+            else:
+                continue
+            for module in modules:
+                parts = tuple(module.split("."))
+                private = (i for i, part in enumerate(parts) if part[0] == "_" != part[1])
+                depth = next((i for i in private if i > 1), 0)
+                if parts[0] == "corruptlab" and here[:depth] != parts[:depth]:
+                    yield f"{'.'.join(here)} imports {module}"
+
+
+@pytest.mark.xfail(strict=False, reason="rooms are being joined; until then some look into others")
+def test_what_is_private_stays_in_its_room() -> None:
+    assert list(crossings(SOURCE)) == []
+
+
+def test_imports_of_another_room_s_private_names_are_found(tmp_path: Path) -> None:
+    room = tmp_path / "corruptlab" / "models"
+    room.mkdir(parents=True)
+    (room / "_mlp.py").write_text(
+        "import corruptlab.models._layers, corruptlab._io, torch._dynamo\n"
+        "from corruptlab import __version__\n"
+        "from corruptlab._types import Labels\n"
+        "from corruptlab.models._layers import _Inner\n"
+        "from corruptlab.training import fit\n"
+        "def late():\n"
+        "    import corruptlab.training._fit\n"
+        "    from corruptlab.datasets import _idx\n"
     )
-    assert run.returncode == 0, run.stderr
-    assert run.stdout == run.stderr == ""
+    assert list(crossings(tmp_path)) == [
+        "corruptlab.models._mlp imports corruptlab.training._fit",
+        "corruptlab.models._mlp imports corruptlab.datasets._idx",
+    ]

@@ -17,10 +17,9 @@ UNIONS = [
     stringify_annotation(ArrayLike, "fully-qualified"),
 ]
 ARRAY = re.compile(
-    r"~?numpy\.ndarray\[~?(?:builtins\.)?tuple\[[^\]]*\], ~?numpy\.dtype\[([^\[\]]*)\]\]"
+    r"~?numpy\.ndarray\[(?:~?(?:builtins\.)?tuple\[[^\]]*\]|~?typing\.Any), "  # Any: NumPy 1.26
+    r"~?numpy\.dtype\[([^\[\]]*)\]\]"
 )
-
-
 SHOWN = re.compile(r"ndarray\[tuple\[[^\]]*\], dtype\[([^\[\]]*)\]\]")
 
 

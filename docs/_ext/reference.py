@@ -21,7 +21,7 @@ from sphinx.pycode import ModuleAnalyzer
 
 import corruptlab
 
-KINDS = ("Rooms", "Functions", "Classes", "Values")
+KINDS = ("Modules", "Functions", "Classes", "Values")
 # Members of our own private bases are shown; those of these are described elsewhere.
 FOREIGN = "object, Module, Dataset, Mapping, tuple, Exception, Executor, Protocol"
 NOTE = ".. Written by docs/_ext/reference.py: changes here are lost."
@@ -53,7 +53,7 @@ def kind(value: Any) -> str:
     if inspect.isclass(value):
         return "Classes"
     if inspect.ismodule(value):
-        return "Rooms"
+        return "Modules"
     return "Functions" if inspect.isroutine(value) else "Values"
 
 
@@ -99,7 +99,7 @@ def page(room: str, module: ModuleType, home: dict[int, str]) -> str:
             lines += [f"   * - :py:obj:`~{home[id(value)]}`", f"     - {summary(name, value)}"]
         lines += [""]
         for name, value in here.items():
-            if heading != "Rooms" and home[id(value)] == f"{room}.{name}":
+            if heading != "Modules" and home[id(value)] == f"{room}.{name}":
                 lines += description(name, value)
     return "\n".join(lines)
 
@@ -109,14 +109,23 @@ def short(room: str) -> str:
     return room.removeprefix("corruptlab.")
 
 
+def landing() -> str:
+    """Return the page that says in a line what each module is for."""
+    lines = [NOTE, "", "API reference", "============="]
+    lines += ["", ".. list-table::", "   :widths: auto", ""]
+    for name, module in rooms().items():
+        lines += [f"   * - :doc:`{short(name)} <{name}>`", f"     - {summary(name, module)}"]
+    lines += ["", ".. toctree::", "   :hidden:", "   :maxdepth: 1", ""]
+    return "\n".join([*lines, *(f"   {short(name)} <{name}>" for name in rooms()), ""])
+
+
 def write_pages(app: Sphinx) -> None:
     """Write the pages into docs/api, those that changed."""
     folder = Path(app.srcdir) / "api"
     folder.mkdir(exist_ok=True)
     home = homes()
     found = {f"{name}.rst": page(name, module, home) for name, module in rooms().items()}
-    head = [NOTE, "", "API reference", "=============", "", ".. toctree::", "   :maxdepth: 1", ""]
-    found["index.rst"] = "\n".join([*head, *(f"   {short(name)} <{name}>" for name in rooms()), ""])
+    found["index.rst"] = landing()
     for old in folder.glob("*.rst"):
         if old.name not in found:
             old.unlink()

@@ -1,9 +1,9 @@
 """
-Eight images under every corruption
-===================================
+Images under every corruption
+=============================
 
-What the paper trains on: the same images with wrong labels, with their pixels out of order, and
-replaced by noise. A label in bold is wrong; the true one stands under it.
+The training data of the paper's experiments: images with wrong labels, with permuted pixels, and
+replaced by noise. Wrong labels are bold, with the true label below.
 """
 
 from torch.utils.data import Subset

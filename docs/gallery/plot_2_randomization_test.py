@@ -1,9 +1,9 @@
 """
-The randomization test on a few images
-======================================
+Randomization test
+==================
 
-One network, one recipe, 400 images, and three things to learn: their labels, labels drawn at
-random, and labels of images whose pixels are out of order. It fits all of them.
+One network and one recipe on 400 images, with true labels, with random labels, and with shuffled
+pixels. The network fits all of them.
 """
 
 from torch.utils.data import Subset

@@ -1,10 +1,10 @@
 """
-Is there any signal?
-====================
+Permutation test
+================
 
-A permutation test: the same training on labels as they are and on labels exchanged among the
-images. With the labels as they are the network does better on new images than with any of the
-exchanges, so the p-value is the least that 59 exchanges allow.
+The same training on true labels and on permuted labels. With true labels the network is more
+accurate on new images than with any permutation, so the p-value is the smallest that 59
+permutations allow.
 """
 
 from torch.utils.data import Subset

@@ -1,9 +1,9 @@
 """
-Theorem 1, drawn
-================
+Theorem 1
+=========
 
-A ReLU network of two layers through any points, without training. Points become numbers on a
-line, one hinge begins before each of them, and each hinge bends the line to meet the next point.
+A two-layer ReLU network through any points, without training. The points are projected onto a
+line, a hinge starts before each of them, and each hinge bends the function to the next point.
 """
 
 import numpy as np

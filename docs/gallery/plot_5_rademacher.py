@@ -1,10 +1,10 @@
 """
-How well can linear functions follow random signs?
-==================================================
+Rademacher complexity
+=====================
 
-The Rademacher complexity of linear functions with bounded weights, on the first n images. It falls
-like one over the square root of n: the more images there are, the less of random signs such
-functions can follow. A network that fits random labels has complexity 1 at the same n.
+The Rademacher complexity of linear functions with bounded weights on the first n images. It falls
+as one over the square root of n: on more images such functions correlate less with random signs. A
+network that fits random labels has complexity 1 at the same n.
 """
 
 from matplotlib.figure import Figure

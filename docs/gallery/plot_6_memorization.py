@@ -1,9 +1,9 @@
 """
-What is learned, and what is memorized
-======================================
+Memorization
+============
 
-Images with random labels are planted in the training set, and others like them are held out. A
-network can be right on a planted one by luck, once in ten, or because it has memorized it.
+Images with random labels are planted in the training set, and others are held out. A network can
+predict a planted label by chance, one time in ten, or because it has memorized the image.
 """
 
 from torch.utils.data import Subset
@@ -15,9 +15,8 @@ recipe = cl.Recipe(learning_rate=0.01, decay=0.99, epochs=40, batch_size=32)
 
 def training(dataset, epoch_end):
     network = cl.mlp(128, input_shape=(1, 28, 28))
-    whole = cl.experiments.Prepared(network, recipe)
-    cl.fit(network, dataset, recipe=recipe, stop=(epoch_end.rule(whole),))
-    return whole
+    cl.fit(network, dataset, recipe=recipe, stop=(epoch_end.rule(network),))
+    return network
 
 
 train = Subset(cl.datasets.fashion_mnist_mini("train"), range(800))

@@ -7,17 +7,12 @@ Source: Zhang, Bengio, Hardt, Recht, Vinyals 2017, "Understanding deep learning 
 rethinking generalization", ICLR, arXiv 1611.03530.
 """
 
-from corruptlab import capacity, corruptions, datasets, experiments, models, plotting, training
+import importlib
+import typing
+
+from corruptlab import corruptions, datasets, models, plotting, training
 from corruptlab._draws import Draws
 from corruptlab._version import __version__
-from corruptlab.capacity import (
-    KernelInterpolant,
-    effective_capacity,
-    interpolate,
-    memorization,
-    shatters,
-    stability,
-)
 from corruptlab.corruptions import (
     AsymmetricLabels,
     Corrupted,
@@ -37,21 +32,6 @@ from corruptlab.corruptions import (
     corrupt,
     materialize,
 )
-from corruptlab.experiments import (
-    MemorizationReport,
-    RandomizationReport,
-    Reproduction,
-    Setting,
-    SweepReport,
-    audit,
-    memorization_report,
-    paper,
-    permutation_test,
-    randomization_test,
-    reproduce,
-    sweep,
-    sweeps,
-)
 from corruptlab.models import inception_v3, mlp, small_alexnet, small_inception
 from corruptlab.training import (
     Augmentation,
@@ -64,6 +44,49 @@ from corruptlab.training import (
     recipes,
     stopping,
 )
+
+if typing.TYPE_CHECKING:
+    from corruptlab import capacity, experiments
+    from corruptlab.capacity import (
+        KernelInterpolant,
+        effective_capacity,
+        interpolate,
+        memorization,
+        shatters,
+        stability,
+    )
+    from corruptlab.experiments import (
+        MemorizationReport,
+        RandomizationReport,
+        Reproduction,
+        Setting,
+        SweepReport,
+        audit,
+        memorization_report,
+        paper,
+        permutation_test,
+        randomization_test,
+        reproduce,
+        sweep,
+        sweeps,
+    )
+else:
+
+    def __getattr__(name: str) -> object:
+        """Import the upper floors on first use: they would triple the time of the import."""
+        if name in __all__:
+            for floor in ("capacity", "experiments"):
+                module = importlib.import_module(f"corruptlab.{floor}")
+                if name == floor:
+                    return module
+                if hasattr(module, name):
+                    globals()[name] = getattr(module, name)
+                    return globals()[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "AsymmetricLabels",

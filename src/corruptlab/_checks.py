@@ -1,4 +1,4 @@
-"""Checks of numbers and choices: what cannot be gets one error in the words of the caller."""
+"""Validators of numbers and choices, each with one wording: the argument, the rule, the value."""
 
 import math
 import operator
@@ -11,15 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def whole(name: str, value: object) -> int:
-    """Return a whole number as an ``int``, or say that it is none."""
+    """Return an ``int``; raise TypeError for anything but an integer."""
     try:
-        return operator.index(value)  # type: ignore[arg-type]  # the point is to find out
+        if not isinstance(value, bool):
+            return operator.index(value)  # type: ignore[arg-type]  # the point is to find out
     except TypeError:
-        raise TypeError(f"`{name}` must be an integer, got {value!r}.") from None
+        pass
+    raise TypeError(f"`{name}` must be an integer, got {value!r}.")
 
 
 def at_least(least: int, name: str, value: object) -> int:
-    """Return a whole number that is not below ``least`` as an ``int``, or say what is wrong."""
+    """Return an ``int`` of at least ``least``, or raise."""
     number = whole(name, value)
     if number < least:
         raise ValueError(f"`{name}` must be at least {least}, got {number}.")
@@ -27,12 +29,12 @@ def at_least(least: int, name: str, value: object) -> int:
 
 
 def natural(name: str, value: object) -> int:
-    """Return a whole number that is at least 0 as an ``int``, or say what is wrong with it."""
+    """Return a non-negative ``int``, or raise."""
     return at_least(0, name, value)
 
 
 def real(name: str, value: object) -> float:
-    """Return a finite number as a ``float``, or say what is wrong with it."""
+    """Return a finite ``float``, or raise."""
     if not isinstance(value, Real):
         raise TypeError(f"`{name}` must be a number, got {value!r}.")
     number = float(value)
@@ -42,7 +44,7 @@ def real(name: str, value: object) -> float:
 
 
 def positive(name: str, value: object) -> float:
-    """Return a finite number above 0 as a ``float``, or say what is wrong with it."""
+    """Return a finite, positive ``float``, or raise."""
     number = real(name, value)
     if number <= 0:
         raise ValueError(f"`{name}` must be above 0, got {value}.")
@@ -50,7 +52,7 @@ def positive(name: str, value: object) -> float:
 
 
 def not_negative(name: str, value: object) -> float:
-    """Return a finite number that is at least 0 as a ``float``, or say what is wrong with it."""
+    """Return a finite, non-negative ``float``, or raise."""
     number = real(name, value)
     if number < 0:
         raise ValueError(f"`{name}` must be at least 0, got {value}.")
@@ -58,20 +60,26 @@ def not_negative(name: str, value: object) -> float:
 
 
 def check_number(name: str, value: object) -> None:
-    """Refuse what is not a real number."""
+    """Raise unless ``value`` is a real number, and no bool."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"`{name}` must be a number, got {value!r}.")
 
 
 def check_probability(name: str, value: Any) -> None:
-    """Refuse what is not a probability, NaN included."""
+    """Raise unless ``value`` is a probability; NaN is none."""
     check_number(name, value)
     if not 0 <= float(value) <= 1:
         raise ValueError(f"`{name}` must lie in [0, 1], got {value}.")
 
 
+def probability(name: str, value: Any) -> float:
+    """Return a probability as a ``float``, or say what is wrong with it."""
+    check_probability(name, value)
+    return float(value) + 0.0  # -0.0 is 0.0
+
+
 def check_confidence(value: object, name: str = "confidence") -> None:
-    """Refuse a level of confidence or significance that is not strictly between 0 and 1."""
+    """Raise unless a level of confidence or significance lies strictly between 0 and 1."""
     if not isinstance(value, Real):
         raise TypeError(f"`{name}` must be a number, got {value!r}.")
     if not 0 < float(value) < 1:
@@ -79,21 +87,34 @@ def check_confidence(value: object, name: str = "confidence") -> None:
 
 
 def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    """Refuse what is not among the choices, and list them."""
+    """Raise unless ``value`` is one of the choices; the error lists them."""
     if value not in choices:
         raise ValueError(f"`{name}` must be one of {', '.join(choices)}, got {value!r}.")
 
 
+def one_of(name: str, value: object, choices: Sequence[str]) -> Any:
+    """Return a choice as a plain string, or quote the choices there are."""
+    if not isinstance(value, str) or value not in choices:
+        *most, last = map(repr, choices)
+        known = f"{', '.join(most)}{',' * (len(most) > 1)} or {last}"
+        raise ValueError(f"`{name}` must be {known}, got {value!r}.")
+    return str(value)
+
+
 def reals(name: str, values: ArrayLike) -> NDArray[np.float64]:
-    """Return numbers as ``float64``, or say that there are others among them."""
+    """Return an array of ``float64``; raise TypeError for anything but numbers."""
     try:
+        found = np.asarray(values) if hasattr(values, "dtype") else np.asarray(values, object)
+        kinds = {found.dtype.type} if found.dtype != object else set(map(type, found.flat))
+        if kinds & {bool, np.bool_}:
+            raise TypeError
         return np.asarray(values, np.float64)
     except (TypeError, ValueError):  # words, or rows of different lengths
         raise TypeError(f"`{name}` must hold numbers only, got {values!r}.") from None
 
 
 def example_ids(ids: ArrayLike) -> NDArray[np.int64]:
-    """Return example numbers as ``int64``, or say what is wrong with them."""
+    """Return one-dimensional, non-negative example numbers as ``int64``, or raise."""
     numbers = np.asarray(ids)
     if numbers.ndim != 1:
         raise ValueError(f"`ids` must be one-dimensional, got shape {numbers.shape}.")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
 
 from corruptlab._checks import example_ids, natural
 from corruptlab._types import Ids
@@ -204,7 +204,7 @@ class Draws:
 @cache
 def _half_normals() -> NDArray[np.float32]:
     """Return the mid-quantiles of the normal law, scaled so that the sum of two has variance 1."""
-    upper = ndtri(0.5 + (np.arange(1 << 15) + 0.5) / (1 << 16))
+    upper = scipy.special.ndtri(0.5 + (np.arange(1 << 15) + 0.5) / (1 << 16))
     quantiles = np.concatenate([-upper[::-1], upper])  # symmetric to the bit: the mean is exactly 0
     table: NDArray[np.float32] = (quantiles / np.sqrt(2 * np.mean(quantiles**2))).astype(np.float32)
     table.flags.writeable = False

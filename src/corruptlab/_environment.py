@@ -1,4 +1,4 @@
-"""What a result was made with: versions, machine, device."""
+"""The device that a user asks for, and the environment in which a result was computed."""
 
 import platform
 from dataclasses import asdict, dataclass
@@ -12,40 +12,19 @@ from corruptlab._version import __version__
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """Versions, machine, and device that made a result.
-
-    Args:
-        corruptlab: Version of this package.
-        python: Version of Python.
-        torch: Version of PyTorch, with its build tag.
-        numpy: Version of NumPy.
-        platform: Operating system and processor architecture.
-        device: Name of the device that did the work.
-        threads: Threads that PyTorch uses on the CPU.
-
-    Example:
-        >>> Environment.here().device
-        'cpu'
-    """
+    """Versions, machine, and device with which a result was computed."""
 
     corruptlab: str
     python: str
-    torch: str
+    torch: str  # with its build tag
     numpy: str
-    platform: str
+    platform: str  # operating system and processor architecture
     device: str
-    threads: int
+    threads: int  # of PyTorch on the CPU
 
     @classmethod
     def here(cls, device: Device | str = "cpu") -> "Environment":
-        """Describe this process and one device.
-
-        Args:
-            device: The device that does the work.
-
-        Returns:
-            The description; a GPU is called by its product name.
-        """
+        """Describe this process and the device that does the work; a GPU by its product name."""
         device = torch.device(device)
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
         return cls(
@@ -60,7 +39,7 @@ class Environment:
 
     @property
     def versions(self) -> str:
-        """Versions of what was at work, on one line."""
+        """Versions of the packages, on one line."""
         return (
             f"corruptlab {self.corruptlab}, torch {self.torch}, numpy {self.numpy}, "
             f"Python {self.python}"
@@ -72,3 +51,19 @@ class Environment:
 
     def __str__(self) -> str:
         return f"{self.device}, {self.threads} threads, {self.platform}, {self.versions}"
+
+
+def usable_device(device: torch.device | str) -> torch.device:
+    """Return an available device; raise TypeError or ValueError for anything else."""
+    try:
+        torch.empty(1, device=device).cpu()
+        return torch.device(device)
+    except TypeError:
+        raise TypeError(
+            f"`device` must be a torch.device or a name such as 'cuda:0', got {device!r}."
+        ) from None
+    except (RuntimeError, AssertionError) as error:
+        # PyTorch appends a page of advice for its own developers; its first sentence is for users.
+        reason = str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
+        text = f"`device` must be usable on this machine, got {str(device)!r} ({reason})."
+        raise ValueError(text) from None

@@ -1,9 +1,11 @@
-"""Errors that more than one floor raises."""
+"""Errors that several rooms raise, and the import of optional dependencies."""
 
 import importlib
 import os
 from pathlib import Path
 from types import ModuleType
+
+import torch
 
 
 class MissingExtraError(ImportError):
@@ -37,26 +39,19 @@ class DataFileError(ValueError):
 
 
 def require(module: str, *, extra: str) -> ModuleType:
-    """Import an optional dependency, or say which extra brings it.
-
-    Args:
-        module: Name of the module to import, such as ``"matplotlib.figure"``.
-        extra: Name of the extra that installs it, such as ``"plot"``.
-
-    Returns:
-        The imported module.
-
-    Raises:
-        MissingExtraError: If the package is not installed.
-        ModuleNotFoundError: If it is installed and itself misses something.
-    """
+    """Import an optional dependency such as ``"ray"``, or name the extra that installs it."""
     package = module.partition(".")[0]
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != package:
+        if error.name != package:  # it is installed, and itself misses something
             raise
         raise MissingExtraError(
             f"`{package}` is not installed; install it with: pip install 'corruptlab[{extra}]'.",
             name=package,
         ) from None
+    except RuntimeError as error:  # compiled for another PyTorch, it fails at its own operators
+        raise MissingExtraError(
+            f"`{package}` is installed and does not fit this PyTorch ({torch.__version__}): "
+            f"{error}."
+        ) from error

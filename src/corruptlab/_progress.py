@@ -1,4 +1,4 @@
-"""Progress of long work: one live line on a terminal, sparse plain lines elsewhere."""
+"""Progress of long work: one live line on a terminal, occasional plain lines elsewhere."""
 
 import importlib.util
 import sys
@@ -12,22 +12,9 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """Tell how far a piece of work has come, on standard error.
+    """Progress on standard error: one live line on a terminal with tqdm, plain lines elsewhere."""
 
-    On a terminal with ``tqdm`` installed (extra ``cli``) it is one live line. Otherwise
-    plain lines are written: one about every ten seconds, and one at the end.
-
-    Args:
-        total: Number of units of work.
-        label: What is being done.
-        show: Whether to write anything at all.
-        least_seconds: Work that is done sooner is not mentioned.
-
-    Example:
-        >>> with Progress(3, "fitting", show=False) as line:
-        ...     line.update(1, "loss 2.30")
-    """
-
+    # Work that ends before `least_seconds` is not mentioned.
     def __init__(self, total: int, label: str, *, show: bool, least_seconds: float = 0.0) -> None:
         self._total, self._label, self._show = total, label, show
         self._least_seconds, self._start = least_seconds, time.monotonic()
@@ -41,12 +28,7 @@ class Progress:
         return self
 
     def update(self, done: int, note: str = "") -> None:
-        """Say that ``done`` units are finished.
-
-        Args:
-            done: Units of work finished so far.
-            note: A few words on how it goes.
-        """
+        """Report that ``done`` units are finished, with a short note."""
         advanced, self._done, self._note = done - self._done, done, note
         if self._bar is not None:
             self._bar.set_postfix_str(note, refresh=False)

@@ -1,4 +1,4 @@
-"""Names for the kinds of arrays and data sets that every floor speaks of."""
+"""Types of arrays and data sets that every room uses."""
 
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -9,7 +9,7 @@ Labels: TypeAlias = NDArray[np.int64]
 """Class labels, shape ``(n,)``, values ``0 .. num_classes - 1``."""
 
 Ids: TypeAlias = NDArray[np.int64]
-"""Example numbers, shape ``(n,)``: who an example is, wherever it stands."""
+"""Example numbers, shape ``(n,)``: the identity of an example, whatever its position."""
 
 Array: TypeAlias = NDArray[Any]
 """A batch of inputs, shape ``(n, ...)``, of any real or integer type."""
@@ -18,7 +18,7 @@ Item_co = TypeVar("Item_co", covariant=True)
 
 
 class MapDataset(Protocol[Item_co]):
-    """Anything with a length and items by position: what PyTorch calls a map-style data set."""
+    """A map-style data set: anything with a length and items by position."""
 
     def __len__(self) -> int:
         """Return the number of examples."""

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests import waiting
+
 pytest.importorskip("pytest_benchmark")
 
 ROOT = Path(__file__).parents[2]
@@ -49,14 +51,7 @@ def run(folder: Path, *arguments: str, more: str = "") -> "subprocess.CompletedP
     path = os.pathsep.join([str(ROOT), str(ROOT / "src")])
     # Told that it is a process of a worker of pytest-xdist, pytest-benchmark would time nothing.
     own = {name: value for name, value in os.environ.items() if "XDIST" not in name}
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env={**own, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return waiting.run(command, cwd=folder, env={**own, "PYTHONPATH": path})
 
 
 @pytest.fixture(scope="module")

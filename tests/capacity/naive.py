@@ -3,19 +3,19 @@
 import copy
 import itertools
 import signal
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linprog
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 import corruptlab as cl
-from corruptlab.capacity import _procedure
-from corruptlab.training import _replicas_run
-from corruptlab.training._source import data_order
+from corruptlab.capacity import EffectiveCapacity, EffectiveCapacityTrial
 
 FROZEN = cl.Recipe(learning_rate=1e-12, epochs=1, whiten=False)  # nothing is learned
 SHORT = cl.Recipe(learning_rate=0.3, decay=1.0, epochs=6, batch_size=16, whiten=False)
@@ -63,16 +63,36 @@ def separable(x: NDArray[np.float64], labels: NDArray[np.int64]) -> bool:
 
 def groups_of(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Train so many replicas at a time."""
-    monkeypatch.setattr(_procedure, "_MOST_REPLICAS", size)
+    monkeypatch.setattr("corruptlab.capacity._replicas._MOST_REPLICAS", size)
 
 
 def press_ctrl_c(monkeypatch: pytest.MonkeyPatch, *, epoch: int) -> None:
     """Press Ctrl-C at the beginning of an epoch, counted from 1 over all groups of replicas."""
     counter = itertools.count(1)
+    original = cl.Draws.permutations
 
-    def pressing(seed: int, number: int, n: int) -> Tensor:
-        if next(counter) == epoch:
+    def pressing(draws: cl.Draws, stream: str, ids: ArrayLike, n: int) -> NDArray[np.int64]:
+        if stream == "fit/order" and next(counter) == epoch:  # drawn when an epoch begins
             signal.raise_signal(signal.SIGINT)
-        return data_order(seed, number, n)
+        return original(draws, stream, ids, n)
 
-    monkeypatch.setattr(_replicas_run, "data_order", pressing)
+    monkeypatch.setattr(cl.Draws, "permutations", pressing)
+
+
+def result(trials: Sequence[EffectiveCapacityTrial], **changes: Any) -> EffectiveCapacity:
+    """What a search of 1,000 examples came to."""
+    fields: dict[str, Any] = {
+        "labels": "random",
+        "examples": 1000,
+        "share": 0.5,
+        "error": 0.0,
+        "tolerance": 0.05,
+        "most_trials": 12,
+        "confidence": 0.95,
+        "stopped_by": "tolerance",
+        "num_classes": 2,
+        "seed": 0,
+        "environment": cl.capacity.rademacher.linear(np.eye(2), draws=2).environment,
+        **changes,
+    }
+    return EffectiveCapacity(trials=tuple(trials), **fields)

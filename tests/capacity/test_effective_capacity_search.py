@@ -1,10 +1,15 @@
 """Which sizes a search tries: every way it can go, in every small problem."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+import numpy as np
 import pytest
+from scipy.stats import binomtest
 
-from corruptlab.capacity._effective_capacity_search import FIRST_SIZE, most_trials, next_size
+from corruptlab.capacity import EffectiveCapacityTrial
+from corruptlab.capacity._effective_capacity import _search, most_trials, next_size
+from tests.capacity.naive import SHORT, result
 
 Path = tuple[list[int], int, int | None]
 """Sizes in the order they were tried, and the last bracket."""
@@ -49,7 +54,6 @@ def test_without_tolerance_the_last_size_that_fits_is_found(capacity: int) -> No
 
 
 def test_sizes_double_until_one_is_not_fitted_and_then_halve_the_step() -> None:
-    assert FIRST_SIZE == 16
     first = [next_size(low, None, 100, 0.0) for low in (0, 16, 32, 64, 100)]
     assert first == [16, 32, 64, 100, None]
     assert next_size(0, None, 5, 0.0) == 5
@@ -61,3 +65,35 @@ def test_sizes_double_until_one_is_not_fitted_and_then_halve_the_step() -> None:
 def test_some_search_takes_all_the_promised_trials(total: int, tolerance: float) -> None:
     longest = max(len(tried) for tried, _, _ in paths(total, tolerance))
     assert longest == most_trials(total, tolerance)
+
+
+@dataclass
+class Coins:
+    """A task whose replicas fit n examples with a probability that is known."""
+
+    inputs: range
+    random: np.random.Generator
+
+    def chance(self, n: int) -> float:
+        return float(1 / (1 + (n / 100) ** 3))  # half at n = 100
+
+    def trial(self, n: int) -> EffectiveCapacityTrial:
+        fitted = int(self.random.binomial(30, self.chance(n)))
+        accuracies = (1.0,) * fitted + (0.9,) * (30 - fitted)
+        return EffectiveCapacityTrial(n=n, train_accuracies=accuracies, fitted=fitted, recipe=SHORT)
+
+
+def test_interval_holds_the_capacity_as_often_as_it_says() -> None:
+    coins, confidence = Coins(range(1000), np.random.default_rng(0)), 0.6
+    found = []
+    for _ in range(400):
+        trials, stopped_by = _search(coins, share=0.5, tolerance=0.05)  # type: ignore[arg-type]  # it tosses coins
+        found.append(result(trials, stopped_by=stopped_by, confidence=confidence))
+    held = sum(low <= 100 < (high or 1001) for low, high in (each.interval for each in found))
+    assert binomtest(held, len(found), confidence, alternative="less").pvalue > 1e-4
+    assert sum(each.interval[1] is not None and each.interval[0] > 0 for each in found) > 200
+    for each in found:
+        low, high = each.bracket
+        assert high is not None
+        sure, out = each.interval
+        assert sure <= low < high <= (out or 1001)

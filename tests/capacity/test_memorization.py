@@ -169,7 +169,7 @@ def test_each_replica_can_have_a_network_of_its_own() -> None:
 
 def test_inputs_are_measured_in_parts_as_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = memorization(plane(4, 3), X, Y, recipe=SHORT, replicas=30)
-    monkeypatch.setattr("corruptlab.capacity._replicas._NUMBERS_AT_ONCE", 30 * 3 * 3)
+    monkeypatch.setattr("corruptlab.capacity._replicas._OUTPUTS_AT_ONCE", 30 * 3 * 3)
     parts = memorization(plane(4, 3), X, Y, recipe=SHORT, replicas=30)
     assert_array_equal(parts.correct_in, whole.correct_in)
     assert_array_equal(parts.correct_out, whole.correct_out)

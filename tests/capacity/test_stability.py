@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -179,7 +180,7 @@ def test_points_are_measured_in_parts_as_in_one_go(
     monkeypatch: pytest.MonkeyPatch, loss: Literal["cross_entropy", "zero_one"]
 ) -> None:
     whole = measured(loss=loss)
-    monkeypatch.setattr("corruptlab.capacity._replicas._NUMBERS_AT_ONCE", 7 * 2 * 8)
+    monkeypatch.setattr("corruptlab.capacity._replicas._OUTPUTS_AT_ONCE", 7 * 2 * 8)
     parts = measured(loss=loss)
     assert_allclose(parts.means, whole.means, rtol=1e-9)
     assert_allclose(parts.largest, whole.largest, rtol=1e-9)
@@ -277,6 +278,18 @@ def test_record_survives_json_and_reads_well() -> None:
 def test_bad_arguments_are_quoted(change: dict[str, Any], kind: type[Exception], text: str) -> None:
     with pytest.raises(kind, match=text):
         measured(**change)
+
+
+def test_losses_far_below_float32_are_told_apart_from_none() -> None:
+    far = torch.full((1, 4), 100.0)
+    model = plane(4)
+    (layer,) = (each for each in model.modules() if isinstance(each, torch.nn.Linear))
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[0.075] * 4, [0.0] * 4]))
+        layer.bias.zero_()
+    # The scores are 30 apart: the loss is exp(-30), and changes by a part of that.
+    found = measured(model=model, held_out=(far, [0]), recipe=replace(SHORT, learning_rate=1e-3))
+    assert 0 < found.max < 1e-12
 
 
 def test_numpy_positions_are_taken() -> None:

@@ -44,6 +44,7 @@ def copies(tmp_path: Path) -> str:
     return f"idx:{folder}"
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_finished_setting_and_draws_it(copies: str, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     out = tmp_path / "out"
@@ -64,6 +65,7 @@ def test_ctrl_c_keeps_the_finished_setting_and_draws_it(copies: str, tmp_path: P
     assert (out / "figure.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_kill_keeps_the_finished_settings(data: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     # Long enough that the kill falls between the first setting and the last.

@@ -12,7 +12,7 @@ import pytest
 from corruptlab._cli import main
 from corruptlab._cli._errors import UserError
 from corruptlab._cli._output import Output
-from corruptlab.plotting._frame import blank
+from corruptlab.plotting._style import blank
 
 OLD = {"an": "older report"}
 

@@ -1,12 +1,15 @@
 """Small data sets of known content that the tests share."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import Dataset, TensorDataset
 
-from corruptlab._types import Labels
+Array: TypeAlias = NDArray[Any]
+Ids: TypeAlias = NDArray[np.int64]
+Labels: TypeAlias = NDArray[np.int64]
 
 N = 20_000
 CLEAN: Labels = np.arange(N) % 10

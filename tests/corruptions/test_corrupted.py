@@ -130,6 +130,7 @@ def test_workers_and_batches_do_not_matter(workers: int) -> None:
     assert_array_equal(y.numpy(), wrapped.targets)
 
 
+@pytest.mark.slow
 def test_spawned_workers_serve_the_same() -> None:
     wrapped = corrupt(tensors(), *ALL, seed=1)
     loader = DataLoader(wrapped, batch_size=60, num_workers=1, multiprocessing_context="spawn")

@@ -84,7 +84,9 @@ def test_cifar10_s_lists_of_labels_are_found(torchvision_datasets: ModuleType) -
 
 
 def hugging_face() -> Any:
-    hf = pytest.importorskip("datasets", reason="Hugging Face datasets are not installed")
+    hf = pytest.importorskip(
+        "datasets", reason="Hugging Face datasets cannot be imported", exc_type=ImportError
+    )
     features = hf.Features({"img": hf.Image(), "label": hf.ClassLabel(names=CLASSES)})
     columns = {"img": [Image.fromarray(x) for x in PIXELS], "label": LABELS.tolist()}
     return hf.Dataset.from_dict(columns, features=features)

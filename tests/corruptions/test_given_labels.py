@@ -1,7 +1,9 @@
 """Given labels are those of the right examples, or are refused; manifests survive the trip."""
 
+import json
 import os
 import pickle
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,8 @@ from numpy.testing import assert_array_equal
 from torch.utils.data import Subset, TensorDataset
 
 from corruptlab import Draws, ExchangedLabels, GivenLabels, RandomLabels, UniformLabels, corrupt
-from corruptlab._errors import DataFileError
 from corruptlab.corruptions import Manifest
+from corruptlab.datasets import DataFileError
 
 from .cases import tensors
 
@@ -190,18 +192,99 @@ def test_changed_labels_are_noticed(tmp_path: Path) -> None:
         Manifest.load(path)
 
 
-def test_an_array_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "bomb.npz"
-    with (
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
-        archive.open("targets.npy", "w", force_zip64=True) as member,
-    ):
-        for _ in range(1025):
-            member.write(bytes(1 << 20))
-    with pytest.raises(
-        DataFileError, match=r"cannot be read as one \(an array of 1074790400 bytes"
-    ):
+@pytest.mark.parametrize(
+    ("descr", "shape"),
+    [("<i8", "(1099511627776,)"), ("<i8", "(100000000,)"), ("<f8", "(60,)"), ("|O", "(60,)"),
+     ("<i8", "()"), ("<i8", "(30, 2)")],
+)  # fmt: skip
+def test_an_array_of_another_size_or_kind_is_refused_before_memory_is_taken(
+    tmp_path: Path, descr: str, shape: str
+) -> None:
+    path = corrupt(tensors(), HALF).manifest().save(tmp_path / "noise.npz")
+    with zipfile.ZipFile(path) as archive:
+        members = {each: archive.read(each) for each in archive.namelist()}
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}}}".ljust(117) + "\n"
+    members["targets.npy"] = b"\x93NUMPY\x01\x00v\x00" + text.encode() + bytes(480)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataFileError, match=r"expected a corruptlab manifest, found what can"):
+            Manifest.load(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+def test_a_changed_byte_is_a_data_file_error_or_harmless(tmp_path: Path) -> None:
+    noisy = corrupt(tensors(), HALF, seed=3)
+    path = noisy.manifest().save(tmp_path / "noise.npz")
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        changed = bytearray(whole)
+        changed[at] ^= 255
+        path.write_bytes(changed)
+        try:
+            loaded = Manifest.load(path)
+        except DataFileError:
+            continue
+        assert_array_equal(loaded.targets, noisy.targets)
+
+
+def header_of(**changes: Any) -> Any:
+    def write(path: Path) -> None:
+        with np.load(path) as arrays:
+            parts = dict(arrays)
+        header = json.loads(parts["header"].tobytes())
+        header = {**header, **changes} if changes else [header]
+        parts["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+        np.savez(path, **parts)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        header_of(),
+        header_of(seed="3"),
+        header_of(seed=True),
+        header_of(num_classes=-1),
+        header_of(version=None),
+        header_of(corruption=["UniformLabels"]),
+        header_of(more=1),
+        lambda path: path.write_bytes(b"[" * 100_000),
+        lambda path: np.savez(path, header=np.frombuffer(b"[" * 100_000, np.uint8)),
+        lambda path: np.savez(path, header=np.frombuffer(b"\xff\xfe", np.uint8)),
+    ],
+)
+def test_a_header_of_another_kind_is_refused(tmp_path: Path, write: Any) -> None:
+    path = corrupt(tensors(), HALF).manifest().save(tmp_path / "noise.npz")
+    write(path)
+    with pytest.raises(DataFileError, match=r"expected a corruptlab manifest, found what cannot"):
         Manifest.load(path)
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe", "dangling link"])
+def test_what_is_no_file_is_no_manifest_and_never_waited_for(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "noise.npz"
+    if what == "folder":
+        path.mkdir()
+    elif what == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(tmp_path / "gone")
+    with pytest.raises(DataFileError, match=r"expected a corruptlab manifest, found "):
+        Manifest.load(path)
+
+
+@pytest.mark.parametrize("name", ["noise.json", "noise", "noise.npy"])
+def test_a_manifest_is_saved_as_what_it_is(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=rf"^`path` must end in \.npz, got '{name}'\.$"):
+        corrupt(tensors(), HALF).manifest().save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
 
 
 def test_exchanging_keeps_every_count_and_loses_the_pairing() -> None:

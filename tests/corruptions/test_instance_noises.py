@@ -9,9 +9,8 @@ from scipy.stats import binomtest, kstest, truncnorm
 from torch.utils.data import Subset
 
 from corruptlab import Draws, InstanceDependentLabels, PMDLabels, ShuffledPixels, corrupt
-from corruptlab._types import Array, Labels
 
-from .cases import images, tensors
+from .cases import Array, Labels, images, tensors
 
 CLEAN = np.arange(60) % 10
 IDS = np.arange(60)

@@ -1,27 +1,34 @@
 """Laws that hold for every label noise drawn by a transition matrix."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.stats import chisquare
+from scipy.stats import binomtest, chisquare
+from torch.utils.data import TensorDataset
 
 from corruptlab import (
     AsymmetricLabels,
     Draws,
+    GaussianPixels,
+    InstanceDependentLabels,
     PairFlipLabels,
     RandomLabels,
+    RandomPixels,
+    Specification,
     SymmetricLabels,
     TransitionLabels,
     UniformLabels,
+    audit,
+    corrupt,
 )
-from corruptlab._types import Ids, Labels
-from corruptlab.corruptions._transition_labels import _elsewhere
 
-from .cases import CLEAN, N
+from .cases import CLEAN, Ids, Labels, N
 
 MATRIX = np.array(
     [[0.7, 0.3, 0, 0, 0, 0, 0, 0, 0, 0], [0.1] * 10, *np.eye(10)[[2, 3, 4, 5, 6, 7, 8, 0]]]
@@ -44,6 +51,9 @@ GOLDEN = {
 }
 EVERY = pytest.mark.parametrize("kind", KINDS)
 DRAWINGS = pytest.mark.parametrize("drawing", ["independent", "exact", "exact_per_class"])
+
+
+GOLDEN_EXACT = "0023456780062345678004234567801923456780"
 
 
 def noisy(noise: Any, *, seed: int = 0, ids: Ids | None = None) -> Labels:
@@ -71,8 +81,15 @@ def test_rate_zero_is_the_identity(kind: str, drawing: str) -> None:
     assert_array_equal(noisy(KINDS[kind](0.0, drawing=drawing)), CLEAN)
 
 
-@EVERY
-@DRAWINGS
+@pytest.mark.parametrize(
+    ("kind", "drawing"),
+    [
+        (kind, drawing)
+        for kind in KINDS
+        for drawing in ("independent", "exact", "exact_per_class")
+        if (kind, drawing) != ("transition", "exact")  # which keeps its shares instead
+    ],
+)
 @given(st.integers(0, 10**9), st.floats(0, 1), st.floats(0, 1))
 def test_smaller_rates_hit_a_subset_and_to_the_same_classes(
     kind: str, drawing: str, seed: int, one: float, two: float
@@ -231,7 +248,7 @@ BAD: list[tuple[Any, str]] = [
     ),
     (
         lambda: AsymmetricLabels(classes="cifar", rate=0.1),  # type: ignore[arg-type]
-        r"^`classes` must be one of 'cifar10', 'mnist', .*, got 'cifar'\.$",
+        r"^`classes` must be 'cifar10', 'mnist', .*, or 'cifar100_pair', got 'cifar'\.$",
     ),
     (lambda: cifar100_on_ten(), r"^`num_classes` must be 100 for classes='cifar100_block', got 10"),
     (
@@ -276,7 +293,197 @@ def test_golden_labels_hold(kind: str) -> None:
     assert "".join(map(str, noisy(KINDS[kind](0.8))[:20])) == GOLDEN[kind]
 
 
+class Ends(Draws):
+    """Draws that are as low or as high as uniform numbers get."""
+
+    def uniform(self, stream: str, ids: Any) -> Any:
+        at = np.arange(len(ids)) % 2
+        return np.where(at, 1 - 2**-53, 0.0) if stream.endswith("/class") else 0.0 * at
+
+
 def test_a_class_of_probability_zero_is_not_met_at_the_ends_of_the_uniform_law() -> None:
-    matrix = np.array([[0.5, 0.0, 0.5, 0.0]] + [[0.0, 0.0, 1.0, 0.0]] * 3)
-    at_the_ends = _elsewhere(matrix, np.array([0, 0, 1, 1]), np.array([0.0, 1 - 2**-53] * 2))
-    assert at_the_ends.tolist() == [2, 2, 2, 2]
+    matrix = np.array([[0.5, 0.0, 0.5, 0.0]] + [[0.0, 0.0, 1.0, 0.0]] * 2 + [[0.0, 1.0, 0.0, 0.0]])
+    new = TransitionLabels(matrix).labels(
+        np.array([0, 0, 1, 1, 3, 3]), num_classes=4, draws=Ends(0)
+    )
+    assert new.tolist() == [2, 2, 2, 2, 1, 1]
+
+
+# ------------------------------------------------------------------------------- exact transition
+
+UNEQUAL: dict[str, tuple[list[list[float]], list[int]]] = {
+    "two classes": ([[0.1, 0.9], [0.1, 0.9]], [1, 1]),
+    "a class that cannot stay": ([[0, 1], [0.5, 0.5]], [500, 500]),
+    "thirds": ([[1 / 3, 1 / 3, 1 / 3], [0, 1, 0], [0.25, 0.05, 0.7]], [10, 7, 9]),
+    "few of each": ([[0, 0.3, 0.7], [0.45, 0.1, 0.45], [0.1, 0, 0.9]], [1, 2, 3]),
+}
+
+
+@pytest.mark.parametrize("case", UNEQUAL)
+def test_exact_transition_gives_each_cell_its_share_within_one_and_in_expectation(
+    case: str,
+) -> None:
+    matrix, sizes = np.array(UNEQUAL[case][0]), UNEQUAL[case][1]
+    clean = np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    noise = TransitionLabels(matrix, drawing="exact")
+    share = np.array(sizes)[:, None] * matrix
+    seeds, total = 2_000, np.zeros(matrix.shape)
+    for seed in range(seeds):
+        new = noise.labels(clean, num_classes=len(sizes), draws=Draws(seed))
+        counts = np.zeros(matrix.shape, int)
+        np.add.at(counts, (clean, new), 1)
+        assert not counts[matrix == 0].any()
+        assert (np.abs(counts - share) < 1 + 1e-6).all()
+        moved = counts.sum(axis=1) - np.diag(counts)
+        expected = share.sum(axis=1) - np.diag(share)
+        assert (np.abs(moved - expected) < 1 + 1e-6).all()
+        assert abs(moved.sum() - expected.sum()) < 1 + 1e-6
+        total += counts
+    up = total - seeds * np.floor(share + 1e-6)  # how often a cell was rounded up
+    for count, chance in zip(up.ravel(), (share - np.floor(share + 1e-6)).ravel(), strict=True):
+        assert binomtest(int(count), seeds, min(max(chance, 0), 1)).pvalue > 1e-4
+
+
+def test_exact_transition_gives_each_label_of_a_class_the_same_law() -> None:
+    matrix = np.array([[0.2, 0.5, 0.3], [0.6, 0.1, 0.3], [0.0, 0.5, 0.5]])
+    clean = np.array([0, 1, 0, 2, 0, 2, 1])
+    noise = TransitionLabels(matrix, drawing="exact")
+    seen = np.array(
+        [noise.labels(clean, num_classes=3, draws=Draws(seed)) for seed in range(4_000)]
+    )
+    for c, column in zip(clean, seen.T, strict=True):
+        counts, possible = np.bincount(column, minlength=3), matrix[c] > 0
+        assert not counts[~possible].any()
+        assert chisquare(counts[possible], 4_000 * matrix[c][possible]).pvalue > 1e-4
+
+
+def test_exact_transition_is_noise_that_audit_accepts() -> None:
+    data = TensorDataset(torch.zeros(1_000, 1), torch.arange(1_000) % 2)
+    noise = TransitionLabels(np.array([[0, 1], [0.5, 0.5]]), drawing="exact")
+    for seed in range(3):
+        noisy = corrupt(data, noise, seed=seed)
+        assert noisy.transition_matrix.tolist() == [[0, 1], [0.5, 0.5]]
+        report = audit(noisy, workers=0)
+        assert report["train: noise rate"].status == "ok"
+        assert report["train: noise by class"].status == "ok"
+
+
+def test_exact_transition_keeps_golden_labels() -> None:
+    noise = TransitionLabels(MATRIX, drawing="exact")
+    assert "".join(map(str, noisy(noise, ids=np.arange(40)))) == GOLDEN_EXACT
+
+
+# --------------------------------------------------------------------------- counts and numbers
+
+
+@given(st.integers(1, 60), st.integers(0, 1000))
+def test_exact_counts_are_the_rounded_product(n: int, thousandths: int) -> None:
+    rate, clean = thousandths / 1000, np.zeros(n, int)
+    for drawing in ("exact", "exact_per_class"):
+        noise = SymmetricLabels(rate=rate, drawing=drawing)
+        new = noise.labels(clean, num_classes=3, draws=Draws(0))
+        assert (new != clean).sum() == round(rate * n)
+
+
+@pytest.mark.parametrize(("n", "rate", "count"), [(10, 0.15, 2), (20, 0.075, 2), (30, 0.35, 10)])
+def test_ties_are_rounded_as_python_rounds_the_product(n: int, rate: float, count: int) -> None:
+    assert round(rate * n) == count
+    noise = PairFlipLabels(rate=rate, drawing="exact")
+    assert (noise.labels(np.zeros(n, int), num_classes=2, draws=Draws(0)) == 1).sum() == count
+    half = AsymmetricLabels(classes="cifar10", rate=rate, drawing="exact")  # 2 moves, 1 does not
+    mixed = np.repeat([1, 2], n)
+    assert (half.labels(mixed, num_classes=10, draws=Draws(0)) != mixed).sum() == count
+
+
+NUMBERS: dict[str, tuple[Any, Any]] = {
+    "uniform": (UniformLabels(p=np.linspace(0, 1, 6)[2]), UniformLabels(p=0.4)),
+    "whole": (UniformLabels(p=1), UniformLabels(p=1.0)),
+    "zero": (UniformLabels(p=np.int64(0)), UniformLabels(p=-0.0)),  # type: ignore[arg-type]
+    "symmetric": (SymmetricLabels(rate=np.float64(0.4)), SymmetricLabels(rate=0.4)),
+    "pair flip": (PairFlipLabels(rate=np.float32(0.5)), PairFlipLabels(rate=0.5)),  # type: ignore[arg-type]
+    "asymmetric": (
+        AsymmetricLabels(classes=np.str_("mnist"), rate=np.float64(0.4)),  # type: ignore[arg-type]
+        AsymmetricLabels(classes="mnist", rate=0.4),
+    ),
+    "transition": (
+        TransitionLabels(np.eye(2, dtype=np.float32), drawing=np.str_("exact")),  # type: ignore[arg-type]
+        TransitionLabels([[1, 0], [0, 1]], drawing="exact"),
+    ),
+    "instance": (
+        InstanceDependentLabels(rate=np.float64(0.4), mean=np.ones(1), std=np.ones(1)),  # type: ignore[arg-type]
+        InstanceDependentLabels(rate=0.4, mean=(1.0,), std=(1.0,)),
+    ),
+    "gaussian": (
+        GaussianPixels(mean=np.float64(1), std=np.float32(2), channel_axis=np.int64(0)),  # type: ignore[arg-type]
+        GaussianPixels(mean=1, std=2, channel_axis=0),
+    ),
+    "pixels": (
+        RandomPixels(move=np.str_("values"), channel_axis=np.int64(0)),  # type: ignore[arg-type]
+        RandomPixels(move="values", channel_axis=0),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NUMBERS)
+def test_numbers_of_numpy_make_the_same_noise_and_print_as_pythons(case: str) -> None:
+    theirs, ours = NUMBERS[case]
+    assert theirs == ours
+    assert repr(theirs) == repr(ours)
+    line = str(Specification((theirs,), seed=np.int64(3)))  # type: ignore[arg-type]
+    assert Specification.parse(line) == Specification((ours,), seed=3)
+    assert "np." not in line
+    assert "-0" not in line
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda: UniformLabels(p=True),
+        lambda: SymmetricLabels(rate=np.True_),  # type: ignore[arg-type]
+        lambda: TransitionLabels(np.eye(2, dtype=bool)),
+        lambda: TransitionLabels([[True, 0.0], [0.0, 1.0]]),
+        lambda: GaussianPixels(mean=True, std=1.0),
+        lambda: GaussianPixels(mean=0.0, std=1.0, channel_axis=True),
+        lambda: RandomPixels(channel_axis=1.0),  # type: ignore[arg-type]
+        lambda: InstanceDependentLabels(rate=0.1, mean=(True,), std=(1.0,)),
+        lambda: Draws(seed=True),
+        lambda: corrupt([("a", 0), ("b", 1)], UniformLabels(p=0.5), seed=True),
+    ],
+)
+def test_what_is_no_number_is_refused(act: Any) -> None:
+    with pytest.raises(TypeError, match=r"^`\w+` must (be an integer|be a number|hold numbers)"):
+        act()
+
+
+# -------------------------------------------------------------------------------- many classes
+
+
+@pytest.mark.parametrize("kind", ["uniform", "symmetric", "pair flip"])
+@pytest.mark.parametrize("drawing", ["independent", "exact", "exact_per_class"])
+def test_memory_does_not_depend_on_the_number_of_classes(kind: str, drawing: str) -> None:
+    noise, clean = KINDS[kind](0.5, drawing=drawing), np.array([0, 1, 2**31 - 1] * 100)
+    tracemalloc.start()
+    try:
+        new = noise.labels(clean, num_classes=2**31, draws=Draws(0))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert ((new >= 0) & (new < 2**31)).all()
+    assert peak < 1_000_000
+
+
+@pytest.mark.parametrize("num_classes", [2**40 + 1, 2**62])
+def test_more_classes_than_can_be_told_apart_are_refused_at_once(num_classes: int) -> None:
+    message = rf"^`num_classes` must be at most 2147483648, got {num_classes}\.$"
+    for kind in ("uniform", "symmetric", "pair flip"):
+        with pytest.raises(ValueError, match=message):
+            KINDS[kind](0.5).labels(np.array([0, 2**40]), num_classes=num_classes, draws=Draws(0))
+        with pytest.raises(ValueError, match=r"^`num_classes` must be at most 32768, got \d+\.$"):
+            KINDS[kind](0.5).matrix(num_classes)
+    instance = InstanceDependentLabels(rate=0.1, mean=(0.0,), std=(1.0,))
+    with pytest.raises(ValueError, match=message):
+        instance.labels_for(
+            np.zeros((1, 2)), np.array([0]), num_classes=num_classes, draws=Draws(0)
+        )
+    with pytest.raises(ValueError, match=r"^`inputs` must be small enough for projections"):
+        instance.labels_for(np.zeros((1, 2)), np.array([0]), num_classes=2**31, draws=Draws(0))

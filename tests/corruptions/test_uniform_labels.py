@@ -9,9 +9,8 @@ from numpy.testing import assert_array_equal
 from scipy.stats import binomtest, chisquare
 
 from corruptlab import Draws, RandomLabels, UniformLabels
-from corruptlab._types import Ids, Labels
 
-from .cases import CLEAN, N
+from .cases import CLEAN, Ids, Labels, N
 
 GOLDEN = [0, 1, 5, 1, 4, 3, 6, 4, 4, 3, 1, 7, 2, 3, 8, 2, 5, 7, 8, 9]
 

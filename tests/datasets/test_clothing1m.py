@@ -11,7 +11,6 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from corruptlab import GivenLabels, corrupt
-from corruptlab._errors import MissingExtraError
 from corruptlab.datasets import DataFileError, ImageFiles, clothing1m
 
 # Label of each image as shops and as experts say it; None where nobody did.
@@ -141,7 +140,7 @@ def test_labels_need_neither_pillow_nor_images(tree: Path, monkeypatch: pytest.M
     images = clothing1m(tree, split="clean_val")
     assert images.targets.tolist() == [0]
     message = "`PIL` is not installed; install it with: pip install 'corruptlab[vision]'."
-    with pytest.raises(MissingExtraError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(ImportError, match=f"^{re.escape(message)}$"):
         images[0]
 
 

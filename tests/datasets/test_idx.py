@@ -1,6 +1,7 @@
 """IDX folders: what is written is read, and nothing else is."""
 
 import gzip
+import os
 import re
 import struct
 import tracemalloc
@@ -15,7 +16,6 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from corruptlab.datasets import DataFileError, idx
-from corruptlab.datasets._idx_file import read_idx
 from tests.datasets.trees import TINY, TINY_LABELS, idx_bytes, write_idx
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -36,18 +36,19 @@ def test_idx_returns_what_the_files_hold(
 
 
 @given(
-    shape=st.tuples(*[st.integers(0, 5)] * 3), packed=st.booleans(), seed=st.integers(0, 2**32 - 1)
+    shape=st.tuples(st.integers(1, 5), *[st.integers(0, 5)] * 2),
+    packed=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
 )
-def test_idx_file_round_trips_for_any_sizes(
+def test_idx_files_round_trip_for_any_sizes(
     tmp_path_factory: pytest.TempPathFactory, shape: tuple[int, ...], packed: bool, seed: int
 ) -> None:
     values = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-    path = tmp_path_factory.mktemp("idx") / f"values{'.gz' if packed else ''}"
-    content = idx_bytes(values)
-    path.write_bytes(gzip.compress(content) if packed else content)
-    read = read_idx(path, ndim=3)
-    assert_array_equal(read, values)
-    assert read.flags.writeable
+    labels = np.arange(shape[0], dtype=np.uint8)
+    folder = write_idx(tmp_path_factory.mktemp("idx"), values, labels, packed=packed)
+    read = idx(folder, split="train").images
+    assert_array_equal(read[:, 0], values)
+    read += 1  # writable
 
 
 def test_idx_prefers_the_plain_file(tmp_path: Path) -> None:
@@ -74,11 +75,48 @@ def test_idx_takes_more_classes_when_told(tmp_path: Path) -> None:
     [
         ({"split": "valid"}, "`split` must be 'train' or 'test', got 'valid'."),
         ({"split": "train", "num_classes": 0}, "`num_classes` must be at least 1, got 0."),
+        ({"split": "train", "num_classes": 2**62}, "`num_classes` must be at most 256, got 4611"),
     ],
 )
 def test_idx_refuses_wrong_arguments(tmp_path: Path, options: Any, message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         idx(write_idx(tmp_path), **options)
+
+
+PLACES = {
+    "EMNIST": (".", "emnist-letters-train-images-idx3-ubyte", "t/emnist-letters"),
+    "dots": (".", "train-images.idx3-ubyte", "t"),
+    "torchvision": ("MNIST/raw", "train-images-idx3-ubyte", "t"),
+    "EMNIST's archive": ("gzip", "emnist-digits-train-images-idx3-ubyte", "t"),
+    "torchvision's EMNIST": ("EMNIST/raw", "emnist-mnist-train-images-idx3-ubyte", "t/EMNIST/raw"),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("case", PLACES)
+def test_files_are_found_where_others_put_them(tmp_path: Path, case: str, packed: bool) -> None:
+    below, name, asked = PLACES[case]
+    home = tmp_path / "t" / below
+    home.mkdir(parents=True)
+    for split, shift in (("train", 0), ("test", 1)):
+        for kind, values in (("images", TINY + shift), ("labels", TINY_LABELS)):
+            file = name.replace("images", kind).replace("train", split)
+            file = file.replace("idx3", "idx1") if kind == "labels" else file
+            content = idx_bytes(values)
+            (home / f"{file}{'.gz' * packed}").write_bytes(
+                gzip.compress(content) if packed else content
+            )
+    assert_array_equal(idx(tmp_path / asked, split="train").images, TINY[:, None])
+    assert_array_equal(idx(tmp_path / asked, split="test").images, TINY[:, None] + 1)
+
+
+def test_of_several_sets_one_has_to_be_named(tmp_path: Path) -> None:
+    for k, name in enumerate(("emnist-letters", "emnist-digits")):
+        write_idx(tmp_path, TINY + k, prefix=f"{name}-train", packed=k == 0)
+    message = refusal(tmp_path)
+    assert "expected files of one set (or the beginning of its names), found emnist-d" in message
+    assert_array_equal(idx(tmp_path / "emnist-letters", split="train").images, TINY[:, None])
+    assert_array_equal(idx(tmp_path / "emnist-digits", split="train").images, TINY[:, None] + 1)
 
 
 def refusal(folder: Path) -> str:
@@ -186,6 +224,14 @@ def test_absurd_sizes_are_refused_before_memory_is_taken(tmp_path: Path, packed:
         f"{path}: expected {(2**32 - 1) * 2**32:,} bytes of values for sizes "
         f"4294967295x65536x65536, found a file that can hold at most {room:,}."
     )
+
+
+def test_more_values_than_any_such_set_has_are_refused(tmp_path: Path) -> None:
+    path = write_idx(tmp_path, packed=False) / IMAGES
+    path.write_bytes(struct.pack(">4I", 2051, 10, 20_000, 10_000))
+    os.truncate(path, 16 + 2_000_000_000)
+    expected = "at most 1,073,741,824 bytes of values"
+    assert refusal(tmp_path) == f"{path}: expected {expected}, found 2,000,000,000."
 
 
 def test_gzip_bomb_is_not_unpacked(tmp_path: Path) -> None:

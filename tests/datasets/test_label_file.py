@@ -61,6 +61,8 @@ def npz(packed: bool = False, **arrays: Any) -> Callable[[Path], Path]:
         text("labels.csv", "label\r\n3\r\n\r\n0\r\n12\r\n7"),
         text("labels.CSV", '\ufeff"noisy label"\n"3"\n 0 \n+12\n7\n'),
         text("labels.json", "[3, 0, 12, 7]"),
+        text("labels.txt", "3\n0\n12\n7\n"),
+        text("labels", "3\n0\n12\n7"),
     ],
 )
 def test_labels_come_in_the_order_of_the_file(
@@ -79,6 +81,9 @@ def test_labels_come_in_the_order_of_the_file(
         text("labels.csv", "2,3\n0,0\n3,12\n1,7\n"),
         text("labels.csv", "index, label\n2, 3\n0, 0\n3, 12\n1, 7\n"),
         text("labels.csv", ",0.label\n2,3\n0,0\n3,12\n1,7\n"),  # as pandas writes it
+        text("labels.csv", ",0\n2,3\n0,0\n3,12\n1,7\n"),  # likewise, a series without a name
+        text("labels.csv", "index;label\n2;3\n0;0\n3;12\n1;7\n"),
+        text("labels.tsv", "2\t3\n0\t0\n3\t12\n1\t7\n"),
         text("labels.json", '{"2": 3, "0": 0, "3": 12, "1": 7}'),
     ],
 )
@@ -117,6 +122,42 @@ def test_all_formats_agree(tmp_path_factory: pytest.TempPathFactory, pairs: dict
         assert read.ids is None or read.ids.tolist() == ids
 
 
+def test_a_header_that_is_a_number_is_no_label_and_a_warning_tells(tmp_path: Path) -> None:
+    path = text("x.csv", "0\n3\n0\n12\n7\n")(tmp_path)
+    with pytest.warns(UserWarning, match=r"x\.csv: the first line, 0, is read as the header"):
+        assert_array_equal(label_file(path).labels, LABELS)
+    assert_array_equal(label_file(path, header=True).labels, LABELS)
+    assert_array_equal(label_file(path, header=False).labels, [0, *LABELS])
+    assert_array_equal(label_file(text("x.csv", "0\n")(tmp_path)).labels, [0])
+    assert_array_equal(label_file(text("x.txt", "0\n3\n")(tmp_path)).labels, [0, 3])
+    named = text("x.csv", "7\n3\n0\n")(tmp_path)
+    assert_array_equal(label_file(named, header=True).labels, [3, 0])
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_a_large_json_file_is_read_in_pieces(tmp_path: Path, numbered: bool) -> None:
+    labels = np.arange(300_000) % 977
+    content: Any = {str(i): int(y) for i, y in enumerate(labels)} if numbered else labels.tolist()
+    path = text("x.json", json.dumps(content, indent=1 if numbered else None))(tmp_path)
+    tracemalloc.start()
+    try:
+        read = label_file(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert_array_equal(read.labels, labels)
+    if read.ids is not None:
+        assert_array_equal(read.ids, np.arange(300_000))
+    assert numbered == (read.ids is not None)
+    assert peak < 60_000_000  # 5 million for the numbers, the rest for one piece
+
+
+@pytest.mark.parametrize("end", ["", ",", ",]", "]]", "}", ", true]", ", [3]]", ', "a": 3]'])
+def test_a_large_json_file_that_is_damaged_is_refused(tmp_path: Path, end: str) -> None:
+    path = text("x.json", f"[{'12, ' * 400_000}12{end}")(tmp_path)
+    assert refusal(path).startswith(f"{path}: expected ")
+
+
 def test_one_of_several_arrays_is_named(tmp_path: Path) -> None:
     path = npz(clean=[1], noisy=[2])(tmp_path)
     assert label_file(path, array="noisy").labels.tolist() == [2]
@@ -130,7 +171,8 @@ def test_one_of_several_arrays_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("x.pkl", {}, r"^`path` must end in \.npy, \.npz, \.csv, or \.json, got 'x\.pkl'\.$"),
+        ("x.pkl", {}, r"^`path` must end in \.npy, \.npz, .*, or have no end, got 'x\.pkl'\.$"),
+        ("x.npy", {"header": True}, r"^`header` must be left out for a \.npy file, got True\.$"),
         ("x.npy", {"array": "a"}, r"^`array` must be left out for a \.npy file, got 'a'\.$"),
         ("x.csv", {"num_classes": 0}, r"^`num_classes` must be at least 1, got 0\.$"),
     ],
@@ -149,7 +191,7 @@ def refusal(path: Path, **arguments: Any) -> str:
 @pytest.mark.parametrize("suffix", ["npy", "npz", "csv", "json"])
 def test_missing_file_is_named(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"x.{suffix}"
-    assert refusal(path) == f"{path}: expected a file of labels, found no file."
+    assert refusal(path) == f"{path}: expected a file of labels, found no such file."
     path.mkdir()
     assert refusal(path) == f"{path}: expected a file of labels, found a folder."
 
@@ -233,7 +275,8 @@ def test_file_without_labels_is_refused(tmp_path: Path, write: Callable[[Path], 
         ("0,1\n1\n", "rows `index,label` of integers", "'1' in line 2"),
         ("0,cat\n1,dog\n", "rows `index,label` of integers", "'0,cat' in line 1"),
         ("1,2,3\n", "rows `index,label` of integers", "'1,2,3' in line 1"),
-        ("1;2\n3;4\n", "rows `label` of integers", "'3;4' in line 2"),
+        ("1;2\n3,4\n", "rows `index,label` of integers", "'3,4' in line 2"),
+        ("1\t2\n3 4\n", "rows `index,label` of integers", "'3 4' in line 2"),
         ("1_0\n1_1\n", "rows `label` of integers", "'1_1' in line 2"),
         ("index,noisy,clean\n1,2,3\n", "columns `label` or `index,label`",
          "the header 'index,noisy,clean'"),

@@ -13,7 +13,7 @@ import torch
 from numpy.testing import assert_array_equal
 
 from corruptlab.datasets import DataFileError
-from corruptlab.datasets._saved_arrays import integers, saved_arrays
+from corruptlab.datasets._cifar_n import integers, saved_arrays
 
 VALUES = np.array([3, 0, -1, 2**62])
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from corruptlab._errors import MissingExtraError
 from corruptlab.datasets import DataFileError, torchvision
 from tests.datasets.trees import TINY, TINY_LABELS, write_idx
 
@@ -87,6 +86,18 @@ def test_one_colour_image_among_gray_ones_makes_all_three_channels(
     images = torchvision("MNIST", mnist, split="train").images
     assert images[1].permute(1, 2, 0).equal(torch.from_numpy(COLOUR))
     assert images[2].equal(torch.from_numpy(GRAY).expand(3, 4, 3))
+
+
+def test_a_label_that_is_no_class_takes_no_memory(
+    mnist: Path, monkeypatch: pytest.MonkeyPatch, torchvision_datasets: ModuleType
+) -> None:
+    from PIL import Image
+
+    item = Image.fromarray(GRAY), 2**40
+    monkeypatch.setattr(torchvision_datasets.MNIST, "classes", None)
+    monkeypatch.setattr(torchvision_datasets.MNIST, "__getitem__", lambda _, place: item)
+    with pytest.raises(ValueError, match=r"^`name` must be .* got the label 1099511627776\.$"):
+        torchvision("MNIST", mnist, split="train")
 
 
 def test_nothing_is_downloaded(tmp_path: Path) -> None:
@@ -215,5 +226,5 @@ def test_torchvision_that_cannot_be_imported_is_one_clear_error(
     for module in ("torchvision", "torchvision.datasets"):
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setattr(sys, "meta_path", [Refuse(error), *sys.meta_path])
-    with pytest.raises(MissingExtraError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(ImportError, match=f"^{re.escape(message)}$"):
         torchvision("MNIST", mnist, split="train")

@@ -3,7 +3,6 @@
 import importlib
 import io
 import re
-import subprocess
 import sys
 from itertools import pairwise
 from typing import Any
@@ -12,9 +11,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from corruptlab._errors import MissingExtraError
 from corruptlab.plotting import loss_curves
-from corruptlab.plotting._looks import LOOKS
+from tests.waiting import run
 
 NAMES = ["true", "partial", "random", "shuffled", "random pixels", "gaussian"]
 
@@ -89,9 +87,11 @@ def test_axis_is_logarithmic_when_a_linear_one_would_squash_a_curve(
 
 
 def test_looks_differ_in_colour_and_without_colour() -> None:
-    assert len({look.color for look in LOOKS}) == len(LOOKS)
-    assert len({look.marker for look in LOOKS}) == len(LOOKS)
-    assert all(bool(a.dashes) != bool(b.dashes) for a, b in pairwise(LOOKS))
+    lines = drawn(loss_curves({str(k): falling(50) for k in range(8)})).values()
+    assert len({line.get_color() for line in lines}) == 8
+    assert len({line.get_marker() for line in lines}) == 8
+    dashed = [line.is_dashed() for line in lines]
+    assert all(one != next_one for one, next_one in pairwise(dashed))
 
 
 def test_looks_keep_a_curve_the_same_in_another_selection() -> None:
@@ -104,11 +104,13 @@ def test_looks_keep_a_curve_the_same_in_another_selection() -> None:
 
 
 def test_figure_is_white_with_ink_of_every_curve_at_readme_width() -> None:
-    image = pixels(loss_curves(curves(*range(50, 350, 50)), interpolated={"true": 50}))[..., :3]
+    figure = loss_curves(curves(*range(50, 350, 50)), interpolated={"true": 50})
+    image = pixels(figure)[..., :3]
     assert image.shape == (450, 800, 3)
     assert (image[[0, -1]] == 255).all()
-    for look in LOOKS[:6]:
-        ink = np.array([int(look.color[i : i + 2], 16) for i in (1, 3, 5)])
+    for name in NAMES:
+        color = drawn(figure)[name].get_color()
+        ink = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)])
         assert (np.abs(image.astype(int) - ink).sum(axis=2) < 12).sum() > 100
 
 
@@ -116,6 +118,7 @@ def test_curves_of_one_step_and_unfinished_ones_can_be_drawn() -> None:
     pixels(loss_curves({"one": [2.3], "nan": [1.0, float("nan"), 0.5]}, interpolated={"one": 1}))
 
 
+@pytest.mark.slow
 def test_global_state_of_matplotlib_is_untouched() -> None:
     code = """
 import sys, matplotlib
@@ -126,12 +129,12 @@ loss_curves({"true": [2.0, 1.0]}).savefig("/dev/null", format="png")
 assert raw() == before
 assert "matplotlib.pyplot" not in sys.modules
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_importing_plotting_does_not_import_matplotlib() -> None:
     code = "import sys, corruptlab.plotting; assert 'matplotlib' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_missing_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +143,7 @@ def test_missing_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(importlib, "import_module", absent)
     message = "`matplotlib` is not installed; install it with: pip install 'corruptlab[plot]'."
-    with pytest.raises(MissingExtraError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(ImportError, match=f"^{re.escape(message)}$"):
         loss_curves({"true": [1.0]})
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corruptlab.plotting._smooth import Scale, window_edges, window_means
+from corruptlab.plotting._loss_curves import Scale, window_edges, window_means
 
 SCALES = st.sampled_from(["linear", "log"])
 

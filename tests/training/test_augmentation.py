@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy.stats import binomtest, chisquare, kstest
+from scipy.stats import binomtest, chisquare, kstest, uniform
 from torch import Tensor
 
+from corruptlab._draws import Draws
 from corruptlab._types import Array
-from corruptlab.training._augmentation import Augmentation, augment, augmentation_draws
-from tests.training.test_augmentation_cases import ALL, EACH, IDS
+from corruptlab.training._transforms import Augmentation, augment, augmentation_draws
+
+from .cases import ALL, EACH, IDS
 
 EVERY = pytest.mark.parametrize("changes", [*EACH, ALL], ids=[*IDS, "all"])
 EVERY_AND_NONE = pytest.mark.parametrize(
@@ -187,7 +189,7 @@ def test_angles_are_uniform() -> None:
     right = turned[:, 1, 2] - turned[:, 1, 1]
     up = turned[:, 1, 1] - turned[:, 2, 1]
     degrees = torch.rad2deg(torch.atan2(up, right))
-    assert kstest(degrees.numpy(), "uniform", args=(-150, 300)).pvalue > 1e-4
+    assert kstest(degrees.numpy(), uniform(-150, 300).cdf).pvalue > 1e-4
 
 
 def test_offsets_are_uniform_and_scale_with_the_range() -> None:
@@ -195,7 +197,7 @@ def test_offsets_are_uniform_and_scale_with_the_range() -> None:
     narrow, wide = (
         augmented(gray, Augmentation(brightness=b)).flatten() - 0.5 for b in (0.125, 0.5)
     )
-    assert kstest(wide.numpy(), "uniform", args=(-0.5, 1)).pvalue > 1e-4
+    assert kstest(wide.numpy(), uniform(-0.5, 1).cdf).pvalue > 1e-4
     torch.testing.assert_close(4 * narrow, wide)
 
 
@@ -203,14 +205,14 @@ def test_saturation_factors_are_uniform() -> None:
     color = torch.tensor([1.0, 0.75, 0.5]).reshape(1, 3, 1, 1).expand(2_000, 3, 1, 1)
     result = augmented(color, Augmentation(saturation=0.5))
     factors = (1 - result[:, 2].flatten()) / 0.5
-    assert kstest(factors.numpy(), "uniform", args=(0.5, 1)).pvalue > 1e-4
+    assert kstest(factors.numpy(), uniform(0.5, 1).cdf).pvalue > 1e-4
 
 
 def test_hue_shifts_are_uniform() -> None:
     green = torch.tensor([0.0, 1.0, 0.0]).reshape(1, 3, 1, 1).expand(2_000, 3, 1, 1)
     result = augmented(green, Augmentation(hue=0.125)).flatten(1).tolist()
     shifts = [colorsys.rgb_to_hsv(*color)[0] - 1 / 3 for color in result]
-    assert kstest(shifts, "uniform", args=(-0.125, 0.25)).pvalue > 1e-4
+    assert kstest(shifts, uniform(-0.125, 0.25).cdf).pvalue > 1e-4
 
 
 def test_no_value_is_read_on_the_host() -> None:
@@ -284,3 +286,90 @@ def test_arguments_that_do_not_fit_are_quoted(
     given: dict[str, Any] = {"images": bytes_(2), "draws": torch.zeros(2, 7), "crop": 5}
     with pytest.raises(kind, match=message):
         augment(**{"augmentation": ALL, **given, **arguments})
+
+
+# ------------------------------------------------------------------------------------- the draws
+
+
+def test_draws_are_the_upper_bits_of_the_words_of_their_streams() -> None:
+    drawn = augmentation_draws(ALL, seed=3, epoch=2, n=5)
+    assert drawn.dtype is torch.float32
+    names = ["top", "left", "flip", "rotation", "brightness", "saturation", "hue"]
+    for column, name in enumerate(names):
+        words = Draws(3).words(f"fit/augmentation/{name}", range(10, 15))[:, 0].tolist()
+        expected = [(word // 2**40) / 2**24 for word in words]
+        assert drawn[:, column].tolist() == expected
+
+
+def test_largest_word_does_not_become_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def largest(_: Draws, __: str, ids: Array) -> Array:
+        return np.full((len(ids), 1), 2**64 - 1, np.uint64)
+
+    monkeypatch.setattr(Draws, "words", largest)
+    drawn = augmentation_draws(ALL, seed=0, epoch=0, n=2)
+    assert (drawn == 1 - 2**-24).all()
+
+
+def test_draws_are_uniform() -> None:
+    drawn = augmentation_draws(ALL, seed=0, epoch=0, n=5_000)
+    for column in drawn.unbind(1):
+        assert kstest(column.numpy(), "uniform").pvalue > 1e-4
+
+
+def test_changes_are_drawn_independently_of_one_another() -> None:
+    correlation = np.corrcoef(augmentation_draws(ALL, seed=0, epoch=0, n=10_000).numpy().T)
+    # Six standard deviations of a correlation of independent columns.
+    assert np.abs(correlation - np.eye(7)).max() < 0.06
+
+
+def test_epochs_continue_one_stream() -> None:
+    whole = augmentation_draws(ALL, seed=0, epoch=0, n=6)
+    first, second = (augmentation_draws(ALL, seed=0, epoch=epoch, n=3) for epoch in (0, 1))
+    assert torch.equal(torch.cat((first, second)), whole)
+    assert (first != second).all()
+
+
+def test_seed_decides_the_draws_and_no_global_generator_moves() -> None:
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[index]  # noqa: NPY002
+    one, same, other = (augmentation_draws(ALL, seed=seed, epoch=0, n=4) for seed in (1, 1, 2))
+    augment(torch.zeros(4, 3, 9, 8), one, augmentation=ALL, crop=5)
+    assert torch.equal(one, same)
+    assert (one != other).all()
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert (np.random.get_state()[1] == before[1]).all()  # type: ignore[index]  # noqa: NPY002
+
+
+def test_switching_a_change_on_does_not_disturb_the_others() -> None:
+    together = augmentation_draws(ALL, seed=0, epoch=0, n=4)
+    for columns, alone in zip([[0, 1], [2], [3], [4], [5], [6]], EACH, strict=True):
+        drawn = augmentation_draws(alone, seed=0, epoch=0, n=4)
+        assert torch.equal(drawn, together[:, columns])
+
+
+def test_no_change_draws_nothing() -> None:
+    assert augmentation_draws(Augmentation(), seed=0, epoch=0, n=4).shape == (4, 0)
+    assert augmentation_draws(ALL, seed=0, epoch=0, n=0).shape == (0, 7)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        ({"epoch": -1}, ValueError, r"^`epoch` must be at least 0, got -1\.$"),
+        ({"epoch": 0.5}, TypeError, r"^`epoch` must be an integer, got 0\.5\.$"),
+        ({"n": -2}, ValueError, r"^`n` must be at least 0, got -2\.$"),
+        ({"n": "3"}, TypeError, r"^`n` must be an integer, got '3'\.$"),
+        ({"seed": -3}, ValueError, r"^`seed` must be at least 0, got -3\.$"),
+        ({"seed": None}, TypeError, r"^`seed` must be an integer, got None\.$"),
+    ],
+)
+def test_bad_draws_are_quoted(
+    arguments: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        augmentation_draws(ALL, **{"seed": 0, "epoch": 0, "n": 1, **arguments})
+
+
+def test_draws_for_something_else_are_quoted() -> None:
+    message = r"^`augmentation` must be an Augmentation, got 'flip'\.$"
+    with pytest.raises(TypeError, match=message):
+        augmentation_draws("flip", seed=0, epoch=0, n=1)  # type: ignore[arg-type]  # the point

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corruptlab.training._augmentation import Augmentation
-from tests.training.test_augmentation_cases import ALL, EACH
+from corruptlab import Augmentation
+
+from .cases import ALL, EACH
 
 built = st.builds(
     Augmentation,

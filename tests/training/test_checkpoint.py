@@ -1,17 +1,17 @@
 """Checkpoints: a fit that was interrupted ends as if it had not been, to the bit."""
 
+import itertools
 import os
 import pickle
 import random
 import re
-import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,19 +21,17 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import TensorDataset
 
-import corruptlab.training._choice as choice_module
-import corruptlab.training._fit as fit_module
-import corruptlab.training._training as training_module
 from corruptlab import Execution, FitReport, RandomLabels, Recipe, corrupt, fit, stopping
-from corruptlab._errors import DataFileError
+from corruptlab.datasets import DataFileError
 from corruptlab.training import NonFiniteLossError
-from corruptlab.training._checkpoint import Checkpoint, is_finite
-from corruptlab.training._optimizers import make_optimizer
+from tests import waiting
 
 from .cases import network, points
+from .clock import Clock, Timed
 from .programs.problem import RECIPE, Watched, images, lasting, same_bits
 
 STEPS = 6  # an epoch: five of 10 images, and one of 6
+UNMEASURED = Execution(channels_last=False, compile=False)
 PLAIN = Recipe(learning_rate=0.05, epochs=3, batch_size=10, whiten=False)
 
 
@@ -51,18 +49,13 @@ def fails_at(wanted: int) -> Callable[[int], None]:
 
 def run(model: nn.Module, **changes: Any) -> FitReport:
     values: dict[str, Any] = {"recipe": RECIPE, "seed": 3, "stop": (), "measure": "all"}
+    values["execution"] = UNMEASURED
     return fit(model, images(), images(seed=1), **{**values, **changes})
 
 
 def interrupted(model: Watched, folder: Path, **changes: Any) -> None:
     with pytest.raises(PowerError):
         run(model, checkpoint=folder, checkpoint_seconds=0, **changes)
-
-
-@pytest.fixture
-def always_looking(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a fit keep a checkpoint of every step."""
-    monkeypatch.setattr(training_module, "_SECONDS_BETWEEN_LOOKS", 0.0)
 
 
 OPTIMIZERS = ["sgd", "nesterov", "adam", "adamw", "rmsprop"]
@@ -87,7 +80,7 @@ def test_a_resumed_fit_has_the_bits_of_an_uninterrupted_one(
 def test_what_is_measured_at_the_end_of_an_epoch_is_made_up_for(tmp_path: Path) -> None:
     whole = run(one := Watched())
     interrupted(Watched(before_measuring=fails_at(2 * STEPS)), tmp_path)
-    assert len(torch.load(tmp_path / "fit.pt", weights_only=True)["losses"]) == 2 * STEPS
+    assert steps_kept(tmp_path) == 2 * STEPS
     resumed = run(two := Watched(seed=1), checkpoint=tmp_path)
     assert two.steps == whole.steps - 2 * STEPS
     assert lasting(resumed) == lasting(whole)
@@ -111,8 +104,8 @@ def test_a_fit_can_go_on_from_a_stream_and_back(before: Any, tmp_path: Path) -> 
     after: Any = {"device": "stream", "stream": "device"}[before]
     whole = run(one := Watched())
     model = Watched(before_training=fails_at(9))
-    interrupted(model, tmp_path, execution=Execution(data=before))
-    resumed = run(two := Watched(), checkpoint=tmp_path, execution=Execution(data=after))
+    interrupted(model, tmp_path, execution=replace(UNMEASURED, data=before))
+    resumed = run(two := Watched(), checkpoint=tmp_path, execution=replace(UNMEASURED, data=after))
     assert two.steps == whole.steps - 8
     assert (resumed.losses, resumed.history) == (whole.losses, whole.history)
     assert same_bits(one, two)
@@ -132,59 +125,48 @@ def test_ctrl_c_keeps_the_last_checkpoint(tmp_path: Path) -> None:
     assert same_bits(one, two)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_kills_at_random_moments_leave_no_trace(tmp_path: Path) -> None:
-    """Three `kill -9` at random moments, and one when a checkpoint has just been written."""
-    subprocess.run(
-        [sys.executable, "-m", "tests.training.programs.killed", str(tmp_path)],
-        check=True,
-        timeout=120,
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    """Three `kill -9` at random steps, and one when a checkpoint has just been written."""
+    program = [sys.executable, "-m", "tests.training.programs.killed", str(tmp_path)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = waiting.run(program, cwd=Path(__file__).parents[2], env=environment)
+    assert done.returncode == 0, done.stderr
     found = torch.load(tmp_path / "found.pt", weights_only=True)
-    # The clock is looked at every half second, and 0.2 s are asked for; a step takes 0.02 s, and
-    # writing takes as long as a busy machine lets it: three times as many are still no accident.
-    assert [signal for signal, _ in found["kills"]] == [9, 9, 9]
-    assert all(0 <= repeated <= 3 * (0.2 + 0.5) / 0.02 for _, repeated in found["kills"])
+    assert [signal for signal, _, _ in found["kills"]] == [9, 9, 9]
+    for (_, _, kept), (_, resumed_at, _) in itertools.pairwise(found["kills"]):
+        assert resumed_at == kept > 0  # each run goes on where the last checkpoint was made
     assert found["left_behind"] == [".partial", ".pt"]
     assert found["lost_while_writing"] == 0
-    assert 0 < found["steps_at_the_end"] < found["steps_in_all"]
+    assert found["steps_at_the_end"] == found["steps_in_all"] - found["kills"][-1][2]
     (report, weights), (whole, never_killed) = found["killed"], found["whole"]
     assert report == whole
     assert all(torch.equal(weights[name], value) for name, value in never_killed.items())
     assert [path.name for path in (tmp_path / "checkpoint").iterdir()] == ["fit.pt"]
 
 
-def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Replace the clock of a fit by one that only runs when it is told to."""
-    now = [0.0]
-    monkeypatch.setattr(training_module, "time", SimpleNamespace(perf_counter=lambda: now[0]))
-
-    def forward(seconds: float) -> None:
-        now[0] += seconds
-
-    return forward
+def steps_kept(folder: Path) -> int:
+    """Return the steps of the checkpoint in a folder; 0 if there is none."""
+    path = folder / "fit.pt"
+    return len(torch.load(path, weights_only=True)["losses"]) if path.exists() else 0
 
 
-def test_no_more_than_the_interval_is_ever_at_risk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_more_than_the_interval_is_ever_at_risk(tmp_path: Path, clock: Clock) -> None:
     """Steps of 0.3 s, looks at least 0.5 s apart, checkpoints at least 1 s apart."""
-    forward, saved = clock(monkeypatch), []
-    monkeypatch.setattr(Checkpoint, "save", lambda self, state: saved.append(len(state["losses"])))
-    run(
-        Watched(before_training=lambda step: forward(0.3)),
-        checkpoint=tmp_path,
-        checkpoint_seconds=1,
-    )
+    kept: list[int] = []
+
+    def note(step: int) -> None:
+        kept.append(steps_kept(tmp_path))
+        clock.forward(0.3)
+
+    run(Watched(before_training=note), checkpoint=tmp_path, checkpoint_seconds=1)
     # Looks at 2, 4, 6, and the like; the end of an epoch is one, too.
-    assert saved == [4, 8, 12, 16, 20, 24, 24]
+    assert kept == [step // 4 * 4 for step in range(4 * STEPS)]
 
 
 def test_a_checkpoint_less_often_than_the_fit_ends_is_made_at_the_end(tmp_path: Path) -> None:
     run(Watched(), checkpoint=tmp_path, checkpoint_seconds=1e9)
-    assert len(torch.load(tmp_path / "fit.pt", weights_only=True)["losses"]) == 4 * STEPS
+    assert steps_kept(tmp_path) == 4 * STEPS
 
 
 # ----------------------------------------------------------------------------- finished fits, again
@@ -208,10 +190,9 @@ def test_a_finished_fit_returns_at_once_with_an_equal_report(rule: str, tmp_path
     assert same_bits(one, two)
 
 
-def test_a_spent_budget_is_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    forward = clock(monkeypatch)
+def test_a_spent_budget_is_spent(tmp_path: Path, clock: Clock) -> None:
     changes = {"stop": stopping.budget(2.0), "checkpoint": tmp_path}
-    first = run(one := Watched(before_training=lambda step: forward(0.25)), **changes)
+    first = run(one := Watched(before_training=lambda step: clock.forward(0.25)), **changes)
     again = run(two := Watched(seed=1), **changes)
     assert (first.stopped_by, first.steps, first.seconds) == ("budget", 8, 2.0)
     assert again == first
@@ -219,11 +200,9 @@ def test_a_spent_budget_is_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert same_bits(one, two)
 
 
-def test_the_clock_of_a_budget_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    forward = clock(monkeypatch)
-
+def test_the_clock_of_a_budget_goes_on(tmp_path: Path, clock: Clock) -> None:
     def run_until(budget: float) -> FitReport:
-        model = Watched(before_training=lambda step: forward(0.25))
+        model = Watched(before_training=lambda step: clock.forward(0.25))
         return run(model, stop=stopping.budget(budget), checkpoint=tmp_path)
 
     assert run_until(1.0).steps == 4
@@ -255,41 +234,35 @@ def test_a_finished_fit_can_be_given_another_end(tmp_path: Path) -> None:
 # -------------------------------------------------------------------------- what was measured, kept
 
 
-@pytest.fixture
-def measuring(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Let fits measure at once whether channels-last is faster, find that it is, and note it."""
-    measured: list[object] = []
-
-    def seconds_a_step(step: object, device: object) -> float:
-        measured.append(step)
-        return 1.0 / len(measured)
-
-    monkeypatch.setattr(training_module, "_SECONDS_BETWEEN_LOOKS", 0.0)
-    monkeypatch.setattr(training_module, "_SECONDS_BEFORE_CHOOSING", 0.0)
-    monkeypatch.setattr(training_module, "_STEPS_BEFORE_CHOOSING", 2)
-    monkeypatch.setattr(choice_module, "SECONDS_WORTH_MEASURING", 0.0)
-    monkeypatch.setattr(choice_module, "_seconds_a_step", seconds_a_step)
-    return measured
+def measured(clock: Clock, **changes: Any) -> Timed:
+    """Return a network that is faster with the channels last, in a fit that is worth measuring."""
+    return Timed(clock, plain=5.0, channels_last=2.5, **changes)
 
 
-def test_what_was_measured_is_not_measured_again(measuring: list[object], tmp_path: Path) -> None:
-    interrupted(Watched(before_training=fails_at(9)), tmp_path)
-    assert len(measuring) == 2
-    resumed = run(Watched(), checkpoint=tmp_path)
-    assert len(measuring) == 2
+def until_the_power_fails(clock: Clock, folder: Path) -> None:
+    model = measured(clock, fails_at=15)
+    with pytest.raises(InterruptedError):
+        run(model, checkpoint=folder, checkpoint_seconds=0, execution=Execution())
+
+
+def test_what_was_measured_is_not_measured_again(clock: Clock, tmp_path: Path) -> None:
+    until_the_power_fails(clock, tmp_path)
+    kept, begun = steps_kept(tmp_path), clock.now
+    resumed = run(measured(clock), checkpoint=tmp_path, execution=Execution())
+    assert clock.now - begun == (4 * STEPS - kept) * 2.5  # no steps but its own
     assert resumed.execution.channels_last is True
-    assert resumed.seconds_per_step == {"plain": 1.0, "channels_last": 0.5}
+    assert resumed.seconds_per_step == {"plain": 5.0, "channels_last": 2.5}
 
 
 def test_other_wishes_than_before_come_before_what_was_measured(
-    measuring: list[object], tmp_path: Path
+    clock: Clock, tmp_path: Path
 ) -> None:
-    interrupted(Watched(before_training=fails_at(9)), tmp_path)
+    until_the_power_fails(clock, tmp_path)
     wanted = Execution(channels_last=False, deterministic=True)
-    resumed = run(Watched(), checkpoint=tmp_path, execution=wanted)
+    resumed = run(measured(clock), checkpoint=tmp_path, execution=wanted)
     assert resumed.execution.channels_last is False
     assert resumed.execution.deterministic is True
-    assert len(measuring) == 2
+    assert resumed.seconds_per_step == {}
 
 
 # -------------------------------------------------------------------------------- the file, damaged
@@ -347,45 +320,46 @@ def test_a_foreign_file_is_refused_and_nothing_in_it_is_run(tmp_path: Path) -> N
 
 def test_one_wrong_bit_is_found_wherever_it_matters(kept: Path) -> None:
     whole, bits = kept.read_bytes(), random.Random(0)
-    checkpoint = Checkpoint(kept.parent, torch.load(kept, weights_only=True)["identity"])
-    expected, found = checkpoint.load(), 0
-    for _ in range(200):
+    expected, found = run(one := Watched(), checkpoint=kept.parent), 0
+    for _ in range(100):
         wrong = bytearray(whole)
         wrong[bits.randrange(len(wrong))] ^= 1 << bits.randrange(8)
         kept.write_bytes(wrong)
-        try:
-            assert alike(checkpoint.load(), expected)  # the bit was in what nobody reads
+        try:  # the bit was in what nobody reads
+            assert run(two := Watched(seed=1), checkpoint=kept.parent) == expected
+            assert same_bits(one, two)
         except DataFileError:
             found += 1
-    assert found > 100
+    assert found > 50
 
 
-def alike(one: Any, two: Any) -> bool:
-    if isinstance(one, Tensor):
-        return isinstance(two, Tensor) and one.dtype == two.dtype and torch.equal(one, two)
-    if isinstance(one, dict):
-        return list(one) == list(two) and all(alike(one[name], two[name]) for name in one)
-    if isinstance(one, list):
-        return len(one) == len(two) and all(map(alike, one, two))
-    return bool(one == two)
+def when_writing(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], object]) -> None:
+    """Do something when a checkpoint is written, before it takes the place of the old one."""
+    fsync, calls = os.fsync, itertools.count(1)
+
+    def acting(file: int) -> None:
+        fsync(file)
+        if next(calls) == number:
+            act()
+
+    monkeypatch.setattr(os, "fsync", acting)
+
+
+# What is written first is tried out and thrown away; then comes the checkpoint of each epoch.
+THIRD = 4
 
 
 def test_a_failed_write_leaves_the_old_checkpoint_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkpoint = Checkpoint(tmp_path, "this one")
-    checkpoint.save({"losses": torch.zeros(3)})
-
-    def no_space(file: int) -> None:
+    def no_space() -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", no_space)
+    when_writing(monkeypatch, THIRD, no_space)
     with pytest.raises(OSError, match="No space left on device"):
-        checkpoint.save({"losses": torch.ones(1_000)})
+        run(Watched(), checkpoint=tmp_path, checkpoint_seconds=0)
     assert [path.name for path in tmp_path.iterdir()] == ["fit.pt"]
-    loaded = checkpoint.load()
-    assert loaded is not None
-    assert torch.equal(loaded["losses"], torch.zeros(3))
+    assert steps_kept(tmp_path) == 2 * STEPS
 
 
 def test_what_a_killed_process_has_left_is_ignored_and_thrown_away(kept: Path) -> None:
@@ -461,11 +435,12 @@ def test_a_resumed_fit_computes_updates_as_it_is_told(
     """Whether they are fused is a switch for speed, and the checkpoint's does not count."""
     made: list[torch.optim.Optimizer] = []
 
-    def noted(*args: Any, **kwargs: Any) -> torch.optim.Optimizer:
-        made.append(make_optimizer(*args, **kwargs))
-        return made[-1]
+    class Noted(torch.optim.SGD):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            made.append(self)
 
-    monkeypatch.setattr(fit_module, "make_optimizer", noted)
+    monkeypatch.setattr(torch.optim, "SGD", Noted)
     for epochs, deterministic in [(1, False), (2, True), (3, False)]:
         recipe = replace(PLAIN, epochs=epochs)
         execution = Execution(deterministic=deterministic)
@@ -569,36 +544,45 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
 
 def test_one_that_is_disturbed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The other one takes what is just being written for what a killed process has left."""
-    one, other = Checkpoint(tmp_path, "this one"), Checkpoint(tmp_path, "this one")
-    one.save({"losses": torch.zeros(3)})
-    fsync = os.fsync
 
-    def disturbed(file: int) -> None:
-        fsync(file)
-        other.load()
+    def other() -> None:
+        run(Watched(), checkpoint=tmp_path)
 
-    monkeypatch.setattr(os, "fsync", disturbed)
+    when_writing(monkeypatch, THIRD, other)
     message = r"^`checkpoint` must be a folder of this fit alone, got '.*', where another one is at"
     with pytest.raises(ValueError, match=message):
-        one.save({"losses": torch.ones(1)})
-    kept = one.load()
-    assert kept is not None
-    assert torch.equal(kept["losses"], torch.zeros(3))
+        run(Watched(), checkpoint=tmp_path, checkpoint_seconds=0)
+    assert steps_kept(tmp_path) == 4 * STEPS  # the other's
 
 
 def test_two_that_write_at_once_do_not_mix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one, other = Checkpoint(tmp_path, "this one"), Checkpoint(tmp_path, "this one")
-    fsync = os.fsync
+    """The other one has begun first, and ends while this one writes."""
+    begun, written = threading.Event(), threading.Event()
 
-    def crossing(file: int) -> None:
-        monkeypatch.setattr(os, "fsync", fsync)
-        other.save({"losses": torch.zeros(3)})
+    def wait(step: int) -> None:
+        begun.set()
+        assert written.wait(waiting.HANG)
 
-    monkeypatch.setattr(os, "fsync", crossing)
-    one.save({"losses": torch.ones(1_000)})
-    kept = one.load()
-    assert kept is not None
-    assert torch.equal(kept["losses"], torch.ones(1_000))
+    def other() -> None:
+        run(Watched(before_training=wait), checkpoint=tmp_path)
+
+    def end_the_other() -> None:
+        written.set()
+        thread.join(waiting.HANG)
+        assert steps_kept(tmp_path) == 4 * STEPS
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert begun.wait(waiting.HANG)
+    when_writing(monkeypatch, 2, end_the_other)
+    kept: list[int] = []
+
+    def note(step: int) -> None:
+        if step == STEPS + 1:
+            kept.append(steps_kept(tmp_path))
+
+    run(Watched(before_training=note), checkpoint=tmp_path, checkpoint_seconds=0)
+    assert kept == [STEPS]
 
 
 def test_a_folder_is_made_and_may_be_given_as_text(tmp_path: Path) -> None:
@@ -673,22 +657,46 @@ def test_a_network_that_is_no_longer_finite_is_not_kept(tmp_path: Path) -> None:
     assert caught.value.checkpoint is None
 
 
+@pytest.mark.usefixtures("always_looking")
 @pytest.mark.parametrize("where", ["parameter", "running statistic", "momentum", "mask", "nowhere"])
-def test_what_counts_as_finite(where: str) -> None:
-    model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
-    model.register_buffer("mask", torch.tensor([0.0, -torch.inf if where == "mask" else 0.0]))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    model(torch.randn(4, 2)).sum().backward()
-    optimizer.step()
-    places = {
-        "parameter": model.get_parameter("0.weight"),
-        "running statistic": model.get_buffer("1.running_var"),
-        "momentum": optimizer.state[model.get_parameter("0.bias")]["momentum_buffer"],
-    }
-    if where in places:
-        with torch.no_grad():
-            places[where].view(-1)[1] = torch.nan
-    assert is_finite(model, optimizer) is (where not in places)
+def test_what_counts_as_finite(where: str, tmp_path: Path) -> None:
+    """A nan appears after the third step, where its loss cannot show it."""
+    model = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))
+    model.register_buffer("mask", torch.tensor([0.0, 0.0]))
+
+    class Poisoned(torch.optim.SGD):
+        done = 0
+
+        @torch.no_grad()
+        def step(self, closure: Any = None) -> Any:
+            super().step()
+            self.done += 1
+            places = {
+                "parameter": model.get_parameter("0.weight"),
+                "running statistic": model.get_buffer("1.running_var"),
+                "momentum": self.state[model.get_parameter("0.bias")]["momentum_buffer"],
+                "mask": model.get_buffer("mask"),
+            }
+            if self.done == 3 and where in places:
+                places[where].view(-1)[1] = torch.nan
+
+    def poisoned() -> FitReport:
+        return fit(
+            model,
+            points(),
+            recipe=PLAIN,
+            optimizer=lambda parameters: Poisoned(parameters, lr=0.05, momentum=0.9),
+            checkpoint=tmp_path,
+            checkpoint_seconds=0,
+        )
+
+    if where in ("mask", "nowhere"):
+        assert steps_kept(tmp_path) == 0
+        assert poisoned().steps == steps_kept(tmp_path)
+    else:
+        with pytest.raises(NonFiniteLossError):
+            poisoned()
+        assert steps_kept(tmp_path) == 2
 
 
 # ------------------------------------------------------------------------------------- and no trace

@@ -20,12 +20,9 @@ from torch.utils.data import TensorDataset
 from corruptlab import fit
 from corruptlab._types import Array
 from corruptlab.models import mlp
-from corruptlab.training import Execution, FitReport, _duplicates, stopping
-from corruptlab.training._diagnosis import diagnose
-from corruptlab.training._diagnosis_cause import Cause
-from corruptlab.training._diagnosis_curve import Curve
-from corruptlab.training._diagnosis_facts import Facts
-from corruptlab.training._duplicates import Duplicates, find_duplicates
+from corruptlab.training import Cause, Execution, FitReport, stopping
+from corruptlab.training._diagnosis import FitRecord, diagnose
+from corruptlab.training._loss_curve import LossCurve
 
 from .cases import RECIPE, network, points
 
@@ -36,8 +33,8 @@ def names(causes: Sequence[Cause]) -> list[str]:
     return [cause.name for cause in causes]
 
 
-def facts(losses: Sequence[float] = (), **values: Any) -> Facts:
-    """Facts of a fit of 60 examples in 3 classes, with nothing special about them."""
+def record(losses: Sequence[float] = (), **values: Any) -> FitRecord:
+    """FitRecord of a fit of 60 examples in 3 classes, with nothing special about them."""
     known: dict[str, Any] = {
         "targets": torch.arange(60) % 3,
         "train_accuracy": 0.5,
@@ -48,11 +45,11 @@ def facts(losses: Sequence[float] = (), **values: Any) -> Facts:
         "learning_rate": 0.1,
         "momentum": 0.9,
     }
-    return Facts(losses=losses, **(known | values))
+    return FitRecord(losses=losses, **(known | values))
 
 
-def facts_of(report: FitReport, **values: Any) -> Facts:
-    """Facts of a fit, as a user of another loop would put them together."""
+def record_of(report: FitReport, **values: Any) -> FitRecord:
+    """FitRecord of a fit, as a user of another loop would put them together."""
     recipe, (inputs, targets) = report.recipe, points().tensors
     known = {
         "inputs": inputs,
@@ -63,7 +60,7 @@ def facts_of(report: FitReport, **values: Any) -> Facts:
         "learning_rate": recipe.learning_rate,
         "decay": recipe.decay,
     }
-    return facts(report.losses, **(known | values))
+    return record(report.losses, **(known | values))
 
 
 def fitted(
@@ -137,7 +134,7 @@ class Noisy(nn.Module):
 def test_augmentation_is_seen() -> None:
     report = fitted(nn.Sequential(Noisy(), network()))
     assert report.train_accuracy < 1
-    assert names(diagnose(facts_of(report, augmentation="noise"))) == ["augmentation"]
+    assert names(diagnose(record_of(report, augmentation="noise"))) == ["augmentation"]
 
 
 def test_weight_decay_is_seen() -> None:
@@ -226,15 +223,8 @@ def test_labels_that_are_redrawn_in_every_epoch_are_seen_before_all_else() -> No
     assert report.train_accuracy < 1
     first, again = ({i: data[i][1] for i in range(60)} for _ in range(2))
     changed = sum(first[i] != again[i] for i in range(60))
-    seen = facts_of(
-        report,
-        targets=None,
-        num_examples=60,
-        num_classes=3,
-        labels_before=first,
-        labels_again=again,
-        streamed=True,
-    )
+    targets = torch.tensor(list(first.values()))
+    seen = record_of(report, inputs=None, targets=targets, labels_again=again, streamed=True)
     assert names(diagnose(seen)) == ["labels_redrawn"]
     start = f"{changed} of 60 labels were others when they were read again"
     assert diagnose(seen)[0].evidence == start
@@ -249,28 +239,28 @@ def test_labels_that_a_fit_kept_are_no_reason_but_worth_a_word() -> None:
 def test_a_network_that_died_at_once_and_in_silence_had_too_high_a_rate() -> None:
     """All units dead after a few steps: no epoch stands out, and the loss is that of guessing."""
     losses = [1.3] * 3 + [1.0986] * 297
-    assert names(diagnose(facts(losses))) == ["learning_rate_too_high"]
-    assert diagnose(facts([1.3] * 3 + [0.9] * 297)) == ()  # it learned something, and no more
-    assert names(diagnose(facts(losses, dropout=[0.5]))) == ["dropout"]  # reason enough
+    assert names(diagnose(record(losses))) == ["learning_rate_too_high"]
+    assert diagnose(record([1.3] * 3 + [0.9] * 297)) == ()  # it learned something, and no more
+    assert names(diagnose(record(losses, dropout=[0.5]))) == ["dropout"]  # reason enough
 
 
 def test_few_steps_do_not_show_whether_a_loss_has_settled() -> None:
     settled = [1.3 - 0.1 * min(k, 4) for k in range(300)]
-    assert diagnose(facts(settled[:200], steps_per_epoch=4)) == ()
-    few = diagnose(facts(settled[:196], steps_per_epoch=4))
+    assert diagnose(record(settled[:200], steps_per_epoch=4)) == ()
+    few = diagnose(record(settled[:196], steps_per_epoch=4))
     assert names(few) == ["too_few_epochs"]
     assert few[0].evidence == "the fit had only 49 epochs, 196 steps in all"
-    assert names(diagnose(facts(settled[:196], dropout=[0.5]))) == ["dropout"]  # reason enough
+    assert names(diagnose(record(settled[:196], dropout=[0.5]))) == ["dropout"]  # reason enough
     dead = [1.3] * 3 + [1.0986] * 150
-    assert names(diagnose(facts(dead))) == ["learning_rate_too_high"]
+    assert names(diagnose(record(dead))) == ["learning_rate_too_high"]
 
 
 def test_a_plateau_may_be_the_delay_of_random_labels() -> None:
     jitter = 1e-3 * np.random.default_rng(0).standard_normal(90)
-    plateau = facts((1.0986 + jitter).tolist())
+    plateau = record((1.0986 + jitter).tolist())
     assert names(diagnose(plateau)) == ["too_few_epochs"]
     assert "still 1.1 after 30 epochs, as at its start" in diagnose(plateau)[0].evidence
-    small = facts((1.0986 + jitter).tolist(), num_parameters=59)
+    small = record((1.0986 + jitter).tolist(), num_parameters=59)
     assert names(diagnose(small)) == ["too_few_parameters"]
 
 
@@ -294,7 +284,7 @@ def test_weight_decay_counts_if_it_shrinks_weights_by_a_hundredth(
             sgd.step()
         decayed[strength] = 1 - weight.item()
     for strength, lost in decayed.items():
-        seen = facts(
+        seen = record(
             [1.0] * 1_000, learning_rate=0.01, momentum=momentum, weight_decay=strength, decay=1.0
         )
         found = [cause for cause in diagnose(seen) if cause.name == "weight_decay"]
@@ -305,21 +295,21 @@ def test_weight_decay_counts_if_it_shrinks_weights_by_a_hundredth(
 
 
 def test_weight_decay_of_other_optimizers_is_named_without_a_figure() -> None:
-    seen = facts([1.0] * 6, momentum=None, weight_decay=1e-9)
+    seen = record([1.0] * 6, momentum=None, weight_decay=1e-9)
     assert str(diagnose(seen)[1]) == "weight_decay: weight decay is 1e-09. Set `weight_decay=0`."
 
 
 def test_layers_that_drop_nothing_are_not_named() -> None:
-    assert names(diagnose(facts([1.0] * 6, dropout=[0.0]))) == ["too_few_epochs"]
-    seen = diagnose(facts([1.0] * 6, dropout=[0.5, 0.0, 0.25, 0.5]))[1]
+    assert names(diagnose(record([1.0] * 6, dropout=[0.0]))) == ["too_few_epochs"]
+    seen = diagnose(record([1.0] * 6, dropout=[0.5, 0.0, 0.25, 0.5]))[1]
     assert seen.evidence == "dropout layers drop units with probability 0.25, 0.5"
 
 
 def test_strong_weight_decay_excludes_a_rate_that_is_too_low() -> None:
     still = [1.0986] * 300
-    assert names(diagnose(facts(still))) == ["learning_rate_too_low"]
-    assert names(diagnose(facts(still, weight_decay=0.1))) == ["weight_decay"]
-    weak = diagnose(facts(still, weight_decay=0.001))
+    assert names(diagnose(record(still))) == ["learning_rate_too_low"]
+    assert names(diagnose(record(still, weight_decay=0.1))) == ["weight_decay"]
+    weak = diagnose(record(still, weight_decay=0.001))
     assert names(weak) == ["learning_rate_too_low", "weight_decay"]
 
 
@@ -345,7 +335,7 @@ def test_inputs_are_judged_by_their_mean_and_scale(
     signs = torch.tensor([1.0, -1.0]).repeat(60, 3)
     signs += 1e-3 * torch.arange(60)[:, None] * signs  # no two inputs are equal
     scale = signs.square().mean().sqrt()
-    seen = facts([1.0] * 6, inputs=mean + deviation * signs / scale + torch.zeros(60, 6))
+    seen = record([1.0] * 6, inputs=mean + deviation * signs / scale + torch.zeros(60, 6))
     found = [str(c) for c in diagnose(seen) if c.name == "inputs_not_whitened"]
     assert len(found) == names_it
     assert all(f"mean {mean:.3g} and standard deviation {deviation:.3g}" in c for c in found)
@@ -353,14 +343,14 @@ def test_inputs_are_judged_by_their_mean_and_scale(
 
 def test_words_have_no_scale() -> None:
     words = torch.arange(600).reshape(60, 10) + 10_000
-    assert names(diagnose(facts([1.0] * 6, inputs=words))) == ["too_few_epochs"]
+    assert names(diagnose(record([1.0] * 6, inputs=words))) == ["too_few_epochs"]
 
 
 def test_rates_are_judged_after_inputs_that_are_far_off_and_before_others() -> None:
     still, wild = [1.0986] * 300, [1.0] + [9.0, 0.9, 1.3] * 100
     base = torch.randn(60, 50, generator=torch.Generator().manual_seed(0))
     for curve, rate in ((still, "learning_rate_too_low"), (wild, "learning_rate_too_high")):
-        off, far = facts(curve, inputs=base + 1), facts(curve, inputs=base + 4)
+        off, far = record(curve, inputs=base + 1), record(curve, inputs=base + 4)
         assert names(diagnose(off)) == [rate, "inputs_not_whitened"]
         assert names(diagnose(far)) == ["inputs_not_whitened", rate]
 
@@ -373,31 +363,31 @@ def test_duplicates_come_first_if_they_explain_half_of_the_errors_and_else_last(
         (2, ["conflicting_duplicates", "too_few_epochs"]),
         (3, ["too_few_epochs", "conflicting_duplicates"]),
     ):
-        seen = facts([1.0] * 6, inputs=inputs, train_accuracy=1 - wrong / 60)
+        seen = record([1.0] * 6, inputs=inputs, train_accuracy=1 - wrong / 60)
         assert names(diagnose(seen)) == order
 
 
 def test_nearly_all_within_reach_is_not_called_all() -> None:
     inputs = torch.arange(30_000.0)[:, None] / 15_000 - 1
     inputs[1] = inputs[0]
-    seen = facts([1.0] * 6, inputs=inputs, targets=torch.arange(30_000) % 3, num_parameters=10**6)
+    seen = record([1.0] * 6, inputs=inputs, targets=torch.arange(30_000) % 3, num_parameters=10**6)
     assert "no network gets more than 99.99% right" in str(diagnose(seen)[-1])
 
 
 def test_as_many_parameters_as_examples_are_no_hint() -> None:
     settled = [1.3 - 0.1 * min(k, 4) for k in range(300)]
-    assert names(diagnose(facts(settled, num_parameters=59))) == ["too_few_parameters"]
-    assert diagnose(facts(settled, num_parameters=60)) == ()
-    assert "2n + d with n = 60" in diagnose(facts(settled, num_parameters=59))[0].remedy
+    assert names(diagnose(record(settled, num_parameters=59))) == ["too_few_parameters"]
+    assert diagnose(record(settled, num_parameters=60)) == ()
+    assert "2n + d with n = 60" in diagnose(record(settled, num_parameters=59))[0].remedy
 
 
 def test_the_end_of_a_fit_that_had_settled_says_least() -> None:
     settled = [1.3 - 0.1 * min(k, 4) for k in range(300)]
-    assert diagnose(facts(settled)) == ()
+    assert diagnose(record(settled)) == ()
     for ended, name in (("interrupted", "interrupted"), ("budget", "stopping_rule")):
-        stopped = facts(settled, stopped_by=ended, dropout=[0.0, 0.5], augmentation="flip")
+        stopped = record(settled, stopped_by=ended, dropout=[0.0, 0.5], augmentation="flip")
         assert names(diagnose(stopped)) == ["augmentation", "dropout", name]
-        under_way = facts(settled[:9], stopped_by=ended, dropout=[0.5], augmentation="flip")
+        under_way = record(settled[:9], stopped_by=ended, dropout=[0.5], augmentation="flip")
         assert names(diagnose(under_way)) == [name, "augmentation", "dropout"]
 
 
@@ -407,7 +397,7 @@ def test_decay_is_blamed_only_if_what_is_left_of_the_rate_is_too_little() -> Non
     for epochs, name in ((46, "too_few_epochs"), (47, "learning_rate_decayed")):
         rates = 0.95 ** (np.arange(3 * epochs) // 3)
         losses = 1.2 - np.cumsum(rates) / 100
-        found = diagnose(facts(losses.tolist(), decay=0.95))
+        found = diagnose(record(losses.tolist(), decay=0.95))
         assert names(found) == [name]
     left = 0.95**47 / (1 - 0.95**47)
     assert f"would add only {100 * left:.2g}% to the rate spent" in found[0].evidence
@@ -415,32 +405,32 @@ def test_decay_is_blamed_only_if_what_is_left_of_the_rate_is_too_little() -> Non
 
 
 def test_the_epochs_that_are_missing_are_estimated() -> None:
-    found = diagnose(facts(np.linspace(1.2, 0.6, 300).tolist()))
+    found = diagnose(record(np.linspace(1.2, 0.6, 300).tolist()))
     assert names(found) == ["too_few_epochs"]
     # 0.6 in 100 epochs; the level is taken a sixteenth before the end or two
     assert found[0].remedy.endswith("the loss needs about 113 more.")
 
 
 def test_a_fit_without_a_single_step_can_be_diagnosed() -> None:
-    assert names(diagnose(facts([], stopped_by="interrupted"))) == ["interrupted"]
+    assert names(diagnose(record([], stopped_by="interrupted"))) == ["interrupted"]
 
 
 def test_another_loss_is_judged_by_its_trend_alone() -> None:
     falling, still = np.linspace(1.2, 0.2, 300), np.full(300, 0.4)
     for shift in (-7.0, 0.0, 300.0):
         for curve, found in ((falling, ["too_few_epochs"]), (still, [])):
-            seen = facts((curve + shift).tolist(), cross_entropy=False)
+            seen = record((curve + shift).tolist(), cross_entropy=False)
             assert names(diagnose(seen)) == found
 
 
 def test_a_perfect_fit_has_no_diagnosis_whatever_was_on() -> None:
-    assert diagnose(facts([9.0] * 300, train_accuracy=1.0, dropout=[0.5], weight_decay=1.0)) == ()
+    assert diagnose(record([9.0] * 300, train_accuracy=1.0, dropout=[0.5], weight_decay=1.0)) == ()
 
 
 def test_diagnosing_changes_nothing() -> None:
     inputs, targets = points().tensors
     before, state = inputs.clone(), torch.get_rng_state()
-    diagnose(facts([1.0] * 6, inputs=inputs.requires_grad_(), targets=targets))
+    diagnose(record([1.0] * 6, inputs=inputs.requires_grad_(), targets=targets))
     assert torch.equal(inputs.detach(), before)
     assert torch.equal(torch.get_rng_state(), state)
 
@@ -451,58 +441,15 @@ def test_a_cause_can_be_printed_and_stored() -> None:
     assert Cause(**json.loads(json.dumps(cause.to_dict()))) == cause
 
 
-@pytest.mark.parametrize(
-    ("changes", "text"),
-    [
-        ({"train_accuracy": 1.5}, r"`train_accuracy` must lie in \[0, 1\], got 1\.5\."),
-        ({"dropout": [0.5, -1.0]}, r"`dropout` must lie in \[0, 1\], got -1\.0\."),
-        ({"steps_per_epoch": 0}, r"`steps_per_epoch` must be at least 1, got 0\."),
-        ({"batch_size": 0}, r"`batch_size` must be at least 1, got 0\."),
-        ({"num_parameters": -1}, r"`num_parameters` must be at least 0, got -1\."),
-        ({"learning_rate": 0.0}, r"`learning_rate` must be greater than 0, got 0\.0\."),
-        ({"decay": 1.1}, r"`decay` must lie in \(0, 1\], got 1\.1\."),
-        ({"momentum": 1.0}, r"`momentum` must lie in \[0, 1\), got 1\.0\."),
-        ({"weight_decay": -0.1}, r"`weight_decay` must be at least 0, got -0\.1\."),
-        ({"losses": [1.0, math.nan]}, r"`losses` must be finite, got nan at step 2\."),
-        (
-            {"targets": torch.zeros(3)},
-            r"`targets` must be integers .*, got torch\.float32 of .*\(3,\)\.",
-        ),
-        ({"targets": torch.zeros(0, dtype=torch.int64)}, r"`targets` must be .* shape \(0,\)\."),
-        ({"inputs": torch.zeros(59, 2)}, r"`inputs` must be as many as the labels, 60, got 59\."),
-        ({"labels_again": {60: 1}}, r"`labels_again` must name examples of known .*, got 60\."),
-        ({"targets": None, "num_examples": 0}, r"`num_examples` must be at least 1, got 0\."),
-        (
-            {"targets": None, "num_examples": 9, "num_classes": 0},
-            r"`num_classes` must be at least 1, got 0\.",
-        ),
-        (
-            {"targets": None, "num_examples": 9, "labels_again": {1: 1}},
-            r"`labels_again` must name examples of known labels, got 1\.",
-        ),
-    ],
-)
-def test_impossible_facts_are_quoted(changes: dict[str, Any], text: str) -> None:
-    with pytest.raises(ValueError, match=f"^{text}$"):
-        facts(**changes)
-
-
-def test_facts_of_the_wrong_kind_are_quoted() -> None:
-    with pytest.raises(TypeError, match=r"^`num_examples` must be an integer, got None\.$"):
-        facts(targets=None)
-    with pytest.raises(TypeError, match=r"^`train_accuracy` must be a number, got '1'\.$"):
-        facts(train_accuracy="1")
-
-
 # ------------------------------------------------------------------------------------- the curve
 
 
-def curve(losses: Any, *, steps_per_epoch: int = 3, decay: float = 1.0, **values: Any) -> Curve:
-    return Curve(
+def curve(losses: Any, *, steps_per_epoch: int = 3, decay: float = 1.0, **values: Any) -> LossCurve:
+    return LossCurve(
         losses=losses,
         steps_per_epoch=steps_per_epoch,
         decay=decay,
-        guessing=values.pop("guessing", math.log(3)),
+        chance_loss=values.pop("chance_loss", math.log(3)),
         **values,
     )
 
@@ -579,7 +526,7 @@ def test_who_is_in_the_last_batch_does_not_matter() -> None:
     found = curve(losses, steps_per_epoch=4, last_weight=2 / 7)
     assert_allclose(found._windows, each.mean())
     assert found.state == "slow"
-    seen = facts(
+    seen = record(
         losses, targets=torch.arange(23) % 3, steps_per_epoch=4, batch_size=7, num_parameters=23
     )
     assert seen.curve.last_weight == 2 / 7
@@ -626,86 +573,3 @@ CURVES: dict[str, tuple[Array, str]] = {
 def test_curves_are_called_by_their_names(name: str) -> None:
     losses, state = CURVES[name]
     assert curve(losses).state == state
-
-
-# --------------------------------------------------------------------------------- the duplicates
-
-
-def naive_duplicates(inputs: Tensor, targets: Tensor) -> Duplicates:
-    """The dictionary everybody would write; 0.0 and -0.0 are one key of it."""
-    groups: dict[Any, list[int]] = {}
-    for row, label in zip(inputs.reshape(len(inputs), -1).tolist(), targets.tolist(), strict=True):
-        groups.setdefault(tuple(row), []).append(label)
-    return Duplicates(
-        n=len(inputs),
-        copies=sum(len(labels) for labels in groups.values() if len(labels) > 1),
-        conflicting=sum(len(labels) for labels in groups.values() if len(set(labels)) > 1),
-        attainable=sum(max(map(labels.count, labels)) for labels in groups.values()),
-    )
-
-
-def few_values(shape: tuple[int, ...], dtype: torch.dtype, seed: int = 0) -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    values = torch.tensor([0.0, -0.0, 1.0, 3.0]).to(dtype)
-    inputs = values[torch.randint(4, shape, generator=generator)]
-    return inputs, torch.randint(3, shape[:1], generator=generator)
-
-
-FLOATS = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
-DTYPES = [*FLOATS, torch.uint8, torch.int64, torch.bool]
-
-
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize("shape", [(200,), (200, 3), (200, 1, 2, 2), (50, 5), (1, 4)])
-@pytest.mark.parametrize("at_once", [1, 64, 1 << 20])
-def test_duplicates_equal_the_naive_dictionary(
-    dtype: torch.dtype, shape: tuple[int, ...], at_once: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_duplicates, "_BYTES_AT_ONCE", at_once)
-    inputs, targets = few_values(shape, dtype)
-    found = find_duplicates(inputs, targets)
-    assert found == naive_duplicates(inputs, targets)
-    assert (found.copies > 0) == (len(inputs) > 1)
-
-
-@pytest.mark.parametrize("modulus", [1, 2, 5])
-def test_duplicates_are_exact_even_if_different_inputs_share_a_key(
-    modulus: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keys = _duplicates._keys
-    monkeypatch.setattr(_duplicates, "_keys", lambda inputs: keys(inputs) % modulus)
-    for seed in range(5):
-        inputs, targets = few_values((120, 3), torch.float32, seed)
-        assert find_duplicates(inputs, targets) == naive_duplicates(inputs, targets)
-
-
-def test_duplicates_do_not_depend_on_order_or_memory_layout() -> None:
-    inputs, targets = few_values((200, 2, 2, 2), torch.float32)
-    found = find_duplicates(inputs, targets)
-    order = torch.randperm(200, generator=torch.Generator().manual_seed(1))
-    assert find_duplicates(inputs[order], targets[order]) == found
-    last = inputs.contiguous(memory_format=torch.channels_last)
-    assert find_duplicates(last, targets) == found
-    assert find_duplicates(inputs.transpose(1, 3), targets) == found
-
-
-def test_one_bit_makes_a_difference() -> None:
-    inputs = torch.rand(1, 2352, generator=torch.Generator().manual_seed(0)).repeat(3, 1)
-    assert find_duplicates(inputs, torch.tensor([0, 0, 1])) == Duplicates(3, 3, 3, 2)
-    inputs[1, 2351] = torch.nextafter(inputs[1, 2351], torch.tensor(2.0))
-    assert find_duplicates(inputs, torch.tensor([0, 0, 1])) == Duplicates(3, 2, 2, 2)
-    assert find_duplicates(inputs, torch.tensor([0, 1, 0])) == Duplicates(3, 2, 0, 3)
-
-
-def test_keys_of_different_images_differ() -> None:
-    """Among images of zeros and ones, whose bits have the fewest places to differ in."""
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randint(2, (5_000, 28 * 28), generator=generator).float()
-    assert len(np.unique(_duplicates._keys(images))) == 5_000
-
-
-def test_nothing_has_no_duplicates() -> None:
-    none = torch.zeros(0, 3), torch.zeros(0, dtype=torch.int64)
-    assert find_duplicates(*none) == Duplicates(0, 0, 0, 0)
-    empty = torch.zeros(4, 0), torch.tensor([0, 0, 0, 1])
-    assert find_duplicates(*empty) == Duplicates(4, 4, 4, 3)

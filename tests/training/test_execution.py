@@ -1,6 +1,5 @@
 """How a step is done: what changes speed must not change what is meant."""
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +9,13 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import TensorDataset
 
-import corruptlab.training._choice as choice_module
-import corruptlab.training._training as training_module
 from corruptlab import Augmentation, Draws, Execution, Recipe, fit
 from corruptlab.training import center_crop, whiten
 
 from .cases import RECIPE, network, points
+from .clock import Clock, Timed
+from .programs import problem
+from .programs.problem import same_bits
 
 SHORT = replace(RECIPE, epochs=3)
 
@@ -79,7 +79,7 @@ def test_a_loss_gets_float32_whatever_the_products_are() -> None:
     assert kinds == {torch.float32}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyTorch's own, in its compiler
 def test_a_compiled_network_computes_the_same() -> None:
     plain = fit(network(), points(65), recipe=SHORT)
@@ -100,51 +100,37 @@ def test_a_short_fit_runs_plainly_and_says_so() -> None:
     assert report.seconds_per_step == {}
 
 
-@pytest.fixture
-def eager_to_choose(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, bool]]:
-    """Let every fit measure at its first look, as if it were a long one; collect what is tried."""
-    tried: list[dict[str, bool]] = []
-    monkeypatch.setattr(choice_module, "SECONDS_WORTH_MEASURING", 0.0)
-    monkeypatch.setattr(choice_module, "_SECONDS_A_CANDIDATE", 0.0)
-    monkeypatch.setattr(training_module, "_SECONDS_BETWEEN_LOOKS", 0.0)
-    monkeypatch.setattr(training_module, "_SECONDS_BEFORE_CHOOSING", 0.0)
-    monkeypatch.setattr(training_module, "_STEPS_BEFORE_CHOOSING", 2)
-    return tried
+# A fit of 24 steps of 5 s is worth measuring, and not worth compiling.
+LONG = replace(problem.RECIPE, augmentation=None)
 
 
-@pytest.mark.usefixtures("eager_to_choose")
+def timed(clock: Clock, *, channels_last: float) -> Timed:
+    return Timed(clock, plain=5.0, channels_last=channels_last)
+
+
 @pytest.mark.parametrize("faster", [True, False])
-def test_what_is_faster_is_taken_and_what_is_not_is_left(
-    faster: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    times = iter([1.0, 0.5 if faster else 0.97])
-    monkeypatch.setattr(choice_module, "_seconds_a_step", lambda step, device: next(times))
-    report = fit(convnet(), images(), recipe=PIXELS)
+def test_what_is_faster_is_taken_and_what_is_not_is_left(faster: bool, clock: Clock) -> None:
+    other = 2.5 if faster else 4.875  # a twentieth has to be saved
+    report = fit(timed(clock, channels_last=other), problem.images(), recipe=LONG, stop=())
     assert report.execution.channels_last is faster
-    assert report.seconds_per_step == {"plain": 1.0, "channels_last": 0.5 if faster else 0.97}
+    assert report.seconds_per_step == {"plain": 5.0, "channels_last": other}
 
 
-@pytest.mark.usefixtures("eager_to_choose")
-def test_measuring_changes_neither_the_network_nor_the_data_order(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    plain = fit(one := convnet(), images(), recipe=PIXELS, execution=Execution(channels_last=False))
-    monkeypatch.setattr(choice_module, "_WORTHWHILE", 0.0)  # nothing is ever worth it
-    measured = fit(two := convnet(), images(), recipe=PIXELS)
+def test_measuring_changes_neither_the_network_nor_the_data_order(clock: Clock) -> None:
+    one, two = (timed(clock, channels_last=5.0) for _ in range(2))
+    changes: Any = {"recipe": LONG, "stop": ()}
+    plainly = Execution(channels_last=False)
+    plain = fit(one, problem.images(), execution=plainly, **changes)
+    measured = fit(two, problem.images(), **changes)
     assert set(measured.seconds_per_step) == {"plain", "channels_last"}
     assert measured.losses == plain.losses
-    for a, b in zip(one.state_dict().values(), two.state_dict().values(), strict=True):
-        assert torch.equal(a, b)
+    assert same_bits(one, two)
 
 
-@pytest.mark.usefixtures("eager_to_choose")
-def test_the_time_spent_measuring_is_no_training_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    def slowly(step: Any, device: torch.device) -> float:
-        time.sleep(0.5)
-        return 1.0
-
-    monkeypatch.setattr(choice_module, "_seconds_a_step", slowly)
-    assert fit(convnet(), images(), recipe=PIXELS).seconds < 0.9  # two candidates took 1.0
+def test_the_time_spent_measuring_is_no_training_time(clock: Clock) -> None:
+    report = fit(timed(clock, channels_last=2.5), problem.images(), recipe=LONG, stop=())
+    assert report.seconds == 10 * 5.0 + 14 * 2.5  # it looks at its speed after ten steps
+    assert clock.now > report.seconds
 
 
 def test_what_a_report_says_runs_another_fit_alike() -> None:
@@ -270,7 +256,7 @@ def test_what_is_not_asked_for_is_not_measured() -> None:
     assert [end.loss for end in report.history] == pytest.approx(means)
 
 
-def test_full_memory_is_an_error_that_says_what_to_change(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_memory_is_an_error_that_says_what_to_change() -> None:
     class Full(nn.Module):
         def __init__(self) -> None:
             super().__init__()

@@ -2,7 +2,6 @@
 
 import math
 import os
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -15,6 +14,7 @@ from PIL import UnidentifiedImageError
 from torch import nn
 
 from corruptlab import Draws, Execution, RandomLabels, Recipe, corrupt, fit
+from tests import waiting
 
 from .programs.imagenet import EXAMPLES, image_folder
 from .programs.vision import image_tree
@@ -54,6 +54,7 @@ def test_a_fit_decodes_each_file_once_an_epoch_and_a_few_more(tree: Path) -> Non
     assert min(times) == 3
 
 
+@pytest.mark.usefixtures("no_other_threads")  # torchvision may be one that cannot be imported anew
 def test_an_unreadable_picture_is_named(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "whole.JPEG").write_bytes(next(tree.glob("*/*.JPEG")).read_bytes())
@@ -65,20 +66,14 @@ def test_an_unreadable_picture_is_named(tree: Path, tmp_path: Path) -> None:
         fit(model, folder, recipe=recipe, execution=Execution(data="stream", workers=1))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_inception_v3_is_trained_by_two_processes_with_two_workers_each(
     tree: Path, tmp_path: Path
 ) -> None:
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     program = ["-m", "tests.training.programs.imagenet", str(tree), str(tmp_path)]
-    done = subprocess.run(
-        [*run, *program],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = waiting.run([*run, *program], cwd=Path(__file__).parents[2], env=environment)
     assert done.returncode == 0, done.stderr
     one, two = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     assert one["report"] == two["report"]

@@ -1,15 +1,17 @@
 """Crop and whitening against a float64 reference."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from numpy.typing import NDArray
 
-from corruptlab._types import Array
 from corruptlab.training import center_crop, whiten
 
 
-def reference(image: Array) -> Array:
+def reference(image: NDArray[Any]) -> NDArray[Any]:
     """TensorFlow's per_image_standardization of one image on a 0 .. 1 scale, in float64."""
     x = image.astype(np.float64)
     return np.asarray((x - x.mean()) / max(x.std(), 1 / np.sqrt(x.size)))

@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from corruptlab import Augmentation, Recipe, recipes
+from corruptlab.training import center_crop, whiten
 
 built = st.builds(
     Recipe,
@@ -167,3 +169,29 @@ def test_imagenet_recipe_switches_dropout_off_unless_asked() -> None:
     assert recipes.imagenet(weight_decay=True).weight_decay == 4e-5
     with pytest.raises(ValueError, match=r"^`model` must be 'inception-v3', got 'vgg'\.$"):
         recipes.imagenet("vgg")
+
+
+def test_inputs_are_prepared_as_a_fit_prepares_them() -> None:
+    images = torch.randint(0, 256, (4, 3, 8, 8), generator=torch.Generator().manual_seed(0))
+    bytes_ = images.to(torch.uint8)
+    recipe = Recipe(learning_rate=0.1, epochs=1, crop=6)
+    assert torch.equal(recipe.prepare(bytes_), whiten(center_crop(bytes_, 6)))
+    plain = Recipe(learning_rate=0.1, epochs=1, whiten=False)
+    assert torch.equal(plain.prepare(bytes_), bytes_.float() / 255)
+    assert torch.equal(plain.prepare(images), images)  # words of a text, perhaps
+
+
+def test_inputs_that_do_not_suit_are_called_by_their_name() -> None:
+    recipe = Recipe(learning_rate=0.1, epochs=1, crop=6)
+    recipe.check_inputs(torch.zeros(2, 3, 6, 6))
+    with pytest.raises(ValueError, match=r"^`recipe\.crop` must fit the images of `inputs`, "):
+        recipe.check_inputs(torch.zeros(2, 5))
+    words = torch.zeros(2, 9, 9, dtype=torch.int64)
+    with pytest.raises(TypeError, match=r"^`recipe\.whiten` must be False .*int64 in `words`\.$"):
+        recipe.check_inputs(words, name="words")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_images_on_a_gpu_can_be_augmented() -> None:
+    recipe = Recipe(learning_rate=0.1, epochs=1, augmentation=Augmentation(flip=True))
+    recipe.check_inputs(torch.zeros(2, 3, 6, 6, device="cuda"))

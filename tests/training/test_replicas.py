@@ -1,8 +1,10 @@
 """Replicas: each becomes what a fit of its own would make of it."""
 
 import copy
+import itertools
 import json
 import signal
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -13,14 +15,8 @@ from numpy.testing import assert_array_equal
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-import corruptlab.training._fit_replicas as fit_module
-import corruptlab.training._replicas_run as run_module
-import corruptlab.training._replicas_strategy as strategy_module
-from corruptlab import Augmentation, Recipe, fit, fit_replicas, mlp, small_inception
+from corruptlab import Augmentation, Draws, Recipe, fit, fit_replicas, mlp, small_inception
 from corruptlab.training import NonFiniteLossError, center_crop, whiten
-from corruptlab.training._replicas_strategy import Way
-from corruptlab.training._replicas_wide import is_perceptron
-from corruptlab.training._source import data_order
 from corruptlab.training.stopping import interpolated, patience
 
 RECIPE = Recipe(learning_rate=0.1, decay=0.99, epochs=150, batch_size=16, whiten=False)
@@ -214,29 +210,28 @@ def test_as_many_replicas_as_examples_of_a_batch_are_not_mistaken_for_it() -> No
             assert_is_the_single_fit(report, r, *own, tol=2e-4)
 
 
-def test_groups_of_replicas_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE, strategy="wide")
-    monkeypatch.setattr(fit_module, "fastest_way", lambda networks, problem: Way("wide", 3, {}))
-    parts = fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE)
-    assert parts.group == 3
-    assert_array_equal(parts.epochs, whole.epochs)
-    for a, b in zip(parts.losses, whole.losses, strict=True):
-        assert a == pytest.approx(b, rel=1e-3)
+# How often the clock is read for each candidate: before and after each of four steps. It is read
+# once before, and the first step does not count.
+CANDIDATES = ["wide, 4 at a time", "wide, 2 at a time", "loop"]
 
 
-def test_a_job_worth_it_is_measured_and_the_fastest_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(strategy_module, "_WORTH_MEASURING", 0)
+@pytest.mark.parametrize("fastest", CANDIDATES)
+def test_a_job_worth_it_is_measured_and_the_fastest_taken(
+    fastest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = [1.0, *(0.01 if name == fastest else 1.0 for name in CANDIDATES for _ in range(8))]
+    clock = itertools.accumulate(itertools.chain(ticks, itertools.repeat(1.0)))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     model = perceptron()
     before = model.get_parameter("1.weight").clone()
     report = fit_replicas(model, INPUTS, LABELS, recipe=RECIPE)
-    seconds = report.seconds_per_step
-    assert set(seconds) == {"wide, 4 at a time", "wide, 2 at a time", "loop"}
-    fastest = min(seconds, key=lambda name: seconds[name])
+    assert list(report.seconds_per_step) == CANDIDATES
     named = "loop" if report.strategy == "loop" else f"wide, {report.group} at a time"
-    assert named == fastest
+    assert named == fastest == min(CANDIDATES, key=lambda name: report.seconds_per_step[name])
     assert torch.equal(model.get_parameter("1.weight"), before)
-    own = single(perceptron(), INPUTS, LABELS[0], RECIPE)
-    assert_is_the_single_fit(report, 0, *own, tol=1e-3)
+    for r in range(R):
+        own = single(perceptron(), INPUTS, LABELS[r], RECIPE)
+        assert_is_the_single_fit(report, r, *own, tol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -278,12 +273,21 @@ def test_dropout_goes_through_the_loop_unless_the_recipe_switches_it_off() -> No
         (nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3)), False),
         (nn.Sequential(nn.Linear(6, 5), nn.ReLU()), False),
         (nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Flatten(), nn.Linear(5, 3)), False),
-        (nn.Linear(6, 3), False),
+        (nn.Sequential(nn.Sequential(nn.Linear(6, 3))), False),
         (convnet(), False),
     ],
 )
-def test_only_perceptrons_go_wide(network: nn.Module, answer: bool) -> None:
-    assert is_perceptron(network) is answer
+def test_only_perceptrons_go_wide(network: nn.Sequential, answer: bool) -> None:
+    recipe = replace(RECIPE, epochs=1)
+    inputs = IMAGES[:, :, :8, :8] if isinstance(network[0], nn.Conv2d) else INPUTS
+    labels = LABELS[:, : len(inputs)]
+    if answer:
+        report = fit_replicas(network, inputs, labels, recipe=recipe, strategy="wide")
+        assert report.strategy == "wide"
+    else:
+        message = r"^`strategy` must not be 'wide' for a network that is no perceptron\.$"
+        with pytest.raises(ValueError, match=message):
+            fit_replicas(network, inputs, labels, recipe=recipe, strategy="wide")
 
 
 def shared_layer() -> nn.Sequential:
@@ -354,11 +358,10 @@ def averaging() -> nn.Sequential:
 
 @pytest.mark.parametrize("make", [Reading, averaging])
 def test_what_cannot_be_mapped_over_goes_through_the_loop(
-    make: Any, monkeypatch: pytest.MonkeyPatch
+    make: Any,
 ) -> None:
-    monkeypatch.setattr(strategy_module, "_WORTH_MEASURING", 1)
-    recipe = replace(RECIPE, epochs=2)
-    report = fit_replicas(make(), INPUTS, LABELS, recipe=replace(recipe, batch_size=25))
+    recipe = replace(RECIPE, learning_rate=1e-9, epochs=250, batch_size=25)  # worth measuring
+    report = fit_replicas(make(), INPUTS, LABELS, recipe=recipe)
     assert (report.strategy, report.seconds_per_step) == ("loop", {})
 
 
@@ -387,18 +390,18 @@ def test_outputs_and_accuracies_are_those_of_the_trained_networks() -> None:
 
 
 def test_ctrl_c_returns_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    original, calls = data_order, [0]
+    original, calls = Draws.permutations, itertools.count(1)
 
-    def pressing(seed: int, epoch: int, n: int) -> Tensor:
-        calls[0] += 1
-        if calls[0] == 3:
+    def pressing(self: Draws, *args: Any) -> Any:
+        if next(calls) == 3:  # the data order of the third epoch
             signal.raise_signal(signal.SIGINT)
-        return original(seed, epoch, n)
+        return original(self, *args)
 
-    monkeypatch.setattr(run_module, "data_order", pressing)
+    monkeypatch.setattr(Draws, "permutations", pressing)
     report = fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE, strategy="wide")
     assert report.stopped_by == ("interrupted",) * R
     assert report.epochs.tolist() == [2] * R
+    monkeypatch.undo()
     two = replace(RECIPE, epochs=2)
     own = single(perceptron(), INPUTS, LABELS[0], two)[0]
     assert report.losses[0] == pytest.approx(own.losses, rel=1e-4)

@@ -7,7 +7,6 @@ What one process finds is found here, by the same functions.
 import os
 import subprocess
 import sys
-import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 import torch
 
 from corruptlab import Draws
+from tests import waiting
 
 from .cases import network
 from .programs import together
@@ -41,14 +41,12 @@ ALIKE = [
 
 def torchrun(module: str, folder: Path, processes: int) -> "subprocess.CompletedProcess[str]":
     program = ["-m", f"tests.training.programs.{module}", str(folder)]
-    run = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    return subprocess.run(
-        [*run, f"--nproc-per-node={processes}", *program],
-        capture_output=True,
-        text=True,
-        timeout=120,
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return waiting.run(
+        [*command, f"--nproc-per-node={processes}", *program],
         cwd=Path(__file__).parents[2],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env=environment,
     )
 
 
@@ -118,8 +116,9 @@ def test_each_rule_ended_the_fit_it_should_end(found: Any) -> None:
 def test_a_budget_ends_all_at_one_step_whatever_their_clocks(found: Any) -> None:
     one, two = (each["until_budget"]["report"] for each in found)
     assert one["stopped_by"] == two["stopped_by"] == "budget"
-    assert one["steps"] == two["steps"] < 300
-    assert 0.8 <= one["seconds"] == two["seconds"] < 0.8 + 3
+    # Steps take 0.25 s by the first clock, which decides, and 0.5 s by the second.
+    assert one["steps"] == two["steps"] == 5
+    assert one["seconds"] == two["seconds"] == 1.25
 
 
 def test_the_weights_of_the_first_process_count(found: Any) -> None:
@@ -229,14 +228,13 @@ def test_two_processes_resume_to_the_same_bits(found: Any) -> None:
     assert alike(found[0]["resumed"]["weights"], found[1]["resumed"]["weights"])
 
 
+@pytest.mark.slow(seconds=30)
 def test_the_death_of_one_process_ends_all_and_the_same_command_goes_on(
     tmp_path: Path,
 ) -> None:
     done = torchrun("killed_together", tmp_path, 3)
-    seconds = time.time() - (tmp_path / "killed").stat().st_mtime
     assert done.returncode != 0
     assert "exitcode  : -9" in done.stderr
-    assert seconds < 60
     assert not list(tmp_path.glob("*.pt"))  # the others have not finished without it
     again = torchrun("killed_together", tmp_path, 3)
     assert again.returncode == 0, again.stderr

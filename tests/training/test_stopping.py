@@ -1,6 +1,5 @@
 """Stopping rules: each stops at the epoch it names, and for no other reason."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +12,7 @@ from torch.utils.data import TensorDataset
 from corruptlab import fit, stopping
 
 from .cases import RECIPE, network, points
+from .clock import Clock
 
 
 def accuracy_by_hand(model: nn.Module, data: TensorDataset) -> float:
@@ -60,7 +60,7 @@ def test_the_first_rule_that_is_met_gives_the_name() -> None:
 
 
 class Scores:
-    """A moment with given values, to ask a rule by itself."""
+    """The progress of a fit with given values, to ask a rule by itself."""
 
     epochs, seconds = 0, 0.0
 
@@ -90,30 +90,30 @@ def test_patience_on_validation_ends_a_fit_that_has_peaked() -> None:
 
 
 class Slow(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         super().__init__()
-        self.body = network()
+        self.body, self.clock = network(), clock
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
-            time.sleep(0.05)
+            self.clock.forward(0.25)
         out: Tensor = self.body(x)
         return out
 
 
-def test_a_budget_ends_a_fit_in_the_middle_of_an_epoch() -> None:
-    recipe = replace(RECIPE, batch_size=1)  # 60 steps an epoch, three seconds
-    report = fit(Slow(), points(), recipe=recipe, stop=stopping.budget(0.3))
-    assert report.stopped_by == "budget"
-    assert report.epochs == 0
-    assert 0.3 <= report.seconds < 2
-    assert report.steps == len(report.losses) < 60
+def test_a_budget_ends_a_fit_in_the_middle_of_an_epoch(clock: Clock) -> None:
+    """Steps of a quarter of a second, and a look at the clock every half."""
+    recipe = replace(RECIPE, batch_size=1, epochs=1)  # 60 steps
+    report = fit(Slow(clock), points(), recipe=recipe, stop=stopping.budget(2.75))
+    assert (report.stopped_by, report.epochs) == ("budget", 0)
+    assert report.steps == len(report.losses) == 12
+    assert report.seconds == 3.0
 
 
 class Third:
     name = "third"
 
-    def met(self, now: stopping.Moment, /) -> bool:
+    def met(self, now: stopping.FitProgress, /) -> bool:
         return now.epochs == 3
 
 

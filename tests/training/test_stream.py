@@ -15,10 +15,7 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import Subset, TensorDataset
 
-import corruptlab.training._reading as reading
 from corruptlab import Draws, Execution, FitReport, RandomLabels, RandomPixels, Recipe, corrupt, fit
-from corruptlab._free_memory import free_memory
-from corruptlab.training._processes import Processes
 
 from .cases import RECIPE, network, points
 from .programs.problem import RECIPE as PIXELS
@@ -112,6 +109,7 @@ def test_any_kind_of_item_is_learned_alike(kind: str, workers: int) -> None:
     assert run(Watched(), served, recipe=recipe, execution=execution).losses == expected
 
 
+@pytest.mark.usefixtures("no_other_threads")  # torchvision may be one that cannot be imported anew
 def test_an_image_folder_is_learned_like_the_tensors_it_holds(
     torchvision_datasets: ModuleType, tmp_path: Path
 ) -> None:
@@ -269,13 +267,16 @@ def test_inputs_of_several_shapes_are_told() -> None:
         fit(network(), served, recipe=SHORT, execution=STREAM)
 
 
-def test_errors_of_the_data_set_come_through() -> None:
-    class Broken(Counted):
-        def __getitem__(self, index: int) -> tuple[Any, int]:
-            if index == 41:
-                raise OSError("file 41 is unreadable")
-            return super().__getitem__(index)
+class Broken(Counted):
+    """A data set with an item that cannot be read."""
 
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        if index == 41:
+            raise OSError("file 41 is unreadable")
+        return super().__getitem__(index)
+
+
+def test_errors_of_the_data_set_come_through() -> None:
     for workers in (0, 1):
         execution = Execution(data="stream", workers=workers)
         with pytest.raises(OSError, match="file 41 is unreadable") as caught:
@@ -294,17 +295,6 @@ def test_readers_do_not_outlive_the_fit() -> None:
 
 # Six floats and a label, and as many floats again for what is prepared: 56 bytes an example.
 NEEDED = 60 * (24 + 8 + 24)
-
-
-@pytest.fixture
-def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Let the memory seem to have room for some bytes of data."""
-
-    def leave(room: int) -> None:
-        free = -(-room * 10 // 8)  # a fifth is for the network
-        monkeypatch.setattr(reading, "free_memory", lambda device: free)
-
-    return leave
 
 
 def test_what_fits_is_moved_without_a_word(memory: Callable[[int], None]) -> None:
@@ -360,21 +350,6 @@ def test_cropped_images_need_room_for_the_crop(memory: Callable[[int], None]) ->
     memory(56 * (3 * 8 * 8 + 8 + 4 * 3 * 6 * 6) - 1)
     with pytest.warns(UserWarning, match=r"^`train` needs"):
         fit(Watched(), images(), recipe=recipe)
-
-
-def test_free_memory_is_what_the_system_says(tmp_path: Path) -> None:
-    free = free_memory(torch.device("cpu"))
-    assert free is None or 2**20 < free < 2**50
-    assert free_memory(torch.device("meta")) is None
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 70])
-@pytest.mark.parametrize("n", [1, 2, 10, 63])
-def test_shares_are_all_examples_once_and_almost_equal(n: int, size: int) -> None:
-    shares = [Processes(rank, size, torch.device("cpu")).share(n) for rank in range(size)]
-    lengths = [share.stop - share.start for share in shares]
-    assert [i for share in shares for i in range(share.start, share.stop)] == list(range(n))
-    assert max(lengths) - min(lengths) <= 1
 
 
 def test_a_recipe_s_crop_is_checked_before_anything_else_is_read() -> None:

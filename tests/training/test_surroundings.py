@@ -8,12 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-import corruptlab.training._choice as choice_module
-import corruptlab.training._training as training_module
 from corruptlab import Execution, Recipe, fit, fit_replicas, mlp
 from corruptlab.training import FitReport
 
 from .cases import points
+from .clock import Clock
 from .programs.problem import RECIPE, images, lasting, same_bits
 
 
@@ -117,14 +116,9 @@ class Keeping(nn.Module):
 
 
 @pytest.fixture
-def measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every fit measure what is fastest, compiling included, after its first step."""
-    monkeypatch.setattr(training_module, "_SECONDS_BETWEEN_LOOKS", 0.0)
-    monkeypatch.setattr(training_module, "_SECONDS_BEFORE_CHOOSING", 0.0)
-    monkeypatch.setattr(training_module, "_STEPS_BEFORE_CHOOSING", 1)
-    monkeypatch.setattr(choice_module, "SECONDS_WORTH_MEASURING", 0.0)
-    monkeypatch.setattr(choice_module, "_SECONDS_WORTH_COMPILING", 0.0)
-    monkeypatch.setattr(choice_module, "_SECONDS_A_CANDIDATE", 0.0)
+def measured(clock: Clock) -> None:
+    """Let every fit seem to take so long that it measures what is fastest, compiling included."""
+    clock.tick = 10.0
 
 
 @pytest.mark.usefixtures("measured")

@@ -10,7 +10,7 @@ from typing import Any
 from corruptlab._cli._errors import UserError
 from corruptlab._cli._shell import say
 from corruptlab._errors import MissingExtraError
-from corruptlab._whole_file import whole_file, write_whole
+from corruptlab._io import whole_file, write_whole
 
 _DOTS_PER_INCH = 160  # 1280 x 720 pixels: sharp where a page shows the figure 800 wide
 

@@ -4,15 +4,15 @@ import argparse
 import itertools
 from typing import Any
 
+from corruptlab._by_name import device_for, loaded, network_for, recipe_for
 from corruptlab._checks import check_probability
 from corruptlab._cli._errors import MISTAKES, UserError, as_user_errors
 from corruptlab._cli._options import executor, seeds, words
 from corruptlab._cli._output import Output
 from corruptlab._cli._shell import DONE, INTERRUPTED, NOT_ALL, say, show
 from corruptlab._cli._sweep_results import figure, table
-from corruptlab.experiments._by_name import device_for, loaded, network_for, recipe_for
+from corruptlab._modules import resolve_device
 from corruptlab.experiments.sweeps import SweepReport, partial_labels, sweep
-from corruptlab.training._checks import resolve_device
 
 
 def run_sweep(options: argparse.Namespace) -> int:

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from corruptlab._student import mean_and_half_width
-from corruptlab.experiments._plain_text import aligned, ruled
+from corruptlab._statistics import mean_and_half_width
+from corruptlab._text import aligned, ruled
 from corruptlab.experiments.sweeps import SweepReport, Table
 
 _LEVEL = 0.95

@@ -3,13 +3,13 @@
 import argparse
 from collections.abc import Iterator
 
+from corruptlab._by_name import device_for, network_for, recipe_for
 from corruptlab._cli._errors import MISTAKES, as_user_errors
 from corruptlab._cli._follow import follow
 from corruptlab._cli._options import words
 from corruptlab._cli._output import Output
 from corruptlab.datasets import load
 from corruptlab.experiments import RandomizationReport, iter_randomization_test
-from corruptlab.experiments._by_name import device_for, network_for, recipe_for
 
 
 def run_test(options: argparse.Namespace) -> int:

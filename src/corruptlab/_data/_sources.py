@@ -25,8 +25,8 @@ from corruptlab._data._kinds import (
 from corruptlab._data._labels import class_of, classes_of, integer_labels
 from corruptlab._data._provenance import Provenance, Traced
 from corruptlab._draws import Draws
-from corruptlab._global_generators import generators_kept
 from corruptlab._progress import Progress
+from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import Array, Ids, Labels
 
 CHUNK = 1024
@@ -382,7 +382,7 @@ def disagreement(
     checked = some_of_each(labels) if len(labels) else np.zeros(0, np.int64)
     for some in chunks(len(checked)):
         at = checked[some]
-        with generators_kept():
+        with preserve_rng_state():
             items = source.items(at)
         for position, item in zip(at.tolist(), items, strict=True):
             try:

@@ -1,17 +1,14 @@
 """Capacity: what a class of functions can fit, measured and bounded."""
 
 from corruptlab.capacity import kernels, rademacher
-from corruptlab.capacity._effective_capacity import effective_capacity
-from corruptlab.capacity._effective_capacity_result import (
+from corruptlab.capacity._effective_capacity import (
     EffectiveCapacity,
     EffectiveCapacityTrial,
+    effective_capacity,
 )
-from corruptlab.capacity._memorization import memorization
-from corruptlab.capacity._memorization_result import Memorization
-from corruptlab.capacity._shatters import shatters
-from corruptlab.capacity._shatters_result import Shattering
-from corruptlab.capacity._stability import stability
-from corruptlab.capacity._stability_result import Stability
+from corruptlab.capacity._memorization import Memorization, memorization
+from corruptlab.capacity._shatters import Shattering, shatters
+from corruptlab.capacity._stability import Stability, stability
 from corruptlab.capacity.interpolation import (
     DeepInterpolant,
     Interpolant,

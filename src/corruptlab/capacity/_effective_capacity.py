@@ -1,14 +1,16 @@
 """Effective capacity: the largest number of examples that a network and a recipe fit."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor
+from torch import Tensor, nn
 
+from corruptlab._arrays import Rows, read_inputs, read_labels
 from corruptlab._checks import (
     at_least,
     check_confidence,
@@ -17,22 +19,186 @@ from corruptlab._checks import (
     not_negative,
 )
 from corruptlab._draws import Draws
-from corruptlab.capacity._effective_capacity_result import (
-    EffectiveCapacity,
-    EffectiveCapacityTrial,
-    StoppedBy,
-)
-from corruptlab.capacity._effective_capacity_search import most_trials, next_size
-from corruptlab.capacity._examples import Rows, read_inputs, read_labels
-from corruptlab.capacity._procedure import Models, Procedure, as_recipe
+from corruptlab._environment import Environment
+from corruptlab._statistics import clopper_pearson
+from corruptlab.capacity._replicas import Procedure, check_recipe
 from corruptlab.training import Recipe
 
 RecipeFor: TypeAlias = Recipe | Callable[[int], Recipe]
 """A recipe, or a function that gives the one for a number of examples."""
 
+StoppedBy: TypeAlias = Literal["tolerance", "all_fitted", "interrupted"]
+"""Why a search ended: the bracket is narrow, all examples are fitted, or Ctrl-C was pressed."""
+
+_FIRST_SIZE = 16  # it is doubled until a size is not fitted
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectiveCapacityTrial:
+    """All replicas on one number of examples.
+
+    Attributes:
+        n: Number of examples that each replica was trained on.
+        train_accuracies: Share of them that each replica got right.
+        fitted: Replicas with few enough errors.
+        recipe: The hyper-parameters.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> from corruptlab.capacity import effective_capacity
+        >>> recipe = cl.Recipe(learning_rate=1.0, epochs=50, whiten=False)
+        >>> model = cl.mlp(input_shape=(4,), num_classes=2)
+        >>> found = effective_capacity(model, torch.eye(4), recipe=recipe)
+        >>> found.trials[0]
+        EffectiveCapacityTrial(4 examples: 10 of 10 replicas fitted)
+    """
+
+    n: int
+    train_accuracies: tuple[float, ...]
+    fitted: int
+    recipe: Recipe
+
+    def fits(self, share: float) -> bool:
+        """Tell whether at least this share of the replicas fitted."""
+        return self.fitted >= share * len(self.train_accuracies) - 1e-9  # 0.07 * 100 is above 7
+
+    def __repr__(self) -> str:
+        replicas = len(self.train_accuracies)
+        counts = f"{self.n} examples: {self.fitted} of {replicas} replicas fitted"
+        return f"EffectiveCapacityTrial({counts})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectiveCapacity:
+    """How many examples a network and a recipe fit.
+
+    n examples count as *fitted* if at least ``share`` of the replicas, each on its own subset of n
+    examples, make at most ``error * n`` errors on them.
+
+    Attributes:
+        labels: ``"random"``, drawn for each replica separately, or ``"given"``.
+        trials: What was tried, in order.
+        examples: Number of examples there are; no more can be tried.
+        share: Share of the replicas that have to fit.
+        error: Share of errors that a replica may make.
+        tolerance: Width of the bracket, relative to its lower end, at which the search ends.
+        most_trials: Trials that such a search can take at most.
+        confidence: Level of ``interval``.
+        stopped_by: Why the search ended.
+        num_classes: Number of classes.
+        seed: Seed of subsets, labels, and data order.
+        environment: Versions, machine, and device.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> from corruptlab.capacity import effective_capacity
+        >>> recipe = cl.Recipe(learning_rate=1.0, epochs=50, whiten=False)
+        >>> model = cl.mlp(input_shape=(4,), num_classes=2)
+        >>> effective_capacity(model, torch.eye(4), recipe=recipe)
+        EffectiveCapacity(at least 4 examples with random labels of 2 classes, all there are,
+        95% interval [4, unknown); 10 replicas, share 0.5, error 0, seed=0)
+    """
+
+    labels: Literal["random", "given"]
+    trials: tuple[EffectiveCapacityTrial, ...] = field(repr=False)
+    examples: int
+    share: float
+    error: float
+    tolerance: float
+    most_trials: int
+    confidence: float
+    stopped_by: StoppedBy
+    num_classes: int
+    seed: int
+    environment: Environment
+
+    @property
+    def replicas(self) -> int:
+        """Number of replicas in each trial."""
+        return len(self.trials[0].train_accuracies)
+
+    @property
+    def bracket(self) -> tuple[int, int | None]:
+        """The largest number that was fitted, and the smallest that was not; None if all were."""
+        return _bracket(
+            fitted=[trial.n for trial in self.trials if trial.fits(self.share)],
+            missed=[trial.n for trial in self.trials if not trial.fits(self.share)],
+        )
+
+    @property
+    def value(self) -> int:
+        """The largest number of examples that was fitted; 0 if none was."""
+        return self.bracket[0]
+
+    @property
+    def at_least(self) -> bool:
+        """Whether no larger number failed, so that ``value`` is only a lower bound."""
+        return self.bracket[1] is None
+
+    @property
+    def relative_error(self) -> float | None:
+        """Width of the bracket relative to its lower end; None without an upper or lower one."""
+        low, high = self.bracket
+        return None if high is None or low == 0 else (high - low) / low
+
+    @property
+    def interval(self) -> tuple[int, int | None]:
+        """Numbers between which the capacity lies with probability ``confidence`` at least.
+
+        Here it is the largest n at which a replica fits with a probability of at least ``share``,
+        provided that this probability does not grow with n. The lower end is the largest n tried at
+        which the exact lower limit of that probability is not below ``share``, or 0; the upper end
+        is the smallest at which the exact upper limit is, or None. At any n only one of the two can
+        mislead, and each does so with probability ``(1 - confidence) / most_trials`` at most. That
+        *all* replicas would fit (``share`` 1) no sample can tell: then the lower end is 0.
+        """
+        level = 1 - (1 - self.confidence) / self.most_trials
+        limits = [
+            (t.n, clopper_pearson(t.fitted, self.replicas, confidence=level)) for t in self.trials
+        ]
+        return _bracket(
+            fitted=[n for n, (low, _) in limits if low >= self.share],
+            missed=[n for n, (_, high) in limits if high < self.share],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields and properties as a dictionary that JSON can hold."""
+        return {
+            **asdict(self),
+            "trials": [asdict(trial) for trial in self.trials],
+            "replicas": self.replicas,
+            "value": self.value,
+            "at_least": self.at_least,
+            "bracket": list(self.bracket),
+            "relative_error": self.relative_error,
+            "interval": list(self.interval),
+        }
+
+    def __repr__(self) -> str:
+        low, high = self.bracket
+        inside, outside = self.interval
+        what = f"{low} examples with {self.labels} labels of {self.num_classes} classes"
+        if high is not None:
+            what += f", bracket [{low}, {high})"
+        elif self.stopped_by == "all_fitted":
+            what = f"at least {what}, all there are"
+        else:
+            what = f"at least {what}, interrupted"
+        return (
+            f"EffectiveCapacity({what}, {100 * self.confidence:g}% interval "
+            f"[{inside}, {'unknown' if outside is None else outside}); {self.replicas} replicas, "
+            f"share {self.share:g}, error {self.error:g}, seed={self.seed})"
+        )
+
+
+def _bracket(fitted: list[int], missed: list[int]) -> tuple[int, int | None]:
+    return max(fitted, default=0), min(missed, default=None)
+
 
 def effective_capacity(
-    model: Models,
+    model: nn.Module | Sequence[nn.Module],
     inputs: Rows,
     *,
     recipe: RecipeFor,
@@ -54,11 +220,11 @@ def effective_capacity(
     the bracket is at most ``tolerance`` of its lower end wide, or 1. Where all examples are
     fitted the answer is "at least n", and says so.
 
-    Every n draws anew, so the trials are independent and `EffectiveCapacity.interval` is exact.
-    Bisection takes it that fewer examples are not harder to fit. A recipe can break that: its rate
-    decays with *epochs*, and an epoch of few examples has few steps. Then give a recipe for each n,
-    such as ``lambda n: cl.recipes.default("mlp-1x512", input_shape=(3, 32, 32), n=n)``. And copies
-    of an input that got different labels can never all be fitted.
+    Each n has draws of its own, so the trials are independent and `EffectiveCapacity.interval` is
+    exact. Bisection assumes that fewer examples are no harder to fit. A recipe can break that: its
+    rate decays with *epochs*, and an epoch of few examples has few steps. Then give a recipe for
+    each n, such as ``lambda n: cl.recipes.default("mlp-1x512", input_shape=(3, 32, 32), n=n)``.
+    Copies of an input with different labels can never all be fitted.
 
     For n examples, replica r takes the first n of
     ``Draws(seed).permutations("effective_capacity/{n}/subset", [r], N)``, and example i there has
@@ -71,7 +237,7 @@ def effective_capacity(
         recipe: The hyper-parameters, or a function that gives them for n examples.
         labels: Class of each input, shape ``(N,)``, to fit these instead of random ones.
         replicas: Trainings for each n, >= 1. By default ``interval`` has two ends from about 9 on;
-            with fewer, no number of fits in one trial is enough to be sure.
+            with fewer, no outcome of a trial is significant.
         share: Share of the replicas that have to fit, in ``(0, 1]``.
         error: Share of errors that a replica may make, in ``[0, 1)``.
         tolerance: Relative width of the bracket at which the search ends, >= 0.
@@ -81,8 +247,8 @@ def effective_capacity(
         progress: Whether to show progress on standard error.
 
     Returns:
-        The capacity, with everything that was tried. Ctrl-C ends the search with what is known by
-        then; before the end of the first trial ``KeyboardInterrupt`` passes through.
+        The capacity, with all trials. Ctrl-C ends the search and returns the finished trials;
+        before the end of the first, ``KeyboardInterrupt`` passes through.
 
     Raises:
         TypeError: If an argument is of a wrong kind.
@@ -159,7 +325,7 @@ class _Task:
     def trial(self, n: int) -> EffectiveCapacityTrial:
         """Train all replicas on n examples each."""
         recipe = _recipe_for(self.recipe, n)
-        accuracies = replace(self.procedure, recipe=recipe).measured(
+        accuracies = replace(self.procedure, recipe=recipe).measure(
             lambda replicas: replicas.train_accuracy,
             self.inputs,
             self._labels(n),
@@ -213,4 +379,19 @@ def _search(
 
 
 def _recipe_for(recipe: object, n: int) -> Recipe:
-    return as_recipe(recipe(n) if callable(recipe) else recipe)
+    return check_recipe(recipe(n) if callable(recipe) else recipe)
+
+
+def next_size(low: int, high: int | None, total: int, tolerance: float) -> int | None:
+    """Return the size to try after ``low`` was fitted and ``high`` was not, or None at the end."""
+    if high is None:
+        return None if low == total else min(total, max(_FIRST_SIZE, 2 * low))
+    return None if high - low <= max(1, tolerance * low) else (low + high) // 2
+
+
+def most_trials(total: int, tolerance: float) -> int:
+    """Return the largest number of trials of any search: doublings, and halvings of a step."""
+    doublings = 1 + max(0, math.ceil(math.log2(total / _FIRST_SIZE)))
+    # A step from n to 2 n is n wide, n <= total / 2, and is to become max(1, tolerance * n) wide.
+    step = total / 2 if tolerance == 0 else min(total / 2, 1 / tolerance)
+    return doublings + math.ceil(math.log2(max(_FIRST_SIZE, step)))

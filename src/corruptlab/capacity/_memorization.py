@@ -1,19 +1,20 @@
 """Memorization scores: how much more often an example is right when it was seen."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from corruptlab._checks import at_least, check_number
+from corruptlab._arrays import Rows, read_inputs, read_labels
+from corruptlab._checks import at_least, check_number, real
 from corruptlab._draws import Draws
-from corruptlab.capacity._examples import Rows, read_inputs, read_labels
-from corruptlab.capacity._memorization_result import Memorization
-from corruptlab.capacity._procedure import Models, Procedure
+from corruptlab._environment import Environment
+from corruptlab.capacity._replicas import Procedure
 from corruptlab.training import Recipe
 
 _LEAST = 2  # replicas with an example, and without it: a spread needs two numbers
@@ -22,8 +23,115 @@ _LEAST = 2  # replicas with an example, and without it: a spread needs two numbe
 _WORDS_TO_LOOK_AHEAD = 1 << 26
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Memorization:
+    """Memorization scores of training examples, with their standard errors.
+
+    Attributes:
+        correct_in: Share of the replicas *with* an example that get it right, ``float64``, shape
+            ``(n,)``.
+        correct_out: The same of the replicas *without* it.
+        in_counts: Number of replicas with each example, ``int64``, shape ``(n,)``.
+        out_counts: Number of replicas without it.
+        replicas: Number of replicas.
+        subset_size: Number of examples that each replica was trained on.
+        train_accuracies: Share of them that each replica got right.
+        recipe: The hyper-parameters.
+        seed: Seed of the subsets and of the data order.
+        environment: Versions, machine, and device.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> from corruptlab.capacity import memorization
+        >>> recipe = cl.Recipe(learning_rate=1.0, epochs=50, whiten=False)
+        >>> found = memorization(torch.nn.Linear(6, 2), torch.eye(6), [0, 1, 0, 1, 0, 1],
+        ...                      recipe=recipe, replicas=20)
+        >>> found.correct_in.tolist()  # what was seen is fitted
+        [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    """
+
+    correct_in: NDArray[np.float64] = field(repr=False)
+    correct_out: NDArray[np.float64] = field(repr=False)
+    in_counts: NDArray[np.int64] = field(repr=False)
+    out_counts: NDArray[np.int64] = field(repr=False)
+    replicas: int
+    subset_size: int
+    train_accuracies: tuple[float, ...] = field(repr=False)
+    recipe: Recipe
+    seed: int
+    environment: Environment
+
+    @property
+    def n(self) -> int:
+        """Number of examples."""
+        return len(self.in_counts)
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """``correct_in - correct_out``, ``float64`` in ``[-1, 1]``, shape ``(n,)``."""
+        return self.correct_in - self.correct_out
+
+    @property
+    def standard_errors(self) -> NDArray[np.float64]:
+        """Estimated standard deviation of each score, ``float64``, shape ``(n,)``.
+
+        ``sqrt(a (1 - a) / (n_a - 1) + b (1 - b) / (n_b - 1))`` for the shares a, b of n_a, n_b
+        replicas, as the replicas are independent. It is 0 where each of the groups agrees, which
+        few replicas do by chance.
+        """
+        a, b = self.correct_in, self.correct_out
+        variances: NDArray[np.float64] = a * (1 - a) / (self.in_counts - 1)
+        return np.asarray(np.sqrt(variances + b * (1 - b) / (self.out_counts - 1)))
+
+    def memorized(self, threshold: float = 0.25) -> NDArray[np.int64]:
+        """Return the examples whose score is at least ``threshold``, the largest score first.
+
+        Args:
+            threshold: The score; with 0.25 the source selects its examples.
+
+        Returns:
+            Positions, ``int64``; of equal scores the lower position comes first.
+
+        Raises:
+            TypeError: If ``threshold`` is not a number.
+            ValueError: If it is not finite.
+
+        Source: Feldman and Zhang 2020.
+        """
+        threshold = real("threshold", threshold)
+        order = np.argsort(-self.scores, kind="stable")
+        return order[self.scores[order] >= threshold]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields and properties as a dictionary that JSON can hold."""
+        return {
+            "scores": self.scores.tolist(),
+            "standard_errors": self.standard_errors.tolist(),
+            "correct_in": self.correct_in.tolist(),
+            "correct_out": self.correct_out.tolist(),
+            "in_counts": self.in_counts.tolist(),
+            "out_counts": self.out_counts.tolist(),
+            "n": self.n,
+            "replicas": self.replicas,
+            "subset_size": self.subset_size,
+            "train_accuracies": list(self.train_accuracies),
+            "recipe": self.recipe.to_dict(),
+            "seed": self.seed,
+            "environment": self.environment.to_dict(),
+        }
+
+    def __repr__(self) -> str:
+        return (
+            f"Memorization({self.n} examples, {len(self.memorized())} with a score of 0.25 or "
+            f"more, mean score {self.scores.mean():.3g}, median standard error "
+            f"{np.median(self.standard_errors):.2g}; {self.replicas} replicas on "
+            f"{self.subset_size}, seed={self.seed})"
+        )
+
+
 def memorization(
-    model: Models,
+    model: nn.Module | Sequence[nn.Module],
     inputs: Rows,
     labels: ArrayLike | Tensor,
     *,
@@ -36,16 +144,16 @@ def memorization(
 ) -> Memorization:
     """Estimate by how much more often each example is right if the network was trained on it.
 
-    The score of example i of S is ``P[h(x_i) = y_i]`` for h trained on S, less the same for h
+    The score of example i of S is ``P[h(x_i) = y_i]`` for h trained on S, minus the same for h
     trained on S without i. To estimate all scores at once, every replica is trained on its own
     random ``round(share * n)`` examples, and tried on all n in evaluation mode: the score is the
-    share of the replicas with i in their subset that get it right, less that of those without.
+    share of the replicas with i in their subset that get it right, minus the share of the others.
     It is unbiased for the score with subsets of this size, over subsets; give one network a
     replica for the mean over initial weights too.
 
-    Near 1: the example is fitted when seen and wrong when not, for nothing else in the data speaks
-    for its label; mislabelled examples and outliers are like that. Near 0: others teach it as well,
-    or it is not fitted even when seen; see ``correct_in``.
+    Near 1: the network is right on the example only if it was trained on it, because nothing else
+    in the data supports its label; mislabelled examples and outliers score high. Near 0: other
+    examples determine its label, or it is not fitted even when seen; see ``correct_in``.
 
     Subset r is the first ``round(share * n)`` of
     ``Draws(seed).permutations("memorization/subset", [r], n)``, in ascending order, so more
@@ -64,14 +172,14 @@ def memorization(
         progress: Whether to show progress on standard error.
 
     Returns:
-        The scores. Ctrl-C ends it with the groups of replicas (256 at most) that are done by then,
-        if every example is in and out of two subsets of these, and otherwise passes through.
+        The scores. After Ctrl-C those of the finished groups of replicas (at most 256 each), if
+        every example is in and out of two of their subsets; otherwise Ctrl-C passes through.
 
     Raises:
         TypeError: If an argument is of a wrong kind.
         ValueError: If there are no inputs, the network does not take them, a label has no output,
-            subsets would be empty or whole, or there are too few replicas; then the message says
-            how many are needed.
+            subsets would be empty or whole, or there are too few replicas; the message says how
+            many are needed.
         NonFiniteLossError: If the loss of a replica becomes infinite or not a number.
 
     Example:
@@ -108,7 +216,7 @@ def memorization(
     needed = _replicas_needed(procedure.seed, n=n, size=size, replicas=replicas)
     rows = list(itertools.islice(_subsets(procedure.seed, n, size), replicas))
     subsets = torch.from_numpy(np.stack(rows))
-    right = procedure.measured(
+    right = procedure.measure(
         lambda group: group.predictions(examples) == targets,
         examples,
         targets.expand(replicas, -1),
@@ -143,7 +251,7 @@ def _subset_size(share: float, n: int) -> int:
 
 
 def _replicas_needed(seed: int, *, n: int, size: int, replicas: int) -> int:
-    """Return how many of the replicas have every example in and out, or say how many would."""
+    """Return how many replicas it takes to have every example in and out of two subsets."""
     counts = np.zeros(n, np.int64)
     needed, patience = 0, replicas + 1 + _WORDS_TO_LOOK_AHEAD // n
     for subset in itertools.islice(_subsets(seed, n, size), patience):

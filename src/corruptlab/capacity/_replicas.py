@@ -1,35 +1,34 @@
-"""Networks that were trained together, and what they say of inputs."""
+"""Many trainings of one network and recipe, and what is measured of each."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from corruptlab.training import Recipe, ReplicasReport, fit_replicas
-from corruptlab.training._checks import scores_of
-from corruptlab.training._preparation import Preparation
+from corruptlab import training
+from corruptlab._checks import natural
+from corruptlab._environment import Environment
+from corruptlab._modules import resolve_device, scores_of
+from corruptlab.training import Recipe, ReplicasReport
+
+# Replicas that are trained together: enough for one program, and their weights, gradients, and
+# momentum stay below a gigabyte.
+_MOST_REPLICAS = 256
+_PARAMETERS_AT_ONCE = 1 << 26
 
 # Outputs held at once when replicas are measured.
-_NUMBERS_AT_ONCE = 1 << 24
+_OUTPUTS_AT_ONCE = 1 << 24
 
 
 @dataclass(frozen=True)
 class Replicas:
-    """Some replicas, trained.
-
-    Args:
-        report: What the engine gave.
-        num_classes: Outputs of each.
-    """
+    """Some replicas, trained."""
 
     report: ReplicasReport
     num_classes: int
-
-    def __len__(self) -> int:
-        return len(self.report)
 
     @property
     def train_accuracy(self) -> Tensor:
@@ -37,105 +36,142 @@ class Replicas:
         return torch.from_numpy(self.report.train_accuracy)
 
     def predictions(self, inputs: Tensor) -> Tensor:
-        """Return the class that each replica gives each input.
-
-        Args:
-            inputs: Stored inputs, shape ``(n, ...)``.
-
-        Returns:
-            ``int64`` of shape ``(r, n)``, on the CPU.
-        """
+        """Return the class that each replica gives each stored input, shape ``(r, n)``."""
         found = [logits.argmax(dim=2).cpu() for logits, _ in self._outputs(inputs)]
         return torch.cat(found, dim=1)
 
     def cross_entropies(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        """Return the loss of each replica at each example.
-
-        Args:
-            inputs: Stored inputs, shape ``(n, ...)``.
-            labels: Their labels, ``int64``, shape ``(n,)``.
-
-        Returns:
-            ``float64`` of shape ``(r, n)``, on the CPU.
-        """
+        """Return the loss of each replica at each example, ``float64``, shape ``(r, n)``."""
         found = []
         for logits, some in self._outputs(inputs):
-            wanted = labels[some].expand(len(self), -1)
+            wanted = labels[some].expand(len(self.report), -1)
             # The classes come second where `cross_entropy` looks for them.
             found.append(cross_entropy(logits.cpu().double().mT, wanted, reduction="none"))
         return torch.cat(found, dim=1)
 
     def _outputs(self, inputs: Tensor) -> Iterator[tuple[Tensor, slice]]:
         """Yield outputs ``(r, b, num_classes)`` for the next inputs, and which they are."""
-        size = max(1, _NUMBERS_AT_ONCE // (len(self) * self.num_classes))
+        size = max(1, _OUTPUTS_AT_ONCE // (len(self.report) * self.num_classes))
         for start in range(0, len(inputs), size):
             some = slice(start, start + size)
             yield self.report.logits(inputs[some]), some
 
 
-def train_replicas(
-    model: nn.Module | Sequence[nn.Module],
-    inputs: Tensor,
-    labels: Tensor,
-    *,
-    num_classes: int,
-    recipe: Recipe,
-    seed: int,
-    subsets: Tensor | None,
-    device: torch.device,
-    progress: bool,
-) -> Replicas:
-    """Train replicas; each becomes what `fit` makes of a copy of its network and its examples.
+@dataclass(frozen=True)
+class Procedure:
+    """A network, or one per replica, and a recipe: what all trainings have in common."""
 
-    Args:
-        model: One network, or one a replica; they are copied.
-        inputs: Stored inputs, shape ``(n, ...)``.
-        labels: Labels for each replica, ``int64``, shape ``(r, n)``.
-        num_classes: Outputs of the network.
-        recipe: The hyper-parameters.
-        seed: Decides the data order.
-        subsets: Positions that each replica is trained on, shape ``(r, m)``; None for all.
-        device: Where to train.
-        progress: Whether to show progress.
+    model: nn.Module | Sequence[nn.Module]
+    num_classes: int
+    recipe: Recipe
+    seed: int
+    device: torch.device
+    progress: bool
 
-    Returns:
-        The replicas.
+    @classmethod
+    def of(
+        cls,
+        model: nn.Module | Sequence[nn.Module],
+        inputs: Tensor,
+        *,
+        recipe: object,
+        seed: int,
+        device: torch.device | str | None,
+        progress: bool,
+        replicas: int | None = None,
+    ) -> "Procedure":
+        """Check what a user gave; with ``replicas`` there may be a network for each of them."""
+        first = _first_model(model, replicas)
+        checked, seed = check_recipe(recipe), natural("seed", seed)
+        device = resolve_device(first, device)
+        outputs = _count_outputs(first, inputs[:2], recipe=checked, device=device)
+        if outputs < 2:
+            raise ValueError(f"`model` must have at least 2 outputs, one a class, got {outputs}.")
+        return cls(model, outputs, checked, seed, device, progress)
 
-    Raises:
-        KeyboardInterrupt: If Ctrl-C ended the training: networks that are half trained measure
-            nothing.
-    """
-    report = fit_replicas(
-        model,
-        inputs,
-        labels,
-        recipe=recipe,
-        seed=seed,
-        subsets=subsets,
-        device=device,
-        progress=progress,
-    )
-    if "interrupted" in report.stopped_by:
-        raise KeyboardInterrupt
-    return Replicas(report, num_classes)
+    @property
+    def environment(self) -> Environment:
+        """Versions, machine, and device."""
+        return Environment.here(self.device)
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters of one network."""
+        return sum(parameter.numel() for parameter in self.first_model.parameters())
+
+    @property
+    def first_model(self) -> nn.Module:
+        """The network that the first replica starts from."""
+        return self.model if isinstance(self.model, nn.Module) else self.model[0]
+
+    def measure(
+        self,
+        quantity: Callable[[Replicas], Tensor],
+        inputs: Tensor,
+        labels: Tensor,
+        *,
+        subsets: Tensor | None = None,
+        least: int,
+    ) -> Tensor:
+        """Train replicas on labels and subsets, a row for each, and return their quantities."""
+        # Ctrl-C keeps the finished groups, if they have at least `least` replicas. Of an unfinished
+        # group nothing is kept: the replicas that end first fit best.
+        size = max(1, min(_MOST_REPLICAS, _PARAMETERS_AT_ONCE // max(1, self.parameters)))
+        rows: list[Tensor] = []
+        for start in range(0, len(labels), size):
+            some = slice(start, start + size)
+            try:
+                report = training.fit_replicas(
+                    self.model if isinstance(self.model, nn.Module) else self.model[some],
+                    inputs,
+                    labels[some],
+                    recipe=self.recipe,
+                    seed=self.seed,
+                    subsets=None if subsets is None else subsets[some],
+                    device=self.device,
+                    progress=self.progress,
+                )
+                if "interrupted" in report.stopped_by:
+                    raise KeyboardInterrupt
+                rows.append(quantity(Replicas(report, self.num_classes)))
+            except KeyboardInterrupt:
+                if start < least:
+                    raise
+                break
+        return torch.cat(rows)
 
 
-def outputs_of(model: nn.Module, inputs: Tensor, *, recipe: Recipe, device: torch.device) -> int:
-    """Try a network on some inputs, and return how many outputs it has.
+def check_recipe(recipe: object) -> Recipe:
+    """Return a recipe; raise TypeError for anything else."""
+    if not isinstance(recipe, Recipe):
+        raise TypeError(f"`recipe` must be a Recipe, got {type(recipe).__name__}.")
+    return recipe
 
-    Args:
-        model: The network; a copy is tried, in evaluation mode.
-        inputs: Stored inputs, shape ``(n, ...)``.
-        recipe: Says how they are prepared.
-        device: Where it will be trained.
 
-    Returns:
-        The number of class scores.
-
-    Raises:
-        ValueError: If it does not accept the inputs, or gives something else.
-    """
-    preparation = Preparation.of(recipe)
-    preparation.check(inputs, "inputs")
-    prepared = preparation.fixed(inputs.to(device))
+def _count_outputs(
+    model: nn.Module, inputs: Tensor, *, recipe: Recipe, device: torch.device
+) -> int:
+    """Try a copy of a network on some stored inputs."""
+    recipe.check_inputs(inputs)
+    prepared = recipe.prepare(inputs.to(device))
     return scores_of(copy.deepcopy(model).to(device), prepared.clone()).shape[1]
+
+
+def _first_model(model: object, replicas: int | None) -> nn.Module:
+    if isinstance(model, nn.Module):
+        return model
+    if replicas is None:
+        raise TypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}.")
+    models = model if isinstance(model, Sequence) else ()
+    if not models or not all(isinstance(each, nn.Module) for each in models):
+        raise TypeError(
+            "`model` must be a torch.nn.Module or a sequence of them, one for each replica, "
+            f"got {model!r}."
+        )
+    if len(models) != replicas:
+        raise ValueError(
+            f"`model` must be one network or one for each of the {replicas} replicas, "
+            f"got {len(models)}."
+        )
+    first: nn.Module = models[0]
+    return first

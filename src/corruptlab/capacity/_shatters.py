@@ -1,20 +1,108 @@
 """Shattering: which of the two-class labellings of some points a network can be trained to."""
 
 import itertools
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from corruptlab._arrays import Rows, read_inputs
 from corruptlab._checks import at_least, check_confidence
 from corruptlab._draws import Draws
-from corruptlab.capacity._examples import Rows, read_inputs
-from corruptlab.capacity._procedure import Procedure
-from corruptlab.capacity._shatters_result import Shattering
+from corruptlab._environment import Environment
+from corruptlab._statistics import clopper_pearson
+from corruptlab.capacity._replicas import Procedure
 from corruptlab.training import Recipe
 
-# All dichotomies of more points than this are not tried unasked: 4,096 trainings.
+# More points than this need a `sample`; all dichotomies are 4,096 trainings.
 _MOST_POINTS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shattering:
+    """How many of the dichotomies of some points were fitted.
+
+    Attributes:
+        n: Number of points.
+        tried: Number of dichotomies that a network was trained on.
+        fitted: How many of them it got right at every point.
+        exhaustive: Whether they are the first of all ``2**n`` in the order of binary numbers,
+            and all of them but for Ctrl-C; otherwise they are independent uniform draws.
+        unfitted: Labels 0 and 1 of the points, for each dichotomy that was not fitted.
+        confidence: Level of ``share_interval``.
+        recipe: The hyper-parameters.
+        seed: Seed of the sample and of the data order.
+        environment: Versions, machine, and device.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> from corruptlab.capacity import shatters
+        >>> square = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+        >>> recipe = cl.Recipe(learning_rate=1.0, decay=1.0, epochs=100, whiten=False)
+        >>> found = shatters(cl.mlp(input_shape=(2,), num_classes=2), square, recipe=recipe)
+        >>> found.unfitted  # a plane cannot do "exclusive or"
+        ((0, 1, 1, 0), (1, 0, 0, 1))
+    """
+
+    n: int
+    tried: int
+    fitted: int
+    exhaustive: bool
+    unfitted: tuple[tuple[int, ...], ...] = field(repr=False)
+    confidence: float
+    recipe: Recipe
+    seed: int
+    environment: Environment
+
+    @property
+    def share(self) -> float:
+        """Share of the dichotomies tried that were fitted."""
+        return self.fitted / self.tried
+
+    @property
+    def share_interval(self) -> tuple[float, float]:
+        """Interval for the share of all ``2**n`` dichotomies that would be fitted.
+
+        For a sample that of Clopper and Pearson, exact at ``confidence``. Otherwise it is certain:
+        all untried dichotomies could be fitted, or none.
+        """
+        if not self.exhaustive:
+            return clopper_pearson(self.fitted, self.tried, confidence=(1 + self.confidence) / 2)
+        return self.fitted / 2**self.n, 1 - len(self.unfitted) / 2**self.n
+
+    @property
+    def shattered(self) -> bool | None:
+        """Whether every dichotomy is fitted; None if all that were tried are, but not all were."""
+        if self.unfitted:
+            return False
+        return True if self.exhaustive and self.tried == 2**self.n else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields and properties as a dictionary that JSON can hold."""
+        return {
+            **asdict(self),
+            "unfitted": [list(labels) for labels in self.unfitted],
+            "share": self.share,
+            "share_interval": list(self.share_interval),
+            "shattered": self.shattered,
+        }
+
+    def __repr__(self) -> str:
+        low, high = self.share_interval
+        if not self.exhaustive:
+            which = f"a sample of {self.tried} dichotomies"
+            shown = f", {100 * self.confidence:g}% interval [{low:.4g}, {high:.4g}]"
+        elif self.tried < 2**self.n:
+            which = f"the first {self.tried} of {2**self.n} dichotomies"
+            shown = f", share in [{low:.4g}, {high:.4g}]"
+        else:
+            which, shown = f"all {self.tried} dichotomies", ""
+        return (
+            f"Shattering({self.n} points: {self.fitted} of {which} fitted{shown}; seed={self.seed})"
+        )
 
 
 def shatters(
@@ -32,12 +120,12 @@ def shatters(
 
     If all ``2**n`` dichotomies are fitted, the points are *shattered*: that is a proof, and n is a
     lower bound on the VC dimension of the classifiers that the network can be. A dichotomy
-    that is not fitted proves nothing about the network alone, for other weights may fit it that
-    this recipe does not find from these initial weights.
+    that is not fitted proves nothing about the network alone: other weights may fit it, which this
+    recipe does not find from these initial weights.
 
     A sample is drawn independently and uniformly, with replacement: example i of dichotomy t
-    has the class ``Draws(seed).integers("shatters/{t}", [i], 2)``. So the number that is fitted is
-    binomial, and the limits on the share of all dichotomies that would be are exact.
+    has the class ``Draws(seed).integers("shatters/{t}", [i], 2)``. So the number of fitted ones is
+    binomial, and the interval for the share of all dichotomies is exact.
 
     Args:
         model: A network with two outputs, whose weights every training starts from. It is copied.
@@ -51,8 +139,8 @@ def shatters(
         progress: Whether to show progress on standard error.
 
     Returns:
-        What was fitted, and what was not. Ctrl-C ends it with the groups of dichotomies (256 at
-        most) that are done by then, and before the first passes through.
+        What was fitted, and what was not. After Ctrl-C that of the finished groups of dichotomies
+        (at most 256 each); before the first is finished, Ctrl-C passes through.
 
     Raises:
         TypeError: If an argument is of a wrong kind.
@@ -90,7 +178,7 @@ def shatters(
     if procedure.num_classes != 2:
         raise ValueError(f"`model` must have 2 outputs, one a class, got {procedure.num_classes}.")
     labels = _all_labels(n) if sample is None else _drawn_labels(n, sample, procedure.seed)
-    accuracies = procedure.measured(
+    accuracies = procedure.measure(
         lambda replicas: replicas.train_accuracy, points, labels, least=1
     )
     fitted = accuracies == 1

@@ -1,19 +1,103 @@
 """Replace-one stability: how far one training example moves the loss elsewhere."""
 
-from typing import get_args
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from corruptlab._arrays import Rows, read_inputs, read_labels
 from corruptlab._checks import check_choice
 from corruptlab._draws import Draws
-from corruptlab.capacity._examples import Pair, Rows, read_inputs, read_labels
-from corruptlab.capacity._procedure import Procedure
-from corruptlab.capacity._replicas import Replicas
-from corruptlab.capacity._stability_result import Stability, StabilityLoss
+from corruptlab._environment import Environment
+from corruptlab._statistics import standard_error
+from corruptlab.capacity._replicas import Procedure, Replicas
 from corruptlab.training import Recipe
+
+StabilityLoss: TypeAlias = Literal["cross_entropy", "zero_one"]
+"""What changes: the loss of training, which has no bound, or whether a prediction is wrong."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stability:
+    """How far the loss at held-out points moved when one training example was replaced.
+
+    Attributes:
+        means: Mean over the held-out points of the absolute change, for each replacement.
+        largest: The largest change at a held-out point, for each replacement.
+        positions: The training example that each replacement replaced.
+        loss: Which loss.
+        n: Number of training examples.
+        held_out: Number of held-out points.
+        recipe: The hyper-parameters.
+        seed: Seed of the positions and of the data order.
+        environment: Versions, machine, and device.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> from corruptlab.capacity import stability
+        >>> points = torch.eye(4)
+        >>> recipe = cl.Recipe(learning_rate=0.1, epochs=5, whiten=False)
+        >>> same = stability(torch.nn.Linear(4, 2), points, [0, 1, 0, 1], recipe=recipe,
+        ...                  fresh=(points[:2], [0, 1]), positions=[0, 1],
+        ...                  held_out=(points, [0, 1, 0, 1]))
+        >>> same.mean, same.max  # every example was replaced by itself
+        (0.0, 0.0)
+    """
+
+    means: tuple[float, ...] = field(repr=False)
+    largest: tuple[float, ...] = field(repr=False)
+    positions: tuple[int, ...] = field(repr=False)
+    loss: StabilityLoss
+    n: int
+    held_out: int
+    recipe: Recipe
+    seed: int
+    environment: Environment
+
+    @property
+    def replacements(self) -> int:
+        """Number of replacements."""
+        return len(self.means)
+
+    @property
+    def mean(self) -> float:
+        """Mean absolute change: an estimate of the hypothesis stability."""
+        return math.fsum(self.means) / self.replacements
+
+    @property
+    def standard_error(self) -> float:
+        """Estimated standard deviation of ``mean`` over replacements; the points are given."""
+        return standard_error(self.means)
+
+    @property
+    def max(self) -> float:
+        """The largest change of all: the uniform stability is not below it."""
+        return max(self.largest)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields and properties as a dictionary that JSON can hold."""
+        return {
+            **asdict(self),
+            "means": list(self.means),
+            "largest": list(self.largest),
+            "positions": list(self.positions),
+            "replacements": self.replacements,
+            "mean": self.mean,
+            "standard_error": self.standard_error,
+            "max": self.max,
+        }
+
+    def __repr__(self) -> str:
+        return (
+            f"Stability({self.loss} moves by {self.mean:.4g} +- {self.standard_error:.2g} on "
+            f"average, {self.max:.4g} at most; {self.replacements} replacements in {self.n} "
+            f"examples, {self.held_out} held-out points, seed={self.seed})"
+        )
 
 
 def stability(
@@ -22,8 +106,8 @@ def stability(
     labels: ArrayLike | Tensor,
     *,
     recipe: Recipe,
-    fresh: Pair,
-    held_out: Pair,
+    fresh: tuple[Rows, ArrayLike | Tensor],
+    held_out: tuple[Rows, ArrayLike | Tensor],
     positions: ArrayLike | None = None,
     loss: StabilityLoss = "cross_entropy",
     seed: int = 0,
@@ -33,8 +117,8 @@ def stability(
     """Measure how far the loss elsewhere moves when one training example is replaced.
 
     One network is trained on all examples S, and one more for each fresh example z' with
-    that in the place of example i: ``S^i``. All start from the same weights and see the places in
-    the same order, so that nothing but the example differs. What is counted is
+    that in the place of example i: ``S^i``. All start from the same weights and visit positions in
+    the same order, so that nothing but the example differs. The measure is
     ``abs(l(A(S^i), z) - l(A(S), z))`` at the held-out points z: the mean over z, whose mean
     over draws of i and z' estimates the (replace-one) hypothesis stability, and the largest, which
     the uniform stability is not below. A training that is uniformly beta-stable for a loss has an
@@ -61,8 +145,8 @@ def stability(
         progress: Whether to show progress on standard error.
 
     Returns:
-        The changes. Ctrl-C ends it with the groups of replacements (256 at most) that are done by
-        then, and before the first passes through.
+        The changes. After Ctrl-C those of the finished groups of replacements (at most 256 each);
+        before the first is finished, Ctrl-C passes through.
 
     Raises:
         TypeError: If an argument is of a wrong kind.
@@ -100,7 +184,7 @@ def stability(
     subsets = torch.arange(n).repeat(1 + len(at), 1)
     subsets[torch.arange(1, 1 + len(at)), at] = n + torch.arange(len(at))
     pool, pool_targets = torch.cat([examples, others]), torch.cat([targets, their_targets])
-    losses = procedure.measured(
+    losses = procedure.measure(
         lambda replicas: _losses(replicas, points, point_targets, loss),
         pool,
         pool_targets.expand(len(subsets), -1),
@@ -124,7 +208,7 @@ def stability(
 
 
 def _read_pair(name: str, pair: object, *, like: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
-    """Return inputs and labels that go with the training examples, or say why they do not."""
+    """Return inputs, of the kind of the training inputs, and their labels."""
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         kind = type(pair).__name__
         got = f"a {kind} of {len(pair)}" if isinstance(pair, tuple | list) else kind

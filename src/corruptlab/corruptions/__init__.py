@@ -4,10 +4,10 @@ from corruptlab.corruptions._asymmetric_labels import AsymmetricLabels
 from corruptlab.corruptions._corrupted import Corrupted, corrupt
 from corruptlab.corruptions._exchanged_labels import ExchangedLabels
 from corruptlab.corruptions._gaussian_pixels import GaussianPixels
-from corruptlab.corruptions._given_labels import GivenLabels
+from corruptlab.corruptions._given_labels import GivenLabels, Manifest
 from corruptlab.corruptions._instance_dependent_labels import InstanceDependentLabels
-from corruptlab.corruptions._manifest import Manifest
 from corruptlab.corruptions._pair_flip_labels import PairFlipLabels
+from corruptlab.corruptions._permuted_pixels import RandomPixels, ShuffledPixels
 from corruptlab.corruptions._pmd_labels import PMDLabels
 from corruptlab.corruptions._protocols import (
     Corruption,
@@ -18,19 +18,16 @@ from corruptlab.corruptions._protocols import (
     is_input_corruption,
     is_label_corruption,
 )
-from corruptlab.corruptions._random_labels import RandomLabels
-from corruptlab.corruptions._random_pixels import RandomPixels
 from corruptlab.corruptions._reader import (
     ExampleReader,
     example_reader,
     materialize,
     served_labels,
 )
-from corruptlab.corruptions._shuffled_pixels import ShuffledPixels
 from corruptlab.corruptions._specification import Specification
 from corruptlab.corruptions._symmetric_labels import SymmetricLabels
 from corruptlab.corruptions._transition_labels import TransitionLabels
-from corruptlab.corruptions._uniform_labels import UniformLabels
+from corruptlab.corruptions._uniform_labels import RandomLabels, UniformLabels
 
 __all__ = [
     "AsymmetricLabels",

@@ -1,17 +1,43 @@
 """Asymmetric label noise: some classes are mistaken for certain others."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, get_args
+from typing import ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptlab._checks import check_probability
+from corruptlab._checks import one_of, probability
 from corruptlab._draws import Draws
 from corruptlab._types import Ids, Labels
-from corruptlab.corruptions._class_maps import NUM_CLASSES, MapName, class_map
-from corruptlab.corruptions._flips import Drawing, check_drawing, hits
-from corruptlab.corruptions._label_noise import LabelNoise
+from corruptlab.corruptions._noise import Drawing, LabelNoise, checked_drawing, hits, put
+
+MapName: TypeAlias = Literal[
+    "cifar10", "mnist", "cifar100_superclass", "cifar100_block", "cifar100_pair"
+]
+"""Maps known by name; `AsymmetricLabels` says what each one is."""
+
+_CIFAR10 = {9: 1, 2: 0, 4: 7, 3: 5, 5: 3}
+_MNIST = {7: 1, 2: 7, 3: 8, 5: 6, 6: 5}
+
+# The superclass of each fine class of CIFAR-100, both in alphabetical order (Krizhevsky 2009).
+_SUPERCLASS = np.array(
+    [
+        [4, 1, 14, 8, 0, 6, 7, 7, 18, 3, 3, 14, 9, 18, 7, 11, 3, 9, 7, 11],
+        [6, 11, 5, 10, 7, 6, 13, 15, 3, 15, 0, 11, 1, 10, 12, 14, 16, 9, 11, 5],
+        [5, 19, 8, 8, 15, 13, 14, 17, 18, 10, 16, 4, 17, 4, 2, 0, 17, 4, 18, 17],
+        [10, 3, 2, 12, 12, 16, 12, 1, 9, 19, 2, 10, 0, 1, 16, 12, 9, 13, 15, 13],
+        [16, 19, 2, 4, 6, 19, 5, 5, 8, 19, 18, 1, 2, 15, 6, 0, 17, 8, 14, 13],
+    ]
+).reshape(100)
+
+_NUM_CLASSES: Mapping[MapName, int] = {
+    "cifar10": 10,
+    "mnist": 10,
+    "cifar100_superclass": 100,
+    "cifar100_block": 100,
+    "cifar100_pair": 100,
+}
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -56,16 +82,17 @@ class AsymmetricLabels(LabelNoise):
     stream: ClassVar[str] = "asymmetric_labels"
 
     def __post_init__(self) -> None:
-        if self.classes not in get_args(MapName):
-            known = ", ".join(map(repr, get_args(MapName)))
-            raise ValueError(f"`classes` must be one of {known}, got {self.classes!r}.")
-        check_probability("rate", self.rate)
-        check_drawing(self.drawing)
+        put(
+            self,
+            classes=one_of("classes", self.classes, get_args(MapName)),
+            rate=probability("rate", self.rate),
+            drawing=checked_drawing(self.drawing),
+        )
 
     def _noisy(self, clean: Labels, num_classes: int, ids: Ids, draws: Draws) -> Labels:
         target = self._target(num_classes, draws)
-        rates = np.where(target != np.arange(num_classes), self.rate, 0.0)
-        flipped = hits(draws.uniform("asymmetric_labels/flip", ids), rates, clean, self.drawing)
+        rate = np.where(target != np.arange(num_classes), self.rate, 0.0)[clean]
+        flipped = hits(draws.uniform("asymmetric_labels/flip", ids), rate, clean, self.drawing)
         return np.where(flipped, target[clean], clean)
 
     def matrix(self, num_classes: int, draws: Draws | None = None) -> NDArray[np.float64]:
@@ -83,9 +110,34 @@ class AsymmetricLabels(LabelNoise):
         return (1 - self.rate) * stay + self.rate * stay[target]
 
     def _target(self, num_classes: int, draws: Draws) -> Labels:
-        expected = NUM_CLASSES[self.classes]
+        expected = _NUM_CLASSES[self.classes]
         if num_classes != expected:
             raise ValueError(
                 f"`num_classes` must be {expected} for classes={self.classes!r}, got {num_classes}."
             )
-        return class_map(self.classes, draws)
+        return _class_map(self.classes, draws)
+
+
+def _class_map(name: MapName, draws: Draws) -> Labels:
+    """Return where each class goes, itself if it stays; pairs are drawn."""
+    if name == "cifar10":
+        return _from_pairs(10, _CIFAR10)
+    if name == "mnist":
+        return _from_pairs(10, _MNIST)
+    if name == "cifar100_block":
+        classes = np.arange(100)
+        return classes // 5 * 5 + (classes + 1) % 5
+    target = np.arange(100)
+    for superclass in range(20):
+        members = np.flatnonzero(superclass == _SUPERCLASS)
+        if name == "cifar100_pair":
+            order = draws.permutations("asymmetric_labels/pair", [superclass], 5)[0]
+            members = members[order[:2]]
+        target[members] = np.roll(members, -1)
+    return target
+
+
+def _from_pairs(num_classes: int, pairs: Mapping[int, int]) -> Labels:
+    target = np.arange(num_classes)
+    target[list(pairs)] = list(pairs.values())
+    return target

@@ -20,11 +20,11 @@ from corruptlab._data import (
     restored,
 )
 from corruptlab._draws import ALGORITHM, Draws
-from corruptlab._global_generators import seeded_generators
+from corruptlab._random_state import seeded_generators
 from corruptlab._types import Array, Ids, Labels, MapDataset
 from corruptlab._version import __version__
 from corruptlab.corruptions._arrays import checked_labels
-from corruptlab.corruptions._manifest import Manifest
+from corruptlab.corruptions._given_labels import Manifest
 from corruptlab.corruptions._pipeline import Pipeline
 from corruptlab.corruptions._protocols import Corruption
 from corruptlab.corruptions._specification import Specification

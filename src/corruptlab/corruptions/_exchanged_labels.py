@@ -7,7 +7,7 @@ import numpy as np
 
 from corruptlab._draws import Draws
 from corruptlab._types import Ids, Labels
-from corruptlab.corruptions._label_noise import LabelNoise
+from corruptlab.corruptions._noise import LabelNoise
 
 
 @dataclass(frozen=True, repr=False)

@@ -6,11 +6,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from corruptlab._checks import reals
+from corruptlab._checks import one_of, reals
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids
-from corruptlab.corruptions._moments import Moment, Per, check_together, moments_of
-from corruptlab.corruptions._pixel_noise import PixelNoise
+from corruptlab.corruptions._noise import put
+from corruptlab.corruptions._pixel_noise import (
+    Moment,
+    Per,
+    PixelNoise,
+    check_together,
+    moments_of,
+)
 
 # Small enough for words, table, and values to stay in the cache, which doubles the speed.
 _VALUES_AT_ONCE = 1 << 17
@@ -59,12 +65,15 @@ class GaussianPixels(PixelNoise):
     stream: ClassVar[str] = "gaussian_pixels"
 
     def __post_init__(self) -> None:
-        if self.per not in ("overall", "channel", "pixel"):
-            raise ValueError(f"`per` must be 'overall', 'channel', or 'pixel', got {self.per!r}.")
+        super().__post_init__()
+        put(self, per=one_of("per", self.per, ("overall", "channel", "pixel")))
         check_together(self.mean, self.std)
         if self.mean is not None and self.std is not None:
-            object.__setattr__(self, "mean", _checked("mean", self.mean, self.per))
-            object.__setattr__(self, "std", _checked("std", self.std, self.per))
+            put(
+                self,
+                mean=_checked("mean", self.mean, self.per),
+                std=_checked("std", self.std, self.per),
+            )
 
     @property
     def is_estimated(self) -> bool:

@@ -1,18 +1,136 @@
-"""Labels that are given: by people, by a file, by a manifest."""
+"""Labels that are given: by people, by a file, by a manifest, which is noise as one small file."""
 
+import json
 from dataclasses import dataclass
 from os import PathLike
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from corruptlab._checks import natural
+from corruptlab._data_files import read_npz
 from corruptlab._draws import Draws
+from corruptlab._errors import DataFileError
+from corruptlab._io import whole_file
 from corruptlab._types import Ids, Labels
-from corruptlab.corruptions._arrays import to_numpy
-from corruptlab.corruptions._held import Held
-from corruptlab.corruptions._label_noise import LabelNoise
-from corruptlab.corruptions._manifest import Manifest
+from corruptlab.corruptions._noise import FrozenArray, LabelNoise, integers, put
+
+_FORMAT = "corruptlab manifest 1"
+_EXPECTED = "a corruptlab manifest"
+_ARRAYS = ("ids", "clean_targets", "targets")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Manifest:
+    """Everything needed to re-create, share, and check the labels of a corrupted data set.
+
+    Saved as one ``.npz`` file without pickled objects: a JSON header and three integer arrays in
+    the smallest type that holds them (about 30 kB for CIFAR-10).
+
+    Args:
+        corruption: What was done, as `Corrupted` prints it.
+        seed: The seed.
+        algorithm: Version of the random numbers.
+        num_classes: Number of classes.
+        version: Version of corruptlab that wrote it.
+        ids: Number of each example, shape ``(n,)``.
+        clean_targets: Labels before, shape ``(n,)``.
+        targets: Labels after, shape ``(n,)``.
+
+    Example:
+        >>> import tempfile
+        >>> import corruptlab as cl
+        >>> noisy = cl.corrupt([("a", 0), ("b", 1)], cl.RandomLabels(), seed=3)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = noisy.manifest().save(f"{folder}/noise.npz")
+        ...     shared = cl.GivenLabels.from_manifest(path)
+        >>> (cl.corrupt([("a", 0), ("b", 1)], shared).targets == noisy.targets).all()
+        np.True_
+    """
+
+    corruption: str
+    seed: int
+    algorithm: int
+    num_classes: int
+    version: str
+    ids: Ids
+    clean_targets: Labels
+    targets: Labels
+
+    @property
+    def digest(self) -> str:
+        """Hash of the three arrays, 16 hexadecimal digits."""
+        whole = np.stack([self.ids, self.clean_targets, self.targets])
+        return FrozenArray(whole).digest
+
+    def save(self, path: "str | PathLike[str]") -> Path:
+        """Write the manifest, whole or not at all.
+
+        Args:
+            path: Where to, a name that ends in .npz; an existing file is replaced.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: If ``path`` has another end.
+        """
+        path = Path(path)
+        if path.suffix.lower() != ".npz":
+            raise ValueError(f"`path` must end in .npz, got {path.name!r}.")
+        header = {
+            "format": _FORMAT,
+            "corruption": self.corruption,
+            "seed": self.seed,
+            "algorithm": self.algorithm,
+            "num_classes": self.num_classes,
+            "version": self.version,
+            "digest": self.digest,
+        }
+        arrays = {name: _smallest(getattr(self, name)) for name in _ARRAYS}
+        text = np.frombuffer(json.dumps(header).encode(), np.uint8)
+        with whole_file(path) as beside, beside.open("wb") as file:
+            np.savez_compressed(file, header=text, allow_pickle=False, **arrays)
+        return path
+
+    @classmethod
+    def load(cls, path: "str | PathLike[str]") -> "Manifest":
+        """Read a manifest and check that it is whole.
+
+        Args:
+            path: The file.
+
+        Returns:
+            The manifest.
+
+        Raises:
+            DataFileError: If the file is missing, is no manifest, was cut short, or was changed.
+        """
+        path = Path(path)
+        try:
+            header = json.loads(read_npz(path, "header").astype(np.uint8).tobytes())
+            told = header.pop("format"), header.pop("digest")
+            arrays: dict[str, Any] = {name: read_npz(path, name) for name in _ARRAYS}
+            manifest = cls(**header, **arrays)
+            manifest._check()
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise DataFileError(path, _EXPECTED, _reason(error)) from None
+        if told != (_FORMAT, manifest.digest):
+            found = f"one of format {told[0]!r} with another digest: it was changed"
+            raise DataFileError(path, f"format {_FORMAT!r} and its own digest", found)
+        return manifest
+
+    def _check(self) -> None:
+        """Refuse a header with values of other types, and arrays that do not fit one another."""
+        for name in ("seed", "algorithm", "num_classes"):
+            natural(name, getattr(self, name))
+        for name in ("corruption", "version"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"`{name}` must be text.")
+        if not len(self.ids) == len(self.clean_targets) == len(self.targets):
+            raise ValueError("the arrays must be equally long")
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -44,17 +162,17 @@ class GivenLabels(LabelNoise):
     Source: Wei et al. 2022, "Learning with noisy labels revisited" (labels given by people).
     """
 
-    given: Held
-    clean: Held | None
-    ids: Held
+    given: FrozenArray
+    clean: FrozenArray | None
+    ids: FrozenArray
     stream: ClassVar[str] = "given_labels"
 
     def __init__(
         self, given: ArrayLike, *, clean: ArrayLike | None = None, ids: ArrayLike | None = None
     ) -> None:
-        new = _integers("given", given)
-        numbers = np.arange(len(new)) if ids is None else _integers("ids", ids)
-        old = None if clean is None else _integers("clean", clean)
+        new = integers("given", given)
+        numbers = np.arange(len(new)) if ids is None else integers("ids", ids)
+        old = None if clean is None else integers("clean", clean)
         for name, values in (("ids", numbers), ("clean", old)):
             if values is not None and len(values) != len(new):
                 raise ValueError(
@@ -66,9 +184,12 @@ class GivenLabels(LabelNoise):
             raise ValueError(
                 f"`ids` must name every example once, got {numbers[order][twice[0]]} twice."
             )
-        object.__setattr__(self, "given", Held(new[order]))
-        object.__setattr__(self, "clean", None if old is None else Held(old[order]))
-        object.__setattr__(self, "ids", Held(numbers[order]))
+        put(
+            self,
+            given=FrozenArray(new[order]),
+            clean=None if old is None else FrozenArray(old[order]),
+            ids=FrozenArray(numbers[order]),
+        )
 
     @classmethod
     def from_manifest(cls, manifest: "Manifest | str | PathLike[str]") -> "GivenLabels":
@@ -110,11 +231,14 @@ class GivenLabels(LabelNoise):
         return new
 
 
-def _integers(name: str, values: ArrayLike) -> Labels:
-    array = to_numpy(values)  # type: ignore[arg-type]  # lists are welcome too
-    if array.ndim != 1 or array.dtype.kind not in "iu" or array.size == 0:
-        raise TypeError(
-            f"`{name}` must be one integer for each example, "
-            f"got {array.dtype} of shape {array.shape}."
-        )
-    return array.astype(np.int64)
+def _reason(error: Exception) -> str:
+    """Say what was found instead of a manifest."""
+    if not isinstance(error, DataFileError):
+        return f"what cannot be read as one ({error})"
+    if error.found == "no such file":
+        return error.found
+    return f"what cannot be read as one (expected {error.expected}, found {error.found})"
+
+
+def _smallest(values: NDArray[np.int64]) -> NDArray[Any]:
+    return values.astype(np.min_scalar_type(int(values.max(initial=0))))

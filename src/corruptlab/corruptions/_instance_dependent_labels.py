@@ -6,10 +6,10 @@ from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri, softmax
 
-from corruptlab._checks import check_probability, reals
+from corruptlab._checks import probability, reals
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids, Labels
 from corruptlab.corruptions._arrays import (
@@ -19,12 +19,18 @@ from corruptlab.corruptions._arrays import (
     like,
     to_numpy,
 )
-from corruptlab.corruptions._moments import Moment, check_together, moments_of
-from corruptlab.corruptions._pixels import Planes
-from corruptlab.corruptions._spec import short_repr
+from corruptlab.corruptions._noise import check_num_classes, put, short_repr
+from corruptlab.corruptions._pixel_noise import (
+    Moment,
+    Planes,
+    check_together,
+    checked_axis,
+    moments_of,
+)
 
 _SPREAD = 0.1  # of the flip rates around their mean, as in the paper
 _LARGEST = 1 << 30  # bytes that the projections may take
+_PROJECTIONS = 128  # that are kept, one a class
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -69,11 +75,14 @@ class InstanceDependentLabels:
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
-        check_probability("rate", self.rate)
+        put(
+            self,
+            rate=probability("rate", self.rate),
+            channel_axis=checked_axis(self.channel_axis),
+        )
         check_together(self.mean, self.std)
-        for name in ("mean", "std"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, _checked(name, getattr(self, name)))
+        if self.mean is not None and self.std is not None:
+            put(self, mean=_checked("mean", self.mean), std=_checked("std", self.std))
 
     @property
     def is_estimated(self) -> bool:
@@ -141,24 +150,24 @@ class InstanceDependentLabels:
         Raises:
             ValueError: If lengths or channels do not fit, or the projections need over 1 GiB.
         """
-        if num_classes < 2:
-            raise ValueError(f"`num_classes` must be at least 2, got {num_classes}.")
+        num_classes = check_num_classes(num_classes, least=2)
         x = self._normalized(inputs, len(clean))
+        _check_room(x.shape[1], num_classes)
         scores = np.empty((len(x), num_classes))
         for c in np.unique(clean):
             members = clean == c
             scores[members] = x[members] @ _projection(draws, int(c), x.shape[1], num_classes)
             scores[members, c] = -np.inf
         q = self._flip_rates(draws, ids)
-        law: NDArray[np.float64] = q[:, None] * softmax(scores, axis=1)
+        law: NDArray[np.float64] = q[:, None] * scipy.special.softmax(scores, axis=1)
         law[np.arange(len(x)), clean] = 1 - q
         return law
 
     def _flip_rates(self, draws: Draws, ids: Ids) -> NDArray[np.float64]:
         """Draw from the truncated normal law by inversion of its distribution function."""
-        low, high = ndtr(-self.rate / _SPREAD), ndtr((1 - self.rate) / _SPREAD)
+        low, high = scipy.special.ndtr([-self.rate / _SPREAD, (1 - self.rate) / _SPREAD])
         u = draws.uniform("instance_dependent_labels/rate", ids)
-        q = self.rate + _SPREAD * ndtri(low + u * (high - low))
+        q = self.rate + _SPREAD * scipy.special.ndtri(low + u * (high - low))
         return np.clip(np.asarray(q, np.float64), 0.0, 1.0)
 
     def _normalized(self, inputs: Array, n: int) -> NDArray[np.float64]:
@@ -182,14 +191,18 @@ class InstanceDependentLabels:
         return x.reshape(n, -1)
 
 
-@lru_cache(maxsize=128)
-def _projection(draws: Draws, c: int, d: int, num_classes: int) -> NDArray[np.float64]:
-    """Return ``W[c]``, shape ``(d, num_classes)``."""
-    if 8 * d * num_classes * min(num_classes, 128) > _LARGEST:
+def _check_room(d: int, num_classes: int) -> None:
+    """Refuse what needs projections of more than 1 GiB."""
+    if 8 * d * num_classes * min(num_classes, _PROJECTIONS) > _LARGEST:
         raise ValueError(
             f"`inputs` must be small enough for projections of 1 GiB, got {d} values an example "
             f"and {num_classes} classes; scale the images down first."
         )
+
+
+@lru_cache(maxsize=_PROJECTIONS)
+def _projection(draws: Draws, c: int, d: int, num_classes: int) -> NDArray[np.float64]:
+    """Return ``W[c]``, shape ``(d, num_classes)``."""
     normals = draws.normals("instance_dependent_labels/projection", [c], d * num_classes)
     return normals.reshape(d, num_classes).astype(np.float64)
 

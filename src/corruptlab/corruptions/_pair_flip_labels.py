@@ -6,11 +6,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptlab._checks import check_probability
+from corruptlab._checks import probability
 from corruptlab._draws import Draws
 from corruptlab._types import Ids, Labels
-from corruptlab.corruptions._flips import Drawing, check_drawing, hits
-from corruptlab.corruptions._label_noise import LabelNoise
+from corruptlab.corruptions._noise import Drawing, LabelNoise, checked_drawing, hits, identity, put
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -43,15 +42,14 @@ class PairFlipLabels(LabelNoise):
     stream: ClassVar[str] = "pair_flip_labels"
 
     def __post_init__(self) -> None:
-        check_probability("rate", self.rate)
-        check_drawing(self.drawing)
+        put(self, rate=probability("rate", self.rate), drawing=checked_drawing(self.drawing))
 
     def _noisy(self, clean: Labels, num_classes: int, ids: Ids, draws: Draws) -> Labels:
         u = draws.uniform("pair_flip_labels/flip", ids)
-        flipped = hits(u, np.full(num_classes, self.rate), clean, self.drawing)
+        flipped = hits(u, self.rate, clean, self.drawing)
         return np.where(flipped, (clean + 1) % num_classes, clean)
 
     def matrix(self, num_classes: int, draws: Draws | None = None) -> NDArray[np.float64]:
         """Return ``1 - rate`` on the diagonal and ``rate`` right of it, for ``num_classes``."""
-        stay = np.eye(num_classes)
+        stay = identity(num_classes)
         return (1 - self.rate) * stay + self.rate * np.roll(stay, 1, axis=1)

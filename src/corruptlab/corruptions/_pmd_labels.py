@@ -6,11 +6,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from corruptlab._checks import one_of
 from corruptlab._draws import Draws
 from corruptlab._types import Ids, Labels
 from corruptlab.corruptions._arrays import to_numpy
-from corruptlab.corruptions._held import Held
-from corruptlab.corruptions._label_noise import LabelNoise
+from corruptlab.corruptions._noise import FrozenArray, LabelNoise, put
 
 _SUM_TOLERANCE = 1e-4  # probabilities often come from a float32 softmax
 
@@ -50,15 +50,13 @@ class PMDLabels(LabelNoise):
     approach", §4.1.
     """
 
-    eta: Held
+    eta: FrozenArray
     kind: Literal["I", "II", "III"]
     stream: ClassVar[str] = "pmd_labels"
 
     def __init__(self, eta: ArrayLike, *, kind: Literal["I", "II", "III"]) -> None:
-        if kind not in ("I", "II", "III"):
-            raise ValueError(f"`kind` must be 'I', 'II', or 'III', got {kind!r}.")
-        object.__setattr__(self, "eta", Held(_checked_eta(eta)))
-        object.__setattr__(self, "kind", kind)
+        kind = one_of("kind", kind, ("I", "II", "III"))
+        put(self, eta=FrozenArray(_checked_eta(eta)), kind=kind)
 
     def flip_rates(self, ids: Ids) -> tuple[Labels, Labels, NDArray[np.float64]]:
         """Return the likeliest and second likeliest class, and ``tau``, of some examples.

@@ -11,15 +11,13 @@ from corruptlab.corruptions._asymmetric_labels import AsymmetricLabels
 from corruptlab.corruptions._exchanged_labels import ExchangedLabels
 from corruptlab.corruptions._gaussian_pixels import GaussianPixels
 from corruptlab.corruptions._instance_dependent_labels import InstanceDependentLabels
+from corruptlab.corruptions._noise import changed_fields
 from corruptlab.corruptions._pair_flip_labels import PairFlipLabels
+from corruptlab.corruptions._permuted_pixels import RandomPixels, ShuffledPixels
 from corruptlab.corruptions._protocols import Corruption
-from corruptlab.corruptions._random_labels import RandomLabels
-from corruptlab.corruptions._random_pixels import RandomPixels
-from corruptlab.corruptions._shuffled_pixels import ShuffledPixels
-from corruptlab.corruptions._spec import changed_fields
 from corruptlab.corruptions._symmetric_labels import SymmetricLabels
 from corruptlab.corruptions._transition_labels import TransitionLabels
-from corruptlab.corruptions._uniform_labels import UniformLabels
+from corruptlab.corruptions._uniform_labels import RandomLabels, UniformLabels
 
 _KINDS: dict[str, Any] = {
     re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower(): kind

@@ -6,11 +6,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptlab._checks import check_probability
+from corruptlab._checks import probability
 from corruptlab._draws import Draws
 from corruptlab._types import Ids, Labels
-from corruptlab.corruptions._flips import Drawing, check_drawing, hits
-from corruptlab.corruptions._label_noise import LabelNoise
+from corruptlab.corruptions._noise import Drawing, LabelNoise, checked_drawing, hits, identity, put
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -46,13 +45,12 @@ class SymmetricLabels(LabelNoise):
     stream: ClassVar[str] = "symmetric_labels"
 
     def __post_init__(self) -> None:
-        check_probability("rate", self.rate)
-        check_drawing(self.drawing)
+        put(self, rate=probability("rate", self.rate), drawing=checked_drawing(self.drawing))
 
     def _noisy(self, clean: Labels, num_classes: int, ids: Ids, draws: Draws) -> Labels:
         _check_two_classes(num_classes)
         u = draws.uniform("symmetric_labels/flip", ids)
-        flipped = hits(u, np.full(num_classes, self.rate), clean, self.drawing)
+        flipped = hits(u, self.rate, clean, self.drawing)
         step = 1 + draws.integers("symmetric_labels/step", ids, num_classes - 1)
         return np.where(flipped, (clean + step) % num_classes, clean)
 
@@ -60,9 +58,7 @@ class SymmetricLabels(LabelNoise):
         """Return ``1 - rate`` on the diagonal and ``rate / (K - 1)`` elsewhere."""
         _check_two_classes(num_classes)
         away = self.rate / (num_classes - 1)
-        return np.full((num_classes, num_classes), away) + (1 - self.rate - away) * np.eye(
-            num_classes
-        )
+        return away + (1 - self.rate - away) * identity(num_classes)
 
 
 def _check_two_classes(num_classes: int) -> None:

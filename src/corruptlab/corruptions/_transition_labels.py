@@ -9,10 +9,17 @@ from numpy.typing import ArrayLike, NDArray
 from corruptlab._checks import reals
 from corruptlab._draws import Draws
 from corruptlab._types import Ids, Labels
-from corruptlab.corruptions._flips import Drawing, check_drawing, hits
-from corruptlab.corruptions._label_noise import LabelNoise
+from corruptlab.corruptions._noise import (
+    Drawing,
+    LabelNoise,
+    checked_drawing,
+    hits,
+    members_by_class,
+    put,
+)
 
 _SUM_TOLERANCE = 1e-6  # rows typed with a few digits, or computed in float32
+_UNIT = 1 << 30  # a label, cut so fine that sums are integers and rounding errors vanish
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -26,9 +33,12 @@ class TransitionLabels(LabelNoise):
     Args:
         transition: Matrix ``T``, shape ``(K, K)``; row: true class, column: new class; entries
             in ``[0, 1]``, rows sum to 1 (within 1e-6).
-        drawing: ``"independent"`` decides for each label by itself (default), ``"exact"``
-            flips exactly the expected number of labels, rounded, ``"exact_per_class"`` exactly
-            that in each class; where a flipped label goes is drawn by itself in all three.
+        drawing: ``"independent"`` decides for each label by itself (default). ``"exact"`` moves,
+            of the ``n_i`` labels of class ``i``, ``n_i T[i, j]`` to class ``j``, rounded down or up
+            at random so that this number is the expectation; the number of all that move, and
+            of those in each class, is its expectation rounded down or up, too.
+            ``"exact_per_class"`` flips exactly ``round(n_i (1 - T[i, i]))`` labels of each class,
+            and draws by itself where each goes.
 
     Raises:
         ValueError: If ``transition`` is not square, an entry is no probability, a row does not
@@ -50,14 +60,19 @@ class TransitionLabels(LabelNoise):
 
     def __init__(self, transition: ArrayLike, *, drawing: Drawing = "independent") -> None:
         matrix = _checked_matrix(transition)
-        check_drawing(drawing)
-        object.__setattr__(self, "transition", tuple(map(tuple, matrix.tolist())))
-        object.__setattr__(self, "drawing", drawing)
+        put(
+            self,
+            transition=tuple(map(tuple, matrix.tolist())),
+            drawing=checked_drawing(drawing),
+        )
 
     def _noisy(self, clean: Labels, num_classes: int, ids: Ids, draws: Draws) -> Labels:
         matrix = self.matrix(num_classes)
         u = draws.uniform("transition_labels/flip", ids)
-        flipped = hits(u, 1 - np.diag(matrix), clean, self.drawing)
+        if self.drawing == "exact":
+            start = float(draws.uniform("transition_labels/start", [0])[0])
+            return _apportioned(matrix, clean, u, start)
+        flipped = hits(u, 1 - np.diag(matrix)[clean], clean, self.drawing)
         noisy = clean.copy()
         noisy[flipped] = _elsewhere(
             matrix, clean[flipped], draws.uniform("transition_labels/class", ids[flipped])
@@ -103,3 +118,35 @@ def _elsewhere(matrix: NDArray[np.float64], y: Labels, u: NDArray[np.float64]) -
         # `u < 1` and the last step that rises is at the top, so no class of probability 0 is met.
         new[y == c] = np.searchsorted(steps, u[y == c] * steps[-1], side="right")
     return new
+
+
+def _apportioned(
+    matrix: NDArray[np.float64], clean: Labels, u: NDArray[np.float64], start: float
+) -> Labels:
+    """Return labels of which ``n_i T[i, j]``, up to one, go from each class to each other one."""
+    # Systematic sampling. The cells (i, j) with j != i, as long as the labels they are to get, lie
+    # side by side on a line, class after class, and at each point `start`, `start + 1`, ... one
+    # label goes into the cell that lies there. `start` is uniform, so a stretch of length L holds
+    # L points in expectation, and never fewer than floor(L) or more than ceil(L): that is true of
+    # each cell, of all cells of a class, and of all cells. What is left of a class stays.
+    noisy = clean.copy()
+    before, offset = 0, int(start * _UNIT)
+    for members in members_by_class(clean):
+        i = int(clean[members[0]])
+        ends = before + np.cumsum([0, *_lengths(matrix[i], i, len(members))])
+        counts = np.diff(-((offset - ends) // _UNIT))  # of points below each end
+        before = int(ends[-1])
+        moved = np.repeat(np.arange(len(counts)), counts)
+        order = members[np.argsort(u[members], kind="stable")]
+        noisy[order[: len(moved)]] = moved
+    return noisy
+
+
+def _lengths(row: NDArray[np.float64], i: int, n: int) -> NDArray[np.int64]:
+    """Return how many of ``n`` labels of class ``i`` go to each other one, in units."""
+    lengths: NDArray[np.int64] = np.rint(row / row.sum() * n * _UNIT).astype(np.int64)
+    lengths[i] = 0
+    surplus = int(lengths.sum()) - n * _UNIT
+    if surplus > 0 or row[i] == 0:  # rounded: no more than n go, and all where none can stay
+        lengths[np.argmax(lengths)] -= surplus
+    return lengths

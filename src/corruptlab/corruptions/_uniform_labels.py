@@ -1,4 +1,4 @@
-"""Uniform label noise."""
+"""Uniform label noise, and random labels, where it ends."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -6,11 +6,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptlab._checks import check_probability
+from corruptlab._checks import probability
 from corruptlab._draws import Draws
 from corruptlab._types import Ids, Labels
-from corruptlab.corruptions._flips import Drawing, check_drawing, hits
-from corruptlab.corruptions._label_noise import LabelNoise
+from corruptlab.corruptions._noise import Drawing, LabelNoise, checked_drawing, hits, identity, put
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -48,14 +47,41 @@ class UniformLabels(LabelNoise):
     stream: ClassVar[str] = "uniform_labels"
 
     def __post_init__(self) -> None:
-        check_probability("p", self.p)
-        check_drawing(self.drawing)
+        put(self, p=probability("p", self.p), drawing=checked_drawing(self.drawing))
 
     def _noisy(self, clean: Labels, num_classes: int, ids: Ids, draws: Draws) -> Labels:
         u = draws.uniform("uniform_labels/redraw", ids)
-        redrawn = hits(u, np.full(num_classes, self.p), clean, self.drawing)
+        redrawn = hits(u, self.p, clean, self.drawing)
         return np.where(redrawn, draws.integers("uniform_labels/class", ids, num_classes), clean)
 
     def matrix(self, num_classes: int, draws: Draws | None = None) -> NDArray[np.float64]:
         """Return ``(1 - p) I + (p / K) 1 1^T`` for ``num_classes`` classes."""
-        return (1 - self.p) * np.eye(num_classes) + self.p / num_classes
+        return (1 - self.p) * identity(num_classes) + self.p / num_classes
+
+
+@dataclass(frozen=True, repr=False)
+class RandomLabels(LabelNoise):
+    """Replace every label by a uniformly drawn class.
+
+    The end point of `UniformLabels`: for one seed, the same labels as ``UniformLabels(p=1)``.
+    About one label in ``num_classes`` stays what it was, by chance. To keep
+    the class counts instead, use `ExchangedLabels`.
+
+    Example:
+        >>> import numpy as np
+        >>> import corruptlab as cl
+        >>> noise = cl.RandomLabels()
+        >>> noise.labels(np.zeros(8, int), num_classes=10, draws=cl.Draws(seed=0))
+        array([0, 7, 5, 1, 0, 3, 5, 4])
+
+    Source: Zhang et al. 2017, §2.1, "random labels".
+    """
+
+    stream: ClassVar[str] = UniformLabels.stream
+
+    def _noisy(self, clean: Labels, num_classes: int, ids: Ids, draws: Draws) -> Labels:
+        return UniformLabels(p=1.0).labels(clean, num_classes=num_classes, draws=draws, ids=ids)
+
+    def matrix(self, num_classes: int, draws: Draws | None = None) -> NDArray[np.float64]:
+        """Return ``1 / K`` everywhere, for ``num_classes`` classes."""
+        return UniformLabels(p=1.0).matrix(num_classes)

@@ -5,15 +5,12 @@ Nothing here touches the network, and nothing here runs what a file says.
 
 from corruptlab._errors import DataFileError
 from corruptlab.datasets._cifar10 import cifar10
-from corruptlab.datasets._cifar_n import cifar_n
-from corruptlab.datasets._clothing1m import clothing1m
-from corruptlab.datasets._fashion_mnist_mini import fashion_mnist_mini
-from corruptlab.datasets._human_labels import HumanLabels
+from corruptlab.datasets._cifar_n import HumanLabels, cifar_n
+from corruptlab.datasets._clothing1m import ImageFiles, clothing1m
 from corruptlab.datasets._idx import idx
-from corruptlab.datasets._image_files import ImageFiles
 from corruptlab.datasets._images import Images
 from corruptlab.datasets._label_file import FileLabels, label_file
-from corruptlab.datasets._load import load
+from corruptlab.datasets._load import fashion_mnist_mini, load
 from corruptlab.datasets._torchvision import torchvision
 
 __all__ = [

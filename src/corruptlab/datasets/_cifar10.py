@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from corruptlab._data_files import listing, opened, read_values
 from corruptlab._errors import DataFileError
-from corruptlab.datasets._images import Images
-from corruptlab.datasets._listing import listing
-from corruptlab.datasets._splits import checked_split
+from corruptlab.datasets._images import Images, checked_split
 
 _CLASSES = (
     "airplane",
@@ -77,10 +76,12 @@ def cifar10(folder: str | os.PathLike[str], *, split: Literal["train", "test"]) 
 
 def _read_batch(path: Path, records: NDArray[np.uint8]) -> None:
     """Fill ``records``, shape ``(10_000, 3_073)``, from a file of exactly that size."""
+    expected = f"{records.nbytes:,} bytes ({_RECORDS:,} images)"
     size = path.stat().st_size
     if size != records.nbytes:
-        raise DataFileError(path, f"{records.nbytes:,} bytes ({_RECORDS:,} images)", f"{size:,}")
-    records[:] = np.fromfile(path, np.uint8).reshape(records.shape)
+        raise DataFileError(path, expected, f"{size:,}")
+    with opened(path, expected) as file:
+        read_values(file, path, records.reshape(-1), expected)
     strays = (records[:, 0] >= len(_CLASSES)).nonzero()[0]
     if len(strays):
         raise DataFileError(path, "labels 0 .. 9", f"{records[strays[0], 0]} in record {strays[0]}")

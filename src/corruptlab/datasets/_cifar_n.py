@@ -1,19 +1,104 @@
 """CIFAR-10N and CIFAR-100N: the training labels of CIFAR as people gave them."""
 
 import os
+import re
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import torch
+from torch.serialization import (
+    add_safe_globals,
+    clear_safe_globals,
+    get_safe_globals,
+    get_unsafe_globals_in_checkpoint,
+)
 
+from corruptlab._data_files import listing, opened, some
 from corruptlab._errors import DataFileError
 from corruptlab._types import Labels
-from corruptlab.datasets._human_labels import HumanLabels
-from corruptlab.datasets._listing import listing
-from corruptlab.datasets._saved_arrays import integers, saved_arrays
 
 _LICENCE = "CC BY-NC 4.0"
 _N = 50_000  # the training images of CIFAR-10, and of CIFAR-100
+_EXPECTED = "arrays and lists saved with torch.save"
+_LARGEST = 1 << 26  # bytes, packed or unpacked: the published files have 2.4 million
+_INTEGERS = re.compile(r"[<>|=][iu][1248]")
+_swapping = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class HumanLabels:
+    """Labels that people gave to the examples of a data set, beside the true ones.
+
+    They hold no images: `corrupt` brings them to the data set, and refuses one with other labels
+    or in another order.
+
+    Args:
+        noisy: What people said, ``int64`` of shape ``(n,)``; copied and made read-only.
+        clean: The true labels, of the same type and shape; copied and made read-only.
+        num_classes: Number of classes; all labels lie in ``0 .. num_classes - 1``.
+        name: What the labels are called in tables.
+        licence: On what terms they may be used.
+
+    Raises:
+        ValueError: If shapes differ, there are no labels, or one is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> import corruptlab as cl
+        >>> people = HumanLabels(
+        ...     noisy=np.array([0, 1, 1, 0]), clean=np.array([0, 1, 1, 1]),
+        ...     num_classes=2, name="two friends", licence="CC0 1.0",
+        ... )
+        >>> people
+        HumanLabels('two friends': 4 labels, 2 classes, 25.00% noisy, licence CC0 1.0)
+        >>> pets = [("Tom", 0), ("Rex", 1), ("Fido", 1), ("Spike", 1)]
+        >>> cl.corrupt(pets, cl.GivenLabels(people.noisy, clean=people.clean))[3]
+        ('Spike', 0)
+    """
+
+    noisy: Labels
+    clean: Labels
+    num_classes: int
+    name: str
+    licence: str
+
+    def __post_init__(self) -> None:
+        for name in ("noisy", "clean"):
+            labels = np.array(getattr(self, name), np.int64)
+            labels.flags.writeable = False
+            object.__setattr__(self, name, labels)
+            if labels.ndim != 1 or not len(labels):
+                raise ValueError(f"`{name}` must have shape (n,) with n > 0, got {labels.shape}.")
+            if labels.min() < 0 or labels.max() >= self.num_classes:
+                raise ValueError(
+                    f"`{name}` must lie in 0 .. {self.num_classes - 1}, "
+                    f"got {labels.min()} .. {labels.max()}."
+                )
+        if len(self.noisy) != len(self.clean):
+            raise ValueError(
+                f"`clean` must hold one label for each of the {len(self.noisy)} in `noisy`, "
+                f"got {len(self.clean)}."
+            )
+
+    @property
+    def noise_rate(self) -> float:
+        """Share of labels that differ from the true ones."""
+        return float((self.noisy != self.clean).mean())
+
+    def __len__(self) -> int:
+        return len(self.noisy)
+
+    def __repr__(self) -> str:
+        return (
+            f"HumanLabels({self.name!r}: {len(self)} labels, {self.num_classes} classes, "
+            f"{self.noise_rate:.2%} noisy, licence {self.licence})"
+        )
 
 
 class _Kind(NamedTuple):
@@ -127,7 +212,8 @@ def _find(path: Path, name: str) -> Path:
 def _labels(file: Path, content: dict[Any, Any], key: str, num_classes: int) -> Labels:
     """Return the labels under a key, if they are what the key promises."""
     if key not in content:
-        raise DataFileError(file, f"labels under the key {key}", _keys(content))
+        found = some([str(each)[:40] for each in content]) if content else "no key"
+        raise DataFileError(file, f"labels under the key {key}", found)
     labels = integers(content[key])
     if labels is None or len(labels) != _N:
         found = "something else" if labels is None else f"{len(labels):,}"
@@ -142,9 +228,101 @@ def _labels(file: Path, content: dict[Any, Any], key: str, num_classes: int) -> 
     return labels
 
 
-def _keys(content: dict[Any, Any], most: int = 8) -> str:
-    names = [str(key)[:40] for key in content]
-    if not names:
-        return "no key"
-    more = f", and {len(names) - most} more" if len(names) > most else ""
-    return f"only {', '.join(names[:most])}{more}"
+def saved_arrays(path: Path) -> dict[Any, Any]:
+    """Read a dictionary of NumPy arrays and lists; make its values arrays with `integers`."""
+    # Such a file is a pickle, and a pickle is a program. It is read with `weights_only=True`, which
+    # calls nothing but what is allowed by name, and of NumPy's names it may use the three that
+    # arrays consist of. Not even these lead to NumPy: its C code trusts the states that it is
+    # given, so stand-ins collect them instead, and `integers` looks at what came.
+    _check_archive(path)
+    with _only_stand_ins():
+        try:
+            wanted = sorted(get_unsafe_globals_in_checkpoint(str(path)))
+            content = None if wanted else torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # a broken or hostile file makes it raise anything
+            reason = f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(". ")
+            raise DataFileError(path, _EXPECTED, f"what cannot be read ({reason})") from None
+    if wanted:
+        found = f"one that asks for {', '.join(wanted)} (nothing of it was run)"
+        raise DataFileError(path, _EXPECTED, found)
+    if not isinstance(content, dict):
+        raise DataFileError(path, f"a dictionary of {_EXPECTED}", type(content).__name__)
+    return content
+
+
+def integers(value: object) -> Labels | None:
+    """Return what `saved_arrays` read as ``int64`` of shape ``(n,)``; None if it is not that."""
+    match value:
+        case list() if all(type(each) is int for each in value):
+            try:
+                return np.array(value, np.int64)
+            except OverflowError:
+                return None
+        case _Array(state=(_, (int(n),), _DType(code=str(code), order=str(order)), _, bytes(data))):
+            if _INTEGERS.fullmatch(order + code) and len(data) == n * int(code[1]):
+                return np.frombuffer(data, order + code).astype(np.int64)
+    return None
+
+
+class _DType:
+    """Stands in for ``numpy.dtype``."""
+
+    def __init__(self, code: object, *_: object) -> None:
+        self.code = code
+
+    def __setstate__(self, state: tuple[object, ...]) -> None:
+        self.order = "|" if state[1] is None else state[1]
+
+
+class _Array:
+    """Stands in for ``numpy.ndarray``."""
+
+    def __setstate__(self, state: object) -> None:
+        self.state = state
+
+
+def _reconstruct(*_: object) -> _Array:
+    """Stand in for the function of NumPy that makes an array to be filled."""
+    return _Array()
+
+
+_STAND_INS: list[Any] = [
+    (_Array, "numpy.ndarray"),
+    (_DType, "numpy.dtype"),
+    (_reconstruct, "numpy.core.multiarray._reconstruct"),  # saved with NumPy 1
+    (_reconstruct, "numpy._core.multiarray._reconstruct"),  # saved with NumPy 2
+]
+
+
+@contextmanager
+def _only_stand_ins() -> Iterator[None]:
+    """Allow the stand-ins, and for this moment nothing that was allowed elsewhere."""
+    # PyTorch keeps one list for the whole process. What users allowed for their own files need not
+    # be safe for this one, and NumPy's names may be among it.
+    with _swapping:
+        before = get_safe_globals()
+        clear_safe_globals()
+        add_safe_globals(_STAND_INS)
+        try:
+            yield
+        finally:
+            # With what PyTorch may have added itself, as its parts do when first imported.
+            after = [each for each in get_safe_globals() if each not in _STAND_INS]
+            clear_safe_globals()
+            add_safe_globals(before + after)
+
+
+def _check_archive(path: Path) -> None:
+    """Raise unless the file is an archive that unpacks to a bounded size."""
+    limit = f"at most {_LARGEST:,} bytes"
+    with opened(path, _EXPECTED) as file:
+        size = path.stat().st_size
+        if size > _LARGEST:
+            raise DataFileError(path, limit, f"{size:,}")
+        try:
+            with zipfile.ZipFile(file) as archive:
+                unpacked = sum(member.file_size for member in archive.infolist())
+        except Exception as error:  # damage makes `zipfile` raise almost anything
+            raise DataFileError(path, _EXPECTED, f"what cannot be read ({error})") from None
+    if unpacked > _LARGEST:
+        raise DataFileError(path, limit, f"an archive that unpacks to {unpacked:,}")

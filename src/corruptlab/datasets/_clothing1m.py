@@ -3,18 +3,18 @@
 import os
 import re
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
+from torch.utils.data import Dataset
 
-from corruptlab._errors import DataFileError
+from corruptlab._data_files import listing, numbered_lines, opened, quoted
+from corruptlab._errors import DataFileError, require
 from corruptlab._types import Labels
-from corruptlab.datasets._file_paths import FilePaths
-from corruptlab.datasets._image_files import ImageFiles
-from corruptlab.datasets._lines import numbered_lines, quoted
-from corruptlab.datasets._listing import listing
 
 _CLASSES = (
     "T-Shirt",
@@ -36,6 +36,119 @@ _SPLITS = ("noisy_train", "clean_train", "clean_val", "clean_test")
 _NOISY, _CLEAN = "noisy_label_kv.txt", "clean_label_kv.txt"
 # A path that leaves the folder it starts from, on any system, or that no system has.
 _OUTSIDE = re.compile(r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)|\0")
+# What photographs come as. Pillow knows formats that start other programs (EPS); not here.
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class ImageFiles(Dataset[tuple[Any, int]]):
+    """Labelled image files with noisy labels, clean labels, or both: a map-style data set.
+
+    Items are ``(image, label)``: an RGB image of Pillow (extra ``vision``), or what
+    ``transform`` makes of it, and an ``int``. A file is opened when its item is asked for; labels
+    can be had without Pillow and without the images.
+
+    Args:
+        folder: What the paths start from.
+        paths: Path of each image below ``folder``.
+        noisy: Noisy label of each image, ``int64`` of shape ``(n,)``; -1 where there is none.
+        clean: Clean label of each image, likewise.
+        serves: Which labels the items have, ``"noisy"`` or ``"clean"``; none of them may miss.
+        classes: Name of each class, in the order of the labels.
+        name: What the data set is called in tables and error messages.
+        transform: What to do with each image, as in torchvision; nothing if not given.
+
+    Raises:
+        ValueError: If ``serves`` is not one of its values, lengths differ, or a label names no
+            class.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> shop = ImageFiles(
+        ...     folder=Path("shop"), paths=["a.jpg", "b.jpg", "c.jpg"],
+        ...     noisy=np.array([0, 1, 1]), clean=np.array([1, 1, -1]),
+        ...     serves="noisy", classes=("shirt", "dress"), name="shop",
+        ... )
+        >>> shop
+        ImageFiles('shop': 3 images with noisy labels, 2 classes, 2 with both labels)
+        >>> shop.targets
+        array([0, 1, 1])
+        >>> known = shop.both()
+        >>> known.noisy, known.clean
+        (array([0, 1]), array([1, 1]))
+    """
+
+    folder: Path
+    paths: Sequence[str]
+    noisy: Labels
+    clean: Labels
+    serves: Literal["noisy", "clean"]
+    classes: tuple[str, ...]
+    name: str
+    transform: Callable[[Any], Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.serves not in ("noisy", "clean"):
+            raise ValueError(f"`serves` must be 'noisy' or 'clean', got {self.serves!r}.")
+        if not isinstance(self.paths, FilePaths):
+            object.__setattr__(self, "paths", FilePaths(self.paths))
+        object.__setattr__(self, "classes", tuple(self.classes))
+        for name in ("noisy", "clean"):
+            labels = np.array(getattr(self, name), np.int64)
+            labels.flags.writeable = False
+            object.__setattr__(self, name, labels)
+            self._check(name, labels)
+
+    def _check(self, name: str, labels: Labels) -> None:
+        if labels.shape != (len(self.paths),):
+            raise ValueError(
+                f"`{name}` must hold one label for each of the {len(self.paths)} paths, "
+                f"got shape {labels.shape}."
+            )
+        least = 0 if self.serves == name else -1
+        strays = np.flatnonzero((labels < least) | (labels >= len(self.classes)))
+        if len(strays):
+            raise ValueError(
+                f"`{name}` must lie in {least} .. {len(self.classes) - 1}, "
+                f"got {labels[strays[0]]} at position {strays[0]}."
+            )
+
+    @property
+    def targets(self) -> Labels:
+        """Labels as served, ``int64`` of shape ``(n,)``, read-only."""
+        return self.noisy if self.serves == "noisy" else self.clean
+
+    def both(self) -> "ImageFiles":
+        """Return the images that have a noisy label and a clean one; it serves the clean ones.
+
+        So its noise is known: ``corrupt`` it with ``GivenLabels(noisy, clean=clean)``.
+
+        Returns:
+            The same data set, cut to these images.
+        """
+        at = np.flatnonzero((self.noisy >= 0) & (self.clean >= 0))
+        return replace(
+            self,
+            paths=FilePaths(self.paths[int(position)] for position in at),
+            noisy=self.noisy[at],
+            clean=self.clean[at],
+            serves="clean",
+        )
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        image = _open(self.folder / self.paths[index])
+        return image if self.transform is None else self.transform(image), int(self.targets[index])
+
+    def __repr__(self) -> str:
+        both = int(((self.noisy >= 0) & (self.clean >= 0)).sum())
+        return (
+            f"ImageFiles({self.name!r}: {len(self)} images with {self.serves} labels, "
+            f"{len(self.classes)} classes, {both} with both labels)"
+        )
 
 
 def clothing1m(
@@ -162,3 +275,45 @@ def _pair(line: str) -> tuple[str, int]:
     if rest and rest[0].isascii() and rest[0].isdecimal():
         return key, int(rest[0])
     return key, -1
+
+
+def _open(path: Path) -> Any:
+    """Return the image in a file, decoded, as RGB."""
+    library = require("PIL.Image", extra="vision")
+    with opened(path, "an image"):
+        try:
+            with library.open(path, formats=_FORMATS) as image:
+                return image.convert("RGB")
+        except Exception as error:  # Pillow lets a broken file raise anything
+            reason = str(error) or type(error).__name__
+            raise DataFileError(path, "a whole image", f"this: {reason.rstrip('.')}") from error
+
+
+class FilePaths(Sequence[str]):
+    """A sequence of paths, kept as one block of text."""
+
+    # A million paths as strings take 100 MB, and every worker process that reads them ends up with
+    # its own copy, because reading a string writes its reference count. This block takes half of
+    # that, and forked workers share it.
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        encoded = [path.encode() for path in paths]
+        self._ends = np.fromiter(accumulate(map(len, encoded)), np.int64, len(encoded))
+        self._text = b"".join(encoded)
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> "FilePaths": ...
+    def __getitem__(self, index: int | slice) -> "str | FilePaths":
+        if isinstance(index, slice):
+            return FilePaths(self[position] for position in range(len(self))[index])
+        position = range(len(self))[index]  # negative ones, and those beyond the end
+        start = self._ends[position - 1] if position else 0
+        return self._text[start : self._ends[position]].decode()
+
+    def __repr__(self) -> str:
+        return f"FilePaths({len(self)} paths)"

@@ -8,6 +8,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 
+def checked_split(split: str) -> None:
+    """Refuse what is neither the training nor the test part."""
+    if split not in ("train", "test"):
+        raise ValueError(f"`split` must be 'train' or 'test', got {split!r}.")
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Images(Dataset[tuple[Tensor, int]]):
     """Labelled images of one size, held in memory: a map-style data set of bytes.

@@ -8,12 +8,13 @@ from typing import TypeAlias
 
 import numpy as np
 
+from corruptlab._checks import at_least
+from corruptlab._data_files import opened, read_npy, read_npz
 from corruptlab._errors import DataFileError
 from corruptlab._types import Ids, Labels
-from corruptlab.datasets._csv_labels import read_csv
-from corruptlab.datasets._json_labels import read_json
-from corruptlab.datasets._npy_labels import read_npy, read_npz
+from corruptlab.datasets._text_labels import read_json, read_table
 
+_TABLES = (".csv", ".tsv", ".txt", "")
 _Parts: TypeAlias = tuple[Labels, Ids | None, Callable[[int], str]]
 """Labels, example numbers, and words for where in the file one of them is."""
 
@@ -49,9 +50,13 @@ class FileLabels:
 
 
 def label_file(
-    path: str | os.PathLike[str], *, array: str | None = None, num_classes: int | None = None
+    path: str | os.PathLike[str],
+    *,
+    array: str | None = None,
+    num_classes: int | None = None,
+    header: bool | None = None,
 ) -> FileLabels:
-    r"""Read labels from a .npy, .npz, .csv, or .json file.
+    r"""Read labels from a .npy, .npz, .json, .csv, .tsv, or .txt file.
 
     Nothing in a file is run (no pickled objects), and no more memory is taken than the labels in
     it need. What cannot be one integer class for each example is refused: no rounding of
@@ -62,20 +67,24 @@ def label_file(
 
             - ``.npy``: an array of integers, shape ``(n,)`` or ``(n, 1)``;
             - ``.npz``: the same, packed or not;
-            - ``.csv``: rows ``label`` or ``index,label``, with or without a header;
-            - ``.json``: a list of labels, or an object of example number and label.
+            - ``.json``: a list of labels, or an object of example number and label;
+            - ``.csv``, ``.tsv``, ``.txt``, or no end: rows ``label`` or ``index,label``, separated
+              by a comma, a semicolon, or a tab.
 
             ``~`` is the home folder.
         array: Name of the array in an ``.npz`` file; needed if there are several.
         num_classes: Number of classes, at least 1, to check the labels against; if not given,
             they only have to be 0 or more.
+        header: Whether the first row of a table holds names. By default it does if it is not made
+            of integers, or is the ``0`` that pandas writes above a nameless column of a ``.csv``
+            file; of that one a warning tells, since it might be a label.
 
     Returns:
         Labels in the order of the file, with the example numbers if the file has them.
 
     Raises:
-        ValueError: If ``path`` ends in something else, ``array`` is given for another format, or
-            ``num_classes`` is below 1.
+        ValueError: If ``path`` ends in something else, ``array`` or ``header`` is given for another
+            format, or ``num_classes`` is below 1.
         DataFileError: If the file is missing, damaged, too large, or empty; holds anything but
             integers; or a label is out of range, or an example is numbered twice.
 
@@ -96,15 +105,19 @@ def label_file(
     """
     path = Path(path).expanduser()
     kind = path.suffix.lower()
-    if kind not in (".npy", ".npz", ".csv", ".json"):
-        raise ValueError(f"`path` must end in .npy, .npz, .csv, or .json, got {path.name!r}.")
+    if kind not in (*_TABLES, ".npy", ".npz", ".json"):
+        raise ValueError(
+            "`path` must end in .npy, .npz, .json, .csv, .tsv, or .txt, or have no end, "
+            f"got {path.name!r}."
+        )
     if array is not None and kind != ".npz":
         raise ValueError(f"`array` must be left out for a {kind} file, got {array!r}.")
-    if num_classes is not None and num_classes < 1:
-        raise ValueError(f"`num_classes` must be at least 1, got {num_classes}.")
-    if not path.is_file():
-        raise DataFileError(path, "a file of labels", "a folder" if path.is_dir() else "no file")
-    labels, ids, where = _read(path, kind, array)
+    if header is not None and kind not in _TABLES:
+        raise ValueError(f"`header` must be left out for a {kind} file, got {header!r}.")
+    if num_classes is not None:
+        at_least(1, "num_classes", num_classes)
+    with opened(path, "a file of labels"):
+        labels, ids, where = _read(path, kind, array, header)
     _check(path, labels, ids, where, num_classes)
     for values in (labels, ids):
         if values is not None:
@@ -112,17 +125,14 @@ def label_file(
     return FileLabels(path=path, labels=labels, ids=ids)
 
 
-def _read(path: Path, kind: str, name: str | None) -> _Parts:
-    try:
-        if kind == ".csv":
-            labels, ids, lines = read_csv(path)
-            return labels, ids, lambda i: f"in line {lines[i]}"
-        if kind == ".json":
-            return *read_json(path), lambda i: f"at position {i}"
-        labels = read_npy(path) if kind == ".npy" else read_npz(path, name)
-        return labels, None, lambda i: f"at position {i}"
-    except OSError as error:
-        raise DataFileError(path, "a file of labels", f"what cannot be read ({error})") from None
+def _read(path: Path, kind: str, name: str | None, header: bool | None) -> _Parts:
+    if kind in _TABLES:
+        labels, ids, lines = read_table(path, header)
+        return labels, ids, lambda i: f"in line {lines[i]}"
+    if kind == ".json":
+        return *read_json(path), lambda i: f"at position {i}"
+    labels = read_npy(path) if kind == ".npy" else read_npz(path, name)
+    return labels, None, lambda i: f"at position {i}"
 
 
 def _check(

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from corruptlab._errors import DataFileError, MissingExtraError, require
-from corruptlab.datasets._images import Images
-from corruptlab.datasets._splits import checked_split
+from corruptlab._errors import DataFileError, require
+from corruptlab.datasets._images import Images, checked_split
+
+_MOST_CLASSES = 1 << 20
 
 
 def torchvision(name: str, folder: str | os.PathLike[str], *, split: str) -> Images:
@@ -36,7 +37,8 @@ def torchvision(name: str, folder: str | os.PathLike[str], *, split: str) -> Ima
         The images, ``uint8`` of shape ``(n, channels, height, width)``, in torchvision's order.
 
     Raises:
-        ValueError: If ``name`` or ``split`` is unknown, or the images differ in size.
+        ValueError: If ``name`` or ``split`` is unknown, the images differ in size, or a label is
+            too large for a class.
         TypeError: If the items are not pairs of an image and an integer label.
         DataFileError: If the folder or a file in it is missing or broken.
         MissingExtraError: If torchvision is not installed, or does not fit the PyTorch in use.
@@ -53,7 +55,7 @@ def torchvision(name: str, folder: str | os.PathLike[str], *, split: str) -> Ima
         raise DataFileError(
             root, f"a folder with the files of torchvision's {name}", "no such folder"
         )
-    make, options = _find(library("datasets"), name, split)
+    make, options = _find(require("torchvision.datasets", extra="vision"), name, split)
     try:
         dataset = make(root=str(root), **options)
         items = [dataset[position] for position in range(len(dataset))]
@@ -71,27 +73,6 @@ def torchvision(name: str, folder: str | os.PathLike[str], *, split: str) -> Ima
     targets = torch.tensor([_label(item, name) for item in items], dtype=torch.int64)
     images = _stack([item[0] for item in items], name)
     return Images(images, targets, _class_names(dataset, targets), name)
-
-
-def library(part: str) -> ModuleType:
-    """Import a part of torchvision, or say why that cannot be.
-
-    Args:
-        part: Its name, such as ``"datasets"``.
-
-    Returns:
-        The module.
-
-    Raises:
-        MissingExtraError: If torchvision is not installed, or does not fit the PyTorch in use.
-    """
-    try:
-        return require(f"torchvision.{part}", extra="vision")
-    except RuntimeError as error:  # compiled for another PyTorch, it fails at its own operators
-        raise MissingExtraError(
-            f"`torchvision` is installed and does not fit this PyTorch ({torch.__version__}): "
-            f"{error}."
-        ) from error
 
 
 def _find(library: ModuleType, name: str, split: str) -> tuple[Callable[..., Any], dict[str, Any]]:
@@ -152,6 +133,9 @@ def _stack(pictures: list[Any], name: str) -> Tensor:
 
 def _class_names(dataset: Any, targets: Tensor) -> tuple[str, ...]:
     """Return torchvision's names of the classes, or their numbers where it has none."""
-    names = getattr(dataset, "classes", None) or range(int(targets.max()) + 1)
+    largest = int(targets.max())
+    if largest >= _MOST_CLASSES:
+        raise ValueError(f"`name` must be a data set of class labels, got the label {largest}.")
+    names = getattr(dataset, "classes", None) or range(largest + 1)
     # ImageNet has a tuple of synonyms for each class.
     return tuple(", ".join(each) if isinstance(each, tuple) else str(each) for each in names)

@@ -6,9 +6,8 @@ from torch import nn
 
 from corruptlab._checks import check_probability
 from corruptlab._errors import require
-from corruptlab.models._build import build
-from corruptlab.models._initialization import Initialization
-from corruptlab.models._sizes import check_num_classes, image_size
+from corruptlab.models._initialization import Initialization, build
+from corruptlab.models._layers import check_num_classes, image_size
 
 _SMALLEST = 75  # what is smaller is gone before the last module
 

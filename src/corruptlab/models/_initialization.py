@@ -1,8 +1,8 @@
-"""Initial weights by name, drawn without PyTorch's generators."""
+"""Initial weights by name, and networks that start from them, without PyTorch's generators."""
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, TypeVar, get_args
 
 import numpy as np
 import torch
@@ -14,6 +14,8 @@ from corruptlab._types import Ids
 
 Initialization: TypeAlias = Literal["glorot_uniform", "truncated_normal"]
 """How the weights of every layer start; see `initialize`."""
+
+Network = TypeVar("Network", bound=nn.Module)
 
 _WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
@@ -74,6 +76,16 @@ def initialize(
                     layer.bias.zero_()
             elif isinstance(layer, _BATCH_NORMS):
                 layer.reset_parameters()
+
+
+def build(layers: Callable[[], Network], init: Initialization, *, seed: int) -> Network:
+    """Make a float32 network on the CPU, in training mode, and draw its initial weights."""
+    # On the meta device PyTorch's constructors have nothing to fill: they draw nothing.
+    with torch.device("meta"):
+        network = layers()
+    network = network.to(torch.float32).to_empty(device="cpu")
+    initialize(network, init, seed=seed)
+    return network
 
 
 def _weight(

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from corruptlab.models._build import build
-from corruptlab.models._initialization import Initialization
-from corruptlab.models._sizes import check_num_classes, check_sizes
+from corruptlab.models._initialization import Initialization, build
+from corruptlab.models._layers import check_num_classes, check_sizes
 
 
 def mlp(

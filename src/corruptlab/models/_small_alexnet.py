@@ -4,11 +4,14 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from corruptlab.models._build import build
-from corruptlab.models._initialization import Initialization
-from corruptlab.models._local_response_norm import LocalResponseNorm
-from corruptlab.models._same_padding import SameConv2d, SameMaxPool2d
-from corruptlab.models._sizes import check_num_classes, image_size
+from corruptlab.models._initialization import Initialization, build
+from corruptlab.models._layers import (
+    LocalResponseNorm,
+    SameConv2d,
+    SameMaxPool2d,
+    check_num_classes,
+    image_size,
+)
 
 _SMALLEST = 4  # two poolings with stride 2 leave one place of it
 

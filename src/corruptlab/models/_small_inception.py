@@ -6,11 +6,14 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from corruptlab.models._batch_norm import UnscaledBatchNorm2d
-from corruptlab.models._build import build
-from corruptlab.models._initialization import Initialization
-from corruptlab.models._same_padding import SameConv2d, SameMaxPool2d
-from corruptlab.models._sizes import check_num_classes, image_size
+from corruptlab.models._initialization import Initialization, build
+from corruptlab.models._layers import (
+    SameConv2d,
+    SameMaxPool2d,
+    UnscaledBatchNorm2d,
+    check_num_classes,
+    image_size,
+)
 
 _SMALLEST = 4  # two downsample modules leave one place of it
 
@@ -83,15 +86,7 @@ def _layers(channels: int, num_classes: int, batch_norm: bool) -> nn.Sequential:
 
 
 class ConvModule(nn.Module):
-    """Convolution, batch norm, ReLU.
-
-    Args:
-        in_channels: Channels of the input.
-        channels: Number of filters.
-        kernel: Height and width of a filter.
-        stride: Distance of two places.
-        batch_norm: Whether there is batch norm; otherwise each filter has a bias.
-    """
+    """Convolution, batch norm, ReLU."""
 
     def __init__(
         self, in_channels: int, channels: int, kernel: int, stride: int = 1, *, batch_norm: bool
@@ -108,14 +103,7 @@ class ConvModule(nn.Module):
 
 
 class InceptionModule(nn.Module):
-    """A 1x1 and a 3x3 convolution module side by side.
-
-    Args:
-        in_channels: Channels of the input.
-        channels_1x1: Filters of the one.
-        channels_3x3: Filters of the other.
-        batch_norm: Whether there is batch norm.
-    """
+    """A 1x1 and a 3x3 convolution module side by side."""
 
     def __init__(
         self, in_channels: int, channels_1x1: int, channels_3x3: int, *, batch_norm: bool
@@ -130,13 +118,7 @@ class InceptionModule(nn.Module):
 
 
 class DownsampleModule(nn.Module):
-    """A 3x3 convolution module with stride 2 and a 3x3 max-pooling with stride 2 side by side.
-
-    Args:
-        in_channels: Channels of the input.
-        channels: Filters of the convolution.
-        batch_norm: Whether there is batch norm.
-    """
+    """A 3x3 convolution module with stride 2 and a 3x3 max-pooling with stride 2 side by side."""
 
     def __init__(self, in_channels: int, channels: int, *, batch_norm: bool) -> None:
         super().__init__()

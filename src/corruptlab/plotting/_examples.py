@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from corruptlab.plotting._frame import INK, QUIET, blank, headline
+from corruptlab.plotting._style import INK, QUIET, blank, headline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

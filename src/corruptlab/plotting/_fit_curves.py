@@ -7,9 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corruptlab._checks import check_confidence
-from corruptlab._student import mean_and_half_width
-from corruptlab.plotting._frame import QUIET, blank, frame, headline, legend_above
-from corruptlab.plotting._looks import Look, look
+from corruptlab._statistics import mean_and_half_width
+from corruptlab.plotting._style import (
+    QUIET,
+    Look,
+    blank,
+    check_names,
+    frame,
+    headline,
+    legend_above,
+    look,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,12 +107,8 @@ def _draw(
         at,
         100 * means,
         label=name,
-        color=style.color,
-        linestyle=style.linestyle,
-        linewidth=style.width,
-        marker=style.marker,
+        **style.line,
         markersize=5.5,
-        markerfacecolor="white",
         markeredgewidth=1.3,
         markevery=marked,
         clip_on=False,
@@ -157,9 +161,7 @@ def _checked(
             raise ValueError(f"`curves` must hold shares in [0, 1], got {wrong} for {name!r}.")
     if chance is not None and not 0 <= chance <= 1:
         raise ValueError(f"`chance` must lie in [0, 1], got {chance}.")
-    for name in places:
-        if name not in curves:
-            raise ValueError(f"`looks` must name curves of the figure, got {name!r}.")
+    check_names("looks", places, curves)
     check_confidence(level, "level")
     return at
 

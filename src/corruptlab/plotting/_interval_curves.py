@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from corruptlab._checks import check_confidence
-from corruptlab._student import mean_and_half_width
-from corruptlab.plotting._frame import blank, frame, headline, legend_above
-from corruptlab.plotting._looks import look
+from corruptlab._statistics import mean_and_half_width
+from corruptlab.plotting._style import blank, frame, headline, legend_above, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,12 +78,8 @@ def _draw(axes: "Axes", name: str, curve: Curve, place: int, level: float) -> No
         means,
         yerr=None if np.isnan(bars).all() else bars,
         label=name or None,
-        color=style.color,
-        linestyle=style.linestyle,
-        linewidth=style.width,
-        marker=style.marker,
+        **style.line,
         markersize=6,
-        markerfacecolor="white",
         markeredgewidth=1.4,
         elinewidth=1.2,
         capsize=4,

@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
-from corruptlab.plotting._axes import draw_curve, dress
-from corruptlab.plotting._frame import blank, headline
-from corruptlab.plotting._looks import look
-from corruptlab.plotting._smooth import Scale, window_edges, window_means
+from corruptlab.plotting._style import Look, blank, check_names, frame, headline, legend_above, look
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Floats: TypeAlias = NDArray[np.float64]
+Scale: TypeAlias = Literal["linear", "log"]
 AnyScale: TypeAlias = Literal["auto", "linear", "log"]
 
 # A curve shorter than this share of the longest one is squashed on a linear axis.
@@ -76,8 +77,8 @@ def loss_curves(
         windows = max(1, round(smooth * _share(len(losses), max(lengths), axis)))
         edges = window_edges(len(losses), windows, scale=axis)
         points = window_means(losses, edges, scale=axis)
-        draw_curve(axes, name, points, hits.get(name), place, look(places.get(name, place)))
-    dress(axes, axis, marked=bool(hits))
+        _draw_curve(axes, name, points, hits.get(name), place, look(places.get(name, place)))
+    _dress(axes, axis, marked=bool(hits))
     headline(figure, title)
     return figure
 
@@ -94,10 +95,8 @@ def _check(
     for name, losses in curves.items():
         if len(losses) == 0:
             raise ValueError(f"`curves` must hold a loss for each step, got none for {name!r}.")
-    for argument, names in (("interpolated", hits), ("looks", places)):
-        for name in names:
-            if name not in curves:
-                raise ValueError(f"`{argument}` must name curves of the figure, got {name!r}.")
+    check_names("interpolated", hits, curves)
+    check_names("looks", places, curves)
     for name, step in hits.items():
         if not 1 <= step <= len(curves[name]):
             raise ValueError(
@@ -116,3 +115,70 @@ def _axis(lengths: Sequence[int]) -> Scale:
 def _share(steps: int, longest: int, axis: Scale) -> float:
     """Return the part of the axis that a curve covers."""
     return float(np.log1p(steps) / np.log1p(longest)) if axis == "log" else steps / longest
+
+
+def window_edges(steps: int, windows: int, *, scale: Scale = "linear") -> NDArray[np.int64]:
+    """Cut steps ``1 .. steps`` into windows ``edges[k] <= t < edges[k + 1]``, equally wide."""
+    # Equally wide on the axis: of equally many steps, up to one, or of an equal ratio of last to
+    # first, as far as whole steps allow: no window is narrower than one step.
+    space = np.geomspace if scale == "log" else np.linspace
+    return np.unique(np.rint(space(1, steps + 1, windows + 1)).astype(np.int64))
+
+
+def window_means(
+    values: Sequence[float], edges: NDArray[np.int64], *, scale: Scale = "linear"
+) -> tuple[Floats, Floats]:
+    """Return the middle of each window, as the axis shows it, and the mean of its values."""
+    # Windows do not overlap: neighbouring points share no value, so that what looks like a trend
+    # is one, which a running mean does not promise.
+    first, last = edges[:-1], edges[1:] - 1
+    middle = np.sqrt(first * last) if scale == "log" else (first + last) / 2
+    sums = np.add.reduceat(np.asarray(values, dtype=np.float64), first - 1)
+    return middle, sums / np.diff(edges)
+
+
+def _draw_curve(
+    axes: "Axes", name: str, points: tuple[Floats, Floats], hit: int | None, place: int, style: Look
+) -> None:
+    """Draw one curve, and a filled mark at the step ``hit`` where it interpolated, if it did."""
+    steps, means = points
+    if hit is not None and hit > steps[-1]:  # the last mean stands a little before the last step
+        steps, means = np.append(steps, hit), np.append(means, means[-1])
+    axes.plot(
+        steps,
+        means,
+        label=name,
+        **style.line,
+        solid_capstyle="round",
+        markersize=5.5,
+        markeredgewidth=1.3,
+        # Markers start a little later on each curve, lest they hide one another.
+        markevery=(0.02 + 0.02 * (place % 7), 0.14),
+        zorder=3 + 0.01 * place,
+    )
+    if hit is not None:
+        axes.plot(
+            [hit],
+            [np.interp(hit, steps, means)],
+            color=style.color,
+            linestyle="none",
+            marker=style.marker,
+            # Curves may end at one point: what lies below is drawn larger, and so stays visible.
+            markersize=max(8.0, 11.5 - 0.7 * place),
+            markeredgecolor="white",
+            markeredgewidth=0.8,
+            clip_on=False,
+            zorder=4 + 0.01 * place,
+        )
+
+
+def _dress(axes: "Axes", axis: Scale, *, marked: bool) -> None:
+    """Give the axes their scale, limits, labels, and legend, once all curves are there."""
+    axes.set_xscale(axis)
+    axes.set_xlim(left=1 if axis == "log" else 0)
+    # Room below zero for the marks, most of which stand on the floor.
+    axes.set_ylim(bottom=-0.02 * axes.get_ylim()[1])
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    note = "   (filled mark: training set interpolated)" if marked else ""
+    frame(axes, f"training steps{note}", "average training loss")
+    legend_above(axes)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from corruptlab.plotting._frame import INK, blank
-from corruptlab.plotting._looks import look
+from corruptlab.plotting._style import INK, blank, look
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

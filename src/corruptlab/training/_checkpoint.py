@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from corruptlab._errors import DataFileError
+from corruptlab.training._metrics import Loss
 from corruptlab.training._recipe import Recipe
-from corruptlab.training._stepper import Loss
 
 _FORMAT = 1
 _NAME = "fit.pt"
@@ -25,15 +25,10 @@ _RUNNING = ("running_mean", "running_var")
 
 
 class Checkpoint:
-    """The file in which a fit keeps where it stands.
+    """The file in which a fit keeps its state.
 
-    It is written beside the old one and then takes its place in one act of the file system, so
-    that a process killed at any moment leaves a whole checkpoint behind. PyTorch reads it
-    with ``weights_only=True``: nothing in it is ever run.
-
-    Args:
-        folder: Folder of this fit alone; it is made if need be.
-        identity: What tells this fit from others; see `identity_of`.
+    It is written beside the old one and takes its place in one act of the file system, so that a
+    process killed at any moment leaves a whole checkpoint. Nothing in it is ever run.
     """
 
     def __init__(self, folder: str | os.PathLike[str], identity: str) -> None:
@@ -41,15 +36,7 @@ class Checkpoint:
         self.path.parent.mkdir(parents=True, exist_ok=True)
 
     def save(self, state: dict[str, Any]) -> None:
-        """Write a state: tensors, numbers, names, and lists and dictionaries of them.
-
-        Args:
-            state: The state.
-
-        Raises:
-            OSError: If the file cannot be written; the old one stays.
-            ValueError: If another fit is at work in the folder.
-        """
+        """Write a state: tensors, numbers, names, and lists and dictionaries of them."""
         with self._written(state) as partial:
             try:
                 partial.replace(self.path)
@@ -60,18 +47,7 @@ class Checkpoint:
                 ) from None
 
     def try_out(self, state: dict[str, Any]) -> None:
-        """Write a state, read it again, and keep nothing of it.
-
-        So a folder that cannot be written to, a full disk, or a state that holds more than numbers
-        and names shows before the first step and not after the last.
-
-        Args:
-            state: The state.
-
-        Raises:
-            OSError: If the file cannot be written.
-            ValueError: If it could not be read again.
-        """
+        """Write a state, read it again, and keep nothing: a fault shows before the first step."""
         with self._written(state) as partial:
             try:
                 _read(partial)
@@ -96,17 +72,7 @@ class Checkpoint:
             partial.unlink(missing_ok=True)
 
     def load(self) -> dict[str, Any] | None:
-        """Read the state, if there is one.
-
-        What a killed process has left unfinished is thrown away.
-
-        Returns:
-            The state, with its tensors on the CPU, or None if nothing has been saved yet.
-
-        Raises:
-            DataFileError: If the file is no checkpoint, or damaged.
-            ValueError: If it is the checkpoint of another fit.
-        """
+        """Read the state, if there is one, and delete what a killed process left unfinished."""
         for partial in self.path.parent.glob(f"{self.path.stem}.*.partial"):
             partial.unlink(missing_ok=True)
         if not self.path.exists():
@@ -132,22 +98,7 @@ def identity_of(
     optimizer: torch.optim.Optimizer,
     data: str,
 ) -> str:
-    """Return a digest of what must not change when a fit is resumed.
-
-    The number of epochs is left out, so that a finished fit can be given more.
-
-    Args:
-        recipe: The hyper-parameters.
-        seed: The seed.
-        model: The network: the kinds of its layers, and the names and shapes of its tensors, but
-            not their values, which may be drawn anew.
-        loss: Mean loss of a batch: its name.
-        optimizer: The optimizer: its kind, its first rates, and its other numbers.
-        data: A digest of the training examples.
-
-    Returns:
-        64 hexadecimal digits.
-    """
+    """Return a digest of what must not change when a fit is resumed; it may get more epochs."""
     kinds = [(name, type(layer).__qualname__) for name, layer in model.named_modules()]
     shapes = [(name, tuple(value.shape)) for name, value in _tensors(model.state_dict())]
     meant = {**asdict(recipe), "epochs": None}
@@ -158,16 +109,7 @@ def identity_of(
 
 
 def is_finite(model: nn.Module, optimizer: torch.optim.Optimizer) -> bool:
-    """Tell whether training can go on from a state: no number in it is infinite or none at all.
-
-    Args:
-        model: The network: its parameters, and the running statistics of its layers. Other buffers
-            may be infinite on purpose, as masks are.
-        optimizer: The optimizer: what it remembers.
-
-    Returns:
-        Whether it can.
-    """
+    """Return whether all values of a state are finite; buffers such as masks may be infinite."""
     running = [b for name, b in model.named_buffers() if name.endswith(_RUNNING)]
     remembered = [value for state in optimizer.state.values() for value in state.values()]
     values = [*model.parameters(), *running, *remembered]

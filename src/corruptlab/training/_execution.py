@@ -34,7 +34,12 @@ class Execution:
         data: ``"device"`` for all data on the device before the first step; ``"stream"`` for
             batches read by a ``DataLoader`` while the device works; ``"auto"`` for the first if
             the data fit in the device's free memory, and else the second.
-        workers: Processes that read a stream, >= 0.
+        workers: Processes that read a stream, >= 0. A process is forked only while it has no
+            other threads, and not from Python 3.12 on: a lock that a thread holds stays locked in
+            a forked process. Otherwise workers come from a fork server, so that the data set has to
+            be picklable, and each worker has a copy. Where new processes would not find the data
+            set (a class defined in a notebook), or would run the script again (without ``if
+            __name__ == "__main__":``), workers are forked all the same.
         deterministic: Whether to leave out all that could make bits differ between two runs: no
             measured choice, nothing compiled, no fused optimizer, and an error from PyTorch for
             any GPU kernel that has no deterministic version.

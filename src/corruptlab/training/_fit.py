@@ -1,53 +1,61 @@
-"""Train a network on a data set until it interpolates."""
+"""Train a network on a data set until it interpolates: from the call to the report."""
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
+from corruptlab._checks import check_number
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
+from corruptlab._fits import note_fit
+from corruptlab._modules import (
+    check_module,
+    count_parameters,
+    evaluating,
+    first_line,
+    kind_of,
+    preserve_mode,
+    resolve_device,
+    scores_of,
+)
 from corruptlab._progress import Progress
 from corruptlab._types import MapDataset
-from corruptlab.training._accuracy import FullPass
 from corruptlab.training._checkpoint import Checkpoint, identity_of
-from corruptlab.training._checks import (
-    check_batch_norm,
-    check_kinds,
-    check_loss,
-    check_outputs,
-    resolve_device,
-    trainable_parameters,
-)
-from corruptlab.training._choice import plain
-from corruptlab.training._execution import Execution, Reading
-from corruptlab.training._facts import causes
-from corruptlab.training._losses import NonFiniteLossError
-from corruptlab.training._memory import explained_memory
-from corruptlab.training._modes import (
+from corruptlab.training._contexts import (
     deterministic_kernels,
     dropout_of,
-    kept_generators,
-    kept_modes,
+    explained_memory,
+    preserve_rng_state,
     recording_gradients,
 )
-from corruptlab.training._optimizers import OptimizerFactory, can_fuse, make_optimizer
-from corruptlab.training._preparation import Preparation
-from corruptlab.training._processes import Processes, own_device
-from corruptlab.training._reading import read
+from corruptlab.training._data import DataSource, DeviceData, load_data, spots
+from corruptlab.training._diagnosis import Cause, FitRecord, diagnose
+from corruptlab.training._distributed import Processes, own_device
+from corruptlab.training._execution import Execution, Reading
+from corruptlab.training._metrics import FullPass, Loss, NonFiniteLossError
+from corruptlab.training._optimizers import (
+    OptimizerFactory,
+    can_fuse,
+    make_optimizer,
+    trainable_parameters,
+)
+from corruptlab.training._reading import labels_at
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._report import FitReport, Measure
-from corruptlab.training._resident import Resident
-from corruptlab.training._source import Source
-from corruptlab.training._stepper import Loss
+from corruptlab.training._stepper import resolve_defaults
 from corruptlab.training._stopping import StoppingRule, checked_rules, interpolated
-from corruptlab.training._training import Plan, Training
+from corruptlab.training._trainer import FitConfig, Trainer
 
 _UNTIL_INTERPOLATED = (interpolated(),)
 _AS_MEASURED = Execution()
@@ -144,7 +152,7 @@ def fit(
 
     Source: Zhang et al. 2017, §2.1 and App. A.
     """
-    check_kinds(
+    _check_kinds(
         model=model,
         recipe=recipe,
         loss=loss,
@@ -160,124 +168,110 @@ def fit(
         has_test=test is not None and measure != "loss",
         has_validation=validation is not None,
     )
-    Draws(seed)  # an unfit seed shall not cost the time to read the data
-    place = resolve_device(model, own_device(device))
-    processes = Processes.here(place)
+    Draws(seed)  # rejects a bad seed before the data are read
+    device = resolve_device(model, own_device(device))
+    processes = Processes.here(device)
     processes.check_alike(recipe=recipe, seed=seed, measure=measure)
+    progress = progress and processes.first
 
-    def source(dataset: MapDataset[Any] | None, role: str) -> Source | None:
-        if dataset is None:
-            return None
-        return read(
+    def load(dataset: MapDataset[Any], role: str) -> DataSource:
+        return load_data(
             dataset,
             role,
-            preparation=Preparation.of(recipe),
+            recipe=recipe,
             execution=execution,
             processes=processes,
             seed=seed,
-            progress=progress and processes.first,
+            progress=progress,
         )
 
-    with explained_memory(recipe, place), recording_gradients():
-        learned, held_out, unseen = (
-            source(train, "train"),
-            source(validation, "validation"),
-            source(test, "test"),
-        )
-        assert learned is not None
-        plan = Plan(
+    with explained_memory(recipe, device), recording_gradients():
+        config = FitConfig(
             recipe=recipe,
             seed=seed,
             loss=loss,
             rules=rules,
             measure=measure,
-            train=learned,
-            validation=held_out,
-            test=unseen,
+            train=load(train, "train"),
+            validation=None if validation is None else load(validation, "validation"),
+            test=None if test is None else load(test, "test"),
             processes=processes,
             execution=execution,
             checkpoint_seconds=checkpoint_seconds,
         )
-        model.to(place)
+        note_fit(model, recipe)
+        model.to(device)
         with (
-            kept_generators(place),
-            kept_modes(model),
+            preserve_rng_state(device),
+            preserve_mode(model),
             dropout_of(model, recipe.dropout),
-            deterministic_kernels(execution.deterministic, place),
+            deterministic_kernels(execution.deterministic, device),
         ):
-            num_classes = check_outputs(
-                model, [s for s in (learned, held_out, unseen) if s is not None]
-            )
-            check_loss(loss, num_classes, place)
-            one = partial(learned.first, 1)
-            check_batch_norm(model, one, len(learned), recipe.batch_size, processes)
-            training = _training(model, plan, optimizer, checkpoint)
-            return _followed(training, train, progress=progress and processes.first, name=name)
+            _check_loss(loss, _check_outputs(model, config.data), device)
+            one = partial(config.train.first, 1)
+            check_batch_norm(model, one, len(config.train), recipe.batch_size, processes)
+            trainer = _trainer(model, config, optimizer, checkpoint)
+            return _trained(trainer, train, progress=progress, name=name)
 
 
-def _training(
+def _trainer(
     model: nn.Module,
-    plan: Plan,
+    config: FitConfig,
     factory: OptimizerFactory | None,
     folder: str | os.PathLike[str] | None,
-) -> Training:
-    """Get ready to train, from the start or from where a checkpoint stands."""
+) -> Trainer:
+    """Return a trainer that stands at the start, or where a checkpoint was made."""
+    execution, recipe = config.execution, config.recipe
     parameters = trainable_parameters(model)
-    fused = not plan.execution.deterministic and can_fuse(parameters)
-    optimizer = make_optimizer(parameters, plan.recipe, factory, fused=fused)
+    fused = not execution.deterministic and can_fuse(parameters)
+    optimizer = make_optimizer(parameters, recipe, factory, fused=fused)
     kept = None
     if folder is not None:
-        identity = identity_of(
-            plan.recipe, plan.seed, model, plan.loss, optimizer, plan.train.digest()
-        )
+        digest = config.train.digest()
+        identity = identity_of(recipe, config.seed, model, config.loss, optimizer, digest)
         kept = Checkpoint(folder, identity)
-    start = replace(plain(plan.execution, plan.recipe.precision), data=_reading(plan))
-    training = Training(model, optimizer, plan, start=start, checkpoint=kept)
-    training.resume()
-    return training
+    ways: set[Reading] = {
+        "device" if isinstance(data, DeviceData) else "stream" for data in config.data
+    }
+    start = resolve_defaults(execution, recipe.precision)
+    if len(ways) == 1:  # otherwise there is no one word for how the data reach the device
+        start = replace(start, data=ways.pop())
+    trainer = Trainer(model, optimizer, config, start=start, checkpoint=kept)
+    trainer.resume()
+    return trainer
 
 
-def _reading(plan: Plan) -> Reading:
-    """Return how the data reach the device, if it is one way for all of them."""
-    kinds = {type(s) for s in (plan.train, plan.validation, plan.test) if s is not None}
-    if len(kinds) > 1:
-        return plan.execution.data
-    return "device" if Resident in kinds else "stream"
-
-
-def _followed(
-    training: Training, dataset: MapDataset[Any], *, progress: bool, name: str
-) -> FitReport:
+def _trained(trainer: Trainer, dataset: MapDataset[Any], *, progress: bool, name: str) -> FitReport:
     """Train, showing how it goes, and report."""
-    with Progress(training.steps_at_most, name or "fit", show=progress) as line:
+    with Progress(trainer.steps_at_most, name or "fit", show=progress) as line:
         try:
-            stopped_by = training.run(line)
-            training.save()
-            found = _measured(training)
+            stopped_by = trainer.run(line)
+            trainer.save()
+            found = _measured(trainer)
         except KeyboardInterrupt:  # a second one, during these passes, ends the fit for good
-            if training.plan.processes.size > 1:
+            if trainer.config.processes.size > 1:
                 raise
             stopped_by = "interrupted"
-            found = _measured(training)
+            found = _measured(trainer)
         except NonFiniteLossError as error:
-            kept = training.checkpoint
+            kept = trainer.checkpoint
             if kept is not None and kept.path.exists():
                 error.checkpoint = kept.path
             raise
-    return _report(training, dataset, *found, stopped_by=stopped_by, name=name)
+    return _report(trainer, dataset, *found, stopped_by=stopped_by, name=name)
 
 
-def _measured(training: Training) -> tuple[FullPass, FullPass | None]:
-    training.log.check()  # an interrupted epoch may end in losses that nobody has looked at
-    on_train = training.measure(training.plan.train)
+def _measured(trainer: Trainer) -> tuple[FullPass, FullPass | None]:
+    trainer.log.check()  # an interrupted epoch may end in losses that nobody has looked at
+    on_train = trainer.measure(trainer.config.train)
     if not math.isfinite(on_train.loss):
-        raise training.log.error(training.log.steps + 1, on_train.loss)
-    test = training.plan.test
-    return on_train, None if test is None else training.measure(test)
+        raise trainer.log.error(trainer.log.steps + 1, on_train.loss)
+    test = trainer.config.test
+    return on_train, None if test is None else trainer.measure(test)
 
 
 def _report(
-    training: Training,
+    trainer: Trainer,
     dataset: MapDataset[Any],
     on_train: FullPass,
     on_test: FullPass | None,
@@ -285,30 +279,178 @@ def _report(
     stopped_by: str,
     name: str,
 ) -> FitReport:
-    state, plan, choice = training.state, training.plan, training.choice
-    seconds, epochs = training.seconds, state.epochs
-    whole = epochs * training.steps_per_epoch
+    state, config, tuned = trainer.state, trainer.config, trainer.tuned
+    seconds, epochs, steps = trainer.seconds, state.epochs, trainer.log.steps
     reached = state.interpolation
     return FitReport(
         name=name,
         stopped_by=stopped_by,
         epochs=epochs,
-        steps=training.log.steps,
+        steps=steps,
         seconds=seconds,
-        seconds_per_epoch=seconds * whole / training.log.steps / epochs if epochs else 0.0,
+        seconds_per_epoch=seconds * trainer.steps_per_epoch / steps if epochs else 0.0,
         steps_to_interpolation=None if reached is None else reached.steps,
         seconds_to_interpolation=None if reached is None else reached.seconds,
         train_accuracy=on_train.accuracy,
         test_accuracy=None if on_test is None else on_test.accuracy,
         train_loss=on_train.loss,
-        losses=tuple(training.log.since(0)),
+        losses=tuple(trainer.log.since(0)),
         history=state.history,
-        diagnosis=causes(training, dataset, found=on_train, stopped_by=stopped_by),
-        recipe=plan.recipe,
-        execution=training.execution,
-        seconds_per_step={} if choice is None else choice.seconds_per_step,
-        processes=plan.processes.size,
-        seed=plan.seed,
-        num_parameters=sum(parameter.numel() for parameter in training.model.parameters()),
-        environment=Environment.here(plan.processes.device),
+        diagnosis=_diagnosis(trainer, dataset, found=on_train, stopped_by=stopped_by),
+        recipe=config.recipe,
+        execution=trainer.execution,
+        seconds_per_step={} if tuned is None else tuned.seconds_per_step,
+        processes=config.processes.size,
+        seed=config.seed,
+        num_parameters=count_parameters(trainer.model),
+        environment=Environment.here(config.processes.device),
     )
+
+
+def _check_outputs(model: nn.Module, sources: Sequence[DataSource]) -> int:
+    """Try the network on two examples and compare its outputs with all labels."""
+    inputs = sources[0].first(2)
+    want = tuple(inputs.shape[1:])
+    for source in sources[1:]:
+        got = tuple(source.first(1).shape[1:])
+        if got != want:
+            raise ValueError(
+                f"`{source.role}` inputs must have the shape of `train`'s, {want}, got {got}."
+            )
+    num_classes = scores_of(model, inputs).shape[1]
+    for source in sources:
+        source.check_labels(num_classes)
+    return num_classes
+
+
+def _check_loss(loss: Loss, num_classes: int, device: torch.device) -> None:
+    """Try the loss on two examples."""
+    outputs = torch.zeros(2, num_classes, dtype=torch.float32, device=device)
+    labels = torch.zeros(2, dtype=torch.int64, device=device)
+    tried: Callable[[Tensor, Tensor], object] = loss  # whose type is only a promise
+    try:
+        with torch.no_grad():
+            mean = tried(outputs, labels)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        found = f"the error: {first_line(error).rstrip('.')}"
+    else:
+        if isinstance(mean, Tensor) and mean.ndim == 0:
+            return
+        found = f"shape {tuple(mean.shape)}" if isinstance(mean, Tensor) else type(mean).__name__
+    raise ValueError(
+        "`loss` must take outputs (b, num_classes) and integer labels (b,), and return their mean "
+        f"loss, a tensor of shape (), got {found}."
+    )
+
+
+def check_batch_norm(
+    model: nn.Module,
+    example: Callable[[], Tensor],
+    n: int,
+    batch_size: int,
+    processes: Processes,
+) -> None:
+    """Reject batches in which batch norm would see a single value a channel."""
+    smallest = min(n, batch_size, n % batch_size or n)
+    if smallest // processes.size > 1:
+        return
+    with _seen_by_batch_norm(model) as seen, evaluating(model):
+        model(example())
+    if any(shape.numel() == shape[1] for shape in seen):
+        raise ValueError(
+            "`recipe.batch_size` must leave batch norm more than one value a channel in every "
+            f"batch, got {batch_size}, with which one of the {n} examples is alone in the last."
+        )
+
+
+@contextmanager
+def _seen_by_batch_norm(model: nn.Module) -> Iterator[list[torch.Size]]:
+    """Note the shapes of what layers of batch norm are given for a while."""
+    seen: list[torch.Size] = []
+
+    def note(layer: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+        seen.append(arguments[0].shape)
+
+    alone = [  # the others take the statistics of all processes
+        layer
+        for layer in model.modules()
+        if isinstance(layer, _BatchNorm) and not isinstance(layer, nn.SyncBatchNorm)
+    ]
+    hooks = [layer.register_forward_pre_hook(note) for layer in alone]
+    try:
+        yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _check_kinds(
+    *,
+    model: object,
+    recipe: object,
+    loss: object,
+    optimizer: object,
+    execution: object,
+    checkpoint: object,
+    checkpoint_seconds: float,
+) -> None:
+    """Reject arguments of `fit` that are of a wrong kind."""
+    check_module(model)
+    if not isinstance(recipe, Recipe):
+        raise TypeError(f"`recipe` must be a Recipe, got {type(recipe).__name__}.")
+    if not isinstance(execution, Execution):
+        raise TypeError(f"`execution` must be an Execution, got {type(execution).__name__}.")
+    if not callable(loss) or isinstance(loss, type):
+        raise TypeError(
+            "`loss` must be a function of outputs and labels, such as torch.nn.CrossEntropyLoss(), "
+            f"got {kind_of(loss)}."
+        )
+    if optimizer is not None and not callable(optimizer):
+        raise TypeError(
+            "`optimizer` must be a function that makes one from the parameters, such as "
+            f"functools.partial(torch.optim.SGD, lr=0.1), got {kind_of(optimizer)}."
+        )
+    if checkpoint is not None:
+        if not isinstance(checkpoint, str | os.PathLike):
+            raise TypeError(f"`checkpoint` must be the path of a folder, got {checkpoint!r}.")
+        if Path(checkpoint).is_file():
+            raise ValueError(f"`checkpoint` must be a folder, got the file {str(checkpoint)!r}.")
+    check_number("checkpoint_seconds", checkpoint_seconds)
+    if not checkpoint_seconds >= 0:
+        raise ValueError(f"`checkpoint_seconds` must be at least 0, got {checkpoint_seconds}.")
+
+
+def _diagnosis(
+    trainer: Trainer, dataset: MapDataset[Any], *, found: FullPass, stopped_by: str
+) -> tuple[Cause, ...]:
+    """Return the known reasons why the training set is not interpolated; none without labels."""
+    data, recipe, optimizer = trainer.config.train, trainer.config.recipe, trainer.optimizer
+    if found.accuracy == 1 or data.targets is None:
+        return ()
+    at = sorted(set(spots(len(data))))
+    changes = recipe.augmentation
+    names = [] if changes is None else [name for name, on in changes.to_dict().items() if on]
+    on_device = isinstance(data, DeviceData)
+    momentum = 0.0 if isinstance(optimizer, torch.optim.AdamW) else None
+    if isinstance(optimizer, torch.optim.SGD):
+        momentum = float(optimizer.param_groups[0]["momentum"])
+    record = FitRecord(
+        losses=trainer.log.since(0),
+        targets=data.targets.cpu(),
+        train_accuracy=found.accuracy,
+        stopped_by=stopped_by,
+        steps_per_epoch=trainer.steps_per_epoch,
+        batch_size=recipe.batch_size,
+        num_parameters=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
+        learning_rate=recipe.learning_rate,
+        decay=recipe.decay,
+        inputs=data.inputs.cpu() if isinstance(data, DeviceData) and changes is None else None,
+        momentum=momentum,
+        weight_decay=float(optimizer.param_groups[0].get("weight_decay", 0.0)),
+        dropout=[m.p for m in trainer.model.modules() if isinstance(m, _DropoutNd)],
+        augmentation=", ".join(names) or None,
+        cross_entropy=trainer.config.loss is cross_entropy,
+        labels_again=dict(zip(at, labels_at(dataset, at), strict=True)),
+        streamed=not on_device,
+    )
+    return diagnose(record)

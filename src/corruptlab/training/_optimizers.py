@@ -1,12 +1,12 @@
 """The optimizers that a recipe can name, and the user's own."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import torch
 from torch import nn
 
-from corruptlab.training._checks import check_step
 from corruptlab.training._recipe import Recipe
 
 OptimizerFactory: TypeAlias = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
@@ -16,6 +16,14 @@ OptimizerFactory: TypeAlias = Callable[[list[nn.Parameter]], torch.optim.Optimiz
 _RMSPROP_ALPHA, _RMSPROP_EPSILON = 0.9, 1.0
 
 
+def trainable_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters that training changes, at least one."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not parameters:
+        raise ValueError("`model` must have parameters that require a gradient, got none.")
+    return parameters
+
+
 def make_optimizer(
     parameters: list[nn.Parameter],
     recipe: Recipe,
@@ -23,20 +31,7 @@ def make_optimizer(
     *,
     fused: bool,
 ) -> torch.optim.Optimizer:
-    """Build the optimizer of a fit.
-
-    Args:
-        parameters: What it shall change.
-        recipe: Names it and gives its numbers, unless there is a factory.
-        factory: The user's own way to make one, or None.
-        fused: Whether one kernel may do a whole update: faster, with other last digits.
-
-    Returns:
-        The optimizer; every group keeps its first rate as ``"first_rate"``.
-
-    Raises:
-        TypeError: If the factory makes something else, or one whose step needs a closure.
-    """
+    """Build the optimizer of a fit; each group keeps its first rate as ``"first_rate"``."""
     if factory is None:
         optimizer = _NAMED[recipe.optimizer](parameters, recipe, fused)
     else:
@@ -46,20 +41,29 @@ def make_optimizer(
                 "`optimizer` must make a torch.optim.Optimizer when called with the parameters, "
                 f"got one that makes {type(optimizer).__name__}."
             )
-        check_step(optimizer)
+        _check_step(optimizer)
     for group in optimizer.param_groups:
         group["first_rate"] = float(group["lr"])
     return optimizer
 
 
-def set_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, epoch: int) -> None:
-    """Set the rate of an epoch: the first rate of each group, decayed.
+def _check_step(optimizer: torch.optim.Optimizer) -> None:
+    """Reject an optimizer that wants to evaluate the loss itself."""
+    needed = [
+        name
+        for name, parameter in inspect.signature(optimizer.step).parameters.items()
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    if needed:
+        raise TypeError(
+            "`optimizer` must make an optimizer whose step needs no arguments, got "
+            f"{type(optimizer).__name__}, which needs {needed[0]}."
+        )
 
-    Args:
-        optimizer: The optimizer.
-        recipe: Gives the decay.
-        epoch: Number of the epoch, from 0.
-    """
+
+def set_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, epoch: int) -> None:
+    """Set the rate of an epoch: the first rate of each group, decayed."""
     for group in optimizer.param_groups:
         group["lr"] = group["first_rate"] * recipe.decay**epoch
 

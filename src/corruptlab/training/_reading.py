@@ -1,138 +1,136 @@
-"""Choose how a data set reaches the device, and bring it there."""
+"""How a fit reads data sets: the only file here that knows what one is."""
 
-import math
-import os
+import multiprocessing
+import sys
+import threading
+import traceback
 import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
-from corruptlab._draws import Draws
-from corruptlab._free_memory import free_memory
-from corruptlab._global_generators import seeded_generators
-from corruptlab._types import MapDataset
-from corruptlab.corruptions import example_reader, materialize
-from corruptlab.training._execution import Execution
-from corruptlab.training._preparation import Preparation
-from corruptlab.training._processes import Processes
-from corruptlab.training._resident import Resident
-from corruptlab.training._stream import Stream
-
-# Of the free memory of the device, what the data may take; the rest is for the network.
-_SHARE_FOR_DATA = 0.8
+from corruptlab import _new_processes
+from corruptlab._random_state import seeded_generators
+from corruptlab._types import Ids, MapDataset
+from corruptlab.corruptions import ExampleReader, example_reader, materialize, served_labels
 
 
-def read(
-    dataset: MapDataset[Any],
-    role: str,
-    *,
-    preparation: Preparation,
-    execution: Execution,
-    processes: Processes,
-    seed: int,
-    progress: bool,
-) -> Resident | Stream:
-    """Bring a data set to the device, whole or batch by batch.
+def read_all(dataset: MapDataset[Any], *, progress: bool) -> tuple[Tensor, Tensor]:
+    """Return all inputs, ``(n, ...)``, and labels, ``(n,)``, of a data set."""
+    return materialize(dataset, progress=progress)
 
-    Args:
-        dataset: Any map-style data set of inputs of one shape and integer labels.
-        role: What the user calls it, for the errors.
-        preparation: What is done to the inputs.
-        execution: Says whether it shall be whole; it must not be empty.
-        processes: Who takes part in the fit.
-        seed: Decides data order and augmentation, and what the data set itself draws.
-        progress: Whether to show progress.
 
-    Returns:
-        The examples.
+def labels_at(dataset: MapDataset[Any], at: Sequence[int]) -> list[int]:
+    """Return labels as the items carry them now, leaving the global generators as they are."""
+    with seeded_generators(0):
+        return served_labels(dataset, at)
 
-    Raises:
-        TypeError: If it is no map-style data set.
-        ValueError: If the data set is empty or not as long in all processes, shall be whole but
-            does not fit, or an input is not finite or cannot be prepared.
-    """
-    if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
-        raise TypeError(
-            f"`{role}` must be a map-style data set, with a length and items by position, "
-            f"got {type(dataset).__name__}."
+
+class BatchReader:
+    """Reads stored inputs and labels of a data set by positions, here or in worker processes."""
+
+    def __init__(self, dataset: MapDataset[Any], role: str) -> None:
+        self._dataset, self._role, self._length = dataset, role, len(dataset)
+        self._read = example_reader(dataset)
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def targets(self) -> Tensor | None:
+        """All labels, ``(n,)``, if they are known without reading the inputs."""
+        known = self._read.targets
+        return None if known is None else torch.from_numpy(known.copy())
+
+    def peek(self) -> Tensor:
+        """Return the first input, ``(1, ...)``, drawn from the global generators as they are."""
+        return torch.from_numpy(self._read(np.zeros(1, np.int64))[0])
+
+    def read(self, at: Ids) -> tuple[Tensor, Tensor]:
+        """Return inputs ``(b, ...)`` and labels ``(b,)`` at some positions."""
+        return _Batches(self._read)[at, 0]
+
+    def load(
+        self, batches: Sequence[Tensor], seeds: Sequence[int], *, workers: int, pin_memory: bool
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield batches of positions; each seed decides what the data set draws meanwhile."""
+        workers = min(workers, len(batches))
+        loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(
+            _Batches(self._read),
+            batch_size=None,  # what is asked for is a whole batch
+            sampler=[(ids.numpy(), seed) for ids, seed in zip(batches, seeds, strict=True)],
+            num_workers=workers,
+            multiprocessing_context=self._start_method() if workers else None,
+            pin_memory=pin_memory,
+            # A loader draws a seed for its workers; no global generator shall move for that.
+            generator=torch.Generator().manual_seed(0),
         )
-    processes.check_alike(**{f"len({role})": len(dataset)})
-    if len(dataset) == 0:
-        raise ValueError(f"`{role}` must hold at least one example, got an empty data set.")
-    word = int(Draws(seed).integers(f"fit/reading/{role}/whole", [0], 2**31)[0])
-    with seeded_generators(word):
-        return _read(dataset, role, preparation, execution, processes, seed, progress)
+        try:
+            yield from _started(loader)
+        except BaseException as error:
+            if loader.num_workers:  # which live as long as the traceback knows their loader
+                traceback.clear_frames(error.__traceback__)
+            raise
+
+    def _start_method(self) -> str | None:
+        """Return how workers start; None for the way that is set or the system's, if it is safe."""
+        methods = multiprocessing.get_all_start_methods()  # the system's first
+        if (multiprocessing.get_start_method(allow_none=True) or methods[0]) != "fork":
+            return None
+        # A lock that another thread holds stays locked for ever in a process that is forked then.
+        # Python 3.12 and later warn of it, and count threads of numerical libraries too.
+        if sys.version_info < (3, 12) and not _has_threads():
+            return "fork"
+        if not self._can_be_sent:
+            return "fork"
+        # Workers come from a server that has loaded PyTorch: each starts in milliseconds.
+        multiprocessing.set_forkserver_preload(["__main__", __name__])
+        return "forkserver"
+
+    @cached_property
+    def _can_be_sent(self) -> bool:
+        """Whether new processes can start here and find the data set; an error if it never can."""
+        trial = _new_processes.PickleTrial(self._dataset)
+        if trial.error is not None:
+            kind = type(self._dataset).__name__
+            raise TypeError(
+                f"`{self._role}` must be picklable to be read in worker processes, but "
+                f"{_new_processes.unpicklable_part(self._dataset, kind)}. Define functions and "
+                "classes at the top level of a module, or read without workers: "
+                "Execution(workers=0)."
+            )
+        if _new_processes.main_is_missing() or _new_processes.main_would_run_again():
+            return False
+        return not trial.names_in_main or _new_processes.main_can_be_imported()
 
 
-def _read(
-    dataset: MapDataset[Any],
-    role: str,
-    preparation: Preparation,
-    execution: Execution,
-    processes: Processes,
-    seed: int,
-    progress: bool,
-) -> Resident | Stream:
-    if execution.data == "stream" or not _fits(dataset, role, preparation, execution, processes):
-        return Stream(
-            dataset,
-            role,
-            preparation=preparation,
-            processes=processes,
-            seed=seed,
-            workers=execution.workers,
-        )
-    inputs, targets = materialize(dataset, progress=progress)
-    device = processes.device
-    return Resident(
-        inputs.to(device),
-        targets.to(device),
-        role,
-        preparation=preparation,
-        processes=processes,
-        seed=seed,
-    )
+def _has_threads() -> bool:
+    """Return whether this process has other threads than those that an ended loader leaves."""
+    names = [t.name for t in threading.enumerate() if t is not threading.current_thread()]
+    return not all(name.startswith("QueueFeederThread") for name in names)
 
 
-def _fits(
-    dataset: MapDataset[Any],
-    role: str,
-    preparation: Preparation,
-    execution: Execution,
-    processes: Processes,
-) -> bool:
-    """Tell whether the data fit in the free memory; refuse what was asked for and cannot be."""
-    free = free_memory(processes.device)
-    needed = _needed(dataset, role, preparation)
-    if free is not None and processes.size > 1 and processes.device.type == "cpu":
-        free //= int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # each of them holds all data
-    if free is None or not processes.any(needed > _SHARE_FOR_DATA * free):
-        return True
-    text = (
-        f"`{role}` needs {needed / 2**30:.1f} GiB of memory on {processes.device}, "
-        f"where {free / 2**30:.1f} GiB are free"
-    )
-    if execution.data == "device":
-        raise ValueError(f"{text}; try execution=Execution(data='stream', workers=4).")
-    if processes.first:
-        warnings.warn(
-            f"{text}: it is read batch by batch through a DataLoader with {execution.workers} "
-            "worker processes (see `Execution`).",
-            stacklevel=6,  # the caller of `fit`
-        )
-    return False
+def _started(loader: DataLoader[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+    with torch.device("cpu"), warnings.catch_warnings():  # whatever device is the default
+        # Workers are forked beside threads only where nothing else works: in a notebook, say.
+        warnings.filterwarnings("ignore", r".*use of fork\(\) may lead to", DeprecationWarning)
+        return iter(loader)
 
 
-def _needed(dataset: MapDataset[Any], role: str, preparation: Preparation) -> int:
-    """Return the bytes that all examples take while they are moved and prepared."""
-    stored, _ = example_reader(dataset)(np.zeros(1, np.int64))
-    inputs = torch.from_numpy(stored)
-    preparation.check(inputs, role)
-    per_example = inputs.nbytes + 8
-    if preparation.augmentation is None or role != "train":
-        shape = list(inputs.shape[1:])
-        if preparation.crop is not None:
-            shape[-2:] = [preparation.crop] * 2
-        per_example += 4 * math.prod(shape)
-    return per_example * len(dataset)
+@dataclass(frozen=True)
+class _Batches(Dataset[tuple[Tensor, Tensor]]):
+    """Whole batches as the items of a data set."""
+
+    read: ExampleReader
+
+    def __getitem__(self, asked: tuple[Ids, int]) -> tuple[Tensor, Tensor]:
+        at, seed = asked
+        with seeded_generators(seed):
+            inputs, targets = self.read(at)
+        return torch.from_numpy(inputs), torch.from_numpy(targets)

@@ -8,26 +8,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from corruptlab.training._losses import NonFiniteLossError
+from corruptlab.training._data import data_order
+from corruptlab.training._metrics import NonFiniteLossError
 from corruptlab.training._recipe import Recipe
-from corruptlab.training._replicas_program import Program, Rule, State
-from corruptlab.training._source import data_order
+from corruptlab.training._replica_engines import Program, SGDStep, State
 
 _MEASURED_AT_ONCE = 256
 
 
 @dataclass
 class Outcome:
-    """What became of one replica.
-
-    Args:
-        state: Its tensors at the end.
-        stopped_by: ``"interpolated"``, ``"epochs"``, or ``"interrupted"``.
-        epochs: Finished epochs.
-        losses: Mean loss of each batch before its update.
-        train_accuracy: Share of its examples that it gets right at the end.
-        train_loss: Mean loss over them.
-    """
+    """What became of one replica."""
 
     state: State
     stopped_by: str = "interrupted"
@@ -39,25 +30,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Problem:
-    """What all replicas of a group are trained on.
+    """What all replicas of a group are trained on."""
 
-    Args:
-        inputs: As the networks take them, ``(n, ...)``.
-        labels: ``int64``, shape ``(R, n)``.
-        subsets: Positions of each replica's own examples, ``(R, m)``, or None for all of them.
-        recipe: The hyper-parameters.
-        seed: Decides the data order.
-        first: Number of the first replica, for errors.
-        early: Whether a replica stops when it interpolates.
-    """
-
-    inputs: Tensor
-    labels: Tensor
-    subsets: Tensor | None
+    inputs: Tensor  # as the networks take them, (n, ...)
+    labels: Tensor  # int64, (R, n)
+    subsets: Tensor | None  # positions of each replica's own examples, (R, m); None for all
     recipe: Recipe
     seed: int
-    first: int
-    early: bool
+    first: int  # number of the first replica, for errors
+    early: bool  # whether a replica stops when it interpolates
 
     @property
     def size(self) -> int:
@@ -65,15 +46,7 @@ class Problem:
         return self.labels.shape[1] if self.subsets is None else self.subsets.shape[1]
 
     def batch(self, alive: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
-        """Return inputs and labels of some replicas, at the same places of each one's examples.
-
-        Args:
-            alive: Which replicas.
-            at: Places, in ``0 .. size - 1``.
-
-        Returns:
-            Inputs, ``(b, ...)`` if shared and else ``(R, b, ...)``, and labels, ``(R, b)``.
-        """
+        """Return inputs and labels of some replicas, at the same places of each one's examples."""
         if self.subsets is None:
             return self.inputs[at], self.labels[alive][:, at]
         rows = self.subsets[alive][:, at]
@@ -81,14 +54,10 @@ class Problem:
 
 
 class Run:
-    """The way of a group of replicas from their first step to wherever each of them stops.
+    """A group of replicas from their first step to wherever each of them stops.
 
-    A replica that interpolates, if that stops it, is taken out with its state, so that it stands
-    exactly where a fit of its own would have stopped, and the others go on without it.
-
-    Args:
-        program: The replicas.
-        problem: What they are trained on.
+    One that interpolates, if that stops it, is taken out with its state, so that it stands exactly
+    where a fit of its own would have stopped; the others go on without it.
     """
 
     def __init__(self, program: Program, problem: Problem) -> None:
@@ -98,17 +67,8 @@ class Run:
         self._alive = list(range(count))
 
     @torch.no_grad()
-    def train(self, tell: Callable[[int], None]) -> None:
-        """Train until every replica has interpolated or the epochs are over.
-
-        Ctrl-C passes through, after the states of those under way have been taken out.
-
-        Args:
-            tell: Is told how many epochs of replicas are done or no longer needed.
-
-        Raises:
-            KeyboardInterrupt: On Ctrl-C.
-        """
+    def train(self, on_progress: Callable[[int], None]) -> None:
+        """Train to the end; report the epochs of replicas that are done or no longer needed."""
         epochs = self._problem.recipe.epochs
         try:
             for epoch in range(epochs):
@@ -116,7 +76,7 @@ class Run:
                 if self._problem.early:
                     self._take_out("interpolated", self._interpolating())
                 stopped = len(self.outcomes) - len(self._alive)
-                tell(len(self._alive) * (epoch + 1) + stopped * epochs)
+                on_progress(len(self._alive) * (epoch + 1) + stopped * epochs)
                 if not self._alive:
                     return
             self._take_out("epochs", self._alive)
@@ -127,7 +87,7 @@ class Run:
     def _epoch(self, epoch: int) -> None:
         problem = self._problem
         recipe, device = problem.recipe, problem.inputs.device
-        rule = Rule(recipe.learning_rate_in(epoch), recipe.momentum, recipe.weight_decay)
+        update = SGDStep(recipe.learning_rate_in(epoch), recipe.momentum, recipe.weight_decay)
         order = data_order(problem.seed, epoch, problem.size).to(device)
         alive = torch.tensor(self._alive, device=device)
         shared = problem.subsets is None
@@ -135,7 +95,7 @@ class Run:
         try:
             for first in range(0, problem.size, recipe.batch_size):
                 inputs, targets = problem.batch(alive, order[first : first + recipe.batch_size])
-                losses.append(self._program.step(inputs, targets, rule, shared=shared))
+                losses.append(self._program.step(inputs, targets, update, shared=shared))
         finally:  # an epoch that Ctrl-C cut short has moved the weights too
             self._note(losses)
         for replica in self._alive:

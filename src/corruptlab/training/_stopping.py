@@ -7,12 +7,12 @@ from typing import Literal, Protocol
 from corruptlab._checks import at_least, check_number, check_probability
 
 
-class Moment(Protocol):
+class FitProgress(Protocol):
     """What a rule can know at the end of an epoch.
 
     Example:
         >>> from corruptlab.training import stopping
-        >>> def late(now: stopping.Moment) -> bool:
+        >>> def late(now: stopping.FitProgress) -> bool:
         ...     return now.epochs >= 100 and not now.reaches(0.5)
     """
 
@@ -50,7 +50,7 @@ class StoppingRule(Protocol):
         >>> from corruptlab.training import stopping
         >>> class Falling:
         ...     name = "no longer falling"
-        ...     def met(self, now: stopping.Moment, /) -> bool:
+        ...     def met(self, now: stopping.FitProgress, /) -> bool:
         ...         return len(now.epoch_losses) > 1 and now.epoch_losses[-1] > now.epoch_losses[-2]
         >>> rule: stopping.StoppingRule = Falling()
     """
@@ -59,7 +59,7 @@ class StoppingRule(Protocol):
     def name(self) -> str:
         """What `FitReport.stopped_by` says when this rule ended the fit."""
 
-    def met(self, now: Moment, /) -> bool:
+    def met(self, now: FitProgress, /) -> bool:
         """Tell whether the fit shall stop at the end of this epoch."""
 
 
@@ -80,7 +80,7 @@ class interpolated:  # noqa: N801  # reads as a word: stop=interpolated()
         """``"interpolated"``."""
         return "interpolated"
 
-    def met(self, now: Moment, /) -> bool:
+    def met(self, now: FitProgress, /) -> bool:
         """Tell whether every training example is right."""
         return now.reaches(1.0)
 
@@ -112,7 +112,7 @@ class target:  # noqa: N801  # likewise
         """``"target"``."""
         return "target"
 
-    def met(self, now: Moment, /) -> bool:
+    def met(self, now: FitProgress, /) -> bool:
         """Tell whether enough training examples are right."""
         return now.reaches(self.accuracy)
 
@@ -154,7 +154,7 @@ class patience:  # noqa: N801  # likewise
         """``"patience"``."""
         return "patience"
 
-    def met(self, now: Moment, /) -> bool:
+    def met(self, now: FitProgress, /) -> bool:
         """Tell whether the best value is too long ago."""
         if self.on == "loss":
             values = [-loss for loss in now.epoch_losses]
@@ -195,7 +195,7 @@ class budget:  # noqa: N801  # likewise
         """``"budget"``."""
         return "budget"
 
-    def met(self, now: Moment, /) -> bool:
+    def met(self, now: FitProgress, /) -> bool:
         """Tell whether the time is over."""
         return now.seconds >= self.limit
 
@@ -203,20 +203,7 @@ class budget:  # noqa: N801  # likewise
 def checked_rules(
     stop: StoppingRule | Sequence[StoppingRule], *, has_test: bool, has_validation: bool
 ) -> tuple[StoppingRule, ...]:
-    """Return the rules of a fit, or say which one cannot be asked.
-
-    Args:
-        stop: What the user gave.
-        has_test: Whether test accuracies are measured after every epoch.
-        has_validation: Whether there are validation examples.
-
-    Returns:
-        The rules; a fit stops when any of them is met.
-
-    Raises:
-        TypeError: If one is not a rule.
-        ValueError: If one needs examples that are not there.
-    """
+    """Return the rules of a fit, or say which one cannot be asked."""
     rules = (stop,) if isinstance(stop, str) or not isinstance(stop, Sequence) else tuple(stop)
     for rule in rules:
         if isinstance(rule, type) or not hasattr(rule, "met") or not hasattr(rule, "name"):

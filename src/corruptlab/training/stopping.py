@@ -1,7 +1,7 @@
 """Stopping rules by name."""
 
 from corruptlab.training._stopping import (
-    Moment,
+    FitProgress,
     StoppingRule,
     budget,
     interpolated,
@@ -9,4 +9,4 @@ from corruptlab.training._stopping import (
     target,
 )
 
-__all__ = ["Moment", "StoppingRule", "budget", "interpolated", "patience", "target"]
+__all__ = ["FitProgress", "StoppingRule", "budget", "interpolated", "patience", "target"]

@@ -9,8 +9,6 @@ import torch
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
-from corruptlab._types import Array
-
 Floats = NDArray[np.float64]
 
 
@@ -44,7 +42,7 @@ def signs(n: int, *, seed: int = 1) -> Floats:
     return np.random.default_rng(seed).choice([-1.0, 1.0], n)
 
 
-def values(net: torch.nn.Module, x: Array) -> Floats:
+def values(net: torch.nn.Module, x: NDArray[Any]) -> Floats:
     return np.asarray(net(torch.from_numpy(x)).numpy())
 
 

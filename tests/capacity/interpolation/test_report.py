@@ -1,19 +1,27 @@
 """The report is right about the network."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
-from corruptlab.capacity import interpolate
+from corruptlab.capacity import DeepInterpolant, Interpolant, interpolate
 from tests.capacity.interpolation.naive import (
+    Floats,
+    Twice,
     matrix,
     points,
     signs,
     values,
 )
+
+
+def dense_residual(net: DeepInterpolant | Interpolant, x: Floats, y: Floats) -> float:
+    outputs = net.dense()(torch.from_numpy(x)).detach().numpy()[:, 0]
+    return float(np.abs(outputs - y).max())
 
 
 def test_report_is_right_about_the_network() -> None:
@@ -29,8 +37,7 @@ def test_report_is_right_about_the_network() -> None:
     assert report.smallest_eigenvalue == np.diag(A).min()
     assert_allclose(report.condition_number, np.linalg.cond(A, np.inf), rtol=1e-6)
     assert report.residual == np.abs(values(net, x) - y).max()
-    dense = net.dense()(torch.from_numpy(x)).detach().numpy()[:, 0]
-    assert_allclose(report.dense_residual, np.abs(dense - y).max(), rtol=2, atol=1e-13)
+    assert_allclose(report.dense_residual, dense_residual(net, x, y), rtol=2, atol=1e-13)
     assert report.residual < report.dense_residual < 1e-8
     assert report.dense_points == 200
     assert report.seconds_reading > 0
@@ -38,7 +45,6 @@ def test_report_is_right_about_the_network() -> None:
 
 
 def test_report_reads_well_and_fits_json() -> None:
-
     report = interpolate(np.repeat(points(20, 6), 2, axis=0), np.repeat(signs(20), 2)).report
     assert report is not None
     assert repr(report).startswith(
@@ -48,14 +54,56 @@ def test_report_reads_well_and_fits_json() -> None:
     assert json.loads(json.dumps(report.to_dict()))["environment"]["device"] == "cpu"
 
 
-def test_dense_residual_of_many_points_is_found_on_some_and_the_last() -> None:
-    from corruptlab.capacity.interpolation._build import _some
+@pytest.mark.parametrize("direction", ["auto", "random"])
+@pytest.mark.parametrize("depth", [2, 5])
+@pytest.mark.parametrize("offset", [1e4, 1e8])
+def test_dense_residual_is_what_plain_layers_miss_far_from_zero(
+    offset: float, depth: int, direction: Any
+) -> None:
+    x, y = points(300, 8) + offset, signs(300)
+    net = interpolate(x, y, depth=depth, direction=direction)
+    assert net.report is not None
+    assert_allclose(net.report.dense_residual, dense_residual(net, x, y), rtol=0.05)
+    assert net.report.dense_residual > offset * 1e-13
+    error = np.abs(values(net, x) - y).max()  # the weights themselves are good
+    assert error < min(1e-9, 0.2 * net.report.dense_residual)
 
-    some = _some(10_000)
-    assert (len(some), some[-1]) == (104, 9_999)
-    assert np.ptp(np.diff(some)) <= 1
-    assert_array_equal(_some(1000), np.arange(1000))
-    assert len(_some(1_000_000)) == 16
+
+def test_points_of_many_numbers_are_put_through_plain_layers_in_pieces() -> None:
+    x, y = points(300, 8000) + 1e6, signs(300)
+    net = interpolate(x, y, direction="random")
+    assert net.report is not None
+    assert net.report.dense_points == 262
+    whole = dense_residual(net, x, y)
+    assert whole / 5 < net.report.dense_residual < 2 * whole
+
+
+def test_dense_residual_is_that_of_the_same_points_in_any_order_and_blocks() -> None:
+    x, y = points(2000, 3) + 1e6, signs(2000)
+    order = np.random.default_rng(2).permutation(2000)
+    twice = np.concatenate([order, order[:700]])
+    one, *others = (
+        interpolate(*data, direction="random").report
+        for data in (
+            (x, y),
+            (x[order], y[order]),
+            (Twice(x[order], y[order], 1, 5, 1000, 994),),
+            (x[twice], y[twice]),
+        )
+    )
+    assert one is not None
+    assert one.dense_points == 524
+    for other in others:
+        assert other is not None
+        assert_allclose(other.dense_residual, one.dense_residual, rtol=0.5)
+    assert [each.dense_points for each in others[:2] if each] == [524, 524]
+
+
+@pytest.mark.parametrize(("n", "some"), [(1, 1), (1000, 1000), (10_000, 104), (200_000, 16)])
+def test_dense_residual_of_many_points_is_found_on_some(n: int, some: int) -> None:
+    report = interpolate(np.linspace(0, 1, n)[:, None], signs(n)).report
+    assert report is not None
+    assert report.dense_points == some
 
 
 def test_separated_direction_has_a_far_larger_gap_than_random_ones() -> None:

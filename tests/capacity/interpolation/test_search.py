@@ -34,16 +34,18 @@ def test_given_direction_that_mixes_points_up_is_refused() -> None:
 
 def first_directions(monkeypatch: pytest.MonkeyPatch, *bad: list[float]) -> None:
     """Put directions of our own before the random ones."""
-    from corruptlab.capacity.interpolation import _directions, _interpolate, _search
+    from corruptlab.capacity.interpolation import _direction, _interpolate
+
+    real = _direction.random_directions
 
     def ours(count: int, d: int, *, seed: int, first: int = 0) -> Floats:
-        random = _directions.random_directions(count, d, seed=seed, first=first)
+        random = real(count, d, seed=seed, first=first)
         for k in range(first, min(first + count, len(bad))):
             random[:, k - first] = bad[k]
         return random
 
     monkeypatch.setattr(_interpolate, "random_directions", ours)
-    monkeypatch.setattr(_search, "random_directions", ours)
+    monkeypatch.setattr(_direction, "random_directions", ours)
 
 
 @pytest.mark.parametrize("direction", ["auto", "random", "best"])

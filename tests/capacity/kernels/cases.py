@@ -14,9 +14,7 @@ from corruptlab.capacity.kernels import (
     LinearKernel,
     PolynomialKernel,
 )
-from corruptlab.capacity.kernels._triangle import LowerTriangle
 
-CPU = torch.device("cpu")
 Floats = NDArray[np.float64]
 Naive = Callable[[Floats, Floats], float]
 
@@ -59,9 +57,15 @@ def positive_definite(n: int, *, least: float = 0.5, seed: int = 0) -> torch.Ten
     return x @ x.T / n + least * torch.eye(n, dtype=torch.float64)
 
 
-def triangle(matrix: torch.Tensor, block: int) -> LowerTriangle:
-    """Return the lower triangle of a dense matrix, in blocks."""
-    stored = LowerTriangle(len(matrix), block=block, dtype=matrix.dtype, device=CPU)
-    for (start, stop), row in zip(stored.bounds, stored.rows, strict=True):
-        row.copy_(matrix[start:stop, :stop])
-    return stored
+def of_matrix(matrix: torch.Tensor) -> Kernel:
+    """Return a kernel of given values; its points are `numbers`, each the number of a row."""
+
+    def kernel(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return matrix.to(a.dtype)[a[:, 0].long()][:, b[:, 0].long()]
+
+    return kernel
+
+
+def numbers(n: int) -> torch.Tensor:
+    """Return points of one dimension, 0 to n - 1."""
+    return torch.arange(float(n), dtype=torch.float64)[:, None]

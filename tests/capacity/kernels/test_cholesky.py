@@ -1,71 +1,47 @@
 """The blocked factorization is a Cholesky factorization, whatever its blocks."""
 
+import itertools
 import pickle
 import re
+import time
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
-from corruptlab._progress import Progress
-from corruptlab.capacity.kernels import NotPositiveDefiniteError
-from corruptlab.capacity.kernels import _cholesky as cholesky_module
-from corruptlab.capacity.kernels._cholesky import factorize, solve
-from corruptlab.capacity.kernels._triangle import LowerTriangle
-from tests.capacity.kernels.cases import positive_definite, triangle
+from corruptlab.capacity.kernels import KernelFit, KernelInterpolant, NotPositiveDefiniteError
+from tests.capacity.kernels.cases import numbers, of_matrix, positive_definite
 
 N = 53
 BLOCKS = [1, 2, 7, 16, 26, 52, 53, 100]
 
 
-def factor(matrix: torch.Tensor, block: int) -> LowerTriangle:
-    stored = triangle(matrix, block)
-    factorize(stored, Progress(1, "", show=False))
-    return stored
+def solved(matrix: Tensor, targets: Tensor | None = None, **settings: Any) -> KernelFit:
+    settings = {"solver": "cholesky", "dtype": torch.float64, "refinements": 0, **settings}
+    n = len(matrix)
+    targets = torch.ones(n, dtype=torch.float64) if targets is None else targets
+    return KernelInterpolant(of_matrix(matrix), **settings).fit(numbers(n), targets)
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_factor_times_its_transpose_is_the_matrix(block: int) -> None:
-    matrix = positive_definite(N)
-    lower = factor(matrix, block).dense()
-    torch.testing.assert_close(lower @ lower.T, matrix, rtol=0, atol=1e-13 * N)
-
-
-@pytest.mark.parametrize("block", BLOCKS)
-def test_factor_equals_that_of_lapack(block: int) -> None:
-    matrix = positive_definite(N)
-    expected = torch.linalg.cholesky(matrix)
-    torch.testing.assert_close(factor(matrix, block).dense(), expected, rtol=0, atol=1e-13 * N)
-    single = factor(matrix.float(), block).dense()
-    torch.testing.assert_close(single.double(), expected, rtol=0, atol=1e-6 * N)
-
-
-@pytest.mark.parametrize("block", [5, 19, 53])
-@pytest.mark.parametrize("square", [1, 3, 8])
-def test_squares_on_the_diagonal_may_be_updated_in_pieces(
-    block: int, square: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cholesky_module, "_WHOLE_SQUARE", square)
-    matrix = positive_definite(N)
-    expected = torch.linalg.cholesky(matrix)
-    torch.testing.assert_close(factor(matrix, block).dense(), expected, rtol=0, atol=1e-13 * N)
-
-
-def test_what_lies_above_the_diagonal_is_not_read() -> None:
-    matrix = positive_definite(N)
-    stored = triangle(matrix.tril() + torch.full_like(matrix, torch.nan).triu(1), 10)
-    factorize(stored, Progress(1, "", show=False))
-    expected = torch.linalg.cholesky(matrix)
-    torch.testing.assert_close(stored.dense().nan_to_num(0.0), expected, rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize("block", BLOCKS)
-def test_substitution_solves_the_system(block: int) -> None:
+def test_factor_solves_the_system_in_both_types(block: int) -> None:
     matrix = positive_definite(N)
     wanted = torch.arange(2.0 * N, dtype=torch.float64).reshape(N, 2).cos()
     targets = matrix @ wanted
     kept = targets.clone()
-    torch.testing.assert_close(solve(factor(matrix, block), targets), wanted, rtol=0, atol=1e-11)
+    found = solved(matrix, targets, block=block).coefficients
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-12)
+    single = solved(matrix, targets, block=block, dtype=torch.float32).coefficients
+    torch.testing.assert_close(single, wanted, rtol=0, atol=1e-4)
     assert torch.equal(targets, kept)
+
+
+def test_large_squares_on_the_diagonal_may_be_updated_in_pieces() -> None:
+    n = 1300
+    matrix, wanted = positive_definite(n), numbers(n).cos()
+    found = solved(matrix, matrix @ wanted, block=600).coefficients
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -76,7 +52,7 @@ def test_first_bad_pivot_is_named_with_its_value(block: int, at: int) -> None:
     taken = matrix[at, :at] @ torch.linalg.solve(before, matrix[:at, at]) if at else 0.0
     matrix[at, at] = taken - 0.25  # so that exactly this much is missing there
     with pytest.raises(NotPositiveDefiniteError) as caught:
-        factor(matrix, block)
+        solved(matrix, block=block)
     assert caught.value.pivot == at
     assert caught.value.value == pytest.approx(-0.25, abs=1e-10)
     text = f"got pivot -0.25 at point {at} of {N} in float64: use a narrower kernel or a `ridge`."
@@ -86,13 +62,13 @@ def test_first_bad_pivot_is_named_with_its_value(block: int, at: int) -> None:
 @pytest.mark.parametrize("block", [1, 2])
 def test_pivot_that_is_only_rounding_is_bad_whatever_its_sign(block: int) -> None:
     eps = torch.finfo(torch.float64).eps
-    for excess, good in ((4 * eps, False), (64 * eps, True)):
-        matrix = torch.tensor([[1.0, 1.0], [1.0, 1.0 + excess]], dtype=torch.float64)
-        if good:
-            assert float(factor(matrix, block).diagonal()[1]) == pytest.approx(excess**0.5)
-            continue
-        with pytest.raises(NotPositiveDefiniteError, match=r"got pivot 8\.88e-16 at point 1 of 2"):
-            factor(matrix, block)
+
+    def matrix(excess: float) -> Tensor:
+        return torch.tensor([[1.0, 1.0], [1.0, 1.0 + excess]], dtype=torch.float64)
+
+    assert bool(solved(matrix(64 * eps), block=block).coefficients.isfinite().all())
+    with pytest.raises(NotPositiveDefiniteError, match=r"got pivot 8\.88e-16 at point 1 of 2"):
+        solved(matrix(4 * eps), block=block)
 
 
 @pytest.mark.parametrize("block", [10, 53])
@@ -100,7 +76,7 @@ def test_not_a_number_is_a_bad_pivot_too(block: int) -> None:
     matrix = positive_definite(N)
     matrix[30, 30] = torch.nan
     with pytest.raises(NotPositiveDefiniteError, match=r"got pivot nan at point 30 of 53"):
-        factor(matrix, block)
+        solved(matrix, block=block)
 
 
 def test_error_survives_pickling_and_advises_more_digits_where_there_are_more() -> None:
@@ -110,15 +86,33 @@ def test_error_survives_pickling_and_advises_more_digits_where_there_are_more() 
     assert "use a narrower kernel, `dtype=torch.float64`, or a `ridge`." in str(error)
 
 
-def test_progress_counts_the_operations_of_a_factorization() -> None:
-    class Count:
-        done: tuple[int, ...] = ()
+def test_progress_counts_rows_and_the_operations_of_a_factorization(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    n, clock = 2000, itertools.count(0, 2)  # every part seems to take long enough for a line
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    interpolant = KernelInterpolant(of_matrix(torch.eye(n)), block=300, refinements=0)
+    interpolant.fit(numbers(n), numbers(n), progress=True)
+    _, *lines = capsys.readouterr().err.splitlines()
+    last = {line.split("  ")[0]: line.split("  ")[1] for line in lines}
+    assert last == {
+        "kernel fit: kernel matrix, rows": "2000/2000",
+        "kernel fit: factor, GFLOP": "3/3",
+        "kernel fit: residual, rows": "2000/2000",
+    }
 
-        def update(self, done: int, note: str = "") -> None:
-            self.done += (done,)
 
-    line, n = Count(), 2000
-    stored = triangle(torch.eye(n), 300)
-    factorize(stored, line)  # type: ignore[arg-type]  # all that is asked of it
-    assert line.done[-1] == round(n**3 / 3e9)
-    assert sorted(line.done) == list(line.done)
+def test_memory_that_is_not_there_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = torch.empty
+
+    def refused(count: int, **settings: Any) -> Tensor:
+        if count < N:  # a device is tried with one number
+            return real(count, **settings)
+        raise RuntimeError("[enforce fail at alloc] out of memory\nand where in C++")
+
+    monkeypatch.setattr(torch, "empty", refused)
+    with pytest.raises(
+        MemoryError,
+        match=r"^No 0\.0 GB for the kernel matrix on cpu: \[enforce .* out of memory$",
+    ):
+        solved(positive_definite(N))

@@ -1,4 +1,7 @@
-"""Conjugate gradients reach the direct solution without a matrix, and a preconditioner helps."""
+"""Conjugate gradients reach the direct solution without a matrix, and a preconditioner helps.
+
+What is private here is a numerical kernel: the iteration, the partial factor, its inverse.
+"""
 
 from typing import Any
 
@@ -6,12 +9,34 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from scipy.stats import chisquare
 from torch import Tensor
 
+from corruptlab import Draws
 from corruptlab._progress import Progress
-from corruptlab.capacity.kernels import GaussianKernel, KernelFit, KernelInterpolant
-from corruptlab.capacity.kernels._conjugate_gradients import Iterate, conjugate_gradients
-from tests.capacity.kernels.cases import gram, labels, points, positive_definite
+from corruptlab.capacity.kernels import (
+    GaussianKernel,
+    KernelFit,
+    KernelInterpolant,
+    LinearKernel,
+    NotPositiveDefiniteError,
+)
+from corruptlab.capacity.kernels import _conjugate_gradients as module
+from corruptlab.capacity.kernels._conjugate_gradients import (
+    Iterate,
+    Preconditioner,
+    conjugate_gradients,
+    partial_cholesky,
+)
+from tests.capacity.kernels.cases import (
+    Floats,
+    gram,
+    labels,
+    numbers,
+    of_matrix,
+    points,
+    positive_definite,
+)
 
 GAUSSIAN = GaussianKernel(0.3)
 
@@ -112,13 +137,68 @@ def test_true_residual_is_below_the_tolerance_by_column(
     assert np.abs(left).max() == pytest.approx(reached.residual, rel=1e-3)
 
 
+@pytest.mark.parametrize("block", [7, 40, 100])
+def test_products_in_tiles_are_the_products(block: int) -> None:
+    whole, cut = (fit("cg", block=size, rank=120, tolerance=1e-11) for size in (1000, block))
+    assert_allclose(cut.coefficients.numpy(), whole.coefficients.numpy(), rtol=0, atol=1e-8)
+    x, y = cut.points, np.eye(3)[labels(120).numpy()]
+    left = y - gram("gaussian", x, x) @ cut.coefficients.numpy()
+    assert cut.residual == pytest.approx(np.abs(left).max(), abs=1e-13)
+
+
+def test_fit_that_is_close_enough_is_not_refined() -> None:
+    assert len(fit("cg", refinements=5).residuals) == 1
+    with pytest.warns(RuntimeWarning, match="stalled"):
+        assert len(fit("cg", tolerance=1e-17, refinements=5).residuals) > 1
+
+
+@pytest.mark.parametrize(("gamma", "n", "d"), [(1e-9, 60, 192), (0.01, 150, 5), (1.0, 150, 2)])
+def test_nearly_singular_matrix_gives_the_best_iterate_and_a_warning(
+    gamma: float, n: int, d: int
+) -> None:
+    x, y = points(n, d).float(), labels(n)
+    interpolant = KernelInterpolant(GaussianKernel(gamma), solver="cg", max_iterations=200)
+    with pytest.warns(
+        RuntimeWarning,
+        match=r"^Conjugate gradients stalled at a residual of (1|0\.\d+) of the targets after \d+ "
+        r"iterations: in float32 the kernel matrix is nearly singular, .* a `ridge`, ",
+    ):
+        stalled = interpolant.fit(x, y, num_classes=3)
+    assert stalled.stopped_by == "stalled"
+    left = np.eye(3)[y.numpy()] - gram_of(gamma, x) @ stalled.coefficients.numpy()
+    sizes = np.bincount(y.numpy()) ** 0.5  # where it begins: the residual of 0
+    assert (np.linalg.norm(left, axis=0) <= sizes * (1 + 1e-6)).all()
+    assert stalled.residual == pytest.approx(np.abs(left).max(), rel=1e-3)
+    assert stalled.norm < 1e4
+
+
+def gram_of(gamma: float, x: Tensor) -> Floats:
+    return np.asarray(GaussianKernel(gamma)(x.double(), x.double()).numpy())
+
+
+def test_targets_beyond_the_type_are_not_blamed_on_the_kernel() -> None:
+    interpolant = KernelInterpolant(GAUSSIAN, solver="cg", max_iterations=50)
+    with pytest.warns(RuntimeWarning, match="stalled"):
+        fit = interpolant.fit(points(), 1e60 * points(40, 1)[:, 0])
+    assert bool(fit.coefficients.isfinite().all())
+
+
+def test_kernel_that_is_not_finite_is_said() -> None:
+    matrix = positive_definite(40)
+    matrix[20, 30] = matrix[30, 20] = torch.inf  # not among those that are tried before the work
+    interpolant = KernelInterpolant(of_matrix(matrix), solver="cg", rank=0)
+    with pytest.raises(ValueError, match=r"^`kernel` must be finite, got nan or inf on the points"):
+        interpolant.fit(numbers(40), labels(), num_classes=3)
+
+
 def test_ridge_is_part_of_the_iterated_system() -> None:
     close, direct = fit("cg", tolerance=1e-11, ridge=0.3), fit("cholesky", ridge=0.3)
     assert_allclose(close.coefficients.numpy(), direct.coefficients.numpy(), atol=1e-9)
 
 
 def test_fit_that_runs_out_of_iterations_says_so() -> None:
-    short = fit("cg", tolerance=1e-10, max_iterations=3)
+    with pytest.warns(RuntimeWarning, match=r"^Conjugate gradients stalled .* after 3 iterations"):
+        short = fit("cg", tolerance=1e-10, max_iterations=3)
     assert (short.stopped_by, short.iterations) == ("stalled", 3)
     assert short.residual > 1e-3
     assert "cg in float64, stalled," in repr(short)
@@ -147,3 +227,158 @@ def test_preconditioner_saves_iterations_and_full_rank_all_but_one() -> None:
     assert counts == sorted(counts, reverse=True)
     assert counts[0] > 2 * counts[2]
     assert counts[3] <= 5
+
+
+def test_partial_factor_agrees_with_the_matrix_on_its_pivots_and_stays_below_it() -> None:
+    x = points()
+    whole = gram("gaussian", x, x)
+    factor, left = partial_cholesky(GAUSSIAN, x, rank=13, seed=0)
+    rest = whole - (factor @ factor.T).numpy()
+    assert factor.shape == (40, 13)
+    assert_allclose(np.diag(rest), left.numpy(), atol=1e-12)
+    assert int((left == 0).sum()) == 13
+    assert np.abs(rest[left.numpy() == 0]).max() < 1e-12  # pivot rows are exact
+    assert np.linalg.eigvalsh(rest)[0] > -1e-12
+
+
+def test_partial_factor_of_full_rank_is_the_matrix() -> None:
+    factor, left = partial_cholesky(GAUSSIAN, points(), rank=40, seed=0)
+    whole = gram("gaussian", points(), points())
+    assert_allclose((factor @ factor.T).numpy(), whole, atol=1e-12)
+    assert not left.any()
+
+
+def test_factor_ends_when_nothing_is_left() -> None:
+    factor, left = partial_cholesky(LinearKernel(), points(40, 4), rank=30, seed=0)
+    assert factor.shape == (40, 4)
+    assert not left.any()
+
+
+def test_seed_decides_the_pivots() -> None:
+    one, same, other = (
+        partial_cholesky(GAUSSIAN, points(), rank=9, seed=seed)[0] for seed in (1, 1, 2)
+    )
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def naive_pivots(matrix: Floats, rank: int, seed: int, group: int) -> list[int]:
+    """Draw pivots one by one from the dense matrix, each step of elimination written out."""
+    rest, draws, proposed = matrix.copy(), Draws(seed), 0
+    pivots: list[int] = []
+    while len(pivots) < rank:
+        ids = range(proposed, proposed + min(group, rank - len(pivots)))
+        proposed = ids.stop
+        before = rest.diagonal().copy()
+        shares = before.cumsum()
+        places = draws.uniform("kernels/pivot", ids) * shares[-1]
+        for place, u in zip(places, draws.uniform("kernels/keep", ids), strict=True):
+            pivot = int((shares <= place).sum())
+            now = rest[pivot, pivot]
+            if u * before[pivot] < now:
+                pivots.append(pivot)
+                rest -= np.outer(rest[:, pivot], rest[pivot]) / now
+                rest[pivot] = rest[:, pivot] = 0  # which rounding may have missed
+    return pivots
+
+
+@pytest.mark.parametrize("group", [1, 6, 128])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_pivots_equal_those_of_a_naive_loop(
+    seed: int, group: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PROPOSALS", group)
+    x = points(40, 2)
+    _, left = partial_cholesky(GAUSSIAN, x, rank=12, seed=seed)
+    expected = naive_pivots(gram("gaussian", x, x), 12, seed, group)
+    assert sorted(expected) == (left == 0).nonzero().flatten().tolist()
+
+
+def test_pivots_proposed_in_groups_follow_the_law_of_single_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Diagonal 4, 4, 1, 1; the first two points are nearly one: K = [[4, c], [c, 4]], c = 3.6.
+    matrix = torch.diag(torch.tensor([4.0, 4.0, 1.0, 1.0], dtype=torch.float64))
+    matrix[0, 1] = matrix[1, 0] = 3.6
+
+    def pair(seed: int) -> frozenset[int]:
+        _, left = partial_cholesky(of_matrix(matrix), numbers(4), rank=2, seed=seed)
+        return frozenset(int(i) for i in (left == 0).nonzero())
+
+    rest = 4 - 3.6**2 / 4  # what is left of one of the two after the other
+    expected = {
+        frozenset({0, 1}): 2 * 0.4 * rest / (rest + 2),
+        frozenset({2, 3}): 2 * 0.1 * 1 / 9,
+        **{frozenset({i, j}): 0.4 / (rest + 2) + 0.1 * 4 / 9 for i in (0, 1) for j in (2, 3)},
+    }
+    draws = 400
+    for proposals in (1, 128):
+        monkeypatch.setattr(module, "_PROPOSALS", proposals)
+        pairs = [pair(seed) for seed in range(draws)]
+        counts = [pairs.count(pair) for pair in expected]
+        assert sum(counts) == draws
+        assert chisquare(counts, [draws * p for p in expected.values()]).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_matrix_that_is_seen_to_be_indefinite_is_one_error(dtype: torch.dtype) -> None:
+    x = numbers(3).to(dtype)
+    kernel = of_matrix(torch.tensor([[1.0, 2.0, 0.0], [2.0, 1.0, 0.0], [0.0, 0.0, 1.0]]))
+    with pytest.raises(NotPositiveDefiniteError, match=r"got pivot -3 at point [01] of 3 in float"):
+        partial_cholesky(kernel, x, rank=3, seed=0)
+    for rank in (0, 3):
+        with pytest.raises(NotPositiveDefiniteError, match=r"got pivot -4 at point 2 of 3"):
+            partial_cholesky(lambda a, b: -(a @ b.T), x, rank=rank, seed=0)
+
+
+@pytest.mark.parametrize("where", ["on the diagonal", "beside it"])
+def test_matrix_that_is_not_finite_is_one_error(where: str) -> None:
+    def kernel(a: Tensor, b: Tensor) -> Tensor:
+        same = a[:, None, 0] == b[None, :, 0]
+        return GAUSSIAN(a, b).masked_fill_(same == (where == "on the diagonal"), torch.nan)
+
+    with pytest.raises(ValueError, match=r"^`kernel` must be finite, got nan or inf on the points"):
+        partial_cholesky(kernel, points(), rank=5, seed=0)
+
+
+@pytest.mark.parametrize("rank", [0, 3, 40])
+@pytest.mark.parametrize("ridge", [0.0, 0.2])
+def test_preconditioner_is_the_inverse_it_says(rank: int, ridge: float) -> None:
+    x = points()
+    approximate = Preconditioner(GAUSSIAN, x, ridge=ridge, rank=rank, seed=0)
+    factor, left = partial_cholesky(GAUSSIAN, x, rank=rank, seed=0)
+    delta = ridge + max(float(left.mean()), 2**-26)
+    inverse = torch.linalg.inv(factor @ factor.T + delta * torch.eye(40, dtype=torch.float64))
+    vectors = points(40, 2, seed=3)
+    assert_allclose(approximate(vectors).numpy(), (inverse @ vectors).numpy(), rtol=1e-6)
+
+
+def test_more_columns_bring_the_spectrum_together() -> None:
+    x = points()
+    whole = torch.from_numpy(gram("gaussian", x, x))
+
+    def spread(rank: int) -> float:
+        approximate = Preconditioner(GAUSSIAN, x, ridge=0.0, rank=rank, seed=0)
+        spectrum = torch.linalg.eigvals(approximate(whole)).real
+        return float(spectrum.max() / spectrum.min())
+
+    spreads = [spread(rank) for rank in (0, 10, 20, 40)]
+    assert spreads == sorted(spreads, reverse=True)
+    assert spreads[0] == pytest.approx(float(torch.linalg.cond(whole)), rel=1e-6)
+    assert spreads[-1] < 1.01
+
+
+def test_it_is_symmetric_and_positive_definite_in_float32_too() -> None:
+    x = points().float()
+    inverse = Preconditioner(GAUSSIAN, x, ridge=0.0, rank=25, seed=0)(torch.eye(40).double())
+    assert inverse.dtype is torch.float64
+    assert_allclose(inverse.numpy(), inverse.T.numpy(), atol=1e-5 * float(inverse.abs().max()))
+    assert float(torch.linalg.eigvalsh((inverse + inverse.T) / 2)[0]) > 0
+
+
+def test_rows_are_summed_up_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = points(40, 2, seed=3)
+    whole = Preconditioner(GAUSSIAN, points(), ridge=0.1, rank=25, seed=0)(vectors)
+    monkeypatch.setattr(module, "_ROWS_AT_ONCE", 7)
+    cut = Preconditioner(GAUSSIAN, points(), ridge=0.1, rank=25, seed=0)(vectors)
+    assert_allclose(cut.numpy(), whole.numpy(), rtol=1e-9)

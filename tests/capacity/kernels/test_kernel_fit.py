@@ -1,6 +1,7 @@
 """A fit predicts, knows its norm, and reports what happened."""
 
 import json
+import time
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,6 @@ import torch
 from numpy.testing import assert_allclose
 
 from corruptlab.capacity.kernels import GaussianKernel, Kernel, KernelInterpolant, LinearKernel
-from corruptlab.capacity.kernels import _kernel_fit as module
 from tests.capacity.kernels.cases import gram, labels, points
 
 GAUSSIAN = GaussianKernel(0.3)
@@ -92,8 +92,38 @@ def test_bad_inputs_of_a_prediction_are_quoted() -> None:
         real.error(points(3), points(3)[:, 0])
 
 
-def test_predictions_do_not_depend_on_how_they_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    fit, new = interpolant().fit(points(), labels(), num_classes=3), points(17, seed=5)
+def test_predictions_do_not_depend_on_how_they_are_cut() -> None:
+    x, y, new = points(1100), labels(1100), points(1100, seed=5)  # more than a tile each
+    fit = interpolant(GaussianKernel(3.0), block=500).fit(x, y, num_classes=3)
     whole = fit.predict(new)
-    monkeypatch.setattr(module, "_TILE", 6)
-    assert_allclose(fit.predict(new).numpy(), whole.numpy(), rtol=0, atol=1e-12)
+    assert_allclose(fit.predict(new[990:1010]).numpy(), whole[990:1010].numpy(), rtol=0, atol=1e-9)
+    direct = GaussianKernel(3.0)(new[-9:], x) @ fit.coefficients
+    assert_allclose(whole[-9:].numpy(), direct.numpy(), rtol=0, atol=1e-9)
+
+
+class Clock:
+    """Seconds that pass only while something is measured: one at every look."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now
+
+
+def test_seconds_of_a_phase_add_up_whatever_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "perf_counter", Clock())
+    x, y = points(), labels()
+    fit = interpolant(dtype=torch.float32).fit(x, y, num_classes=3)
+    assert fit.seconds == {"gram": 1, "factor": 1, "solve": 2, "residual": 2}
+    uses = iter(range(100))
+
+    def kernel(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        if a.dtype == torch.float64 and next(uses) == 1:
+            raise KeyboardInterrupt  # the second residual is not finished, but it took its time
+        return GAUSSIAN(a, b)
+
+    stopped = interpolant(kernel, dtype=torch.float32, block=40).fit(x, y, num_classes=3)
+    assert stopped.stopped_by == "interrupted"
+    assert stopped.seconds == {"gram": 1, "factor": 1, "solve": 2, "residual": 2}

@@ -42,10 +42,11 @@ def test_fit_equals_a_dense_solve_in_numpy(name: str, block: int) -> None:
     assert_array_equal(fit.classify(new).numpy(), (gram(name, new, x) @ alpha).argmax(1))
 
 
+@pytest.mark.parametrize("block", [1, 7, 40, 100])
 @pytest.mark.parametrize("name", list(KERNELS))
-def test_ridge_is_the_closed_form_of_every_kernel(name: str) -> None:
+def test_ridge_is_the_closed_form_of_every_kernel(name: str, block: int) -> None:
     x, y = points(), points(40, 2, seed=3)
-    fit = interpolant(KERNELS[name][0], ridge=0.7).fit(x, y)
+    fit = interpolant(KERNELS[name][0], ridge=0.7, block=block).fit(x, y)
     alpha = np.linalg.solve(gram(name, x, x) + 0.7 * np.eye(40), y.numpy())
     assert_allclose(fit.coefficients.numpy(), alpha, rtol=1e-9, atol=1e-9)
 
@@ -88,6 +89,19 @@ def test_refinement_that_does_not_help_is_dropped() -> None:
     assert np.abs(one_hot(labels()) - kept).max() < 1e-12
 
 
+def test_each_pair_of_tiles_is_computed_once_for_a_residual_in_float64() -> None:
+    pairs = []
+
+    def kernel(a: Tensor, b: Tensor) -> Tensor:
+        if a.dtype == torch.float64:
+            pairs.append((float(a[0, 0]), float(b[0, 0])))
+        return GAUSSIAN(a, b)
+
+    x = torch.arange(40.0)[:, None]
+    interpolant(kernel, dtype=torch.float32, block=10, refinements=0).fit(x, x[:, 0])
+    assert sorted(pairs) == [(i, j) for i in (0, 10, 20, 30) for j in range(0, i + 1, 10)]
+
+
 def test_images_are_flattened_and_bytes_are_shares_of_255() -> None:
     images = torch.randint(0, 256, (30, 1, 3, 4), generator=torch.Generator().manual_seed(0))
     bytes_, y = images.to(torch.uint8), labels(30)
@@ -109,6 +123,8 @@ def test_arrays_may_be_read_backwards() -> None:
     backwards = interpolant().fit(points().numpy()[::-1], labels().numpy()[::-1], num_classes=3)
     same = interpolant().fit(points().flip(0), labels().flip(0), num_classes=3)
     assert torch.equal(backwards.coefficients, same.coefficients)
+    one = interpolant().fit(points().numpy()[:1][::-1], [1.0])  # which counts as contiguous
+    assert one.residual < 1e-12
 
 
 def test_gradients_are_not_followed_through_a_fit() -> None:

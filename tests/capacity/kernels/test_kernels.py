@@ -49,6 +49,35 @@ def test_kernels_of_distances_forget_where_the_origin_is(kernel: GaussianKernel)
     assert_allclose(kernel(far, far), kernel((far - 3000), (far - 3000)), atol=2e-5)
 
 
+def test_gaussian_of_points_far_from_zero_stays_at_most_one_and_symmetric() -> None:
+    x = points(50).float() * 1e-3 + 1
+    matrix = GaussianKernel(0.3)(x, x)
+    assert float(matrix.max()) <= 1
+    assert_allclose(GaussianKernel(0.3)(x, x[:7]).T, GaussianKernel(0.3)(x[:7], x), atol=1e-7)
+
+
+def test_laplace_of_near_and_equal_points_keeps_its_digits_in_float32() -> None:
+    scale = 1e-3  # about as long as the distances, so that each digit of them shows
+    x = 10 * points(40, 20).float()
+    near = x + 1e-4 * points(40, 20, seed=1).float()
+    exact = (x.double() - near.double()).norm(dim=1)
+    found = -scale * LaplaceKernel(scale)(x, near).diagonal().double().log()
+    assert_allclose(found.numpy(), exact.numpy(), rtol=1e-5)
+    assert_allclose(LaplaceKernel(scale)(x, x).diagonal().numpy(), 1, rtol=0)
+    # Which a root of the plain formula does not do: this is why close pairs are computed anew.
+    sizes = x.square().sum(1) + near.square().sum(1)
+    plain = (sizes - 2 * (x * near).sum(1)).clamp(min=0).sqrt().double()
+    assert float((plain - exact).abs().max()) > 1e-4
+
+
+def test_close_pairs_are_computed_anew_in_pieces() -> None:
+    x = torch.cat([points(900, 20, seed=i).float() + 100 * i for i in (0, 1)])
+    matrix = LaplaceKernel(5.0)(x, x)  # 1.6 million close pairs, of 32 million coordinates
+    for rows in (slice(0, 5), slice(890, 910), slice(1795, 1800)):
+        exact = torch.exp(-torch.cdist(x[rows].double(), x.double()) / 5.0)
+        assert_allclose(matrix[rows].double().numpy(), exact.numpy(), rtol=1e-5, atol=1e-7)
+
+
 def test_gaussian_width_follows_gamma() -> None:
     at = torch.tensor([[0.0], [1.0]])
     for deviation in (0.5, 2.0):

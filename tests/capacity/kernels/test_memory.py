@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from corruptlab import _free_memory as module
-from corruptlab.capacity.kernels._memory import available_memory
-from tests.capacity.kernels.cases import CPU
+from corruptlab import _memory as module
+from corruptlab.capacity.kernels._interpolant import available_memory
+
+CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(

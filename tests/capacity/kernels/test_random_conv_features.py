@@ -8,16 +8,10 @@ import torch
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from corruptlab._draws import Draws
-from corruptlab.capacity.kernels import _random_conv_features as module
+from corruptlab import Draws
 from corruptlab.capacity.kernels import random_conv_features
 
 LEAST = 10 / 255**2
-
-
-@pytest.fixture(autouse=True)
-def few_patches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_PATCHES", 400)
 
 
 def images(n: int = 3, channels: int = 2, side: int = 8, seed: int = 0) -> torch.Tensor:
@@ -26,7 +20,8 @@ def images(n: int = 3, channels: int = 2, side: int = 8, seed: int = 0) -> torch
 
 
 def normalized(patch: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray((patch - patch.mean()) / np.sqrt(patch.var() + LEAST))
+    """Return a patch, or one in each column, with mean 0 and nearly variance 1."""
+    return np.asarray((patch - patch.mean(0)) / np.sqrt(patch.var(0) + LEAST))
 
 
 def naive(
@@ -85,14 +80,11 @@ def test_whitened_patches_as_filters_equal_a_naive_loop() -> None:
         numbers = draws.integers(f"kernels/{stream}/image", ids, 5)
         tops = draws.integers(f"kernels/{stream}/top", ids, 6)
         lefts = draws.integers(f"kernels/{stream}/left", ids, 6)
-        return np.array(
-            [
-                normalized(source[i, :, a : a + 3, b : b + 3].double().numpy().ravel())
-                for i, a, b in zip(numbers, tops, lefts, strict=True)
-            ]
-        )
+        windows = np.lib.stride_tricks.sliding_window_view(source.double().numpy(), (3, 3), (2, 3))
+        picked = windows[numbers, :, tops, lefts].reshape(count, -1)
+        return np.asarray(normalized(picked.T).T)
 
-    many = patches(400, "whitening")
+    many = patches(50_000, "whitening")
     mean = many.mean(0)
     values, vectors = np.linalg.eigh(np.cov(many.T, bias=True))
     whitener = vectors @ np.diag(1 / np.sqrt(values + 0.1)) @ vectors.T
@@ -119,19 +111,14 @@ def test_flat_patches_give_nothing() -> None:
     assert not random_conv_features(flat, num_filters=9, patches_from=None).any()
 
 
-def test_features_of_an_image_depend_on_it_and_the_filters_alone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    source = images(4, seed=1)
-    whole = random_conv_features(images(5), num_filters=9, patches_from=source)
-    monkeypatch.setattr(module, "_IMAGES_AT_ONCE", 2)
-    monkeypatch.setattr(module, "_FILTERS_AT_ONCE", 4)
-    cut = random_conv_features(images(5), num_filters=9, patches_from=source)
-    assert_allclose(cut, whole, atol=1e-6)
-    alone = random_conv_features(images(5)[3:4], num_filters=9, patches_from=source)
-    assert_allclose(alone[0], whole[3], atol=1e-6)
-    few = random_conv_features(images(5), num_filters=4, patches_from=source)
-    assert_allclose(few.reshape(5, 2, 4, 4), whole.reshape(5, 2, 9, 4)[:, :, :4], atol=1e-6)
+def test_features_of_an_image_depend_on_it_and_the_filters_alone() -> None:
+    source, many = images(4, seed=1), images(35)  # more images and filters than fit at once
+    whole = random_conv_features(many, num_filters=300, patches_from=source)
+    for few in (slice(0, 2), slice(14, 18), slice(31, 35)):
+        cut = random_conv_features(many[few], num_filters=300, patches_from=source)
+        assert_allclose(cut, whole[few], atol=1e-6)
+    some = random_conv_features(many, num_filters=7, patches_from=source)
+    assert_allclose(some.reshape(35, 2, 7, 4), whole.reshape(35, 2, 300, 4)[:, :, :7], atol=1e-6)
 
 
 @pytest.mark.parametrize("source", [None, images(4, seed=1)])

@@ -89,7 +89,9 @@ def test_without_a_scale_there_is_a_t_interval_and_no_sure_one() -> None:
     assert trained.bounded_differences_interval is None
     assert trained.t_interval == ESTIMATE.t_interval
     assert "bounds [unknown, unknown]" in repr(trained)
-    with pytest.raises(ValueError, match=r"^`scale` must be known for a sure .* None for networks"):
+    with pytest.raises(
+        ValueError, match=r"^`scale` must be known for a concen.* None for networks"
+    ):
         trained.upper_limit()
     other = trained.to_convention("bartlett_mendelson")
     assert (other.scale, other.lower_bound) == (None, None)

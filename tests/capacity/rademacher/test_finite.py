@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from corruptlab.capacity.rademacher import Bound, Convention, Estimate, _blocks, finite, linear
+from corruptlab.capacity.rademacher import Bound, Convention, Estimate, finite, linear
 from tests.capacity.rademacher.naive import exact, largest, points
 
 CONVENTIONS: list[Convention] = ["zhang", "bartlett_mendelson"]
@@ -118,10 +118,11 @@ def test_gaussian_complexity_of_two_functions_is_half_the_mean_of_their_gap() ->
     assert_allclose(value(estimate.lower_bound), expected)  # the bound is exact for two
 
 
-def test_blocks_of_columns_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inputs_of_columns_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     values = points(6, 50)
     whole = finite(values)
-    monkeypatch.setattr(_blocks, "_NUMBERS_AT_ONCE", 1000)  # 9 examples at once
+    at_once = "corruptlab.capacity.rademacher._inputs._NUMBERS_AT_ONCE"
+    monkeypatch.setattr(at_once, 1000)  # 9 examples
     parts = finite(torch.from_numpy(values))
     assert_allclose(parts.sups, whole.sups)
     assert_allclose(value(parts.upper_bound), value(whole.upper_bound))

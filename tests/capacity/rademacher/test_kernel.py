@@ -9,7 +9,7 @@ import torch
 from numpy.testing import assert_allclose
 from torch import Tensor
 
-from corruptlab.capacity.rademacher import Convention, Estimate, _gram, kernel, linear
+from corruptlab.capacity.rademacher import Convention, Estimate, kernel, linear
 from tests.capacity.rademacher.naive import Floats, exact, points, rkhs
 
 
@@ -62,7 +62,7 @@ def test_mean_over_all_signs_lies_between_the_bounds(n: int) -> None:
 def test_linear_kernel_is_the_l2_ball_however_tiles_are_cut(
     edge: int, gaussian: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_gram, "_EDGE", edge)
+    monkeypatch.setattr("corruptlab.capacity.rademacher._kernel._EDGE", edge)
     x = points(30, 4)
     expected = linear(x, radius=2, gaussian=gaussian)
     same(kernel(x @ x.T, radius=2, gaussian=gaussian), expected)
@@ -85,7 +85,7 @@ def test_inputs_of_any_shape_reach_the_function_as_they_are() -> None:
 def test_matrix_and_function_agree_from_a_memory_map_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_gram, "_EDGE", 9)
+    monkeypatch.setattr("corruptlab.capacity.rademacher._kernel._EDGE", 9)
     x = points(25)
     gram = gaussian_gram(x)
     np.save(tmp_path / "gram.npy", gram)
@@ -96,7 +96,7 @@ def test_matrix_and_function_agree_from_a_memory_map_too(
 
 
 def test_function_is_asked_for_each_pair_of_tiles_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_gram, "_EDGE", 10)
+    monkeypatch.setattr("corruptlab.capacity.rademacher._kernel._EDGE", 10)
     asked: list[tuple[int, int]] = []
 
     def noted(a: Tensor, b: Tensor) -> Tensor:
@@ -174,7 +174,7 @@ def test_progress_is_shown_when_asked_for(capsys: pytest.CaptureFixture[str]) ->
 def test_matrices_of_no_kernel_are_refused(
     gram: Floats, text: str, edge: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_gram, "_EDGE", edge)
+    monkeypatch.setattr("corruptlab.capacity.rademacher._kernel._EDGE", edge)
     with pytest.raises(ValueError, match=text):
         kernel(gram)
 

@@ -3,18 +3,20 @@
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from corruptlab.capacity.rademacher import Convention, Estimate, _blocks, linear
-from corruptlab.capacity.rademacher._linear import Ball
-from corruptlab.capacity.rademacher._weights import Weights
+from corruptlab import Draws
+from corruptlab.capacity.rademacher import Convention, Estimate, linear
 from tests.capacity.rademacher.naive import Floats, exact, l1, l2, points
+
+Ball = Literal["l2", "l1"]
 
 NAIVE: dict[Ball, Callable[[Floats], Callable[[Floats], float]]] = {"l2": l2, "l1": l1}
 BALLS: list[Ball] = ["l2", "l1"]
@@ -58,8 +60,9 @@ def test_interval_that_fails_once_in_a_million_holds_the_mean_over_all_signs(
 @pytest.mark.parametrize("ball", BALLS)
 def test_each_draw_is_the_supremum_for_its_signs(ball: Ball) -> None:
     x = points(9)
-    signs = Weights(5, 70, gaussian=False).rows(0, 9).double().numpy()
-    expected = [NAIVE[ball](x)(signs[:, t]) / 9 for t in range(70)]
+    words = [Draws(5).words(f"rademacher/signs/{k}", range(9))[:, 0] for k in (0, 1)]
+    signs = [[2.0 * (int(w) >> (t % 64) & 1) - 1 for w in words[t // 64]] for t in range(70)]
+    expected = [NAIVE[ball](x)(np.array(row)) / 9 for row in signs]
     assert_allclose(linear(x, ball=ball, draws=70, seed=5).sups, expected, rtol=1e-12)
 
 
@@ -150,7 +153,7 @@ def test_gaussian_complexity_of_orthonormal_inputs_is_the_mean_of_a_chi_law() ->
 
 @pytest.mark.parametrize("ball", BALLS)
 @pytest.mark.parametrize("size", [1, 7, 50, 99, 100])
-def test_blocks_of_any_size_agree(ball: Ball, size: int) -> None:
+def test_inputs_of_any_size_agree(ball: Ball, size: int) -> None:
     x = points(100, 5)
     blocks = (x[start : start + size] for start in range(0, 100, size))
     same(linear(blocks, ball=ball), linear(x, ball=ball))
@@ -161,14 +164,15 @@ def test_large_pieces_are_cut_without_a_trace(ball: Ball, monkeypatch: pytest.Mo
     x = torch.from_numpy(points(100, 5)).float()
     whole = linear(x, ball=ball)
     sizes: list[int] = []
-    monkeypatch.setattr(_blocks, "_NUMBERS_AT_ONCE", 1000)
-    original = _blocks.floats
+    original = Draws.words
 
-    def noted(rows: Any, name: str) -> torch.Tensor:
-        sizes.append(len(rows))
-        return original(rows, name)
+    def noted(draws: Draws, stream: str, ids: NDArray[np.int64]) -> NDArray[np.uint64]:
+        if stream == "rademacher/signs/0":
+            sizes.append(len(ids))
+        return original(draws, stream, ids)
 
-    monkeypatch.setattr(_blocks, "floats", noted)
+    monkeypatch.setattr("corruptlab.capacity.rademacher._inputs._NUMBERS_AT_ONCE", 1000)
+    monkeypatch.setattr(Draws, "words", noted)
     same(linear(x, ball=ball), whole, rtol=1e-6)
     assert sizes == [9] * 11 + [1]  # 1000 // (5 numbers + 100 signs)
 
@@ -207,7 +211,7 @@ def test_squares_beyond_float32_neither_vanish_nor_overflow(ball: Ball, exponent
         same(linear(each, ball=ball), linear(each.astype(np.float64), ball=ball), rtol=1e-6)
 
 
-def test_one_pass_over_blocks_is_enough() -> None:
+def test_one_pass_over_inputs_is_enough() -> None:
     served = []
 
     def blocks() -> Iterator[Floats]:

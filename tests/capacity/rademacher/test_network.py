@@ -138,7 +138,9 @@ def test_lower_bound_says_so_and_passes_for_no_upper_one() -> None:
         "Estimate(Rademacher complexity of Sequential with 10 parameters, lower bound reached by "
         "training: "
     )
-    with pytest.raises(ValueError, match=r"^`scale` must be known for a sure limit, got None for "):
+    with pytest.raises(
+        ValueError, match=r"^`scale` must be known for a concentration bound, got None for "
+    ):
         rademacher.risk_bound(0.1, found)
 
 

@@ -31,7 +31,7 @@ def test_nothing_is_found_where_nothing_is_wrong() -> None:
         "test: workers",
         "test: spawn",
     ]
-    assert len(report.findings) == 11 + 10 + 2
+    assert len(report.findings) == 12 + 11 + 2
 
 
 def test_one_error_is_enough_and_warnings_are_not() -> None:
@@ -49,6 +49,7 @@ def test_checks_of_a_pair_are_skipped_without_a_test_set() -> None:
     assert not any(each.check.startswith("test") for each in report.findings)
 
 
+@pytest.mark.slow
 def test_report_prints_every_finding_in_at_most_100_columns(
     broken_and_good: AuditReport,
 ) -> None:

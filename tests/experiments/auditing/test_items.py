@@ -10,7 +10,7 @@ from PIL import Image
 from torch.utils.data import Subset
 
 from corruptlab import RandomLabels, corrupt
-from corruptlab.experiments import audit
+from corruptlab.experiments import Finding, audit
 
 from . import cases
 from .cases import GOOD, Pictures, finding, tensors
@@ -97,3 +97,78 @@ def test_fields_can_be_named() -> None:
     assert report["train: classes"].message == "3 classes with 4 examples each."
     told = corrupt(items, RandomLabels(), input_key=1, label_key=0)
     assert audit(Subset(told, range(12)), workers=0)["train: items"].status == "ok"
+
+
+def images(
+    *, modes: tuple[str, ...] = ("RGB",), widths: tuple[int, ...] = (8,), n: int = 12
+) -> Any:
+    """Return images of these modes and widths in turn."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 255, (n, 8, 9, 3), dtype=np.uint8)
+    return [
+        (
+            Image.fromarray(each[:, : widths[i % len(widths)]]).convert(modes[i % len(modes)]),
+            i % 3,
+        )
+        for i, each in enumerate(pixels)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("differ", "words"),
+    [
+        (
+            {"widths": (8, 9)},
+            "with 2 forms: 6 of the form image RGB of 8 x 8, first item 0; 6 of the form image RGB "
+            "of 9 x 8, first item 1. Batches need one",
+        ),
+        ({"modes": ("RGB", "L")}, "image RGB of 8 x 8, first item 0; 6 of the form image L of 8 x"),
+        ({"modes": ("L", "L", "P")}, "8 of the form image L of 8 x 8, first item 0; 4 of the form"),
+    ],
+    ids=["size", "channels", "mode"],
+)
+def test_images_that_differ_are_found(differ: Any, words: str) -> None:
+    report = audit(images(**differ), workers=0)
+    assert not report.ok
+    assert report["train: shapes"].status == "error"
+    assert words in report["train: shapes"].message
+    told = finding("train: shapes", corrupt(images(**differ), RandomLabels()))
+    assert words in told.message  # with labels that are known, too
+
+
+def test_images_of_one_size_and_mode_pass() -> None:
+    found = finding("train: shapes", images())
+    assert found == Finding(
+        "train: shapes", "ok", "12 inputs read are of one form: image RGB of 8 x 8."
+    )
+    found = finding("train: shapes", tensors(), sample=2)
+    assert found.message == "60 inputs read are of one form: float32 of shape (2, 3, 3)."
+
+
+@pytest.mark.parametrize("odd", [torch.zeros(2, 3, 4), torch.zeros(2, 3, 3).double()])
+def test_one_array_that_differs_is_found_outside_the_sample_too(odd: torch.Tensor) -> None:
+    items = [(x, int(y)) for x, y in zip(*tensors().tensors, strict=True)]
+    items[17] = odd, 2
+    found = finding("train: shapes", items, sample=2)
+    assert found.status == "error"
+    assert (
+        "59 of the form float32 of shape (2, 3, 3), first item 0; 1 of the form " in found.message
+    )
+    assert ", first item 17." in found.message
+
+
+def test_random_inputs_are_compared_as_far_as_the_sample_goes() -> None:
+    class Cropped(cases.Augmented):
+        targets = GOOD
+
+        def image(self, index: int) -> torch.Tensor:
+            return super().image(index)[:, : 1 + index % 2]
+
+    found = finding("train: shapes", Cropped(), sample=10)
+    assert found.status == "error"
+    assert "with 2 forms" in found.message
+
+
+def test_texts_have_no_shape() -> None:
+    found = finding("train: shapes", [(f"text {i}", i % 2) for i in range(4)])
+    assert found.status == "skipped"

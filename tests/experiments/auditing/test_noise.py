@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
 from scipy.stats import binom
 from torch.utils.data import ConcatDataset, Subset
 
@@ -19,7 +18,6 @@ from corruptlab import (
     corrupt,
 )
 from corruptlab.experiments import audit
-from corruptlab.experiments.auditing._noise import two_sided
 
 from .cases import HALF, Halved, finding, many, tensors
 
@@ -201,8 +199,24 @@ def test_noise_is_skipped_where_it_is_not_known_or_not_there() -> None:
     assert found.message == "nothing was done to its labels; 0 of 60 labels changed (0.00%)."
 
 
-def test_two_sided_is_twice_the_smaller_exact_tail() -> None:
-    k, n = np.meshgrid(np.arange(11), [10])
-    for p in (0.0, 0.05, 0.5, 0.9, 1.0):
-        naive = np.minimum(1, 2 * np.minimum(binom.cdf(k, n, p), binom.sf(k - 1, n, p)))
-        assert_allclose(two_sided(k, n, p), naive, rtol=1e-10, atol=1e-300)
+class Counted(Halved):
+    """Changes the first labels, so many of them, and says that each changes with a probability."""
+
+    def __init__(self, count: int, p: float) -> None:
+        self.count, self.p = count, p
+
+    def labels(self, clean: Any, *, num_classes: int, draws: Any, ids: Any) -> Any:
+        return np.where(ids < self.count, (clean + 1) % num_classes, clean)
+
+    def matrix(self, num_classes: int, draws: Any = None) -> Any:
+        stay = np.eye(num_classes)
+        return (1 - self.p) * stay + self.p * np.roll(stay, 1, axis=1)
+
+
+@pytest.mark.parametrize("p", [0.0, 0.05, 0.5, 0.9, 1.0])
+def test_the_test_is_twice_the_smaller_exact_tail(p: float) -> None:
+    for k in range(11):
+        naive = min(1.0, 2 * min(binom.cdf(k, 10, p), binom.sf(k - 1, 10, p)))
+        found = finding("train: noise rate", many(Counted(k, p), n=10, num_classes=2), sample=2)
+        assert f"(exact binomial test: p = {naive:.2g}, wrong below 0.0001)" in found.message
+        assert (found.status == "error") == (naive < 1e-4)

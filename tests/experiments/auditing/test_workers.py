@@ -67,6 +67,7 @@ def test_items_that_only_workers_cannot_read_are_found() -> None:
     assert "item 5: OSError: handle is closed" in found.message
 
 
+@pytest.mark.slow
 def test_labels_that_a_spawned_process_does_not_keep_are_found(
     broken_and_good: AuditReport,
 ) -> None:

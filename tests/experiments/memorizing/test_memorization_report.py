@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from torch.utils.data import DataLoader, Subset
 import corruptlab as cl
 from corruptlab.corruptions import Corrupted
 from corruptlab.experiments import Fitted, MemorizationMeter, MemorizationReport, Prepared
-from corruptlab.experiments.memorizing._table import points
 from corruptlab.training import stopping
 from tests.experiments.randomization.cases import bars
 
@@ -211,6 +210,33 @@ def test_fit_measures_by_a_rule_and_agrees_with_what_it_found_itself() -> None:
     assert final == report.epochs[-1]
     right = final.planted.right + final.clean.right
     assert right / report.n_train == pytest.approx(fitted[0].train_accuracy)
+
+
+def test_a_network_that_was_fitted_is_measured_on_inputs_as_the_fit_prepared_them() -> None:
+    recipe = cl.Recipe(learning_rate=0.05, epochs=40, batch_size=10, crop=4)
+    fitted: list[cl.FitReport] = []
+
+    def train_function(dataset: Corrupted, epoch_end: MemorizationMeter) -> nn.Module:
+        model = cl.mlp(32, input_shape=(1, 4, 4), num_classes=2)
+        rules = epoch_end.rule(model), stopping.interpolated()
+        fitted.append(cl.fit(model, dataset, recipe=recipe, stop=rules))
+        one, two = (epoch_end(each) for each in (model, Prepared(model, recipe)))
+        assert replace(one, epoch=two.epoch) == two
+        return model
+
+    report = run(train_function, bars(120), canaries=20)
+    final = report.final
+    right = final.planted.right + final.clean.right
+    assert right / report.n_train == pytest.approx(fitted[0].train_accuracy)
+
+
+def test_a_fit_elsewhere_does_not_change_what_a_network_gets() -> None:
+    """A network may have been fitted before, and be trained further in another way."""
+    model, seen = cl.mlp(4, input_shape=(2,), num_classes=CLASSES), set()
+    cl.fit(model, clusters(), recipe=cl.Recipe(learning_rate=0.01, epochs=1, batch_size=100))
+    model.register_forward_pre_hook(lambda _, inputs: seen.add(inputs[0].abs().max().item() > 2))
+    run(lambda dataset, epoch_end: model)
+    assert seen == {True}  # not whitened
 
 
 def test_measuring_leaves_a_fit_as_it_is() -> None:
@@ -421,12 +447,13 @@ def test_table_shows_every_number_under_its_title() -> None:
 
 
 def test_points_have_no_sign_before_zero() -> None:
-    assert [points(each) for each in (-0.0004, 0.0, -0.0006, 0.123)] == [
-        "0.0",
-        "0.0",
-        "-0.1",
-        "12.3",
-    ]
+    report = run(constant)
+
+    def shown(gap: float) -> str:
+        final = replace(report.final, gap=replace(report.gap, value=gap))
+        return str(replace(report, final=final)).splitlines()[3].split()[5]
+
+    assert [shown(gap) for gap in (-0.0004, 0.0, -0.0006, 0.123)] == ["0.0", "0.0", "-0.1", "12.3"]
 
 
 def test_long_table_shows_the_first_and_the_last_epoch() -> None:

@@ -1,67 +1,91 @@
 """Which examples become canaries, which labels they get, and what stays as it was."""
 
 import pickle
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from scipy import stats
 from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset
 
 from corruptlab import Draws, SymmetricLabels, corrupt, memorization_report
-from corruptlab.experiments.memorizing._planting import Planting
+from corruptlab.corruptions import Corrupted
+from corruptlab.experiments import Fitted, MemorizationReport
 
 from .cases import CLASSES, clusters, run
 
 
-def planting(train: Any = None, **changes: Any) -> Planting:
-    arguments: dict[str, Any] = {
-        "canaries": 60,
-        "held_out": None,
-        "num_classes": None,
-        "input_key": None,
-        "label_key": None,
-        "seed": 0,
-        **changes,
-    }
-    return Planting.of(clusters() if train is None else train, **arguments)
+@dataclass(frozen=True)
+class Planted:
+    """What a training function gets, and what docs/randomness.md says about the rest."""
+
+    report: MemorizationReport
+    train: Corrupted
+    planted: NDArray[np.bool_]  # which examples of `train` are canaries
+    held_out: NDArray[np.int64]  # numbers of the held-out canaries
+    labels: NDArray[np.int64]  # and their random labels
 
 
-def planted_ids(data: Planting) -> set[int]:
+def planting(train: Any = None, *, seed: int = 0, **changes: Any) -> Planted:
+    """Keep what is trained on; the canaries are the documented words once more, by hand."""
+    kept: list[Corrupted] = []
+
+    def train_function(dataset: Corrupted, epoch_end: Any) -> Any:
+        kept.append(dataset)
+        return lambda x: np.zeros(len(x), np.int64)
+
+    report = run(train_function, train, seed=seed, **changes)
+    (data,) = kept
+    whole = corrupt(clusters() if train is None else train, seed=seed)
+    words = Draws(seed).words("memorization_report/canary", whole.ids)[:, 0]
+    order = whole.ids[np.lexsort((whole.ids, words))]
+    out = order[report.canaries : report.canaries + report.held_out]
+    assert sorted([*data.ids, *out]) == sorted(whole.ids)
+    return Planted(
+        report=report,
+        train=data,
+        planted=np.isin(data.ids, order[: report.canaries]),
+        held_out=out,
+        labels=Draws(seed).integers("memorization_report/label", out, report.num_classes),
+    )
+
+
+def planted_ids(data: Planted) -> set[int]:
     return set(data.train.ids[data.planted].tolist())
 
 
 def test_canaries_are_part_of_the_training_data_or_held_out_and_the_rest_is_all_there() -> None:
     data = planting(held_out=40)
-    assert len(data.train) == 360
-    assert len(data.held_out) == 40
-    assert data.planted.sum() == 60
-    assert sorted([*data.train.ids, *data.held_out.ids]) == list(range(400))
+    report = data.report
+    assert len(data.train) == report.n_train == 360
+    assert (report.canaries, report.held_out) == (60, 40)
+    groups = report.final.planted, report.final.held_out, report.final.clean
+    assert [group.total for group in groups] == [60, 40, 300]
 
 
 def test_only_canaries_are_relabelled_and_inputs_are_those_of_their_numbers() -> None:
     data, whole = planting(), clusters()
-    for part in (data.train, data.held_out):
-        for i in range(len(part)):
-            x, y = part[i]
-            assert torch.equal(x, whole[part.ids[i]][0])
-            assert y == part.targets[i]
+    for i in range(len(data.train)):
+        x, y = data.train[i]
+        assert torch.equal(x, whole[data.train.ids[i]][0])
+        assert y == data.train.targets[i]
     rest = ~data.planted
     np.testing.assert_array_equal(data.train.targets[rest], data.train.ids[rest] % CLASSES)
     np.testing.assert_array_equal(data.train.clean_targets, data.train.ids % CLASSES)
-    assert data.clean.sum() == rest.sum()
-    assert not data.noisy.any()
+    assert data.report.final.clean.total == rest.sum()
+    assert data.report.noisy == 0
 
 
 def test_canary_labels_are_uniform_whatever_the_true_label() -> None:
     counts = np.zeros((2, CLASSES, CLASSES))
     for seed in range(60):
         data = planting(seed=seed)
-        for row, (part, some) in enumerate(
-            [(data.train, data.planted), (data.held_out, np.ones(60, np.bool_))]
-        ):
-            np.add.at(counts[row], (part.clean_targets[some], part.targets[some]), 1)
+        some = data.planted
+        np.add.at(counts[0], (data.train.clean_targets[some], data.train.targets[some]), 1)
+        np.add.at(counts[1], (data.held_out % CLASSES, data.labels), 1)
     assert counts.sum() == 2 * 60 * 60
     for table in counts:
         for row in table:
@@ -74,7 +98,7 @@ def test_every_example_is_planted_and_held_out_equally_often() -> None:
     for seed in range(seeds):
         data = planting(clusters(40), canaries=10, held_out=6, seed=seed)
         planted[data.train.ids[data.planted]] += 1
-        out[data.held_out.ids] += 1
+        out[data.held_out] += 1
     for counts, share in ((planted, 10 / 40), (out, 6 / 40)):
         # The counts of one seed sum to a constant, which scales the variance by n / (n - 1).
         spread = ((counts - seeds * share) ** 2).sum() / (seeds * share * (1 - share)) * 39 / 40
@@ -98,7 +122,7 @@ def test_canaries_follow_the_examples_and_not_their_order() -> None:
     shuffled = Subset(whole, np.random.default_rng(0).permutation(400).tolist())
     one, two = planting(whole), planting(shuffled)
     assert planted_ids(one) == planted_ids(two)
-    assert set(one.held_out.ids) == set(two.held_out.ids)
+    assert set(one.held_out) == set(two.held_out)
     assert dict(zip(one.train.ids, one.train.targets, strict=True)) == dict(
         zip(two.train.ids, two.train.targets, strict=True)
     )
@@ -110,11 +134,9 @@ def test_noise_elsewhere_is_the_same_as_without_canaries() -> None:
     rest = ~data.planted
     np.testing.assert_array_equal(data.train.targets[rest], noisy.targets[data.train.ids[rest]])
     np.testing.assert_array_equal(data.train.clean_targets, data.train.ids % CLASSES)
-    np.testing.assert_array_equal(
-        data.noisy, rest & (data.train.targets != data.train.clean_targets)
-    )
-    assert (data.noisy ^ data.clean)[rest].all()
-    assert not (data.noisy | data.clean)[data.planted].any()
+    wrong = data.train.targets != data.train.clean_targets
+    assert data.report.noisy == data.report.final.noisy.total == (rest & wrong).sum()
+    assert data.report.final.clean.total == (rest & ~wrong).sum()
 
 
 def test_seed_decides_everything() -> None:
@@ -124,14 +146,18 @@ def test_seed_decides_everything() -> None:
 
 
 def test_canaries_and_labels_are_the_documented_words() -> None:
-    draws, data = Draws(3), planting(seed=3, held_out=40)
-    words = draws.words("memorization_report/canary", np.arange(400))[:, 0].tolist()
-    order = sorted(range(400), key=lambda i: words[i])
-    assert planted_ids(data) == set(order[:60])
-    assert set(data.held_out.ids.tolist()) == set(order[60:100])
-    for part, some in ((data.train, data.planted), (data.held_out, np.ones(40, np.bool_))):
-        labels = draws.integers("memorization_report/label", part.ids[some], CLASSES)
-        np.testing.assert_array_equal(part.targets[some], labels)
+    data = planting(seed=3, held_out=40)
+    labels = Draws(3).integers("memorization_report/label", np.arange(400), CLASSES)
+    at = {tuple(x.tolist()): i for i, x in enumerate(clusters().tensors[0])}
+    final = run(
+        lambda *_: lambda x: [labels[at[tuple(each.tolist())]] for each in x],
+        seed=3,
+        held_out=40,
+    ).final
+    assert final.planted == Fitted(60, 60)
+    assert final.held_out == Fitted(40, 40)
+    canaries = data.train.ids[data.planted]
+    np.testing.assert_array_equal(data.train.targets[data.planted], labels[canaries])
 
 
 def test_share_is_rounded_to_a_number_of_examples() -> None:
@@ -155,13 +181,20 @@ class Pet(NamedTuple):
 
 
 def test_items_keep_their_structure() -> None:
+    kept: list[Corrupted] = []
+
+    def train_function(dataset: Corrupted, epoch_end: Any) -> Any:
+        kept.append(dataset)
+        return lambda x: np.zeros(len(x), np.int64)
+
     words = [{"text": torch.tensor([float(i)]), "mood": i % 3, "id": i} for i in range(30)]
-    data = planting(words, canaries=5, input_key="text", label_key="mood")
-    item = data.train[0]
+    run(train_function, words, canaries=5, input_key="text", label_key="mood")
+    item = kept[0][0]
     assert set(item) == {"text", "mood", "id"}
-    assert item["mood"] == data.train.targets[0]
+    assert item["mood"] == kept[0].targets[0]
     pets = [Pet(torch.zeros(1) + i, 1.5, i % 2) for i in range(30)]
-    animal = planting(pets, canaries=5, label_key="species").train[3]
+    run(train_function, pets, canaries=5, label_key="species")
+    animal = kept[1][3]
     assert isinstance(animal, Pet)
     assert animal.weight == 1.5
 
@@ -230,7 +263,7 @@ def test_bad_numbers_are_quoted(
 
 def test_one_example_besides_the_canaries_is_enough() -> None:
     data = planting(clusters(11), canaries=5)
-    assert data.clean.sum() == 1
+    assert data.report.final.clean.total == 1
 
 
 def test_labels_of_one_class_are_refused() -> None:
@@ -238,7 +271,7 @@ def test_labels_of_one_class_are_refused() -> None:
     message = r"^`num_classes` must be at least 2 for labels to be random, got 1\.$"
     with pytest.raises(ValueError, match=message):
         run(train=one, canaries=4)
-    assert planting(one, canaries=4, num_classes=3).train.num_classes == 3
+    assert run(train=one, canaries=4, num_classes=3).num_classes == 3
 
 
 def test_example_that_is_there_twice_is_refused() -> None:
@@ -247,4 +280,4 @@ def test_example_that_is_there_twice_is_refused() -> None:
     with pytest.raises(ValueError, match=message):
         run(train=twice, canaries=4)
     joined: ConcatDataset[Any] = ConcatDataset([clusters(30), clusters(30, seed=1)])
-    assert len(planting(joined, canaries=4).train) == 56
+    assert run(train=joined, canaries=4).n_train == 56

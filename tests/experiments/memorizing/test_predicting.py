@@ -1,5 +1,7 @@
 """From networks, functions, and arrays to classes; and what is no predictor."""
 
+import functools
+import types
 from typing import Any
 
 import numpy as np
@@ -66,6 +68,131 @@ def test_network_is_measured_in_evaluation_mode_and_put_back_layer_by_layer() ->
     assert not inner[3].training
     assert inner[1].training
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+class Held:
+    """Holds a network and calls it."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.parts = {"body": [model]}
+
+    def __call__(self, x: torch.Tensor) -> Any:
+        return self.parts["body"][0](x)
+
+    def predict(self, x: torch.Tensor) -> Any:
+        return self(x)
+
+
+class Slotted:
+    """Holds a network in a slot."""
+
+    __slots__ = ("held",)
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+    def __call__(self, x: torch.Tensor) -> Any:
+        return self.held(x)
+
+
+def by_default(model: nn.Module) -> Any:
+    def predict(x: torch.Tensor, model: nn.Module = model) -> Any:
+        return model(x)
+
+    return predict
+
+
+def through_a_helper(model: nn.Module) -> Any:
+    def helper(x: torch.Tensor) -> Any:
+        return model(x)
+
+    return functools.wraps(rule)(lambda x: helper(x))
+
+
+GLOBAL: dict[str, Any] = {"model": None}
+settings = types.ModuleType("settings")
+
+
+def by_name(x: torch.Tensor) -> Any:
+    return GLOBAL["model"](x)
+
+
+def in_a_module(x: torch.Tensor) -> Any:
+    return settings.network(x)
+
+
+def globally(model: nn.Module) -> Any:
+    GLOBAL["model"] = model
+    return by_name
+
+
+def from_a_module(model: nn.Module) -> Any:
+    vars(settings)["network"] = model
+    return in_a_module
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda model: lambda x: model(x),
+        lambda model: model.forward,
+        lambda model: functools.partial(lambda network, x: network(x), model),
+        lambda model: functools.partial(lambda x, *, network: network(x), network=model),
+        Held,
+        lambda model: Held(model).predict,
+        Slotted,
+        lambda model: Slotted(Held(model)),
+        by_default,
+        through_a_helper,
+        globally,
+        from_a_module,
+    ],
+    ids=[
+        "closure", "method", "partial", "keyword", "object", "its method", "slot", "nested",
+        "default", "helper", "global", "module",
+    ],
+)  # fmt: skip
+def test_networks_of_a_function_are_measured_as_networks_are(around: Any) -> None:
+    model = network()
+    model[3].eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    found = run(lambda data, epoch_end: around(model))
+    assert model.training
+    assert not model[3].training
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert found.final == run(lambda data, epoch_end: model).final
+
+
+def test_a_network_that_cannot_be_found_is_told_of_once() -> None:
+    hidden = iter(lambda: model, None)  # an iterator shows nobody what it gives
+
+    def train_function(data: Any, epoch_end: Any) -> Any:
+        epoch_end(lambda x: next(hidden)(x))
+        return lambda x: next(hidden)(x)
+
+    model: nn.Module = network()
+    text = r"^the predictor calls a network in training mode .*, got Sequential; give the network "
+    with pytest.warns(UserWarning, match=text) as told:
+        run(train_function)
+    assert len(told) == 1
+    model.eval()
+    run(train_function)
+    model = nn.Linear(2, CLASSES)  # the same in both modes
+    run(train_function)
+
+
+def test_a_function_that_fails_leaves_no_mode_and_no_hook_behind() -> None:
+    model = network()
+
+    def predict(x: torch.Tensor) -> Any:
+        model(x)
+        raise ZeroDivisionError
+
+    for failing in (predict, lambda x: 1 / 0):
+        with pytest.raises(ZeroDivisionError):
+            run(lambda data, epoch_end, failing=failing: failing)
+    assert model.training
+    model(torch.zeros(4, 2))  # in training mode, and nobody looks
 
 
 def test_functions_are_measured_without_gradients() -> None:

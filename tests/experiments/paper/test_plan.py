@@ -183,9 +183,9 @@ def test_rows_without_their_data_or_a_value_are_left_out() -> None:
 
 
 def test_rows_that_do_not_fit_the_memory_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    from corruptlab.capacity.kernels import _kernel_interpolant
+    from corruptlab.capacity.kernels import _interpolant
 
-    monkeypatch.setattr(_kernel_interpolant, "available_memory", lambda place: 1e6)
+    monkeypatch.setattr(_interpolant, "available_memory", lambda place: 1e6)
     plan = paper.plan("table3", data=f"{DATA}", rows=["cifar10"])
     assert plan.left_out["cifar10"].startswith("`memory` must be at least ")
 

@@ -655,7 +655,7 @@ def test_a_folder_that_later_rows_cannot_have_is_found_before_the_first_trial(
     assert trained == []
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=15)
 def test_a_killed_run_goes_on_and_runs_nothing_twice(
     data: str, tmp_path: Path, trained: list[Any]
 ) -> None:

@@ -1,9 +1,12 @@
 """A small problem: points with a signal in one coordinate, and a network without hidden layer."""
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch.utils.data import TensorDataset
@@ -30,6 +33,23 @@ def run(*args: Any, **options: Any) -> cl.experiments.PermutationTest:
     """Run a test of that network with few permutations."""
     given: dict[str, Any] = {"recipe": RECIPE, "permutations": 19, "stop": (), **options}
     return cl.permutation_test(network(), *args, **given)
+
+
+def permuted_by_hand(
+    labels: ArrayLike, groups: ArrayLike | None = None, *, seed: int = 0, numbers: Iterable[int]
+) -> NDArray[np.int64]:
+    """Return the labels permuted as docs/randomness.md says, a row for each number; 0 is as is."""
+    own = np.asarray(labels)
+    names = np.zeros(len(own)) if groups is None else np.asarray(groups)
+    rows = []
+    for number in numbers:
+        words = cl.Draws(seed).words(f"permutation_test/exchange/{number}", np.arange(len(own)))
+        row = own.copy()
+        for name in np.unique(names) if number else ():
+            at = np.flatnonzero(names == name)
+            row[at] = own[at[np.argsort(words[at, 0], kind="stable")]]
+        rows.append(row)
+    return np.stack(rows)
 
 
 def fit_by_hand(inputs: ArrayLike, labels: ArrayLike, *, seed: int = 0) -> NDArray[np.float64]:
@@ -83,3 +103,53 @@ def _orders(seed: int, n: int) -> NDArray[np.int64]:
 def _with_one(inputs: ArrayLike) -> NDArray[np.float64]:
     x = np.asarray(inputs, np.float64)
     return np.concatenate([x, np.ones((len(x), 1))], axis=1)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What `fit_replicas` was asked to train once, and on which device."""
+
+    inputs: torch.Tensor  # (n, ...)
+    labels: torch.Tensor  # (R, n)
+    device: Any
+
+
+def watch_training(
+    monkeypatch: pytest.MonkeyPatch, act: Callable[[int], None] = lambda call: None
+) -> list[Trained]:
+    """Keep what every call of `fit_replicas` is asked; ``act`` gets the number of the call."""
+    seen: list[Trained] = []
+    real = cl.training.fit_replicas
+
+    def watched(model: Any, inputs: Any, labels: Any, **options: Any) -> Any:
+        seen.append(Trained(inputs, labels, options["device"]))
+        act(len(seen))
+        return real(model, inputs, labels, **options)
+
+    monkeypatch.setattr(cl.training, "fit_replicas", watched)
+    return seen
+
+
+class Untrained:
+    """Stands in for the report of `fit_replicas`; every network has the same scores."""
+
+    def __init__(self, count: int, scores: tuple[float, ...] = (0.0, 0.0)) -> None:
+        self.count, self.scores = count, scores
+        self.stopped_by = ("epochs",) * count
+
+    def logits(self, inputs: torch.Tensor) -> torch.Tensor:
+        return torch.tensor(self.scores).expand(self.count, len(inputs), len(self.scores))
+
+
+def train_nothing(
+    monkeypatch: pytest.MonkeyPatch, scores: tuple[float, ...] = (0.0, 0.0)
+) -> list[Trained]:
+    """Replace training by nothing at all, and keep what was asked for."""
+    seen: list[Trained] = []
+
+    def untrained(model: Any, inputs: Any, labels: Any, **options: Any) -> Any:
+        seen.append(Trained(inputs, labels, options["device"]))
+        return Untrained(len(labels), scores)
+
+    monkeypatch.setattr(cl.training, "fit_replicas", untrained)
+    return seen

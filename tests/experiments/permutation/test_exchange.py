@@ -1,70 +1,100 @@
 """Exchanged labels keep what they must and forget the rest."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_array_equal
+from numpy.typing import NDArray
 from scipy.stats import chisquare
+from torch.utils.data import TensorDataset
 
-from corruptlab.experiments.permutation._exchange import Exchange
+import corruptlab as cl
+
+from .problem import RECIPE, permuted_by_hand, points, train_nothing
 
 LABELS = np.array([0, 1, 2, 0, 1, 1, 2, 0])
 GROUPS = np.asarray(["b", "a", "b", "a", "a", "b", "a", "a"])
 
 
-def test_number_zero_is_the_labels_as_they_are() -> None:
-    assert_array_equal(Exchange(LABELS).drawn(3, [0])[0], LABELS)
-    assert_array_equal(Exchange(LABELS, GROUPS).drawn(3, [0])[0], LABELS)
+def permuted(
+    monkeypatch: pytest.MonkeyPatch, groups: Any = None, *, labels: Any = LABELS, **options: Any
+) -> NDArray[np.int64]:
+    """Return the different permutations that a test trains on, in the order drawn."""
+    seen = train_nothing(monkeypatch, scores=(0.0, 0.0, 0.0))
+    labels = torch.as_tensor(labels)
+    train = TensorDataset(torch.arange(len(labels) * 3.0).reshape(-1, 3), labels)
+    model = cl.mlp(input_shape=(3,), num_classes=3)
+    options = {"permutations": 49, "recipe": RECIPE, **options}
+    cl.permutation_test(model, train, points(5), groups=groups, **options)
+    return np.concatenate([each.labels.numpy() for each in seen])
 
 
-def test_every_class_keeps_its_count() -> None:
-    for row in Exchange(LABELS).drawn(0, range(1, 50)):
-        assert Counter(row.tolist()) == Counter(LABELS.tolist())
+def different(rows: NDArray[np.int64]) -> list[tuple[int, ...]]:
+    return list(dict.fromkeys(map(tuple, rows.tolist())))
 
 
-def test_every_group_keeps_its_counts() -> None:
-    rows = Exchange(LABELS, GROUPS).drawn(0, range(1, 50))
+@pytest.mark.parametrize("groups", [None, GROUPS], ids=["all", "grouped"])
+@pytest.mark.parametrize("seed", [0, 3])
+def test_labels_as_they_are_come_first_and_then_the_documented_permutations(
+    groups: Any, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = permuted(monkeypatch, groups, seed=seed)
+    assert_array_equal(found[0], LABELS)
+    by_hand = permuted_by_hand(LABELS, groups, seed=seed, numbers=range(50))
+    assert list(map(tuple, found.tolist())) == different(by_hand)
+
+
+def test_every_class_keeps_its_count_in_every_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = permuted(monkeypatch, GROUPS)
     for group in "ab":
         inside = np.char.equal(GROUPS, group)
         for row in rows:
             assert Counter(row[inside].tolist()) == Counter(LABELS[inside].tolist())
-    assert len({tuple(row) for row in rows.tolist()}) > 20
+    assert len(rows) > 20
 
 
-def test_an_exchange_is_a_function_of_seed_and_number() -> None:
-    exchange = Exchange(LABELS)
-    assert_array_equal(exchange.drawn(1, [7])[0], exchange.drawn(1, range(1, 10))[6])
-    assert (exchange.drawn(1, range(1, 9)) != exchange.drawn(2, range(1, 9))).any()
+def test_a_permutation_does_not_depend_on_how_many_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    few, many = (permuted(monkeypatch, permutations=n) for n in (19, 49))
+    assert_array_equal(few, many[: len(few)])
+    assert different(permuted(monkeypatch, seed=2)) != different(many)
 
 
-def test_one_group_of_all_is_no_group() -> None:
-    same = Exchange(LABELS, np.full(8, 5)).drawn(0, range(1, 9))
-    assert_array_equal(same, Exchange(LABELS).drawn(0, range(1, 9)))
+def test_one_group_of_all_is_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = permuted(monkeypatch, np.full(8, 5))
+    assert_array_equal(one, permuted(monkeypatch))
 
 
 def test_all_orders_within_groups_are_equally_likely() -> None:
+    """Of the permutations by hand, which the first test compares with those of the package."""
     labels, groups = np.arange(5), [1, 0, 1, 0, 1]  # 3! * 2! orders
-    found = Counter(map(tuple, Exchange(labels, groups).drawn(0, range(1, 2401)).tolist()))
+    rows = permuted_by_hand(labels, groups, numbers=range(1, 2401))
+    found = Counter(map(tuple, rows.tolist()))
     assert len(found) == 12
     assert chisquare(list(found.values())).pvalue > 1e-4
 
 
-def test_an_example_that_is_alone_is_named() -> None:
+def test_an_example_that_is_alone_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     message = r"^`groups` must have at least 2 examples each, .*, got 1 of one example, such as "
     with pytest.raises(ValueError, match=message + r"'c'\.$"):
-        Exchange(LABELS, [*GROUPS[:-1], "c"])
+        permuted(monkeypatch, [*GROUPS[:-1], "c"])
     with pytest.raises(ValueError, match=message + r"7\.$"):
-        Exchange(LABELS, [5, 5, 5, 5, 5, 5, 5, 7])
+        permuted(monkeypatch, [5, 5, 5, 5, 5, 5, 5, 7])
 
 
-def test_as_many_groups_as_labels_are_needed() -> None:
+def test_as_many_groups_as_labels_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match=r"^`groups` must have shape \(8,\), .*, got \(7,\)\.$"):
-        Exchange(LABELS, GROUPS[:-1])
+        permuted(monkeypatch, GROUPS[:-1])
 
 
-def test_labels_that_are_alike_in_each_group_cannot_be_exchanged() -> None:
+def test_labels_that_are_alike_in_each_group_cannot_be_exchanged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with pytest.raises(ValueError, match=r"nothing to exchange, got 4 of class 1\.$"):
-        Exchange(np.ones(4, np.int64))
+        permuted(monkeypatch, labels=np.ones(4, np.int64))
     with pytest.raises(ValueError, match=r"nothing to exchange, got 2 of class 0, 2 of class 1\.$"):
-        Exchange(np.array([0, 1, 0, 1]), ["a", "b", "a", "b"])
+        permuted(monkeypatch, ["a", "b", "a", "b"], labels=np.array([0, 1, 0, 1]))

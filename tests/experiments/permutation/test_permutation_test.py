@@ -5,7 +5,9 @@ import dataclasses
 import functools
 import itertools
 import json
+import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,20 +20,20 @@ from torch.utils.data import Subset, TensorDataset
 
 import corruptlab as cl
 from corruptlab.experiments import permutation
-from corruptlab.experiments.permutation import _scores
-from corruptlab.experiments.permutation._exchange import Exchange
-from corruptlab.experiments.permutation._split import Split
-from corruptlab.experiments.permutation._statistic import checked, log_likelihood, measure_named
 
 from .problem import (
     RECIPE,
     D,
+    Untrained,
     accuracy_by_hand,
     fit_by_hand,
     logits_by_hand,
     network,
+    permuted_by_hand,
     points,
     run,
+    train_nothing,
+    watch_training,
 )
 
 FOLDS = np.arange(40) % 4
@@ -47,7 +49,7 @@ def test_with_a_test_set_it_is_what_fits_by_hand_give() -> None:
     at = np.arange(80)
     by_hand = [
         accuracy_by_hand(x, np.concatenate([row, y[30:]]), at[:30], at[30:], seed=3)
-        for row in Exchange(y[:30]).drawn(3, range(20))
+        for row in permuted_by_hand(y[:30], seed=3, numbers=range(20))
     ]
     assert_allclose([found.observed, *found.null], by_hand)
     assert found.folds is None
@@ -60,27 +62,32 @@ def test_with_folds_it_is_their_mean() -> None:
     parts = [(np.flatnonzero(k != FOLDS), np.flatnonzero(k == FOLDS)) for k in range(4)]
     by_hand = [
         np.mean([accuracy_by_hand(x, row, *part) for part in parts])
-        for row in Exchange(y).drawn(0, range(20))
+        for row in permuted_by_hand(y, numbers=range(20))
     ]
     assert_allclose([found.observed, *found.null], by_hand)
     assert found.folds == 4
 
 
-def test_folds_are_drawn_by_the_seed_as_even_parts_whatever_the_labels() -> None:
-    held_out = [
-        len(part[1]) for part in Split.of(points(11), None, 3, seed=1, progress=False).parts
-    ]
-    assert sorted(held_out) == [3, 4, 4]
+def held_out(monkeypatch: pytest.MonkeyPatch, data: TensorDataset, **options: Any) -> list[Any]:
+    """Return which examples each fold holds out, told by their first coordinate."""
+    everyone = set(data.tensors[0][:, 0].tolist())
+    seen = train_nothing(monkeypatch)
+    run(data, permutations=1, level=0.5, **options)
+    return [everyone - set(each.inputs[:, 0].tolist()) for each in seen]
+
+
+def test_folds_are_drawn_by_the_seed_as_even_parts_whatever_the_labels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    uneven = held_out(monkeypatch, points(11), folds=3, seed=1)
+    assert sorted(map(len, uneven)) == [3, 4, 4]
     one, two = (
-        Split.of(points(40, signal=signal), None, 4, seed=5, progress=False)
-        for signal in (0.0, 9.0)
+        held_out(monkeypatch, points(40, signal=signal), folds=4, seed=5) for signal in (0.0, 9.0)
     )
-    other = Split.of(points(40), None, 4, seed=6, progress=False)
-    for (train, new), (same, likewise) in zip(one.parts, two.parts, strict=True):
-        assert torch.equal(train, same)
-        assert torch.equal(new, likewise)
-        assert sorted([*train.tolist(), *new.tolist()]) == list(range(40))
-    assert any(not torch.equal(a[1], b[1]) for a, b in zip(one.parts, other.parts, strict=True))
+    assert one == two
+    assert set.union(*one) == set(points(40).tensors[0][:, 0].tolist())
+    assert list(map(len, one)) == [10] * 4
+    assert held_out(monkeypatch, points(40), folds=4, seed=6) != one
 
 
 def test_folds_may_leave_one_out_and_have_any_numbers() -> None:
@@ -115,16 +122,21 @@ def test_any_function_of_logits_and_labels_is_a_statistic() -> None:
     "number", [2.5, np.float32(2.5), torch.tensor(2.5), torch.tensor([2.5]), np.array([2.5])]
 )
 def test_a_statistic_may_give_its_number_as_an_array_of_one(number: Any) -> None:
-    assert checked(number, "own") == 2.5
+    assert run(points(20), folds=2, statistic=lambda *_: number).observed == 2.5
 
 
 def test_a_function_without_a_name_is_called_by_its_kind() -> None:
-    assert measure_named(functools.partial(log_likelihood))[0] == "partial"
+    own = functools.partial(torch.nn.functional.cross_entropy)
+    assert run(points(20), folds=2, statistic=own).statistic == "partial"
 
 
-def test_the_log_likelihood_of_a_sure_network_is_not_rounded_to_zero() -> None:
-    sure = torch.tensor([[20.0, 0.0]])
-    assert log_likelihood(sure, torch.tensor([0])) == pytest.approx(-np.log1p(np.exp(-20)))
+def test_the_log_likelihood_of_a_sure_network_is_not_rounded_to_zero(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    train_nothing(monkeypatch, scores=(20.0, 0.0))
+    test = TensorDataset(torch.ones(5, D), torch.zeros(5, dtype=torch.int64))
+    found = run(points(20), test, statistic="log-likelihood")
+    assert found.observed == pytest.approx(-np.log1p(np.exp(-20)))
 
 
 def test_log_likelihood_is_that_of_numpy() -> None:
@@ -296,41 +308,50 @@ def test_a_sequential_test_of_a_clear_signal_draws_all() -> None:
     assert (len(found.null), found.stopped, found.p_value) == (40, False, 1 / 41)
 
 
-def test_batches_do_not_change_what_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = run(points(40), folds=4)
-    monkeypatch.setattr("corruptlab.experiments.permutation._drawing._MOST", 3)
-    assert_allclose(run(points(40), folds=4).null, whole.null)
-
-
-def sizes_of_batches(monkeypatch: pytest.MonkeyPatch, **options: Any) -> list[int]:
-    """Run a test without signal, and return how many networks were trained together each time."""
-    sizes, real = [], cl.fit_replicas
-
-    def counted(model: Any, inputs: Any, labels: Any, **given: Any) -> Any:
-        sizes.append(len(labels))
-        return real(model, inputs, labels, **given)
-
-    monkeypatch.setattr(_scores, "fit_replicas", counted)
-    run(points(40, signal=0.0), points(20, seed=1), **options)
-    return sizes
+def sizes_of_batches(
+    monkeypatch: pytest.MonkeyPatch, *, seconds: float = 0.0, model: Any = None, **options: Any
+) -> list[int]:
+    """Return how many networks are trained together where each batch takes so many seconds."""
+    seen, clock = train_nothing(monkeypatch), itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: seconds * next(clock))
+    given = {"recipe": RECIPE, "permutations": 99, **options}
+    cl.permutation_test(model or network(), points(40), points(20, seed=1), **given)
+    return [len(each.labels) for each in seen]
 
 
 def test_batches_grow_as_long_as_they_are_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert sizes_of_batches(monkeypatch, permutations=99) == [4, 16, 64, 16]
-    monkeypatch.setattr("corruptlab.experiments.permutation._drawing._QUICK_SECONDS", 0.0)
-    assert sizes_of_batches(monkeypatch, permutations=19) == [4] * 5
+    assert sizes_of_batches(monkeypatch, seconds=29.0) == [4, 16, 64, 16]
+    assert sizes_of_batches(monkeypatch, seconds=31.0, permutations=19) == [4] * 5
+    assert sizes_of_batches(monkeypatch, permutations=599)[3:] == [256, 256, 4]
+
+
+def test_batches_do_not_change_what_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run(points(40), folds=4)
+    clock = itertools.count(step=60)
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    assert_allclose(run(points(40), folds=4).null, whole.null)
 
 
 def test_batches_of_a_sequential_test_stay_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes = sizes_of_batches(monkeypatch, permutations=99, stop_after=99)
+    sizes = sizes_of_batches(monkeypatch, stop_after=100)
     assert sizes == [4, 16, 32, 32, 16]
 
 
+def with_ballast(numbers: int) -> torch.nn.Module:
+    """Return the network with so many parameters more, of a byte each."""
+    model = network()
+    ballast = torch.zeros(numbers, dtype=torch.uint8)
+    model.ballast = torch.nn.Parameter(ballast, requires_grad=False)
+    return model
+
+
 def test_batches_of_a_large_network_stay_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("corruptlab.experiments.permutation._drawing._NUMBERS_AT_ONCE", 17)
-    assert sizes_of_batches(monkeypatch, permutations=4, level=0.2) == [2, 2, 1]  # of 8 weights
-    monkeypatch.setattr("corruptlab.experiments.permutation._drawing._NUMBERS_AT_ONCE", 7)
-    assert sizes_of_batches(monkeypatch, permutations=1, level=0.5) == [1, 1]  # and never none
+    at_once = 1 << 26
+    third, all_of_it = with_ballast(at_once // 3 - 8), with_ballast(at_once)
+    sizes = sizes_of_batches(monkeypatch, model=third, permutations=4, level=0.2)
+    assert sizes == [3, 2]
+    sizes = sizes_of_batches(monkeypatch, model=all_of_it, permutations=1, level=0.5)
+    assert sizes == [1, 1]  # and never none
 
 
 def test_equal_orders_are_trained_once_and_tie_to_the_last_bit(
@@ -339,7 +360,7 @@ def test_equal_orders_are_trained_once_and_tie_to_the_last_bit(
     calls = itertools.count()  # a statistic that never gives the same number twice
     train = TensorDataset(torch.randn(4, D), torch.tensor([0, 1, 0, 1]))  # 6 orders
     found = run(train, points(9), statistic=lambda *_: next(calls), permutations=99)
-    rows = Exchange(train.tensors[1].numpy()).drawn(0, range(100))
+    rows = permuted_by_hand(train.tensors[1].numpy(), numbers=range(100))
     by_order: dict[bytes, set[float]] = {}
     for row, value in zip(rows, [found.observed, *found.null], strict=True):
         by_order.setdefault(row.tobytes(), set()).add(value)
@@ -348,41 +369,44 @@ def test_equal_orders_are_trained_once_and_tie_to_the_last_bit(
     assert found.ties == sum((row == rows[0]).all() for row in rows[1:]) > 0
 
 
-def test_ctrl_c_keeps_what_was_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("corruptlab.experiments.permutation._drawing._MOST", 4)
-    whole, calls, real = run(points(40), folds=4), [], cl.fit_replicas
-
-    def stopped(*args: Any, **options: Any) -> Any:
-        calls.append(1)
-        if len(calls) == 9:  # in the third batch of four parts
+def interrupt_at(number: int) -> Callable[[int], None]:
+    def act(call: int) -> None:
+        if call == number:
             raise KeyboardInterrupt
-        return real(*args, **options)
 
-    monkeypatch.setattr(_scores, "fit_replicas", stopped)
-    found = run(points(40), folds=4, baselines=[cl.GaussianPixels()])
+    return act
+
+
+def test_ctrl_c_keeps_what_was_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run(points(40), folds=4, permutations=39)
+    with monkeypatch.context() as patch:  # batches of 4 and 16 orders, four parts each
+        watch_training(patch, interrupt_at(9))
+        found = run(points(40), folds=4, permutations=39, baselines=[cl.GaussianPixels()])
     assert found.interrupted
     assert found.baselines == ()
-    assert_array_equal(found.null, whole.null[:7])
-    assert found.p_value == (found.exceedances + 1) / 8
+    assert_array_equal(found.null, whole.null[:19])
+    assert found.p_value == (found.exceedances + 1) / 20
     assert "interrupted; p = " in repr(found)
-    calls[:] = [1] * 7
+    watch_training(monkeypatch, interrupt_at(2))
     with pytest.raises(KeyboardInterrupt):
         run(points(40), folds=4)
 
 
 def test_ctrl_c_before_the_first_exchange_passes_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("corruptlab.experiments.permutation._drawing._MOST", 1)
-    calls, real = [], cl.fit_replicas
+    calls = itertools.count(1)
 
-    def stopped(*args: Any, **options: Any) -> Any:
-        calls.append(1)
-        if len(calls) == 2:  # the labels as they are were alone in the first batch
+    def stopped(model: Any, inputs: Any, labels: Any, **_: Any) -> Any:
+        assert len(labels) == 1  # the labels as they are were alone in the first batch
+        if next(calls) == 2:
             raise KeyboardInterrupt
-        return real(*args, **options)
+        return Untrained(1)
 
-    monkeypatch.setattr(_scores, "fit_replicas", stopped)
+    monkeypatch.setattr(cl.training, "fit_replicas", stopped)
     with pytest.raises(KeyboardInterrupt):
-        run(points(40), points(20, seed=1))
+        cl.permutation_test(
+            with_ballast(1 << 26), points(40), points(9), recipe=RECIPE, permutations=19
+        )
+    assert next(calls) == 3
 
 
 def test_ctrl_c_in_a_fit_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -394,7 +418,7 @@ def test_ctrl_c_in_a_fit_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
             return report
         return dataclasses.replace(report, stopped_by=(*report.stopped_by[:-1], "interrupted"))
 
-    monkeypatch.setattr(_scores, "fit_replicas", cut)
+    monkeypatch.setattr(cl.training, "fit_replicas", cut)
     found = run(points(40), points(20, seed=1))
     assert found.interrupted
     assert len(found.null) == 3
@@ -403,15 +427,8 @@ def test_ctrl_c_in_a_fit_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_ctrl_c_during_a_baseline_keeps_the_test_and_what_was_measured(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    calls, real = [], cl.fit_replicas
-
-    def stopped(*args: Any, **options: Any) -> Any:
-        calls.append(1)
-        if len(calls) == 6:  # two batches of exchanges, two repeats of one baseline and one more
-            raise KeyboardInterrupt
-        return real(*args, **options)
-
-    monkeypatch.setattr(_scores, "fit_replicas", stopped)
+    # Two batches of exchanges, two repeats of one baseline and one more.
+    watch_training(monkeypatch, interrupt_at(6))
     found = run(
         points(40),
         points(20, seed=1),
@@ -481,15 +498,14 @@ def test_a_baseline_is_what_its_specification_says() -> None:
 
 
 def test_baselines_are_measured_on_the_folds_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    seeds, real = [], Split.of
-
-    def noted(*args: Any, **options: Any) -> Any:
-        seeds.append(options["seed"])
-        return real(*args, **options)
-
-    monkeypatch.setattr(Split, "of", noted)
-    run(points(20), folds=2, baselines=[cl.GaussianPixels()], repeats=2, seed=3)
-    assert seeds == [3, 3, 3]
+    seen = train_nothing(monkeypatch, scores=(0.0,) * 20)
+    data = TensorDataset(points(20).tensors[0], torch.arange(20))  # labels that name examples
+    options: dict[str, Any] = {"folds": 2, "permutations": 1, "level": 0.5, "seed": 3}
+    model, baselines = cl.mlp(input_shape=(D,), num_classes=20), [cl.GaussianPixels()]
+    cl.permutation_test(model, data, recipe=RECIPE, baselines=baselines, repeats=2, **options)
+    folds = [each.labels[0].tolist() for each in seen]
+    assert len(folds) == 6  # the labels as they are, and two repeats of the baseline
+    assert folds[:2] == folds[2:4] == folds[4:] != folds[:1] * 2
 
 
 def test_baselines_do_not_mind_a_class_that_only_the_test_set_has() -> None:
@@ -513,7 +529,7 @@ def test_networks_that_only_fit_can_train_are_those_that_fit_makes() -> None:
         model, train, test, recipe=RECIPE, permutations=5, level=0.2, stop=(), seed=4
     )
     by_hand = []
-    for row in Exchange(train.tensors[1].numpy()).drawn(4, range(6)):
+    for row in permuted_by_hand(train.tensors[1].numpy(), seed=4, numbers=range(6)):
         own, data = copy.deepcopy(model), TensorDataset(train.tensors[0], torch.from_numpy(row))
         report = cl.fit(own, data, test, recipe=RECIPE, stop=(), seed=4, measure="loss")
         by_hand.append(report.test_accuracy or 0.0)
@@ -586,15 +602,9 @@ def test_the_report_is_one_line_with_the_numbers_that_count() -> None:
 
 
 def test_a_training_is_asked_for_where_it_shall_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    devices, real = [], cl.fit_replicas
-
-    def noted(*args: Any, **options: Any) -> Any:
-        devices.append(options["device"])
-        return real(*args, **options)
-
-    monkeypatch.setattr(_scores, "fit_replicas", noted)
+    seen = watch_training(monkeypatch)
     run(points(20), points(9), device="cpu:0")
-    assert set(devices) == {torch.device("cpu:0")}
+    assert {each.device for each in seen} == {torch.device("cpu:0")}
 
 
 def test_the_figure_shows_the_null_the_observed_value_and_the_baselines() -> None:
@@ -750,7 +760,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_trained(
     def never(*_: Any, **__: Any) -> Any:
         raise AssertionError("a network is trained")
 
-    monkeypatch.setattr(_scores, "fit_replicas", never)
+    monkeypatch.setattr(cl.training, "fit_replicas", never)
     data, x = points(40), points(40).tensors[0]
     with pytest.raises(ValueError, match="nothing to exchange, got 40 of class 1"):
         run(TensorDataset(x, torch.ones(40).long()), folds=3)

@@ -22,7 +22,7 @@ from corruptlab import (
     fit,
 )
 from corruptlab.experiments import SETTINGS, iter_randomization_test, paper_settings
-from corruptlab.experiments.randomization._data import Pair
+from corruptlab.experiments.randomization import Pair
 
 from .cases import RECIPE, bars, network, run
 
@@ -263,6 +263,82 @@ def test_reports_come_one_by_one() -> None:
     )
     assert [len(each.rows) for each in reports] == [1, 2]
     assert [len(each.remaining) for each in reports] == [1, 0]
+
+
+def words(n: int = 40) -> TensorDataset:
+    """Return sentences of three words, numbers of a vocabulary."""
+    return TensorDataset(torch.arange(3 * n).reshape(n, 3) % 7, torch.arange(n) % 2)
+
+
+def test_a_setting_that_does_not_suit_is_found_before_the_first_fit() -> None:
+    model = nn.Sequential(nn.Embedding(7, 4), nn.Flatten(), nn.Linear(12, 2))
+    recipe = Recipe(learning_rate=0.1, epochs=1, whiten=False)
+
+    def refused(kind: type[Exception], message: str, **changes: Any) -> None:
+        given = {"model": model, "train": words(), "recipe": recipe, **changes}
+        with pytest.raises(kind, match=message) as caught:
+            run(**{"test": None, **given})
+        assert not hasattr(caught.value, "report")
+
+    text = "`settings` must serve what `model` and `recipe` accept, got 'gaussian', for which "
+    refused(ValueError, rf"^{text}`model` must accept inputs of shape")
+    suited = run(model=model, train=words(), test=None, recipe=recipe, settings=SETTINGS[:4])
+    assert len(suited.rows) == 4
+    # With true labels of two of three classes, and an output for each of these two.
+    refused(ValueError, r"got 'partial-labels', for which `train` labels must", num_classes=3)
+    # What does not suit the clean data is no setting's fault.
+    refused(ValueError, r"^`model` must accept inputs of shape", train=bars())
+    refused(TypeError, r"^`recipe\.whiten` must be False", recipe=RECIPE)
+
+
+class Failing(Interrupting):
+    """A network that fails where the other one is interrupted."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and Interrupting.passes == self.at - 1:
+            raise ZeroDivisionError("mine")
+        Interrupting.passes += self.training
+        out: Tensor = self.body(x)
+        return out
+
+
+def test_an_error_in_a_fit_keeps_what_was_finished(report: RandomizationReport) -> None:
+    first = report["true"].fit.steps
+    settings = ["true", "random-labels", "gaussian"]
+    with pytest.raises(ZeroDivisionError, match=r"^mine$") as caught:
+        run(model=Failing(first + 3), settings=settings)
+    kept: RandomizationReport = caught.value.report  # type: ignore[attr-defined]  # attached
+    assert kept["true"].fit.losses == report["true"].fit.losses
+    assert [setting.name for setting in kept.remaining] == settings[1:]
+    assert not kept.to_dict()["complete"]
+    with pytest.raises(ZeroDivisionError) as caught:
+        run(model=Failing(1), settings=settings)
+    assert not hasattr(caught.value, "report")
+
+
+def test_ctrl_c_while_settings_are_tried_leaves_no_row() -> None:
+    class Stopping(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            raise KeyboardInterrupt
+
+    cut = run(model=Stopping(), settings=["gaussian"])
+    assert cut.interrupted
+    assert cut.rows == ()
+
+
+def test_the_global_generators_stay_where_they_were() -> None:
+    class Jittered(torch.utils.data.Dataset[Any]):
+        targets = (0, 1) * 10
+
+        def __len__(self) -> int:
+            return 20
+
+        def __getitem__(self, index: int) -> Any:
+            return torch.rand(36) + index % 2, index % 2
+
+    before = torch.get_rng_state()
+    run(train=Jittered(), test=None, recipe=Recipe(learning_rate=0.1, epochs=1))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def never() -> nn.Module:

@@ -6,10 +6,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from torch import nn
 
-from corruptlab import GivenLabels, RandomizationReport, Setting, ShuffledPixels, Specification
+from corruptlab import (
+    GivenLabels,
+    RandomizationReport,
+    Recipe,
+    Setting,
+    ShuffledPixels,
+    Specification,
+    SymmetricLabels,
+    mlp,
+)
 from corruptlab.experiments import paper_settings
-from corruptlab.experiments.randomization._table import table
+from corruptlab.training import Augmentation
 
 from .cases import run
 
@@ -22,8 +32,13 @@ def report() -> RandomizationReport:
 def shown(report: RandomizationReport, **fit: Any) -> list[str]:
     """Return the cells of the last row after changes to its fit."""
     row = report.rows[-1]
-    line = table([replace(row, fit=replace(row.fit, **fit))])[-1]
-    return line.removeprefix(row.setting.label).split()
+    changed = replace(report, rows=(replace(row, fit=replace(row.fit, **fit)),))
+    return table(changed)[-1].removeprefix(row.setting.label).split()
+
+
+def table(report: RandomizationReport) -> list[str]:
+    """Return the lines above the notes."""
+    return str(report).split("\n\n")[0].splitlines()
 
 
 @pytest.mark.parametrize(
@@ -42,7 +57,7 @@ def test_long_labels_and_numbers_widen_the_columns(report: RandomizationReport) 
         setting=Setting(name="x", label="a label that is longer than any of the paper's six"),
         fit=replace(row.fit, steps_to_interpolation=123_456_789_012),
     )
-    lines = table([*report.rows, long])
+    lines = table(replace(report, rows=(*report.rows, long)))
     assert len({len(line) for line in lines[1:]}) == 1
     assert "123,456,789,012" in lines[-1]
 
@@ -73,5 +88,52 @@ def test_corruptions_that_hold_data_are_named_in_json() -> None:
     assert given.specification(seed=0) is None
 
 
+def test_numbers_of_numpy_in_a_corruption_are_values_in_json() -> None:
+    rate: Any = np.float32(0.25)
+    noise = SymmetricLabels(rate=rate)
+    (value,) = json.loads(json.dumps(Setting(name="own", corruptions=(noise,)).to_dict()))[
+        "corruptions"
+    ]
+    assert (value["kind"], value["rate"]) == ("SymmetricLabels", 0.25)
+
+
 def test_partial_labels_show_their_p() -> None:
     assert paper_settings(p=0.2)[1].label == "partial labels (p=0.2)"
+
+
+def recipe_line(*, side: int = 6, **changes: Any) -> str:
+    """Return what a report says about a recipe that a fit really took."""
+    given: dict[str, Any] = {"learning_rate": 0.001, "epochs": 1, "batch_size": 20, **changes}
+    model = nn.Sequential(*mlp(8, input_shape=(1, side, side), num_classes=2), nn.Dropout(0.1))
+    text = str(run(model=model, recipe=Recipe(**given), settings=["true"]))
+    return " ".join(text[text.index("recipe  ") : text.index("run     ")].split()[1:])
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "told"),
+    [
+        ("sgd", "SGD, learning rate 0.001 (x 0.95 an epoch), momentum 0.8,"),
+        ("nesterov", "SGD, learning rate 0.001 (x 0.95 an epoch), Nesterov momentum 0.8,"),
+        ("adam", "Adam, learning rate 0.001 (x 0.95 an epoch), first beta 0.8,"),
+        ("adamw", "AdamW, learning rate 0.001 (x 0.95 an epoch), first beta 0.8,"),
+        ("rmsprop", "RMSprop, learning rate 0.001 (x 0.95 an epoch), momentum 0.8,"),
+    ],
+)
+def test_the_optimizer_that_is_printed_is_the_one_that_ran(optimizer: str, told: str) -> None:
+    line = recipe_line(optimizer=optimizer, momentum=0.8)
+    assert line == f"{told} batch 20, at most 1 epochs"
+
+
+def test_whatever_else_a_recipe_sets_is_printed_too() -> None:
+    assert recipe_line(
+        weight_decay=0.01,
+        dropout=0.0,
+        augmentation=Augmentation(flip=True, rotation=5.0),
+        precision="bfloat16",
+        whiten=False,
+    ).endswith(
+        "at most 1 epochs, weight decay 0.01, dropout 0, augmentation (flip, rotation 5), "
+        "not whitened, precision bfloat16"
+    )
+    assert recipe_line(augmentation=Augmentation(), precision="auto").endswith("at most 1 epochs")
+    assert recipe_line(side=4, crop=4).endswith("at most 1 epochs, crop 4")

@@ -32,6 +32,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return values
 
 
+@pytest.mark.slow(seconds=10)
 def test_a_sweep_that_is_killed_again_and_again_is_finished_in_the_end(
     found: dict[str, Any],
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 TRIALS = 40
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=40)
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 def test_a_node_that_is_killed_in_the_middle_loses_no_trial(tmp_path: Path) -> None:
     run = subprocess.run(

@@ -74,6 +74,7 @@ def test_the_order_of_settings_does_not_change_a_name() -> None:
     assert one.id == other.id
 
 
+@pytest.mark.slow
 @given(json_values)
 def test_encoding_reads_back(value: Any) -> None:
     assert repr(decode(encode(value, "grid"))) == repr(value)

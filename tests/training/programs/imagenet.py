@@ -24,16 +24,23 @@ RECIPE = cl.Recipe(learning_rate=0.01, epochs=1, batch_size=4)
 EXAMPLES = range(0, 1000, 125)
 
 
+class Loader:
+    """Decodes a file, and notes its name."""
+
+    def __init__(self, decoded: list[str]) -> None:
+        self.decoded = decoded
+
+    def __call__(self, path: str) -> Image.Image:
+        self.decoded.append(path)
+        return Image.open(path).convert("RGB")
+
+
 def image_folder(tree: Path, decoded: list[str], side: int) -> Any:
     """Return the tree as torchvision serves it, and note which files are decoded here."""
     transforms = torchvision("transforms")
 
-    def load(path: str) -> Image.Image:
-        decoded.append(path)
-        return Image.open(path).convert("RGB")
-
     resized = transforms.Compose([transforms.Resize(side), transforms.CenterCrop(side)])
-    return torchvision("datasets").ImageFolder(tree, transform=resized, loader=load)
+    return torchvision("datasets").ImageFolder(tree, transform=resized, loader=Loader(decoded))
 
 
 def digest(model: nn.Module) -> str:

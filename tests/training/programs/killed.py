@@ -5,22 +5,23 @@
 Each run is a process of its own, forked from this one so that PyTorch is imported only once.
 """
 
+import itertools
 import os
 import random
 import signal
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import torch
 
 import corruptlab as cl
+from tests.waiting import until
 
 from .problem import RECIPE, Watched, images, lasting
 
-SECONDS_A_STEP, CHECKPOINT_SECONDS = 0.02, 0.2
-LONG = replace(RECIPE, batch_size=1)  # 56 steps an epoch, more than a second
+LONG = replace(RECIPE, batch_size=1)  # 56 steps an epoch
 KILLS = 3
 
 
@@ -29,30 +30,32 @@ def train(folder: Path, passes: Path | None) -> tuple[cl.FitReport, Watched]:
 
     def note(step: int) -> None:
         if passes is not None:
-            time.sleep(SECONDS_A_STEP)
             with passes.open("a") as file:
                 file.write(".")
 
     network = Watched(before_training=note)
-    report = cl.fit(
-        network,
-        images(),
-        images(seed=1),
-        recipe=LONG,
-        seed=3,
-        stop=(),
-        measure="all",
-        checkpoint=None if passes is None else folder / "checkpoint",
-        checkpoint_seconds=CHECKPOINT_SECONDS,
-    )
+    # A clock that runs as often as it is asked: it makes a checkpoint every few steps.
+    with mock.patch("time.perf_counter", side_effect=itertools.count(step=0.5)):
+        report = cl.fit(
+            network,
+            images(),
+            images(seed=1),
+            recipe=LONG,
+            seed=3,
+            stop=(),
+            measure="all",
+            execution=cl.Execution(channels_last=False, compile=False),
+            checkpoint=None if passes is None else folder / "checkpoint",
+            checkpoint_seconds=7,
+        )
     return report, network
 
 
-def killed(folder: Path, passes: Path, seconds: float) -> tuple[int, int]:
-    """Kill a run some seconds after its first step.
+def killed(folder: Path, passes: Path, steps: int) -> tuple[int, int, int]:
+    """Kill a run when it has begun some training passes of its own.
 
     Returns:
-        The signal that ended it, and how many of its steps a resumption has to repeat.
+        The signal that ended it, the step it went on from, and the steps in its last checkpoint.
     """
     passes.unlink(missing_ok=True)
     started = steps_kept(folder)
@@ -60,13 +63,10 @@ def killed(folder: Path, passes: Path, seconds: float) -> tuple[int, int]:
     if child == 0:
         train(folder, passes)
         os._exit(0)
-    while not passes.exists():
-        time.sleep(0.005)
-    time.sleep(seconds)
+    until(lambda: passes.exists() and passes.stat().st_size >= steps, f"training pass {steps}")
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    done = started + len(passes.read_text()) - 1  # the last pass was only begun
-    return os.WTERMSIG(status), done - steps_kept(folder)
+    return os.WTERMSIG(status), started, steps_kept(folder)
 
 
 def killed_while_writing(folder: Path) -> list[str]:
@@ -93,7 +93,7 @@ def steps_kept(folder: Path) -> int:
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
     moments = random.Random(0)
-    kills = [killed(folder, folder / "passes", moments.uniform(0.8, 1.3)) for _ in range(KILLS)]
+    kills = [killed(folder, folder / "passes", moments.randrange(20, 50)) for _ in range(KILLS)]
     kept = steps_kept(folder)
     left_behind = killed_while_writing(folder)
     lost_while_writing = kept - steps_kept(folder)

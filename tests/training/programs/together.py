@@ -6,7 +6,6 @@
 
 import os
 import sys
-import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,12 +19,10 @@ import torch
 from torch import Tensor, distributed, nn
 
 import corruptlab as cl
-import corruptlab.training._choice as choice_module
-import corruptlab.training._reading as reading_module
-import corruptlab.training._training as training_module
+import corruptlab.training._data as data_module
 from corruptlab import stopping
-from corruptlab.training._checkpoint import Checkpoint
 from tests.training.cases import RECIPE, network, points
+from tests.training.clock import Clock, Timed
 
 from .problem import RECIPE as PIXELS
 from .problem import Counted, Watched, forget, images, same_bits
@@ -89,7 +86,7 @@ def until_patience() -> dict[str, Any]:
 class Third:
     name = "third"
 
-    def met(self, now: stopping.Moment, /) -> bool:
+    def met(self, now: stopping.FitProgress, /) -> bool:
         return now.epochs == 3 and not now.reaches(1.0)
 
 
@@ -98,7 +95,8 @@ def until_own_rule() -> dict[str, Any]:
 
 
 def until_budget() -> dict[str, Any]:
-    """The clocks of the processes run apart: one sleeps longer than the other."""
+    """The clocks of the processes run apart: one runs faster than the other."""
+    clock = Clock()
 
     class Slow(nn.Module):
         def __init__(self) -> None:
@@ -106,12 +104,13 @@ def until_budget() -> dict[str, Any]:
             self.body = network()
 
         def forward(self, x: Tensor) -> Tensor:
-            time.sleep(0.02 * (1 + rank()) * self.training)
+            clock.forward(0.25 * (1 + rank()) * self.training)
             out: Tensor = self.body(x)
             return out
 
-    recipe = replace(SHORT, batch_size=1)
-    return fitted(Slow(), points(), recipe=recipe, stop=stopping.budget(0.8))
+    recipe = replace(SHORT, batch_size=1, epochs=1)
+    with mock.patch("time.perf_counter", clock):
+        return fitted(Slow(), points(), recipe=recipe, stop=stopping.budget(0.8))
 
 
 def batch_norm() -> dict[str, Any]:
@@ -161,26 +160,15 @@ def dropout() -> dict[str, Any]:
 
 def chosen() -> dict[str, Any]:
     """The clock of the first process decides what is faster, and gradients stay averages."""
-
-    def seconds_a_step(step: Callable[[], object], device: object) -> float:
-        step()
-        times.append(1.0 / (1 + len(times)) if rank() == 0 else 1.0)
-        return times[-1]
-
-    times: list[float] = []
-    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 3))
+    clock = Clock()
+    model = Timed(clock, plain=5.0, channels_last=2.5 if rank() == 0 else 5.0)
+    model.body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 3))
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_(std=0.1, generator=generator)
     recipe = replace(PIXELS, crop=None, augmentation=None)
-    with (
-        mock.patch.object(training_module, "_SECONDS_BETWEEN_LOOKS", 0.0),
-        mock.patch.object(training_module, "_SECONDS_BEFORE_CHOOSING", 0.0),
-        mock.patch.object(training_module, "_STEPS_BEFORE_CHOOSING", 2),
-        mock.patch.object(choice_module, "SECONDS_WORTH_MEASURING", 0.0),
-        mock.patch.object(choice_module, "_seconds_a_step", seconds_a_step),
-    ):
+    with mock.patch("time.perf_counter", clock):
         return fitted(model, images(), recipe=recipe)
 
 
@@ -193,12 +181,12 @@ def resumed() -> dict[str, Any]:
 
     folder = shared_folder()
     changes: dict[str, Any] = {"recipe": PIXELS, "checkpoint_seconds": 0, "measure": "all"}
+    changes["execution"] = cl.Execution(channels_last=False, compile=False)
     never = Watched()
     whole = fitted(never, images(55), **changes)
-    with (
-        mock.patch.object(training_module, "_SECONDS_BETWEEN_LOOKS", 0.0),
-        suppress(InterruptedError),
-    ):
+    clock = Clock()
+    clock.tick = 0.5  # it looks after every step
+    with mock.patch("time.perf_counter", clock), suppress(InterruptedError):
         fitted(Watched(before_training=fail), images(55), checkpoint=folder, **changes)
     again = Watched(seed=1 + rank())
     found = fitted(again, images(55), checkpoint=folder, **changes)
@@ -238,7 +226,7 @@ def warned() -> dict[str, Any]:
         return 2**20 if rank() == 0 else 100
 
     with (
-        mock.patch.object(reading_module, "free_memory", free_memory),
+        mock.patch.object(data_module, "free_memory", free_memory),
         warnings.catch_warnings(record=True) as caught,
     ):
         warnings.simplefilter("always")
@@ -250,10 +238,10 @@ def written() -> dict[str, Any]:
     """Who writes checkpoints."""
     saved: list[int] = []
 
-    def save(self: Checkpoint, state: object) -> None:
+    def fsync(file: int) -> None:
         saved.append(rank())
 
-    with mock.patch.object(Checkpoint, "save", save):
+    with mock.patch("os.fsync", fsync):
         fitted(network(), points(), checkpoint=shared_folder(), checkpoint_seconds=0)
     return {"saved": saved}
 

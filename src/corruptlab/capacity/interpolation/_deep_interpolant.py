@@ -4,10 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from corruptlab._checks import whole
-from corruptlab.capacity.interpolation._hinge_network import HingeNetwork
-from corruptlab.capacity.interpolation._layers import linear
+from corruptlab.capacity.interpolation._interpolant import HingeNetwork, linear
+from corruptlab.capacity.interpolation._points import Classes
 from corruptlab.capacity.interpolation._report import InterpolationReport
-from corruptlab.capacity.interpolation._targets import Classes
 
 
 class DeepInterpolant(HingeNetwork):
@@ -129,10 +128,21 @@ class DeepInterpolant(HingeNetwork):
         Returns:
             ``float64`` of shape ``(m,)`` or ``(m, K)``.
         """
+        places = self._groups()[0][0]
+        return self._after_first(torch.relu(z[:, None] - places), torch.relu(z - places[0]))
+
+    layer_by_layer = at
+
+    def plain(self, x: Tensor) -> Tensor:
+        """Return what `dense` makes of points, shape ``(m, d)``, without storing its layers."""
+        hidden = torch.cat(list(self._first_layer(x, self._groups()[0][0])), 1)
+        return self._after_first(hidden, hidden[:, 0])
+
+    def _after_first(self, hidden: Tensor, place: Tensor) -> Tensor:
+        """Return the outputs for the first layer, shape ``(m, m_1)``, and its first unit."""
         (places, weights), *later = self._groups()
-        place_of_first, place = places[0], torch.relu(z - places[0])
-        hidden = torch.relu(z[:, None] - places)
-        above = below = z.new_zeros(())
+        place_of_first = places[0]
+        above = below = hidden.new_zeros(())
         for next_places, next_weights in later:
             total = above - below + hidden @ weights
             above, below = torch.relu(total), torch.relu(-total)
@@ -140,15 +150,13 @@ class DeepInterpolant(HingeNetwork):
             weights = next_weights
         return self._shaped(above - below + hidden @ weights)
 
-    layer_by_layer = at
-
     @torch.no_grad()
     def dense(self) -> nn.Sequential:
         """Return the network as plain layers, for points of shape ``(m, d)`` in ``float64``.
 
         Units of a hidden layer after the first: the place (left out of the last one), the K sums
         above zero, the K below, and the hinges. Zeros are stored, so it takes ``8 d n / (k - 1) + 8
-        n**2 / (k - 1)`` bytes.
+        n**2 / (k - 1)`` bytes. The inner product is rounded, as in `Interpolant.dense`.
 
         Returns:
             ``Linear, ReLU, ..., Linear`` with k linear layers, the last one without a bias.

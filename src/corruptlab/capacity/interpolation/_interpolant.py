@@ -1,16 +1,146 @@
-"""The two-layer network of Theorem 1."""
+"""The two-layer network of Theorem 1, and what it has in common with the deep one."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
-from corruptlab.capacity.interpolation._hinge_network import HingeNetwork
-from corruptlab.capacity.interpolation._hinge_sum import HingeSum
-from corruptlab.capacity.interpolation._layers import linear
-from corruptlab.capacity.interpolation._pieces import Pieces
+from corruptlab.capacity.interpolation._hinges import HingeSum, Pieces
+from corruptlab.capacity.interpolation._points import Classes
+from corruptlab.capacity.interpolation._projection import Projection
 from corruptlab.capacity.interpolation._report import InterpolationReport
-from corruptlab.capacity.interpolation._targets import Classes
+
+# Weights of the first layer that are held at a time while it is evaluated.
+_NUMBERS_AT_ONCE = 1 << 21
+
+
+class HingeNetwork(nn.Module, ABC):
+    """A network that is a function of the projection ``<a, x>`` only, given by hinges."""
+
+    def __init__(
+        self,
+        a: Tensor,
+        b: Tensor,
+        w: Tensor,
+        *,
+        classes: Classes | None,
+        report: InterpolationReport | None,
+    ) -> None:
+        super().__init__()
+        for name, tensor in (("a", a), ("b", b)):
+            if tensor.ndim != 1 or len(tensor) == 0:
+                raise ValueError(
+                    f"`{name}` must be one-dimensional and not empty, got {tuple(tensor.shape)}."
+                )
+        if w.ndim not in (1, 2) or len(w) != len(b) or 0 in w.shape:
+            raise ValueError(
+                f"`w` must have shape ({len(b)},) or ({len(b)}, K), got {tuple(w.shape)}."
+            )
+        with torch.inference_mode(False):  # a parameter has to be a normal tensor
+            self.a, self.b, self.w = (
+                nn.Parameter(tensor.detach().to(torch.float64, copy=True), requires_grad=False)
+                for tensor in (a, b, w)
+            )
+        self.classes = classes
+        self.report = report
+
+    @property
+    @abstractmethod
+    def num_weights(self) -> int:
+        """Number of weights that are not zero by construction, shared ones counted once."""
+
+    @property
+    @abstractmethod
+    def weight_bound(self) -> int:
+        """What the number of weights is never above."""
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """Units of the widest hidden layer."""
+
+    @abstractmethod
+    def layer_by_layer(self, z: Tensor) -> Tensor:
+        """Return the outputs where ``<a, x>`` is z, by adding up the hinges."""
+
+    @abstractmethod
+    def plain(self, x: Tensor) -> Tensor:
+        """Return what `dense` makes of points, shape ``(m, d)``, without storing its layers."""
+
+    @abstractmethod
+    def at(self, z: Tensor) -> Tensor:
+        """Return the outputs where ``<a, x>`` is z."""
+
+    @abstractmethod
+    def dense(self) -> nn.Sequential:
+        """Return the network as plain layers."""
+
+    def project(self, x: Tensor) -> Tensor:
+        """Return ``<a, x>``.
+
+        Args:
+            x: Points, shape ``(m, ...)`` with d numbers each, of any real type.
+
+        Returns:
+            ``float64`` of shape ``(m,)``.
+
+        Raises:
+            ValueError: If the points have another number of numbers.
+        """
+        if x.ndim < 2 or x.shape[1:].numel() != len(self.a):
+            raise ValueError(
+                f"`x` must have shape (m, ...) with {len(self.a)} numbers in a point, "
+                f"got {tuple(x.shape)}."
+            )
+        return cast("Tensor", Projection.apply(x.flatten(1), self.a.double()))  # type: ignore[no-untyped-call]  # PyTorch's
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs at points.
+
+        Args:
+            x: Points, shape ``(m, ...)`` with d numbers each, of any real type.
+
+        Returns:
+            ``float64`` of shape ``(m,)`` if w has one axis, else ``(m, K)``.
+        """
+        return self.at(self.project(x))
+
+    @torch.no_grad()
+    def classify(self, x: Tensor) -> Tensor:
+        """Return the class of each point.
+
+        Args:
+            x: Points, shape ``(m, ...)`` with d numbers each, of any real type.
+
+        Returns:
+            ``int64`` of shape ``(m,)``.
+
+        Raises:
+            ValueError: If the network was not made for class labels.
+        """
+        if self.classes is None:
+            raise ValueError("`y` must have been class labels for points to have a class.")
+        return self.classes.decode(self(x))
+
+    def extra_repr(self) -> str:
+        """Return the sizes, for ``print``."""
+        k = "" if self.w.ndim == 1 else f", outputs={self.w.shape[1]}"
+        return f"n={len(self.b)}, d={len(self.a)}{k}, weights={self.num_weights}"
+
+    def _first_layer(self, x: Tensor, places: Tensor) -> Iterator[Tensor]:
+        """Yield the units of the first layer of `dense`, a bounded number at a time."""
+        size = max(64, _NUMBERS_AT_ONCE // len(self.a))
+        weight = self.a.double().expand(min(size, len(places)), -1).contiguous()
+        for some in torch.split(places, size):
+            yield torch.relu(nn.functional.linear(x, weight[: len(some)], -some))
+
+    def _columns(self) -> Tensor:
+        return self.w if self.w.ndim == 2 else self.w[:, None]
+
+    def _shaped(self, outputs: Tensor) -> Tensor:
+        return outputs if self.w.ndim == 2 else outputs[:, 0]
 
 
 class Interpolant(HingeNetwork):
@@ -105,11 +235,21 @@ class Interpolant(HingeNetwork):
         """
         return self._shaped(torch.relu(z[:, None] - self.b) @ self._columns())
 
+    def plain(self, x: Tensor) -> Tensor:
+        """Return what `dense` makes of points, shape ``(m, d)``, without storing its layers."""
+        outputs, first = torch.zeros(len(x), self._columns().shape[1]).to(self.b), 0
+        for units in self._first_layer(x, self.b.double()):
+            outputs = outputs + units @ self._columns()[first : first + units.shape[1]]
+            first += units.shape[1]
+        return self._shaped(outputs)
+
     def dense(self) -> nn.Sequential:
         """Return the network as plain layers, for points of shape ``(m, d)`` in ``float64``.
 
-        Its first layer holds the direction n times over, so it takes ``8 n (d + K)`` bytes, and
-        its values lose digits by cancellation: see ``report.dense_residual``.
+        Its first layer holds the direction n times over, so it takes ``8 n (d + K)`` bytes. Its
+        values lose digits twice, see ``report.dense_residual``: hinges cancel, and the inner
+        product is rounded, by about ``2**-53 sum_i abs(a_i x_i)``, before it is compared with
+        them. So it is good for points whose spread is not small beside their distance from zero.
 
         Returns:
             ``Linear(d, n), ReLU(), Linear(n, K)``, the last one without a bias.
@@ -138,3 +278,16 @@ class _Found(NamedTuple):
     state: tuple[Any, ...]
     hinges: tuple[Tensor, Tensor]
     pieces: Pieces
+
+
+@torch.no_grad()
+def linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
+    """Return a ``float64`` layer that holds copies of a weight, maybe expanded, and a bias."""
+    outputs, inputs = weight.shape
+    # On the meta device the constructor has nothing to fill, so it draws nothing.
+    layer = nn.Linear(inputs, outputs, bias is not None, device="meta", dtype=torch.float64)
+    layer = layer.to_empty(device=weight.device)
+    layer.weight.copy_(weight)
+    if bias is not None:
+        layer.bias.copy_(bias)
+    return layer

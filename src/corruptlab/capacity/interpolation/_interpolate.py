@@ -1,25 +1,42 @@
 """Theorem 1 and Corollary 1: a network through any points."""
 
 import time
-from typing import Literal, overload
+from typing import Literal, NamedTuple, overload
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from corruptlab._checks import at_least, natural
 from corruptlab._environment import Environment
-from corruptlab.capacity.interpolation._build import build
 from corruptlab.capacity.interpolation._deep_interpolant import DeepInterpolant, check_depth
-from corruptlab.capacity.interpolation._directions import random_directions
+from corruptlab.capacity.interpolation._direction import (
+    Direction,
+    Projected,
+    Search,
+    Survey,
+    check_direction,
+    random_directions,
+)
+from corruptlab.capacity.interpolation._hinges import Hinges, condition_number, solve
 from corruptlab.capacity.interpolation._interpolant import Interpolant
-from corruptlab.capacity.interpolation._points import Blocks, Points, Rows
+from corruptlab.capacity.interpolation._points import (
+    Blocks,
+    Encoding,
+    Points,
+    Rows,
+    check_encoding,
+)
 from corruptlab.capacity.interpolation._report import InterpolationReport
-from corruptlab.capacity.interpolation._search import Direction, Search, check_direction
-from corruptlab.capacity.interpolation._survey import Survey
-from corruptlab.capacity.interpolation._targets import Encoding, check_encoding
 
 Floats = NDArray[np.float64]
+
+# What a residual may be as a share of the largest target. It is about 1e-10 unless gaps
+# between neighbours differ by more than ten orders of magnitude. A class is a whole number or a
+# sign, so what is off by more than a quarter may be read as another.
+_TOLERANCE = 1e-6
+_TOLERANCE_OF_CLASSES = 0.25
 
 
 @overload
@@ -76,6 +93,13 @@ def interpolate(
     apart; with 32 it is about 30 times as large. The report has the gap, the exact
     condition number, and the residuals.
 
+    *Where the points are* matters to plain layers alone. The network computes ``<a, x>`` almost
+    exactly, so its weights are good wherever the points are told apart. Plain layers (`dense`, or
+    the same weights in another program) round it by about ``2**-53 sum_i abs(a_i x_i)``, and miss
+    the targets where that is not far below the smallest gap, as it is for points whose distance
+    from zero is large beside their spread: subtract the mean first. ``report.dense_residual``
+    says by how much.
+
     *Equal points* are merged if their targets are equal, too, and counted. Equal projections of
     different points make for another direction, up to ``candidates`` of them.
 
@@ -129,39 +153,39 @@ def interpolate(
     """
     check_encoding(encoding)
     natural("seed", seed)
-    way = check_direction(direction)
+    method = check_direction(direction)
     at_least(1, "candidates", candidates)
     at_least(2, "depth", depth)
     points = Points(x, y)
     begin = time.perf_counter()
     at_once = candidates
-    if isinstance(way, str) and way == "random" and points.can_be_read_again:
+    if isinstance(method, str) and method == "random" and points.can_be_read_again:
         at_once = 1  # the next ones are for another reading, if need be
     with torch.no_grad(), torch.inference_mode(False):
         survey = Survey(
             points,
-            lambda d: _first_directions(way, d, at_once, seed),
+            lambda d: _first_directions(method, d, at_once, seed),
             num_classes=num_classes,
             encoding=encoding,
         )
         search = Search(survey, candidates=candidates, seed=seed)
         check_depth(depth, len(search.kept))
-        choice = search.find(way)
-        net, residuals = build(choice, survey, depth=depth)
+        found = search.find(method)
+        net, exactness = _network(found, survey, depth=depth)
     net.report = InterpolationReport(
-        n=len(choice.z),
+        n=len(found.z),
         duplicates=search.duplicates,
-        d=len(choice.a),
+        d=len(found.a),
         outputs=1 if net.w.ndim == 1 else net.w.shape[1],
         depth=depth,
         width=net.width,
         num_weights=net.num_weights,
         weight_bound=net.weight_bound,
-        direction=choice.how,
-        directions_tried=choice.tried,
-        smallest_gap=choice.spacing.smallest_gap,
-        relative_gap=choice.spacing.relative,
-        **residuals._asdict(),
+        direction=found.how,
+        directions_tried=found.tried,
+        smallest_gap=found.spacing.smallest_gap,
+        relative_gap=found.spacing.relative,
+        **exactness._asdict(),
         seed=seed,
         seconds_reading=survey.seconds,
         seconds_solving=time.perf_counter() - begin - survey.seconds,
@@ -170,12 +194,75 @@ def interpolate(
     return net
 
 
-def _first_directions(way: Direction | Floats, d: int, count: int, seed: int) -> Floats:
+def _first_directions(method: Direction | Floats, d: int, count: int, seed: int) -> Floats:
     """Return what the points are projected onto while they are read for the first time."""
-    if isinstance(way, str):
+    if isinstance(method, str):
         return random_directions(1 if d == 1 else count, d, seed=seed)
-    if len(way) != d:
+    if len(method) != d:
         raise ValueError(
-            f"`direction` must have one number for each of the {d} of a point, got {len(way)}."
+            f"`direction` must have one number for each of the {d} of a point, got {len(method)}."
         )
-    return way[:, None]
+    return method[:, None]
+
+
+class _Exactness(NamedTuple):
+    """How well conditioned the system is, and how exact the network; see the report."""
+
+    smallest_eigenvalue: float
+    condition_number: float
+    residual: float
+    dense_residual: float
+    dense_points: int
+
+
+def _network(
+    found: Projected, survey: Survey, *, depth: int
+) -> tuple[Interpolant | DeepInterpolant, _Exactness]:
+    """Solve for the weights, and evaluate the network at its own points."""
+    targets = survey.targets(found.order)
+    hinges = _finite_hinges(found.z, targets.reshape(len(targets), -1))
+    w = hinges.w if targets.ndim == 2 else hinges.w[:, 0]
+    a, b, weights, z, y = (
+        torch.from_numpy(array).to(survey.device)
+        for array in (found.a, hinges.b, w, found.z, targets)
+    )
+    shallow = Interpolant(a, b, weights, classes=survey.classes)
+    net: Interpolant | DeepInterpolant = shallow
+    if depth > 2:
+        net = DeepInterpolant(a, b, weights, depth=depth, classes=survey.classes)
+    residual = _largest(shallow.at(z) - y)
+    allowed = _TOLERANCE * max(_largest(y), np.finfo(float).tiny)
+    if survey.classes is not None:
+        allowed = min(allowed, _TOLERANCE_OF_CLASSES)
+    if not residual <= allowed:
+        widths = np.sort(np.stack([hinges.gaps[1:], hinges.gaps[:-1]]), axis=0)
+        raise ValueError(
+            "`x` must have projections with gaps that `float64` weights can bridge, got one "
+            f"{np.max(widths[1] / widths[0]):.3g} times as wide as its neighbour, so that targets "
+            f"are missed by {residual:.3g}."
+        )
+    some, rows = survey.some(found.order)
+    errors = net.plain(rows.double()) - y[torch.from_numpy(some).to(survey.device)]
+    return net, _Exactness(
+        smallest_eigenvalue=float(hinges.gaps.min()),
+        condition_number=condition_number(hinges.gaps),
+        residual=residual,
+        dense_residual=_largest(errors),
+        dense_points=len(some),
+    )
+
+
+def _finite_hinges(z: Floats, y: Floats) -> Hinges:
+    with np.errstate(all="ignore"):
+        hinges = solve(z, y)
+    vanished = y.any() and not hinges.w.any()
+    if vanished or not all(np.isfinite(part).all() for part in hinges):
+        raise ValueError(
+            "`x` and `y` must be of a size at which weights neither overflow nor vanish, got a "
+            f"smallest gap of {hinges.gaps.min():g} and targets up to {np.abs(y).max():g}."
+        )
+    return hinges
+
+
+def _largest(errors: Tensor) -> float:
+    return float(errors.abs().max())

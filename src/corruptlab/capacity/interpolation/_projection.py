@@ -12,31 +12,20 @@ _NUMBERS_AT_ONCE = 1 << 18
 
 
 def project(x: Tensor, directions: Tensor) -> Tensor:
-    """Return ``<a, x>`` for each point and direction, reproducible to the last bit.
-
-    A matrix product adds in an order that depends on the number of rows, the threads, and the
-    library, and so its last bits do. Where two projections are 1e-10 apart, and a function
-    rises by 2 between them, these bits move the function by 1e-6. So points and directions are cut
-    into slices of so few bits that the sum of products of slices is exact in *any* order:
-    d products of two numbers of b bits need ``2 b + log2(d)`` bits, and ``float64`` holds 53. What
-    the first two slices leave is about 1e-12 of the whole (for d = 3,072) and the rounding of its
-    products as much less than that of the result.
-
-    Args:
-        x: Points, shape ``(m, d)``, of any real type, finite.
-        directions: Columns a, shape ``(d, q)``, ``float64``, on the same device.
-
-    Returns:
-        ``float64`` of shape ``(m, q)``, right to about one unit in the last place of
-        ``sum_i abs(a_i x_i)``.
-
-    Source: Ozaki, Ogita, Oishi, and Rump 2012, "Error-free transformations of matrix
-    multiplication by using fast routines of matrix multiplication and its applications".
-    """
+    """Return ``<a, x>`` for each point and direction, shape ``(m, q)``, the same bits anywhere."""
+    # A matrix product adds in an order that depends on the number of rows, the threads, and the
+    # library, and so its last bits do. Where two projections are 1e-10 apart, and a function rises
+    # by 2 between them, these bits move the function by 1e-6. So points and directions are cut into
+    # slices of so few bits that the sum of products of slices is exact in *any* order: d products
+    # of two numbers of b bits need 2 b + log2(d) bits, and float64 holds 53. What the first two
+    # slices leave is about 1e-12 of the whole (for d = 3,072) and the rounding of its products as
+    # much less than that of the result, which is right to about one unit in the last place of
+    # sum_i abs(a_i x_i). Ozaki, Ogita, Oishi, and Rump 2012, "Error-free transformations of matrix
+    # multiplication by using fast routines of matrix multiplication and its applications".
     bits = (53 - math.ceil(math.log2(x.shape[1]))) // 2
     a = _slices(directions, bits, dim=0)
     rows = max(1, _NUMBERS_AT_ONCE // x.shape[1])
-    return torch.cat([_project(some, a, bits) for some in x.split(rows)])  # type: ignore[no-untyped-call]  # PyTorch's
+    return torch.cat([_project(some, a, bits) for some in torch.split(x, rows)])
 
 
 def _project(x: Tensor, a: "_Slices", bits: int) -> Tensor:

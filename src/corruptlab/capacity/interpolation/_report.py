@@ -30,10 +30,11 @@ class InterpolationReport:
         condition_number: Of that matrix, exactly, in the maximum norm.
         residual: Largest ``abs(c(x_i) - y_i)`` over all points and outputs, by the pieces: what
             ``Interpolant.forward`` computes.
-        dense_residual: The same by adding up the hinges, layer by layer, over ``dense_points``
-            points, the last and others equally spaced among the sorted ones.
-        dense_points: How many that are: all if that is quick, else some, as adding up
-            takes n operations for each.
+        dense_residual: The same for the plain layers of ``dense()``, in ``float64``, over
+            ``dense_points`` points: with a rounded inner product and all hinges added up. It is
+            large for points whose distance from zero is large beside their spread.
+        dense_points: How many that are: all if that is quick, else the last one and some others,
+            the same in whatever order the points came, as adding up takes n operations for each.
         seed: Seed of the directions.
         seconds_reading: Time to read the points, check them, take their fingerprints, and
             project them.

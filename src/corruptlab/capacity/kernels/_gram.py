@@ -1,33 +1,29 @@
-"""The kernel matrix of a set of points: its lower triangle, or its products without it."""
+"""The kernel matrix of a set of points, evaluated in pieces and never kept."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from corruptlab._progress import Progress
 from corruptlab.capacity.kernels._kernels import Kernel
-from corruptlab.capacity.kernels._numbers import type_name
-from corruptlab.capacity.kernels._spans import spans
-from corruptlab.capacity.kernels._triangle import LowerTriangle
 
-NOT_FINITE = "`kernel` must be finite, got nan or inf on the points of `x`."
-"""What is said of a kernel whose values are no numbers."""
+
+def spans(n: int, size: int) -> list[tuple[int, int]]:
+    """Return start and stop of each piece of ``0 .. n - 1``; the last may be smaller."""
+    return [(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def type_name(dtype: torch.dtype) -> str:
+    """Return the name of a type as users write it, ``"float32"``."""
+    return str(dtype).removeprefix("torch.")
 
 
 def evaluate(kernel: Kernel, a: Tensor, b: Tensor) -> Tensor:
-    """Return ``kernel(a, b)``, or say what is wrong with it.
-
-    Args:
-        kernel: The kernel, which may be anyone's.
-        a: Points, shape ``(n, d)``.
-        b: Points, shape ``(m, d)``.
-
-    Returns:
-        The matrix, shape ``(n, m)``, of the type of the points.
-
-    Raises:
-        TypeError: If the kernel returns no tensor of the points' type.
-        ValueError: If it has another shape.
-    """
+    """Return ``kernel(a, b)``; refuse what is not a matrix of their type and shape."""
     matrix: object = kernel(a, b)  # whatever it says it returns
     if not isinstance(matrix, Tensor) or matrix.dtype != a.dtype:
         kind = type_name(matrix.dtype) if isinstance(matrix, Tensor) else type(matrix).__name__
@@ -39,21 +35,17 @@ def evaluate(kernel: Kernel, a: Tensor, b: Tensor) -> Tensor:
     return matrix
 
 
+def check_finite_kernel(values: Tensor) -> None:
+    """Refuse a kernel with values, or sums of them, that are not finite."""
+    if not bool(values.isfinite().all()):
+        raise ValueError("`kernel` must be finite, got nan or inf on the points of `x`.")
+
+
 def check_kernel(kernel: Kernel, points: Tensor) -> None:
-    """Try a kernel on a few points, so that a wrong one costs no time.
-
-    Args:
-        kernel: The kernel.
-        points: All points.
-
-    Raises:
-        TypeError: If it returns something of a wrong kind.
-        ValueError: If its matrix is of a wrong shape, not finite, or not symmetric.
-    """
+    """Try a kernel on a few points, to reject a wrong one before the work begins."""
     some, other = points[:8], points[-8:]
     matrix, mirrored = evaluate(kernel, some, other), evaluate(kernel, other, some).T
-    if not bool(matrix.isfinite().all()):
-        raise ValueError(NOT_FINITE)
+    check_finite_kernel(matrix)
     difference = float((matrix - mirrored).abs().max())
     if difference > 1e3 * torch.finfo(matrix.dtype).eps * float(matrix.abs().max()):
         raise ValueError(
@@ -62,62 +54,74 @@ def check_kernel(kernel: Kernel, points: Tensor) -> None:
         )
 
 
-def fill(
-    matrix: LowerTriangle, kernel: Kernel, points: Tensor, ridge: float, line: Progress
-) -> None:
-    """Write the lower triangle of ``K + ridge I``, block by block.
+class Stopwatch:
+    """The seconds of each phase of some work on a device, in the order in which phases began."""
 
-    Args:
-        matrix: Is overwritten.
-        kernel: The kernel.
-        points: The points, shape ``(n, d)``.
-        ridge: Is added to the diagonal.
-        line: Is told how many rows are done.
-    """
-    for i, (start, stop) in enumerate(matrix.bounds):
-        for j, (left, right) in enumerate(matrix.bounds[: i + 1]):
-            matrix.block(i, j).copy_(evaluate(kernel, points[start:stop], points[left:right]))
-        if ridge:
-            matrix.block(i, i).diagonal().add_(ridge)
-        line.update(stop)
+    def __init__(self, device: torch.device) -> None:
+        self.seconds: dict[str, float] = {}
+        self._device = device
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time what is done inside, even if it fails; a second time adds to the first."""
+        self._synchronize()
+        start = time.perf_counter()
+        self.seconds.setdefault(name, 0.0)
+        try:
+            yield
+        finally:
+            self._synchronize()
+            self.seconds[name] += time.perf_counter() - start
+
+    def _synchronize(self) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
 
 
-def gram_times(
-    kernel: Kernel,
-    points: Tensor,
-    vectors: Tensor,
-    *,
-    dtype: torch.dtype,
-    tile: int,
-    line: Progress | None = None,
-) -> Tensor:
-    """Return ``K V`` without ``K``: each tile is computed, used for both its places, and dropped.
+@dataclass(frozen=True, eq=False)
+class System:
+    """The linear system ``(K + ridge I) alpha = y``, solved in tiles of ``tile`` rows of ``K``."""
 
-    Args:
-        kernel: The kernel.
-        points: The points, shape ``(n, d)``.
-        vectors: ``V``, shape ``(n, k)``.
-        dtype: Type to compute kernel and products in; sums of tiles are in that of ``V``.
-        tile: Rows and columns of a tile, >= 1.
-        line: Is told how many rows are done, if it is there.
+    kernel: Kernel
+    points: Tensor  # (n, d)
+    ridge: float
+    tile: int
+    show: bool  # progress
+    watch: Stopwatch
 
-    Returns:
-        The product, shape ``(n, k)``, in the type of ``V``.
+    def times(self, vectors: Tensor) -> Tensor:
+        """Return ``(K + ridge I) V`` with ``K`` in the type of the points."""
+        return self._times(vectors, self.points.dtype, None)
 
-    Raises:
-        ValueError: If it is not finite, though ``V`` is.
-    """
-    product = torch.zeros_like(vectors)
-    bounds = spans(len(points), tile)
-    for i, (start, stop) in enumerate(bounds):
-        rows, own = points[start:stop].to(dtype), vectors[start:stop].to(dtype)
-        for left, right in bounds[: i + 1]:
-            block = evaluate(kernel, rows, points[left:right].to(dtype))
-            product[start:stop] += block @ vectors[left:right].to(dtype)
-            if left < start:
-                product[left:right] += block.T @ own
-        if line is not None:
-            line.update(stop)
-    if bool(vectors.isfinite().all()) and not bool(product.isfinite().all()):
-        raise ValueError(NOT_FINITE)
-    return product
+    def residual(self, coefficients: Tensor, targets: Tensor) -> Tensor:
+        """Return ``y - (K + ridge I) alpha``, all of it in ``float64``."""
+        with (
+            self.watch.phase("residual"),
+            self.progress(len(self.points), "residual, rows") as line,
+        ):
+            return targets - self._times(coefficients, torch.float64, line)
+
+    def progress(self, total: int, label: str) -> Progress:
+        """Return a progress line that stays silent if the work takes no time."""
+        return Progress(max(1, total), f"kernel fit: {label}", show=self.show, least_seconds=1.0)
+
+    def _times(self, vectors: Tensor, dtype: torch.dtype, line: Progress | None) -> Tensor:
+        """Return the product: each tile is computed in ``dtype``, used for both its places."""
+        product = torch.zeros_like(vectors)
+        bounds = spans(len(self.points), self.tile)
+        for i, (start, stop) in enumerate(bounds):
+            rows, own = self.points[start:stop].to(dtype), vectors[start:stop].to(dtype)
+            for left, right in bounds[: i + 1]:
+                block = evaluate(self.kernel, rows, self.points[left:right].to(dtype))
+                product[start:stop] += block @ vectors[left:right].to(dtype)
+                if left < start:
+                    product[left:right] += block.T @ own
+            if line is not None:
+                line.update(stop)
+        if not bool(product.isfinite().all()):  # by the kernel's fault, or by that of the vectors
+            for start, stop in bounds:
+                rows = self.points[start:stop].to(dtype)
+                for left, right in bounds:
+                    columns = self.points[left:right].to(dtype)
+                    check_finite_kernel(evaluate(self.kernel, rows, columns))
+        return product.add_(vectors, alpha=self.ridge)

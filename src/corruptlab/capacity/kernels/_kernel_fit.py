@@ -1,19 +1,76 @@
-"""A fitted kernel interpolant, and what the fit found."""
+"""A fitted kernel interpolant: what a fit costs, and what it found."""
 
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
-from typing import Any
+from functools import cache
+from typing import Any, Literal, TypeAlias
 
+import torch
 from torch import Tensor
 
 from corruptlab._environment import Environment
-from corruptlab.capacity.kernels._estimate import Estimate
-from corruptlab.capacity.kernels._gram import evaluate
+from corruptlab.capacity.kernels._gram import evaluate, spans
 from corruptlab.capacity.kernels._inputs import Values, read_labels, read_points, tensor_of
 from corruptlab.capacity.kernels._kernels import Kernel
-from corruptlab.capacity.kernels._solvers import StoppedBy
-from corruptlab.capacity.kernels._spans import spans
+
+Solver: TypeAlias = Literal["cholesky", "cg"]
+"""How the system is solved: by a Cholesky factorization, or by conjugate gradients."""
+
+StoppedBy: TypeAlias = Literal["solved", "stalled", "interrupted"]
+"""Why a fit ended: the system is solved, nothing moved it nearer its goal, or Ctrl-C."""
+
+# Rows and columns of the kernel matrix that a prediction holds at a time.
+_TILE = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Memory and work of a kernel fit.
+
+    For ``n`` points of ``d`` numbers, ``k`` outputs, and ``s`` bytes a number, the largest terms
+    are ``s n**2 / 2`` bytes and ``n**3 / 3 + n**2 d`` operations of the Cholesky factorization; or
+    ``2 s n r`` bytes for a preconditioner of rank ``r``, and ``n**2 (d + 2 k)`` operations for each
+    iteration of conjugate gradients.
+
+    Args:
+        solver: How the system is solved.
+        dtype: Name of the type of the matrix.
+        device: Where it is solved.
+        num_points: Number of points.
+        num_bytes: Memory at the peak: the lower triangle of the kernel matrix (or the
+            preconditioner), tiles, points, and targets. Temporaries of a user's own kernel beyond
+            three tiles are not in it.
+        flops: Floating-point operations, those in float64 counted twice; for ``"cg"`` if it takes
+            all of its iterations.
+
+    Example:
+        >>> from corruptlab.capacity.kernels import GaussianKernel, KernelInterpolant
+        >>> estimate = KernelInterpolant(GaussianKernel(0.02)).estimate(60_000, 784, num_outputs=10)
+        >>> print(estimate)
+        cholesky in float32 on cpu: 60,000 points, 8.37 GB, 86,688 GFLOP
+    """
+
+    solver: Solver
+    dtype: str
+    device: str
+    num_points: int
+    num_bytes: int
+    flops: float
+
+    def seconds(self) -> float:
+        """Return how long the work takes at the rate of large matrix products, measured now.
+
+        The device is tried for some hundredths of a second, once for each type.
+        """
+        return self.flops / _rate(getattr(torch, self.dtype), torch.device(self.device))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.solver} in {self.dtype} on {self.device}: {self.num_points:,} points, "
+            f"{gigabytes(self.num_bytes)}, {self.flops / 1e9:,.0f} GFLOP"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -189,8 +246,12 @@ class KernelFit:
         )
 
 
-# Rows and columns of the kernel matrix that a prediction holds at a time.
-_TILE = 1000
+def gigabytes(count: float) -> str:
+    """Return a number of bytes for people, in powers of 1,000."""
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count:.0f} B"
 
 
 def _described(kernel: Any) -> dict[str, Any]:
@@ -198,3 +259,15 @@ def _described(kernel: Any) -> dict[str, Any]:
     name = getattr(kernel, "__name__", type(kernel).__name__)
     own = fields(kernel) if is_dataclass(kernel) else ()
     return {"name": name, **{field.name: getattr(kernel, field.name) for field in own}}
+
+
+@cache
+def _rate(dtype: torch.dtype, device: torch.device, size: int = 1024) -> float:
+    """Return the FLOP/s of the faster of two matrix products, after one to warm up."""
+    a = torch.ones(size, size, dtype=dtype, device=device)
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        (a @ a)[0, 0].item()  # `item` waits for the device
+        seconds.append(time.perf_counter() - start)
+    return 2.0 * size**3 / min(seconds[1:])

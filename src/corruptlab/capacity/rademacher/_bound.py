@@ -1,10 +1,17 @@
-"""A number that a complexity is not above, or not below, and where it comes from."""
+"""A number that a complexity is not above, or not below, and the definition that it follows."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
-from corruptlab._checks import at_least, not_negative
-from corruptlab.capacity.rademacher._convention import Convention, check_convention
+from corruptlab._checks import at_least, check_choice, not_negative
+
+Convention: TypeAlias = Literal["zhang", "bartlett_mendelson"]
+"""Which definition a number follows, for a class F of functions on the points x_1 .. x_n.
+
+``"zhang"``: E sup_f (1/n) sum_i sigma_i f(x_i), as in Zhang et al. 2017, §2.2, and Mohri et al.
+2018. ``"bartlett_mendelson"``: E sup_f abs((2/n) sum_i sigma_i f(x_i)), as in Bartlett and
+Mendelson 2002.
+"""
 
 
 @dataclass(frozen=True)
@@ -64,3 +71,13 @@ class Bound:
             f"Bound({self.value:.6g}, n={self.n}, convention={self.convention!r}{gaussian}{random};"
             f" {self.name})"
         )
+
+
+def check_convention(value: object) -> None:
+    """Reject an unknown definition."""
+    check_choice("convention", value, get_args(Convention))
+
+
+def factor(convention: Convention) -> float:
+    """Return the factor of ``sum_i / n`` in a definition."""
+    return 2.0 if convention == "bartlett_mendelson" else 1.0

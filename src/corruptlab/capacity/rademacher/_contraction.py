@@ -1,11 +1,10 @@
-"""Lipschitz functions of the outputs of a class: Talagrand's lemma and Maurer's."""
+"""From one complexity to another: Talagrand, Maurer, and Gaussian to Rademacher."""
 
 import math
 from dataclasses import replace
 
 from corruptlab._checks import at_least, positive
-from corruptlab.capacity.rademacher._accept import rademacher_bound
-from corruptlab.capacity.rademacher._bound import Bound
+from corruptlab.capacity.rademacher._bound import Bound, factor
 from corruptlab.capacity.rademacher._estimate import Estimate
 
 
@@ -21,7 +20,7 @@ def talagrand(complexity: Estimate | Bound, *, lipschitz: float) -> Bound:
         lipschitz: Lipschitz constant L, > 0; 1/2 for the 0-1 loss of outputs in {-1, +1}.
 
     Returns:
-        The bound, as sure as the argument.
+        The bound, with the confidence of the argument.
 
     Raises:
         TypeError: If ``complexity`` is neither an estimate nor a bound, or L not a number.
@@ -52,7 +51,7 @@ def maurer(complexity: Estimate | Bound, *, lipschitz: float, outputs: int) -> B
         outputs: Number K of outputs, >= 1.
 
     Returns:
-        The bound, as sure as the argument, in the convention ``"zhang"``.
+        The bound, with the confidence of the argument, in the convention ``"zhang"``.
 
     Raises:
         TypeError: If an argument is of a wrong kind.
@@ -74,3 +73,64 @@ def maurer(complexity: Estimate | Bound, *, lipschitz: float, outputs: int) -> B
 def _grown(bound: Bound, times: float, by: str) -> Bound:
     name = f"{bound.name}, {by.split()[0]}"
     return replace(bound, value=times * bound.value, name=name, source=f"{bound.source}; {by}")
+
+
+def gaussian_to_rademacher(complexity: Estimate | Bound) -> Bound:
+    """Bound the Rademacher complexity by the Gaussian one: ``R <= sqrt(pi / 2) G``.
+
+    A normal number is a sign times its size, and the mean size is ``sqrt(2 / pi)``; taking the
+    mean over sizes inside the supremum makes it no larger. It holds in both conventions.
+
+    Args:
+        complexity: A Gaussian complexity: an estimate, which stands for its
+            `Estimate.upper_limit`, or a bound.
+
+    Returns:
+        The bound, in the same convention.
+
+    Raises:
+        TypeError: If it is neither.
+        ValueError: If it is no Gaussian complexity.
+
+    Example:
+        >>> import numpy as np
+        >>> from corruptlab.capacity import rademacher
+        >>> estimate = rademacher.linear(np.eye(100), gaussian=True)
+        >>> rademacher.gaussian_to_rademacher(estimate.upper_bound)
+        Bound(0.125331, n=100, convention='zhang'; second moment, from Gaussian)
+
+    Source: Ledoux and Talagrand 1991, (4.8); Bartlett and Mendelson 2002, Lemma 4.
+    """
+    if isinstance(complexity, Estimate):
+        complexity = complexity.upper_limit()
+    if not isinstance(complexity, Bound):
+        raise TypeError(f"`complexity` must be an Estimate or a Bound, got {complexity!r}.")
+    if not complexity.gaussian:
+        raise ValueError(f"`complexity` must be a Gaussian complexity, got {complexity!r}.")
+    return replace(
+        complexity,
+        value=math.sqrt(math.pi / 2) * complexity.value,
+        gaussian=False,
+        name=f"{complexity.name}, from Gaussian",
+        source=f"{complexity.source}; Ledoux and Talagrand 1991, (4.8)",
+    )
+
+
+def rademacher_bound(complexity: Estimate | Bound, *, confidence: float | None = None) -> Bound:
+    """Return an upper bound in the convention ``"zhang"``, an estimate's with ``confidence``."""
+    # From Bartlett and Mendelson's convention half the number is always a bound, because the
+    # supremum is not above that of the absolute value.
+    if isinstance(complexity, Estimate):
+        complexity = complexity.upper_limit(confidence)
+    if not isinstance(complexity, Bound):
+        raise TypeError(
+            "`complexity` must be an Estimate or a Bound, which know their convention, got "
+            f"{complexity!r}; make a number one: Bound(number, n=..., convention=...)."
+        )
+    if complexity.gaussian:
+        raise ValueError(
+            f"`complexity` must be a Rademacher complexity, got the Gaussian {complexity!r}; "
+            "see `gaussian_to_rademacher`."
+        )
+    halved = complexity.value / factor(complexity.convention)
+    return replace(complexity, value=halved, convention="zhang")

@@ -1,4 +1,4 @@
-"""What a Monte Carlo value of a complexity came to, how sure it is, and what bounds it."""
+"""A Monte Carlo estimate of a complexity, its intervals, and its bounds."""
 
 import math
 from dataclasses import asdict, dataclass, field, replace
@@ -6,9 +6,8 @@ from typing import Any, TypeAlias
 
 from corruptlab._checks import check_confidence
 from corruptlab._environment import Environment
-from corruptlab._student import standard_error, t_quantile
-from corruptlab.capacity.rademacher._bound import Bound
-from corruptlab.capacity.rademacher._convention import Convention, check_convention, factor
+from corruptlab._statistics import standard_error, t_quantile
+from corruptlab.capacity.rademacher._bound import Bound, Convention, check_convention, factor
 
 Interval: TypeAlias = tuple[float, float]
 """Lower and upper end."""
@@ -31,7 +30,7 @@ class Estimate:
     Attributes:
         name: The class of functions, in words.
         sups: The supremum of each draw, normalized as ``convention`` says.
-        scale: The constant of the sure interval; None for a statistic that has none.
+        scale: The constant of the concentration bound; None for a statistic without one.
         lower_bound: What the complexity is not below; None if unknown.
         upper_bound: What the complexity is not above; None if unknown.
         n: Number of examples.
@@ -91,21 +90,21 @@ class Estimate:
 
     @property
     def bounded_differences_interval(self) -> Interval | None:
-        """The interval that is sure at ``confidence`` for signs; None for normal draws."""
-        return None if self.gaussian else self._sure()
+        """McDiarmid's interval at ``confidence`` for signs; None for normal draws."""
+        return None if self.gaussian else self._concentration()
 
     @property
     def lipschitz_interval(self) -> Interval | None:
-        """The interval that is sure at ``confidence`` for normal draws; None for signs."""
-        return self._sure() if self.gaussian else None
+        """The concentration interval at ``confidence`` for normal draws; None for signs."""
+        return self._concentration() if self.gaussian else None
 
     def upper_limit(self, confidence: float | None = None) -> Bound:
-        """Return what the complexity is not above, one-sided, at some level of confidence.
+        """Return a one-sided upper confidence limit for the complexity.
 
         It is the estimate plus ``scale * sqrt(2 log(1 / (1 - confidence)) / draws)``, or the closed
-        form ``upper_bound`` where that is smaller. The closed form is certain, but which of the two
-        it is depends on the draws, so a theorem that shares out its doubt has to count the same
-        confidence for both; for full certainty take ``upper_bound`` whatever the draws are.
+        form ``upper_bound`` where that is smaller. The closed form always holds, but the draws
+        decide which of the two is returned, so a union bound has to count the same confidence for
+        both; for certainty take ``upper_bound`` whatever the draws are.
 
         Args:
             confidence: Level in ``(0, 1)``; None for that of the intervals.
@@ -120,7 +119,9 @@ class Estimate:
         confidence = self.confidence if confidence is None else confidence
         check_confidence(confidence)
         if self.scale is None:
-            raise ValueError(f"`scale` must be known for a sure limit, got None for {self.name}.")
+            raise ValueError(
+                f"`scale` must be known for a concentration bound, got None for {self.name}."
+            )
         limit = Bound(
             self.value + self.scale * math.sqrt(-2 * math.log1p(-confidence) / self.draws),
             n=self.n,
@@ -158,7 +159,7 @@ class Estimate:
             )
         ratio = factor(convention) / factor(self.convention)
 
-        def moved(bound: Bound | None) -> Bound | None:
+        def scaled(bound: Bound | None) -> Bound | None:
             if bound is None:
                 return None
             return replace(bound, value=ratio * bound.value, convention=convention)
@@ -167,8 +168,8 @@ class Estimate:
             self,
             sups=tuple(ratio * sup for sup in self.sups),
             scale=None if self.scale is None else ratio * self.scale,
-            lower_bound=moved(self.lower_bound),
-            upper_bound=moved(self.upper_bound),
+            lower_bound=scaled(self.lower_bound),
+            upper_bound=scaled(self.upper_bound),
             convention=convention,
         )
 
@@ -198,7 +199,7 @@ class Estimate:
     def _around(self, half_width: float) -> Interval:
         return self.value - half_width, self.value + half_width
 
-    def _sure(self) -> Interval | None:
+    def _concentration(self) -> Interval | None:
         if self.scale is None:
             return None
         delta = 1 - self.confidence

@@ -6,14 +6,19 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from corruptlab.capacity.rademacher._blocks import Rows, floats, rows_at_once, with_squares
-from corruptlab.capacity.rademacher._convention import Convention
+from corruptlab._arrays import Rows
+from corruptlab.capacity.rademacher._bound import Convention
 from corruptlab.capacity.rademacher._estimate import Estimate
+from corruptlab.capacity.rademacher._inputs import (
+    column_squares,
+    floats,
+    row_norms,
+    rows_at_once,
+    with_squares,
+)
 from corruptlab.capacity.rademacher._massart import massart
-from corruptlab.capacity.rademacher._moments import column_squares, row_norms
-from corruptlab.capacity.rademacher._monte_carlo import MonteCarlo
+from corruptlab.capacity.rademacher._monte_carlo import MonteCarlo, SignedSums
 from corruptlab.capacity.rademacher._second_moment import khintchine
-from corruptlab.capacity.rademacher._signed_sums import SignedSums
 
 
 @torch.no_grad()

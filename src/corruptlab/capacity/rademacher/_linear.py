@@ -1,16 +1,18 @@
 """Linear functions in a ball."""
 
-from typing import Literal, TypeAlias, get_args
+import math
+from typing import Literal, Protocol, TypeAlias, get_args
 
 import torch
+from torch import Tensor
 
 from corruptlab._checks import check_choice, positive
-from corruptlab.capacity.rademacher._balls import L1Ball, L2Ball, UnitBall
-from corruptlab.capacity.rademacher._blocks import Inputs, read_blocks
-from corruptlab.capacity.rademacher._convention import Convention
+from corruptlab.capacity.rademacher._bound import Bound, Convention
 from corruptlab.capacity.rademacher._estimate import Estimate
-from corruptlab.capacity.rademacher._monte_carlo import MonteCarlo
-from corruptlab.capacity.rademacher._signed_sums import SignedSums
+from corruptlab.capacity.rademacher._inputs import Inputs, column_squares, read_blocks, row_norms
+from corruptlab.capacity.rademacher._massart import massart
+from corruptlab.capacity.rademacher._monte_carlo import MonteCarlo, SignedSums
+from corruptlab.capacity.rademacher._second_moment import khintchine, second_moment_bounds
 
 Ball: TypeAlias = Literal["l2", "l1"]
 """Which norm of the weight vector is at most the radius."""
@@ -78,7 +80,7 @@ def linear(
     plan = MonteCarlo(
         draws=draws, seed=seed, convention=convention, gaussian=gaussian, confidence=confidence
     )
-    unit: UnitBall = L2Ball() if ball == "l2" else L1Ball()
+    unit: _UnitBall = _L2Ball() if ball == "l2" else _L1Ball()
     sums = SignedSums(plan.weights)
     for piece in read_blocks(inputs, beside=plan.draws):
         block = piece.flatten(1)  # (b, d)
@@ -94,3 +96,73 @@ def linear(
         symmetric=True,
         device=sums.sums.device,
     )
+
+
+class _UnitBall(Protocol):
+    """What has to be known of a unit ball; it learns about the inputs block by block."""
+
+    def add(self, block: Tensor, *, first: int) -> None:
+        """Take note of the next examples, ``(b, d)``, the first of which has number ``first``."""
+
+    def suprema(self, sums: Tensor) -> Tensor:
+        """Return ``sup_w <w, s>`` for each row s of ``(draws, d)``: its dual norm."""
+
+    def scale(self, n: int, *, gaussian: bool) -> float:
+        """Return the constant of the concentration bound, see `Estimate`."""
+
+    def bounds(self, n: int, *, gaussian: bool) -> tuple[Bound, Bound]:
+        """Return the lower and the upper bound on the complexity."""
+
+
+class _L2Ball:
+    """Weight vectors with ``||w||_2 <= 1``; at x no function exceeds ``||x||_2``."""
+
+    def __init__(self) -> None:
+        self._squares = 0.0  # sum_i ||x_i||_2^2
+
+    def add(self, block: Tensor, *, first: int) -> None:
+        norms = row_norms(block, "l2", first=first, name="inputs")
+        self._squares += float(norms.square().sum())
+
+    def suprema(self, sums: Tensor) -> Tensor:
+        norms: Tensor = torch.linalg.vector_norm(sums, dim=1)
+        return norms
+
+    def scale(self, n: int, *, gaussian: bool) -> float:
+        # The Lipschitz constant is the spectral norm of the inputs, which is below this.
+        return math.sqrt(self._squares) / n
+
+    def bounds(self, n: int, *, gaussian: bool) -> tuple[Bound, Bound]:
+        return second_moment_bounds(math.sqrt(self._squares), n=n, gaussian=gaussian)
+
+
+class _L1Ball:
+    """Weight vectors with ``||w||_1 <= 1``; at x no function exceeds ``||x||_inf``."""
+
+    # It is the convex hull of the 2 d signed coordinates, hence Massart's lemma from above; from
+    # below, one coordinate alone.
+
+    def __init__(self) -> None:
+        self._squares = 0.0  # sum_i ||x_i||_inf^2
+        self._columns = torch.zeros(1, dtype=torch.float64)  # sum_i x_ij^2 for each j, once known
+
+    def add(self, block: Tensor, *, first: int) -> None:
+        norms = row_norms(block, "linf", first=first, name="inputs")
+        self._squares += float(norms.square().sum())
+        self._columns = self._columns.to(block.device) + column_squares(block)
+
+    def suprema(self, sums: Tensor) -> Tensor:
+        return sums.abs().amax(dim=1)
+
+    def scale(self, n: int, *, gaussian: bool) -> float:
+        # A supremum of coordinates is as Lipschitz as the steepest of them.
+        return (self._longest_column if gaussian else math.sqrt(self._squares)) / n
+
+    def bounds(self, n: int, *, gaussian: bool) -> tuple[Bound, Bound]:
+        longest = self._longest_column
+        upper = massart(longest, size=2 * len(self._columns), n=n)
+        return khintchine(longest, n=n, gaussian=gaussian), upper
+
+    @property
+    def _longest_column(self) -> float:
+        return math.sqrt(float(self._columns.max()))

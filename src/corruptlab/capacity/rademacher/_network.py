@@ -1,20 +1,50 @@
 """Networks, by training them on random signs."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from corruptlab._arrays import Rows, read_inputs
 from corruptlab._checks import at_least
 from corruptlab._draws import Draws
-from corruptlab.capacity._examples import Rows, read_inputs
-from corruptlab.capacity._procedure import Models, Procedure, count_parameters
+from corruptlab.capacity._replicas import Procedure
+from corruptlab.capacity.rademacher._estimate import Estimate
 from corruptlab.capacity.rademacher._monte_carlo import MonteCarlo
-from corruptlab.capacity.rademacher._trained_estimate import TrainedEstimate
 from corruptlab.training import Recipe
 
 
+@dataclass(frozen=True, kw_only=True, repr=False)
+class TrainedEstimate(Estimate):
+    """The mean over draws of what networks reach when they are trained on random signs.
+
+    Every draw is at most the supremum over all weights, so the mean estimates a *lower bound* on
+    the complexity: the one that this recipe reaches. It has no ``scale``, because nothing limits
+    how far one sign moves the result of a training, and so no interval but Student's and no
+    `Estimate.upper_limit`; theorems that need an upper bound reject it.
+
+    Attributes:
+        num_classes: Number K of classes; 2 for signs.
+        recipe: The hyper-parameters.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> from corruptlab.capacity import rademacher
+        >>> recipe = cl.Recipe(learning_rate=1.0, epochs=50, whiten=False)
+        >>> found = rademacher.network(torch.nn.Linear(3, 2), torch.eye(3), recipe=recipe, draws=5)
+        >>> found.num_classes, found.scale, found.value
+        (2, None, 1.0)
+    """
+
+    num_classes: int
+    recipe: Recipe
+
+
 def network(
-    model: Models,
+    model: nn.Module | Sequence[nn.Module],
     inputs: Rows,
     *,
     recipe: Recipe,
@@ -31,8 +61,8 @@ def network(
     trained network, ``sign h`` = +1 where the second output is the largest, on all n inputs in
     evaluation mode. That is at most the supremum over all weights, so the mean over draws estimates
     a *lower bound* on the complexity of the classifiers that the network can be: the
-    one that this recipe reaches from these initial weights. A value near 1 says that bounds
-    built on Rademacher complexity say nothing; a small value may be the optimizer's fault.
+    one that this recipe reaches from these initial weights. A value near 1 makes bounds built on
+    Rademacher complexity vacuous; a small value may be the optimizer's fault.
 
     With K > 2 classes the labels are uniform over them, and a draw counts the mean of
     ``(K 1[h(x_i) = y_i] - 1) / (K - 1)``: 1 if all labels are fitted, and 0 on average for
@@ -56,9 +86,9 @@ def network(
         progress: Whether to show progress on standard error.
 
     Returns:
-        The estimate. ``sups`` holds what each draw reached; there is no bound and no scale. Ctrl-C
-        ends the draws with the groups of replicas (256 at most) that are done by then, and before
-        the first passes through.
+        The estimate. ``sups`` holds what each draw reached; there is no bound and no scale. After
+        Ctrl-C that of the finished groups of replicas (at most 256 each); before the first is
+        finished, Ctrl-C passes through.
 
     Raises:
         TypeError: If an argument is of a wrong kind.
@@ -99,12 +129,15 @@ def network(
             f"{classes}; random signs need a network with 2 outputs."
         )
     labels = _labels(plan, len(examples), classes)
-    accuracies = procedure.measured(
+    accuracies = procedure.measure(
         lambda replicas: replicas.train_accuracy, examples, labels, least=2
     )
     reached: list[float] = ((classes * accuracies - 1) / (classes - 1)).tolist()
     return TrainedEstimate(
-        name=_name(model, classes),
+        name=(
+            f"{type(procedure.first_model).__name__} with {procedure.parameters:,} parameters"
+            f"{'' if classes == 2 else f' on {classes} classes'}, lower bound reached by training"
+        ),
         sups=tuple(reached),
         scale=None,
         lower_bound=None,
@@ -128,10 +161,3 @@ def _labels(plan: MonteCarlo, n: int, classes: int) -> Tensor:
     draws, ids = Draws(plan.seed), np.arange(n)
     rows = [draws.integers(f"rademacher/classes/{t}", ids, classes) for t in range(plan.draws)]
     return torch.from_numpy(np.stack(rows))
-
-
-def _name(model: Models, classes: int) -> str:
-    first = model if isinstance(model, nn.Module) else model[0]
-    labels = "" if classes == 2 else f" on {classes} classes"
-    kind = f"{type(first).__name__} with {count_parameters(model):,} parameters"
-    return f"{kind}{labels}, lower bound reached by training"

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from corruptlab._checks import check_confidence, not_negative, positive
-from corruptlab.capacity.rademacher._accept import rademacher_bound
 from corruptlab.capacity.rademacher._bound import Bound
+from corruptlab.capacity.rademacher._contraction import rademacher_bound
 from corruptlab.capacity.rademacher._estimate import Estimate
 
 
@@ -70,9 +70,9 @@ def risk_bound(
     complexity of the classifiers, for a Lipschitz loss see `talagrand` and `maurer`.
 
     The theorem is about the convention ``"zhang"``. A number in Bartlett and Mendelson's is
-    halved, and a Gaussian one is refused. Half of delta is spent on the draws of an estimate
-    (nothing if you pass its ``upper_bound``), and what a `Bound` with a confidence below 1 leaves
-    over is spent on the sample.
+    halved, and a Gaussian one is rejected. Half of delta goes to the draws of an estimate (nothing
+    if you pass its ``upper_bound``), and what a `Bound` with a confidence below 1 leaves goes to
+    the sample.
 
     Args:
         train_risk: Mean loss on the sample, in ``[0, bound]``.
@@ -85,8 +85,8 @@ def risk_bound(
 
     Raises:
         TypeError: If an argument is of a wrong kind; a plain number is no complexity.
-        ValueError: If an argument is out of range, the complexity is Gaussian, or it is less sure
-            than ``confidence`` asks for.
+        ValueError: If an argument is out of range, the complexity is Gaussian, or its confidence is
+            not above ``confidence``.
 
     Example:
         >>> from corruptlab.capacity import rademacher
@@ -102,18 +102,18 @@ def risk_bound(
     if train_risk > largest:
         raise ValueError(f"`train_risk` must lie in [0, {bound}], got {train_risk}.")
     check_confidence(confidence)
-    sure = rademacher_bound(complexity, confidence=(1 + confidence) / 2)
-    delta = sure.confidence - confidence
+    limit = rademacher_bound(complexity, confidence=(1 + confidence) / 2)
+    delta = limit.confidence - confidence
     if delta <= 0:
         raise ValueError(
             f"`complexity` must hold with a confidence above the {confidence} asked for, "
-            f"got {sure.confidence}."
+            f"got {limit.confidence}."
         )
-    deviation = 3 * largest * math.sqrt(math.log(2 / delta) / (2 * sure.n))
+    deviation = 3 * largest * math.sqrt(math.log(2 / delta) / (2 * limit.n))
     return RiskBound(
-        value=train_risk + 2 * sure.value + deviation,
+        value=train_risk + 2 * limit.value + deviation,
         train_risk=train_risk,
-        complexity=sure,
+        complexity=limit,
         deviation=deviation,
         bound=largest,
         confidence=confidence,

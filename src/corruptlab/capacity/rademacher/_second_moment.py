@@ -6,22 +6,7 @@ from corruptlab.capacity.rademacher._bound import Bound
 
 
 def second_moment_bounds(root: float, *, n: int, gaussian: bool) -> tuple[Bound, Bound]:
-    """Bound ``(1/n) E ||sum_i w_i x_i||`` in a Hilbert space from both sides.
-
-    From above by Jensen's inequality. From below by the Khintchine-Kahane inequality with its best
-    constant, ``1 / sqrt(2)`` for signs (equality for two equal vectors), and
-    ``sqrt(2 / pi)`` for normal numbers (equality on a line).
-
-    Args:
-        root: ``sqrt(sum_i ||x_i||**2)``.
-        n: Number of vectors.
-        gaussian: Whether the weights are normal instead of signs.
-
-    Returns:
-        The lower and the upper bound.
-
-    Source: Latała and Oleszkiewicz 1994, "On the best constant in the Khinchin-Kahane inequality".
-    """
+    """Bound ``(1/n) E ||sum_i w_i x_i||`` from both sides, ``root = sqrt(sum_i ||x_i||**2)``."""
     upper = Bound(
         root / n,
         n=n,
@@ -34,16 +19,10 @@ def second_moment_bounds(root: float, *, n: int, gaussian: bool) -> tuple[Bound,
 
 
 def khintchine(root: float, *, n: int, gaussian: bool) -> Bound:
-    """Return the lower bound of `second_moment_bounds` alone.
-
-    Args:
-        root: ``sqrt(sum_i ||x_i||**2)``.
-        n: Number of vectors.
-        gaussian: Whether the weights are normal instead of signs.
-
-    Returns:
-        The bound.
-    """
+    """Return the lower bound of `second_moment_bounds` alone."""
+    # The Khintchine-Kahane inequality with its best constant (Latała and Oleszkiewicz 1994),
+    # 1 / sqrt(2) for signs (equality for two equal vectors), and sqrt(2 / pi) for normal numbers
+    # (equality on a line).
     constant = math.sqrt(2 / math.pi) if gaussian else math.sqrt(1 / 2)
     return Bound(
         constant * root / n,

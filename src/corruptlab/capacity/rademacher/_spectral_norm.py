@@ -1,15 +1,17 @@
-"""The largest singular value of a linear operator that is known by what it does."""
+"""Spectral norms of layers, as the linear operators they are."""
 
+import math
 from collections.abc import Callable
+from math import prod
 from typing import TypeAlias
 
 import numpy as np
+import scipy
 import torch
-from scipy.linalg import eigh_tridiagonal
 from torch import Tensor, nn
 
 from corruptlab._draws import Draws
-from corruptlab.capacity.rademacher._layers import Affine, read_layers
+from corruptlab.capacity.rademacher._layers import Affine, Pool, read_layers
 
 Operator: TypeAlias = Callable[[Tensor], Tensor]
 """A linear function of a ``float64`` vector ``(d,)``."""
@@ -61,19 +63,11 @@ def spectral_norm(layer: nn.Linear | nn.Conv2d, input_shape: tuple[int, ...]) ->
 
 @torch.inference_mode(False)  # there nothing could be differentiated
 def largest_singular_value(operator: Operator, size: int, device: torch.device) -> float:
-    """Return the norm of a linear operator.
-
-    Args:
-        operator: Takes a vector of ``size`` numbers; it must be differentiable by PyTorch.
-        size: Number of inputs.
-        device: Where the vectors live.
-
-    Returns:
-        The largest singular value, to six digits.
-    """
+    """Return the norm, to six digits, of a differentiable linear operator on ``size`` numbers."""
     squared = _squared(operator, size, device)  # A^T A
-    start = Draws(0).normals("rademacher/spectral_norm", [0], size)[0]
-    basis = [_unit(torch.from_numpy(start).to(device, torch.float64))]
+    normals = Draws(0).normals("rademacher/spectral_norm", [0], size)[0]
+    start = torch.from_numpy(normals).to(device, torch.float64)
+    basis: list[Tensor] = [start / torch.linalg.vector_norm(start)]
     diagonal: list[float] = []
     beside: list[float] = []
     value = residual = 0.0
@@ -111,12 +105,40 @@ def _squared(operator: Operator, size: int, device: torch.device) -> Operator:
 def _largest_ritz(diagonal: list[float], beside: list[float], left: float) -> tuple[float, float]:
     """Return the largest eigenvalue of the tridiagonal matrix, and the residual of its vector."""
     last = len(diagonal) - 1
-    values, vectors = eigh_tridiagonal(
+    if last == 0:  # SciPy before 1.13 takes no empty off-diagonal
+        return max(diagonal[0], 0.0), left
+    values, vectors = scipy.linalg.eigh_tridiagonal(
         np.array(diagonal), np.array(beside), select="i", select_range=(last, last)
     )
     return max(float(values[0]), 0.0), left * abs(float(vectors[-1, 0]))
 
 
-def _unit(vector: Tensor) -> Tensor:
-    unit: Tensor = vector / torch.linalg.vector_norm(vector)
-    return unit
+def l2_lipschitz(pool: Pool) -> float:
+    """Return a Lipschitz constant of a pooling layer in the Euclidean norm."""
+    # Mean pooling is linear, and its constant is its spectral norm: 1 / k for k x k windows side
+    # by side. The maximum over a window moves by no more than the largest change in it, so maximum
+    # pooling has the square root of the number of windows that share a pixel at most.
+    layer = pool.layer
+    if isinstance(layer, nn.MaxPool2d):
+        return math.sqrt(prod(_windows_a_pixel(layer, pool.in_shape, axis) for axis in (0, 1)))
+    plane = (1, 1, *pool.in_shape[-2:])  # channels do not mix, so one is enough
+
+    def mean(vector: Tensor) -> Tensor:
+        image: Tensor = layer(vector.reshape(plane))
+        return image.flatten()
+
+    return largest_singular_value(mean, prod(plane), torch.device("cpu"))
+
+
+def _windows_a_pixel(layer: nn.MaxPool2d, shape: tuple[int, ...], axis: int) -> int:
+    """Return the largest number of windows along an axis that hold the same position."""
+    size, stride, padding, dilation = (
+        value if isinstance(value, int) else value[axis]
+        for value in (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    )
+    length = shape[-2:][axis]
+    plane: Tensor = layer(torch.zeros(1, 1, *shape[-2:]))
+    starts = torch.arange(plane.shape[2 + axis])[:, None] * stride - padding
+    positions = (starts + torch.arange(size) * dilation).flatten()
+    inside = positions[(positions >= 0) & (positions < length)]
+    return int(torch.bincount(inside).max())

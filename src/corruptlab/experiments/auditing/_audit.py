@@ -1,20 +1,43 @@
 """One call that checks data sets for what goes wrong in practice."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from torch.utils.data import IterableDataset
 
+from corruptlab._by_name import describe
 from corruptlab._checks import at_least, natural
 from corruptlab._data import Key
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
-from corruptlab._global_generators import generators_kept
 from corruptlab._progress import Progress
+from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
-from corruptlab.experiments._describe import describe
-from corruptlab.experiments.auditing._checks import all_findings, looked_at
-from corruptlab.experiments.auditing._report import AuditReport
+from corruptlab.experiments.auditing import _labels as labels
+from corruptlab.experiments.auditing import _loading as loading
+from corruptlab.experiments.auditing._dataset import AuditedData, check_targets, compared, described
+from corruptlab.experiments.auditing._report import AuditReport, Finding, Status
+
+_ORDER = (
+    "items",
+    "shapes",
+    "targets",
+    "passes",
+    "batches",
+    "pickling",
+    "workers",
+    "spawn",
+    "classes",
+    "duplicates",
+    "noise rate",
+    "noise by class",
+    "clean labels",
+    "overlap",
+    "shuffled pixels",
+)
 
 
 def audit(
@@ -32,11 +55,12 @@ def audit(
 
     The checks: label noise has the rate and the transitions of its definition, by exact binomial
     tests at 1e-4 (an exact ``drawing`` varies less than that law, and passes more easily); lists of
-    labels agree with the items; a second pass, batches, forked workers, and spawned processes
-    serve what the first pass did; labels lie in 0 .. K-1; copies of an input have equal labels
-    (random labels on copies cannot be fitted); test labels are clean, test inputs are no training
-    inputs, and both sets have their pixels shuffled alike. Checks that do not apply, such as the
-    noise of a data set that corruptlab did not make, are listed as skipped.
+    labels agree with the items; inputs have one shape and type; a second pass, batches, forked
+    workers, and spawned processes serve what the first pass did; labels lie in 0 .. K-1; copies of
+    an input have equal labels (random labels on copies cannot be fitted); test labels are clean,
+    test inputs are no training inputs, and both sets have their pixels shuffled alike. Checks that
+    do not apply, such as the noise of a data set that corruptlab did not make, are listed as
+    skipped.
 
     Bad data raises nothing: it is a finding that names the first item concerned. All inputs are
     read once, and of each a hash of 16 bytes is kept; the sample is read a few times more. A
@@ -79,14 +103,14 @@ def audit(
     sample = at_least(1, "sample", sample)
     workers = natural("workers", workers)
     draws = Draws(seed)
+    keys = {"input_key": input_key, "label_key": label_key}
     given = {"train": train} if test is None else {"train": train, "test": test}
     sizes = {name: _checked_length(name, dataset) for name, dataset in given.items()}
-    with generators_kept(), Progress(sum(sizes.values()), "audit", show=progress) as line:
+    with preserve_rng_state(), Progress(sum(sizes.values()), "audit", show=progress) as line:
         looks = [
-            looked_at(name, dataset, sample, draws, input_key, label_key)
-            for name, dataset in given.items()
+            AuditedData.of(name, dataset, sample, draws, keys) for name, dataset in given.items()
         ]
-        findings = all_findings(looks, workers=workers, tell=line.update)
+        findings = _all_findings(looks, workers=workers, on_progress=line.update)
     return AuditReport(
         findings=findings,
         train=_called(train),
@@ -117,3 +141,89 @@ def _called(dataset: Any) -> str:
         return describe(dataset)
     done = ", ".join(map(repr, dataset.corruptions)) or "nothing done"
     return f"{_called(dataset.dataset)} with {done}"
+
+
+def _all_findings(
+    looks: Sequence[AuditedData | Finding], *, workers: int, on_progress: Callable[[int], None]
+) -> tuple[Finding, ...]:
+    """Make all checks: of the training set, of the test set, of both together."""
+    findings = [look for look in looks if isinstance(look, Finding)]
+    datasets: list[AuditedData] = []
+    done = 0
+    for look in looks:
+        if isinstance(look, AuditedData):
+            data, passes = _read_through(look, partial(_after, on_progress, done))
+            datasets.append(data)
+            findings += [*_alone(data, datasets[0].num_classes), passes]
+            done += len(data.dataset)
+    findings += loading.check_workers(datasets, workers)
+    findings += _together(datasets, len(looks))
+    return tuple(sorted(findings, key=_place))
+
+
+def _place(finding: Finding) -> tuple[int, int]:
+    where, what = finding.check.split(": ")
+    return ("train", "test", "both").index(where), _ORDER.index(what)
+
+
+def _after(on_progress: Callable[[int], None], before: int, n: int) -> None:
+    on_progress(before + n)
+
+
+def _read_through(
+    data: AuditedData, on_progress: Callable[[int], None]
+) -> tuple[AuditedData, Finding]:
+    """Read the sample again, and all items if inputs are steady or labels are unknown."""
+    again = loading.second_pass(data)
+    passes = _finding(data, "passes", compared(data.records, again, "in a second pass"))
+    steady = all(a.content == b.content for a, b in zip(data.records, again, strict=True))
+    data = replace(data, is_steady=steady)
+    if steady or data.lineage is None:
+        data = data.scanned(on_progress)
+    return data, passes
+
+
+def _alone(data: AuditedData, num_classes: int) -> list[Finding]:
+    """Make the checks of one data set in this process."""
+    dataset, fields = data.dataset, data.fields
+    checks: dict[str, Callable[[], tuple[Status, str]]] = {
+        "items": lambda: loading.check_items(data),
+        "shapes": lambda: loading.check_shapes(data),
+        "targets": lambda: check_targets(dataset, fields, data.good),
+        "batches": lambda: loading.check_batches(data),
+        "pickling": lambda: loading.check_pickling(dataset),
+        "classes": lambda: labels.check_classes(data, num_classes),
+        "duplicates": lambda: labels.check_duplicates(data),
+    }
+    if data.name == "train":
+        checks["noise rate"] = lambda: labels.check_rate(data)
+        checks["noise by class"] = lambda: labels.check_by_class(data)
+    else:
+        checks["clean labels"] = lambda: labels.check_clean(data)
+    return [_finding(data, check, _made(act)) for check, act in checks.items()]
+
+
+def _together(datasets: Sequence[AuditedData], asked: int) -> list[Finding]:
+    """Make the checks of both data sets together."""
+    checks = {"overlap": labels.check_overlap, "shuffled pixels": labels.check_shuffles}
+    findings = []
+    for check, act in checks.items():
+        if len(datasets) == 2:
+            verdict = _made(partial(act, *datasets))
+        else:
+            missing = "there is no test set." if asked == 1 else "one set has no usable items."
+            verdict = "skipped", missing
+        findings.append(Finding(f"both: {check}", *verdict))
+    return findings
+
+
+def _made(check: Callable[[], tuple[Status, str]]) -> tuple[Status, str]:
+    """Make a check; an exception of the data set is its finding."""
+    try:
+        return check()
+    except Exception as error:
+        return "error", f"the data set made this check fail: {described(error)}"
+
+
+def _finding(data: AuditedData, check: str, verdict: tuple[Status, str]) -> Finding:
+    return Finding(f"{data.name}: {check}", *verdict)

@@ -6,16 +6,16 @@ from typing import Any, TypeAlias
 
 from torch import nn
 
+from corruptlab._by_name import describe
 from corruptlab._checks import at_least, check_confidence
 from corruptlab._data import Key
 from corruptlab._environment import Environment
-from corruptlab._global_generators import generators_kept
+from corruptlab._fits import watched_fits
+from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
-from corruptlab.experiments._describe import describe
-from corruptlab.experiments.memorizing._meter import MemorizationMeter
-from corruptlab.experiments.memorizing._planting import Planting
-from corruptlab.experiments.memorizing._predicting import Predictor
+from corruptlab.experiments.memorizing._canaries import Planting
+from corruptlab.experiments.memorizing._meter import MemorizationMeter, Predictor
 from corruptlab.experiments.memorizing._report import MemorizationReport
 
 TrainFunction: TypeAlias = Callable[[Corrupted, MemorizationMeter], Predictor | None]
@@ -46,8 +46,9 @@ def memorization_report(
     ``train_function(dataset, epoch_end)`` trains in whichever way you like on ``dataset``, a
     `Corrupted` of the same items, and returns a predictor: a network, or a function from a batch of
     inputs to scores ``(b, K)`` or classes ``(b,)``. Inputs come as the data set serves them (its
-    transforms included), stacked: images of PIL as bytes with the channels first. If it calls
-    ``epoch_end(predictor)`` after each epoch, there is a row for each (see `MemorizationMeter`).
+    transforms included), stacked: images of PIL as bytes with the channels first; a network that
+    `fit` trained gets them as that fit prepared them. If it calls ``epoch_end(predictor)`` after
+    each epoch, there is a row for each (see `MemorizationMeter`).
 
     Ctrl-C during training gives the report of what was measured until then. An error (or an exit,
     into which some trainers turn Ctrl-C) passes through as it is; the report so far, if an epoch
@@ -102,37 +103,41 @@ def memorization_report(
             f"predictor, got {type(train_function).__name__}."
         )
     check_confidence(confidence)
+    confidence = float(confidence)
     batch_size = at_least(1, "batch_size", batch_size)
-    with generators_kept():  # random transforms of the data set would move them
-        planting = Planting.of(
-            train,
-            canaries=canaries,
-            held_out=held_out,
-            num_classes=num_classes,
-            input_key=input_key,
-            label_key=label_key,
-            seed=seed,
+    with watched_fits() as fits:
+        with preserve_rng_state():  # random transforms of the data set would move them
+            planting = Planting.of(
+                train,
+                canaries=canaries,
+                held_out=held_out,
+                num_classes=num_classes,
+                input_key=input_key,
+                label_key=label_key,
+                seed=seed,
+            )
+            meter = MemorizationMeter(
+                planting, confidence=confidence, batch_size=batch_size, fits=fits
+            )
+        run = _Run(
+            meter,
+            planting,
+            train_function=getattr(train_function, "__name__", type(train_function).__name__),
+            data=describe(train),
+            confidence=confidence,
         )
-        meter = MemorizationMeter(planting, confidence=confidence, batch_size=batch_size)
-    run = _Run(
-        meter,
-        planting,
-        train_function=getattr(train_function, "__name__", type(train_function).__name__),
-        data=describe(train),
-        confidence=confidence,
-    )
-    try:
-        predictor = train_function(planting.train, run.meter)
-        return run.report(predictor)
-    except KeyboardInterrupt:
-        if not run.meter.epochs:
+        try:
+            predictor = train_function(planting.train, run.meter)
+            return run.report(predictor)
+        except KeyboardInterrupt:
+            if not run.meter.epochs:
+                raise
+            return run.report(interrupted=True)
+        except (Exception, SystemExit) as error:  # some trainers turn Ctrl-C into an exit
+            if run.meter.epochs:
+                with suppress(AttributeError):  # an error of a frozen class keeps nothing
+                    error.report = run.report(interrupted=True)  # type: ignore[union-attr]  # documented
             raise
-        return run.report(interrupted=True)
-    except (Exception, SystemExit) as error:  # some trainers turn Ctrl-C into an exit
-        if run.meter.epochs:
-            with suppress(AttributeError):  # an error of a frozen class keeps nothing
-                error.report = run.report(interrupted=True)  # type: ignore[union-attr]  # documented
-        raise
 
 
 class _Run:
@@ -176,7 +181,7 @@ class _Run:
             held_out=len(data.held_out),
             wrong_canaries=final.ratt.planted_wrong.total,
             noisy=int(data.noisy.sum()),
-            num_classes=data.train.num_classes,
+            num_classes=int(data.train.num_classes),
             confidence=self._confidence,
             seed=data.train.seed,
             fingerprint=data.train.fingerprint,

@@ -1,14 +1,13 @@
 """What canaries found: rows, a table, a dictionary, a figure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from corruptlab import _text as text
 from corruptlab._environment import Environment
-from corruptlab.experiments._plain_text import facts, paragraphs
-from corruptlab.experiments.memorizing._epoch import MemorizationEpoch
-from corruptlab.experiments.memorizing._gap import Gap
-from corruptlab.experiments.memorizing._ratt import Ratt
-from corruptlab.experiments.memorizing._table import points, table
+from corruptlab.experiments.memorizing._canaries import Gap, Ratt
+from corruptlab.experiments.memorizing._meter import MemorizationEpoch
 from corruptlab.plotting import fit_curves
 
 if TYPE_CHECKING:
@@ -26,6 +25,19 @@ _CURVES = (
     ("noisy examples", "noisy", 3),
     ("noisy, true labels", "noisy_true", 4),
 )
+
+_MOST_ROWS = 12
+_LEAST = 6
+_GROUPS = (
+    ("", ("epoch",)),
+    ("planted canaries", ("random", "true")),
+    ("held-out canaries", ("random", "true")),
+    ("", ("gap",)),
+    ("", ("clean",)),
+    ("noisy", ("given", "true")),
+    ("true error", ("RATT",)),
+)
+_NOISY = 5  # the place among the groups
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -109,7 +121,7 @@ class MemorizationReport:
 
     def __str__(self) -> str:
         """Return a table, with what it means and what made it below."""
-        rows = table(self.epochs, self.final, noisy=self.noisy > 0)
+        rows = _table(self.epochs, self.final, noisy=self.noisy > 0)
         return "\n".join([*rows, "", *_notes(self), "", *_made_with(self)])
 
     def to_dict(self) -> dict[str, Any]:
@@ -185,15 +197,50 @@ class MemorizationReport:
             )
 
 
+def _table(
+    epochs: Sequence[MemorizationEpoch], final: MemorizationEpoch, *, noisy: bool
+) -> list[str]:
+    """Lay out some epochs, evenly spread, and the end; ``-`` marks what is missing."""
+    groups = [group for place, group in enumerate(_GROUPS) if noisy or place != _NOISY]
+    body = [_cells(row, str(row.epoch), noisy=noisy) for row in _spread(epochs)]
+    body.append(_cells(final, "end", noisy=noisy))
+    return text.grouped(groups, body, least=[_LEAST] * len(body[0]), left=0)
+
+
+def _spread(epochs: Sequence[MemorizationEpoch]) -> list[MemorizationEpoch]:
+    """Return all rows if they are few, else some, the first and the last among them."""
+    if len(epochs) <= _MOST_ROWS:
+        return list(epochs)
+    last = len(epochs) - 1
+    return [epochs[round(i * last / (_MOST_ROWS - 1))] for i in range(_MOST_ROWS)]
+
+
+def _points(difference: float) -> str:
+    """Return a difference of shares in percentage points, without a sign before zero."""
+    return f"{round(100 * difference, 1) + 0.0:.1f}"
+
+
+def _cells(row: MemorizationEpoch, name: str, *, noisy: bool) -> list[str]:
+    canaries = (row.planted, row.planted_true, row.held_out, row.held_out_true)
+    return [
+        name,
+        *(text.percent(group.share) for group in canaries),
+        _points(row.gap.value),
+        text.percent(row.clean.share),
+        *([text.percent(row.noisy.share), text.percent(row.noisy_true.share)] if noisy else []),
+        "-" if row.ratt.bound is None else f"{row.ratt.bound:.1%}",
+    ]
+
+
 def _notes(report: MemorizationReport) -> list[str]:
-    """Explain what the table shows."""
+    """Explain the table."""
     gap, k = report.gap, report.num_classes
     low, high = gap.interval
     level = f"{100 * report.confidence:g}%"
     lines = [
         "Examples on whose random, given, or true label the predictor is right; of random labels "
         f"chance alone fits {report.chance:.1%}.",
-        f"Gap: {points(gap.value)} points, {level} interval {points(low)} .. {points(high)}; "
+        f"Gap: {_points(gap.value)} points, {level} interval {_points(low)} .. {_points(high)}; "
         f"Fisher's exact test of no memorization: p = {gap.p_value:.2g}.",
         f"Canaries: {report.canaries:,} planted, of which {report.wrong_canaries:,} have a wrong "
         f"label ({report.canaries * (1 - 1 / k):,.1f} expected); {report.held_out:,} held out.",
@@ -201,7 +248,7 @@ def _notes(report: MemorizationReport) -> list[str]:
     ]
     if report.interrupted:
         lines.append("Interrupted: the end is the last epoch that was measured.")
-    return paragraphs(lines)
+    return text.paragraphs(lines)
 
 
 def _ratt_note(ratt: Ratt, level: str) -> str:
@@ -220,7 +267,7 @@ def _made_with(report: MemorizationReport) -> list[str]:
     """Say what made the rows."""
     made = report.environment
     noise = f", {report.noisy:,} with labels known to be wrong" if report.noisy else ""
-    return facts(
+    return text.facts(
         {
             "train": report.train_function,
             "data": f"{report.data}, {report.n_train:,} training examples{noise}, "

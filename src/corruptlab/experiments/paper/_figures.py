@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from corruptlab.experiments.paper._exhibit import Exhibit
 from corruptlab.experiments.paper._exhibits import exhibit as exhibit_of
 from corruptlab.experiments.paper._measurement import Measurement, with_ratios
-from corruptlab.experiments.randomization._settings import SETTINGS
+from corruptlab.experiments.randomization import SETTINGS
 from corruptlab.plotting import interval_curves, loss_curves
 
 if TYPE_CHECKING:

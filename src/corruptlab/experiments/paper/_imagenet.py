@@ -9,11 +9,10 @@ from typing import Any
 
 from torch import nn
 
-from corruptlab._errors import DataFileError
+from corruptlab._by_name import device_for
+from corruptlab._data_files import listing
+from corruptlab._errors import DataFileError, require
 from corruptlab.corruptions import RandomLabels, corrupt
-from corruptlab.datasets._listing import listing
-from corruptlab.datasets._torchvision import library
-from corruptlab.experiments._by_name import device_for
 from corruptlab.experiments.paper._exhibit import Work
 from corruptlab.experiments.paper._machine import machine
 from corruptlab.experiments.paper._surroundings import surroundings
@@ -152,7 +151,7 @@ class Watch:
     train: list[tuple[float, float]] = field(default_factory=list)
     name: str = "watch"
 
-    def met(self, now: stopping.Moment, /) -> bool:
+    def met(self, now: stopping.FitProgress, /) -> bool:
         """Measure, and go on."""
         self.test.append(self.on_test(self.network))
         if self.on_train is not None:
@@ -178,7 +177,8 @@ def image_folder(data: str, part: str, *, size: int, augment: bool = False) -> A
         MissingExtraError: If torchvision is not installed, or does not fit the PyTorch in use.
     """
     folder = Path(data.partition(":")[2]).expanduser() / part
-    folders, transforms = library("datasets"), library("transforms")
+    folders = require("torchvision.datasets", extra="vision")
+    transforms = require("torchvision.transforms", extra="vision")
     change = _augmented(transforms, size) if augment else _whole(transforms, size)
     try:
         return folders.ImageFolder(str(folder), transform=change)

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from corruptlab._by_name import loaded
 from corruptlab.capacity import interpolate
 from corruptlab.corruptions import RandomLabels, corrupt
 from corruptlab.datasets import Images
-from corruptlab.experiments._by_name import loaded
 from corruptlab.experiments.paper._exhibit import Work
 from corruptlab.experiments.paper._machine import machine
 from corruptlab.experiments.paper._training import percent

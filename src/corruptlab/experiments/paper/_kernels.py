@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from torch import Tensor
 
+from corruptlab._by_name import device_for, loaded
 from corruptlab._checks import at_least, check_choice
 from corruptlab.capacity.kernels import (
     Estimate,
@@ -14,7 +15,6 @@ from corruptlab.capacity.kernels import (
     random_conv_features,
 )
 from corruptlab.datasets import Images
-from corruptlab.experiments._by_name import device_for, loaded
 from corruptlab.experiments.paper._exhibit import Work
 from corruptlab.experiments.paper._machine import machine
 from corruptlab.experiments.paper._surroundings import surroundings

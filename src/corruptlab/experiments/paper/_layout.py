@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from corruptlab.experiments._plain_text import aligned, ruled
+from corruptlab._text import aligned, ruled
 from corruptlab.experiments.paper._exhibit import Exhibit, Quantity, Row
 from corruptlab.experiments.paper._exhibits import exhibit as exhibit_of
 from corruptlab.experiments.paper._measurement import Measurement

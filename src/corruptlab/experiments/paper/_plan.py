@@ -10,17 +10,17 @@ from typing import Any
 
 from torch import nn
 
+from corruptlab._by_name import device_for
 from corruptlab._checks import natural, positive
 from corruptlab._errors import DataFileError
+from corruptlab._modules import resolve_device
 from corruptlab._progress import Progress
-from corruptlab.experiments._by_name import device_for
 from corruptlab.experiments.paper._changes import altered, changed, own_recipe
 from corruptlab.experiments.paper._data_sets import DATA_SETS, assigned, without_folder
 from corruptlab.experiments.paper._exhibit import Exhibit, Row
 from corruptlab.experiments.paper._exhibits import exhibit as exhibit_of
 from corruptlab.experiments.sweeps._store import Store
 from corruptlab.experiments.sweeps._trials import trials_of
-from corruptlab.training._checks import resolve_device
 
 _LONG_SECONDS = 3600.0
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from corruptlab._errors import DataFileError
-from corruptlab._whole_file import write_whole
+from corruptlab._io import write_whole
 from corruptlab.experiments.paper._exhibit import Exhibit
 from corruptlab.experiments.paper._exhibits import exhibit as exhibit_of
 from corruptlab.experiments.paper._measurement import Measurement

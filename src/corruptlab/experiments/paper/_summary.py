@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from corruptlab._student import mean_and_half_width
+from corruptlab._statistics import mean_and_half_width
 from corruptlab.experiments.paper._exhibit import Exhibit, Quantity, Row
 from corruptlab.experiments.paper._measurement import Measurement, with_ratios
 

@@ -6,13 +6,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from corruptlab._modules import evaluating
 from corruptlab._types import MapDataset
 from corruptlab.training import Execution, Recipe
-from corruptlab.training._modes import evaluating
-from corruptlab.training._preparation import Preparation
-from corruptlab.training._processes import Processes
-from corruptlab.training._reading import read
-from corruptlab.training._source import Source
+from corruptlab.training._data import DataSource, load_data
+from corruptlab.training._distributed import Processes
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class TopK:
         k: How many outputs a label may be among, besides the largest one.
     """
 
-    source: Source
+    source: DataSource
     size: int
     k: int = 5
 
@@ -53,10 +51,10 @@ class TopK:
         Returns:
             What measures on them.
         """
-        source = read(
+        source = load_data(
             dataset,
             role,
-            preparation=Preparation.of(recipe),
+            recipe=recipe,
             execution=execution,
             processes=Processes.here(torch.device(device)),
             seed=seed,

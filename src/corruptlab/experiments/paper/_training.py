@@ -10,13 +10,12 @@ from typing import Any, Literal, TypeAlias, get_args
 import torch
 from torch.utils.data import TensorDataset
 
+from corruptlab._by_name import device_for, loaded, network_for
 from corruptlab._checks import check_choice, not_negative
-from corruptlab.experiments._by_name import device_for, loaded, network_for
 from corruptlab.experiments.paper._exhibit import Work
 from corruptlab.experiments.paper._machine import machine
 from corruptlab.experiments.paper._surroundings import surroundings
-from corruptlab.experiments.randomization._data import Pair
-from corruptlab.experiments.randomization._settings import Setting, chosen_settings
+from corruptlab.experiments.randomization import Pair, Setting, chosen_settings
 from corruptlab.models import by_name
 from corruptlab.training import Execution, FitReport, NonFiniteLossError, Recipe, fit, stopping
 
@@ -37,7 +36,7 @@ class loss_at_most:  # noqa: N801  # reads as a word, as the rules of `stopping`
     def __post_init__(self) -> None:
         not_negative("loss", self.loss)
 
-    def met(self, now: stopping.Moment, /) -> bool:
+    def met(self, now: stopping.FitProgress, /) -> bool:
         """Tell whether it is."""
         return now.epoch_losses[-1] <= self.loss
 

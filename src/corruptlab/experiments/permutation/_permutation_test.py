@@ -1,30 +1,38 @@
 """The permutation test of a network and a recipe on a data set."""
 
+import copy
+import math
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
-from corruptlab._checks import at_least, natural
+from corruptlab._arrays import check_classes
+from corruptlab._checks import at_least, check_confidence, natural
+from corruptlab._draws import Draws
 from corruptlab._environment import Environment
+from corruptlab._modules import check_module, resolve_device, scores_of
 from corruptlab._progress import Progress
 from corruptlab._types import MapDataset
-from corruptlab.corruptions import Corruption
-from corruptlab.experiments.permutation._baselines import Baselines, check_baselines
-from corruptlab.experiments.permutation._checks import check_kinds, check_levels, num_classes_of
-from corruptlab.experiments.permutation._drawing import Drawing
-from corruptlab.experiments.permutation._exchange import Exchange
-from corruptlab.experiments.permutation._result import PermutationTest
-from corruptlab.experiments.permutation._scores import Scorer
-from corruptlab.experiments.permutation._split import Split
-from corruptlab.experiments.permutation._statistic import Statistic, measure_named
+from corruptlab.corruptions import Corrupted, Corruption, is_input_corruption
+from corruptlab.experiments.permutation._null import (
+    LabelPermuter,
+    NullSampler,
+    Scorer,
+    Split,
+    Statistic,
+    measure_named,
+)
+from corruptlab.experiments.permutation._result import Baseline, PermutationTest
+from corruptlab.experiments.randomization import Pair, Setting
 from corruptlab.training import Recipe, stopping
-from corruptlab.training._checks import resolve_device
 from corruptlab.training._stopping import checked_rules
-from corruptlab.training.stopping import StoppingRule
 
 _UNTIL_INTERPOLATED = (stopping.interpolated(),)
 
@@ -40,7 +48,7 @@ def permutation_test(
     statistic: Statistic = "accuracy",
     groups: ArrayLike | None = None,
     stop_after: int | None = None,
-    stop: StoppingRule | Sequence[StoppingRule] = _UNTIL_INTERPOLATED,
+    stop: stopping.StoppingRule | Sequence[stopping.StoppingRule] = _UNTIL_INTERPOLATED,
     baselines: Sequence[Corruption] = (),
     repeats: int = 5,
     level: float = 0.05,
@@ -118,34 +126,34 @@ def permutation_test(
     Source: Ojala and Garriga 2010, "Permutation tests for studying classifier performance", test 1;
     Phipson and Smyth 2010; Besag and Clifford 1991, "Sequential Monte Carlo p-values".
     """
-    check_kinds(model, recipe)
+    _check_kinds(model, recipe)
     name, measure = measure_named(statistic)
     permutations = at_least(1, "permutations", permutations)
     limit = None if stop_after is None else at_least(1, "stop_after", stop_after)
     repeats = at_least(1, "repeats", repeats)
-    check_levels(level, confidence, permutations)
-    corruptions = check_baselines(baselines)
+    _check_levels(level, confidence, permutations)
+    corruptions = _checked_baselines(baselines)
     rules = checked_rules(stop, has_test=False, has_validation=False)
-    seed, place = natural("seed", seed), resolve_device(model, device)
+    seed, where = natural("seed", seed), resolve_device(model, device)
     start = time.perf_counter()
     split = Split.of(train, test, folds, seed=seed, progress=progress)
-    exchange = Exchange(split.exchangeable, groups)
-    num_classes = num_classes_of(model, recipe, split)
-    scorer = Scorer(model, recipe, measure, name, seed, place, rules)
-    beside = Baselines(corruptions, train, test, folds, num_classes, scorer, repeats, seed)
-    beside.check()
-    drawing = Drawing(scorer, split, exchange, permutations, limit, seed)
+    permuter = LabelPermuter(split.exchangeable, groups)
+    num_classes = _num_classes(model, recipe, split)
+    scorer = Scorer(model, recipe, measure, name, seed, where, rules)
+    baseline_runs = _Baselines(corruptions, train, test, folds, num_classes, scorer, repeats, seed)
+    baseline_runs.check()
+    sampler = NullSampler(scorer, split, permuter, permutations, limit, seed)
     work = len(split.parts) * (permutations + 1 + repeats * len(corruptions))
     with Progress(work, "permutation test", show=progress) as line:
         done = 0
 
-        def tell(more: int) -> None:
+        def on_progress(more: int) -> None:
             nonlocal done
             done += more
             line.update(done)
 
-        observed, null, interrupted = drawing.drawn(tell)
-        found, cut = ((), False) if interrupted else beside.measured(tell)
+        observed, null, interrupted = sampler.sampled(on_progress)
+        found, cut = ((), False) if interrupted else baseline_runs.measured(on_progress)
     return PermutationTest(
         observed=observed,
         null=null,
@@ -153,11 +161,101 @@ def permutation_test(
         permutations=permutations,
         stop_after=limit,
         interrupted=interrupted or cut,
-        confidence=confidence,
+        confidence=float(confidence),
         baselines=found,
         folds=None if test is not None else len(split.parts),
         recipe=recipe,
         seed=seed,
         seconds=time.perf_counter() - start,
-        environment=Environment.here(place),
+        environment=Environment.here(where),
     )
+
+
+def _check_kinds(model: object, recipe: object) -> None:
+    check_module(model)
+    if not isinstance(recipe, Recipe):
+        raise TypeError(f"`recipe` must be a Recipe, got {type(recipe).__name__}.")
+
+
+def _check_levels(level: float, confidence: float, permutations: int) -> None:
+    """Check both levels, and warn if no p-value can reach ``level``."""
+    check_confidence(confidence)
+    check_confidence(level, "level")
+    smallest = 1 / (permutations + 1)
+    if smallest > level:
+        enough = math.ceil(1 / level - 1 - 1e-9)
+        warnings.warn(
+            f"`permutations` = {permutations} cannot give a p-value below {smallest:.3g}, and so "
+            f"never one of at most {level:g}; that takes {enough}.",
+            stacklevel=3,
+        )
+
+
+def _num_classes(model: nn.Module, recipe: Recipe, split: Split) -> int:
+    """Run a copy of the network on two examples, and check all labels against its outputs."""
+    recipe.check_inputs(split.inputs, name="train")
+    device = next((each.device for each in model.parameters()), torch.device("cpu"))
+    few = recipe.prepare(split.inputs[:2].to(device))
+    num_classes = scores_of(copy.deepcopy(model), few).shape[1]
+    for role, labels in (("train", split.exchangeable), ("test", split.fixed)):
+        if len(labels) > 0:
+            check_classes(torch.from_numpy(labels), f"`{role}` labels", num_classes=num_classes)
+    return num_classes
+
+
+def _checked_baselines(baselines: Sequence[Any]) -> tuple[Corruption, ...]:
+    if not isinstance(baselines, Sequence):
+        raise TypeError(f"`baselines` must be a list of corruptions of inputs, got {baselines!r}.")
+    for place, each in enumerate(baselines):
+        if isinstance(each, type) or not is_input_corruption(each):
+            raise TypeError(f"`baselines` must hold corruptions of inputs, got {each!r}.")
+        if each in baselines[:place]:
+            raise ValueError(f"`baselines` must differ from one another, got {each!r} twice.")
+    return tuple(baselines)
+
+
+@dataclass(frozen=True)
+class _Baselines:
+    """The statistic on corrupted inputs, labels as they are, with a draw for each repeat."""
+
+    corruptions: tuple[Corruption, ...]
+    train: MapDataset[Any]
+    test: MapDataset[Any] | None
+    folds: int | ArrayLike | None
+    num_classes: int
+    scorer: Scorer
+    repeats: int
+    seed: int
+
+    def check(self) -> None:
+        """Read one example of each, so that a misfit is found before any training."""
+        for corruption in self.corruptions:
+            self._corrupted(corruption, self.seed)[0][0]
+
+    def measured(self, on_progress: Callable[[int], None]) -> tuple[tuple[Baseline, ...], bool]:
+        """Return the finished baselines, and whether Ctrl-C ended the measuring."""
+        found: list[Baseline] = []
+        for corruption in self.corruptions:
+            try:
+                found.append(self._one(corruption, on_progress))
+            except KeyboardInterrupt:
+                return tuple(found), True
+        return tuple(found), False
+
+    def _one(self, corruption: Corruption, on_progress: Callable[[int], None]) -> Baseline:
+        name = repr(corruption)
+        stream = f"permutation_test/baseline/{name}"
+        seeds = Draws(self.seed).integers(stream, np.arange(self.repeats), 2**31).tolist()
+        statistics: list[float] = []
+        for draw in seeds:
+            data = self._corrupted(corruption, draw)
+            split = Split.of(*data, self.folds, seed=self.seed, progress=False)
+            labels = split.labellings(split.exchangeable[None])
+            scores = self.scorer.scores(split.inputs, labels, split.parts, on_progress)
+            statistics += scores.tolist()
+        specification = Setting(name=name, corruptions=(corruption,)).specification(seeds[0])
+        return Baseline(name, np.array(statistics), specification)
+
+    def _corrupted(self, corruption: Corruption, seed: int) -> tuple[Corrupted, Corrupted | None]:
+        pair = Pair.of(self.train, self.test, seed=seed, num_classes=self.num_classes)
+        return pair.corrupted(Setting(name=repr(corruption), corruptions=(corruption,)))[:2]

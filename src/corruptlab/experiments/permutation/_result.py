@@ -1,4 +1,4 @@
-"""What a permutation test found."""
+"""What a permutation test found: the p-value with its limits, and a dictionary and a figure."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -7,12 +7,53 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corruptlab._environment import Environment
-from corruptlab.experiments.permutation._p_value import PValue, at_least_as_good
+from corruptlab._statistics import clopper_pearson
 from corruptlab.plotting import null_distribution
 from corruptlab.training import Recipe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+# Means of fractions that are equal differ by rounding: relatively, and around 0 absolutely.
+_TIE, _TIE_AT_0 = 1e-9, 1e-14
+
+
+def at_least_as_good(null: NDArray[np.float64], observed: float) -> NDArray[np.bool_]:
+    """Return which values are not below the observed one, up to rounding."""
+    return null >= observed - max(_TIE * abs(observed), _TIE_AT_0)
+
+
+@dataclass(frozen=True)
+class _PValue:
+    """A Monte Carlo p-value: Phipson and Smyth 2010; sequential: Besag and Clifford 1991."""
+
+    exceedances: int  # C
+    permutations: int  # B, those that were drawn
+    stop_after: int | None = None  # h
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the sequential rule ended the test."""
+        return self.exceedances == self.stop_after
+
+    @property
+    def value(self) -> float:
+        """(C + 1) / (B + 1), or h / B where the h-th exceedance ended the test; both are valid."""
+        if self.stopped:
+            return self.exceedances / self.permutations
+        return (self.exceedances + 1) / (self.permutations + 1)
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """Return exact limits on the p-value of infinitely many permutations."""
+        # The limits invert exact tails of the chance q of an exceedance: binomial (Clopper and
+        # Pearson) if all were drawn. If the h-th exceedance ended the test at draw l, the tails are
+        # negative binomial: h or more among l draws below, fewer than h among l - 1 draws above.
+        one_sided = (1 + confidence) / 2
+        low, high = clopper_pearson(self.exceedances, self.permutations, confidence=one_sided)
+        if self.stopped:  # the last draw is an exceedance by construction
+            before = self.exceedances - 1, self.permutations - 1
+            high = clopper_pearson(*before, confidence=one_sided)[1]
+        return low, high
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +93,7 @@ class Baseline:
         Returns:
             (C + 1) / (r + 1), C repeats having done at least as well.
         """
-        return PValue(
+        return _PValue(
             int(at_least_as_good(self.statistics, observed).sum()), len(self.statistics)
         ).value
 
@@ -135,8 +176,8 @@ class PermutationTest:
         return self._p_value.stopped
 
     @property
-    def _p_value(self) -> PValue:
-        return PValue(self.exceedances, len(self.null), self.stop_after)
+    def _p_value(self) -> _PValue:
+        return _PValue(self.exceedances, len(self.null), self.stop_after)
 
     def __repr__(self) -> str:
         low, high = self.interval

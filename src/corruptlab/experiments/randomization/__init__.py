@@ -1,18 +1,25 @@
 """The randomization test: one network on differently corrupted copies of one data set."""
 
 from corruptlab.experiments.randomization._randomization_test import (
+    Pair,
     iter_randomization_test,
     randomization_test,
 )
-from corruptlab.experiments.randomization._report import RandomizationReport
-from corruptlab.experiments.randomization._result import SettingResult
-from corruptlab.experiments.randomization._settings import SETTINGS, Setting, paper_settings
+from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
+from corruptlab.experiments.randomization._settings import (
+    SETTINGS,
+    Setting,
+    chosen_settings,
+    paper_settings,
+)
 
 __all__ = [
     "SETTINGS",
+    "Pair",
     "RandomizationReport",
     "Setting",
     "SettingResult",
+    "chosen_settings",
     "iter_randomization_test",
     "paper_settings",
     "randomization_test",

@@ -1,20 +1,29 @@
 """The randomization test: the same network and recipe on the same data, corrupted in known ways."""
 
-from collections.abc import Iterable, Iterator
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
+from torch import nn
+from torch.utils.data import Subset
 
+from corruptlab._arrays import check_classes
+from corruptlab._by_name import describe
 from corruptlab._environment import Environment
+from corruptlab._modules import resolve_device, scores_of
+from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
-from corruptlab.experiments._describe import describe
-from corruptlab.experiments.randomization._data import Pair
-from corruptlab.experiments.randomization._initial_model import InitialModel, ModelSource
-from corruptlab.experiments.randomization._report import RandomizationReport
-from corruptlab.experiments.randomization._result import SettingResult
+from corruptlab.corruptions import Corrupted, corrupt, is_input_corruption, materialize
+from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
 from corruptlab.experiments.randomization._settings import SETTINGS, Setting, chosen_settings
 from corruptlab.training import Execution, Recipe, fit
+
+ModelSource: TypeAlias = nn.Module | Callable[[], nn.Module]
+
+_Corrupted: TypeAlias = tuple[Corrupted, Corrupted | None, Setting]
 
 
 def randomization_test(
@@ -42,8 +51,10 @@ def randomization_test(
     get the same input corruption: the one permutation of shuffled pixels, and for random pixels
     and Gaussian inputs draws of their own (with the training set's mean and variance).
 
-    Ctrl-C ends the test and gives what there is. An error in a fit, such as a loss that is not
-    finite, ends it too: iterate over `iter_randomization_test` to keep the settings before it.
+    Before the first fit all settings are tried: a batch of each goes through the network, and
+    all labels are compared with its outputs. Ctrl-C ends the test and gives what there is. An error
+    in a fit, such as a loss that is not finite, passes through; its attribute ``report`` is the
+    report so far, if a setting was finished.
 
     Args:
         model: A network, which is copied and never changed, or a function without arguments
@@ -67,7 +78,7 @@ def randomization_test(
     Raises:
         TypeError: If an argument is of a wrong kind.
         ValueError: If a setting is unknown, there is none, two are alike, a number is out
-            of its range, or the data does not fit. All of this before any training.
+            of its range, or the data of a setting does not fit. All of this before any training.
 
     Example:
         >>> from torch.utils.data import Subset
@@ -123,8 +134,8 @@ def iter_randomization_test(
     """Run a randomization test and give the report so far after every setting.
 
     The arguments are those of `randomization_test`, which returns the last of these reports; they
-    are checked by the call itself, before the first report is asked for. Use it to save
-    what is finished while the rest is still running.
+    are checked by the call itself, before the first report is asked for, and every setting is tried
+    before the first fit. Use it to save what is finished while the rest is still running.
 
     Args:
         model: See `randomization_test`.
@@ -166,7 +177,7 @@ def iter_randomization_test(
         raise TypeError(f"`recipe` must be a corruptlab.Recipe, got {type(recipe).__name__}.")
     todo = chosen_settings(settings, p=p)
     data = Pair.of(train, test, seed=seed, num_classes=num_classes)
-    fresh = InitialModel(model, seed=seed)
+    fresh = _InitialModel(model, seed=seed)
     start = RandomizationReport(
         rows=(),
         remaining=todo,
@@ -176,7 +187,7 @@ def iter_randomization_test(
         data=data_name or describe(train),
         n_train=len(data.train),
         n_test=0 if data.test is None else len(data.test),
-        num_classes=data.train.num_classes,
+        num_classes=int(data.train.num_classes),
         recipe=recipe,
         seed=data.seed,
         environment=Environment.here(),
@@ -185,10 +196,114 @@ def iter_randomization_test(
 
 
 @dataclass(frozen=True)
+class Pair:
+    """A training set and a test set, before and after the corruption of a setting.
+
+    Make one by `of`. Test examples are numbered after all training examples: a corruption is a
+    function of the number, so otherwise test image ``i`` would get the very Gaussian draw of
+    training image ``i``.
+
+    Args:
+        train: The clean training set.
+        test: The clean test set, or None.
+        seed: Seed of all corruptions.
+
+    Example:
+        >>> import corruptlab as cl
+        >>> points = [(torch.tensor([1.0, 0.0]), 0), (torch.tensor([0.0, 1.0]), 1)]
+        >>> pair = Pair.of(points, points, seed=0, num_classes=None)
+        >>> pair.train.ids.tolist(), pair.test.ids.tolist()
+        ([0, 1], [2, 3])
+        >>> random_labels = cl.experiments.paper_settings()[2]
+        >>> train, test, _ = pair.corrupted(random_labels)
+        >>> train.corruptions, test.corruptions
+        ((RandomLabels(),), ())
+    """
+
+    train: Corrupted
+    test: Corrupted | None
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        train: MapDataset[Any],
+        test: MapDataset[Any] | None,
+        *,
+        seed: int,
+        num_classes: int | None,
+    ) -> "Pair":
+        """Check both sets and find their labels, once for all settings.
+
+        Args:
+            train: Any map-style data set of (input, label) items.
+            test: Likewise, or None.
+            seed: Seed of all corruptions; an integer >= 0.
+            num_classes: Number of classes, if the training set does not say it.
+
+        Returns:
+            The pair.
+        """
+        clean = corrupt(train, seed=seed, num_classes=num_classes)
+        if test is None:
+            return cls(clean, None, clean.seed)
+        own = corrupt(test, seed=seed, num_classes=clean.num_classes)
+        numbers = int(clean.ids.max()) + 1 + own.ids
+        return cls(clean, corrupt(own, seed=seed, ids=numbers), clean.seed)
+
+    def corrupted(self, setting: Setting) -> tuple[Corrupted, Corrupted | None, Setting]:
+        """Corrupt both sets.
+
+        Args:
+            setting: What is done.
+
+        Returns:
+            Training set, test set, and the setting with its estimated numbers. The test set gets
+            the input corruptions, with the numbers estimated on the training set and the same
+            pixel permutation; its labels stay clean.
+        """
+        train = corrupt(self.train, *setting.corruptions, seed=self.seed)
+        done = replace(setting, corruptions=train.corruptions)
+        if self.test is None:
+            return train, None, done
+        inputs = [c for c in train.corruptions if is_input_corruption(c)]
+        return train, corrupt(self.test, *inputs, seed=self.seed), done
+
+
+class _InitialModel:
+    """Copies of one network, or calls of one function under one seed: equal initial weights."""
+
+    def __init__(self, source: ModelSource, *, seed: int) -> None:
+        if not (isinstance(source, nn.Module) or callable(source)):
+            raise TypeError(
+                "`model` must be a torch.nn.Module or a function that makes one, "
+                f"got {type(source).__name__}."
+            )
+        self._source, self._seed = source, seed
+        first = source if isinstance(source, nn.Module) else self()
+        self.name = type(first).__name__
+        self.num_parameters = sum(parameter.numel() for parameter in first.parameters())
+
+    def __call__(self) -> nn.Module:
+        """Return a fresh copy."""
+        if isinstance(self._source, nn.Module):
+            return copy.deepcopy(self._source)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(self._seed)
+            model = self._source()
+        if not isinstance(model, nn.Module):
+            raise TypeError(
+                "`model` must make a torch.nn.Module when called, "
+                f"got one that makes {type(model).__name__}."
+            )
+        return model
+
+
+@dataclass(frozen=True)
 class _Run:
     """All that is fixed during a randomization test."""
 
-    fresh: InitialModel
+    fresh: _InitialModel
     data: Pair
     start: RandomizationReport
     device: torch.device | str | None
@@ -196,18 +311,66 @@ class _Run:
 
     def reports(self) -> Iterator[RandomizationReport]:
         report = self.start
-        for setting in self.start.remaining:
+        try:
+            corrupted = self.tried_settings()
+        except KeyboardInterrupt:
+            yield replace(report, interrupted=True)
+            return
+        for data in corrupted:
             try:
-                row = self.result(setting, report)
-            except KeyboardInterrupt:  # while data was prepared: there is nothing of this one
+                row = self.result(*data, report)
+            except KeyboardInterrupt:  # while data was read: there is nothing of this one
                 row = None
+            except (Exception, SystemExit) as error:
+                if report.rows:
+                    with suppress(AttributeError):  # an error of a frozen class keeps nothing
+                        error.report = report  # type: ignore[union-attr]  # documented
+                raise
             report = _grown(report, row)
             yield report
             if report.interrupted:
                 return
 
-    def result(self, setting: Setting, report: RandomizationReport) -> SettingResult:
-        train, test, done = self.data.corrupted(setting)
+    def tried_settings(self) -> list[_Corrupted]:
+        """Corrupt the data for every setting, and run a batch of each through the network."""
+        model = self.fresh()
+        model.to(resolve_device(model, self.device))
+        with preserve_rng_state():  # random transforms of the data would move them
+            self.check(model, self.data.train, self.data.test)
+            return [self.tried(setting, model) for setting in self.start.remaining]
+
+    def tried(self, setting: Setting, model: nn.Module) -> _Corrupted:
+        try:
+            train, test, done = self.data.corrupted(setting)
+            if not setting.is_clean:
+                self.check(model, train, test)
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(
+                "`settings` must serve what `model` and `recipe` accept, "
+                f"got {setting.name!r}, for which {error}"
+            ) from error
+        return train, test, done
+
+    def check(self, model: nn.Module, train: Corrupted, test: Corrupted | None) -> None:
+        """Run a batch of both sets through the network, and compare its outputs with all labels."""
+        recipe, size = self.start.recipe, self.start.recipe.batch_size
+        device = next((each.device for each in model.parameters()), torch.device("cpu"))
+        for role, dataset in {"train": train, "test": test}.items():
+            if dataset is not None:
+                few, _ = materialize(Subset(dataset, range(min(size, len(dataset)))))
+                recipe.check_inputs(few, name=role)
+                scores = scores_of(model, recipe.prepare(few.to(device)))
+                labels = torch.tensor(dataset.targets)
+                check_classes(labels, f"`{role}` labels", num_classes=scores.shape[1])
+
+    def result(
+        self,
+        train: Corrupted,
+        test: Corrupted | None,
+        setting: Setting,
+        report: RandomizationReport,
+    ) -> SettingResult:
         fitted = fit(
             self.fresh(),
             train,
@@ -222,7 +385,7 @@ class _Run:
             name=setting.label,
         )
         return SettingResult.of(
-            done,
+            setting,
             fitted,
             labels_changed=train.realized_rate,
             fingerprint=train.fingerprint,

@@ -1,21 +1,140 @@
 """What a randomization test found: rows, a table, a dictionary, a figure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from corruptlab import _text as text
 from corruptlab._environment import Environment
-from corruptlab.experiments._plain_text import facts, percent
-from corruptlab.experiments.randomization._result import SettingResult
 from corruptlab.experiments.randomization._settings import SETTINGS, Setting
-from corruptlab.experiments.randomization._table import table
 from corruptlab.plotting import loss_curves
-from corruptlab.training import FitReport, Recipe
+from corruptlab.training import Augmentation, FitReport, Recipe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SCHEMA = 1
 """Version of what `RandomizationReport.to_dict` gives; it grows when a key changes its meaning."""
+
+_GROUPS = (
+    ("", ("setting",)),
+    ("labels", ("changed",)),
+    ("accuracy", ("train", "test")),
+    ("", ("gap",)),
+    ("to interpolate", ("steps", "seconds")),
+    ("over true labels", ("steps", "seconds")),
+)
+_OPTIMIZERS = {
+    "sgd": ("SGD", "momentum"),
+    "nesterov": ("SGD", "Nesterov momentum"),
+    "adam": ("Adam", "first beta"),
+    "adamw": ("AdamW", "first beta"),
+    "rmsprop": ("RMSprop", "momentum"),
+}
+_LEAST = (22, 7, 6, 6, 5, 7, 7, 7, 7)  # so that the tables of two tests line up
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingResult:
+    """How the network fared on one setting.
+
+    Attributes:
+        setting: What was done to the data, with estimated numbers filled in.
+        fit: How the training went; its training accuracy is on the labels as corrupted, its test
+            accuracy on clean ones.
+        labels_changed: Share of the training labels that really differ from the clean ones.
+        fingerprint: Hash of the training set's corruption, as `Corrupted.fingerprint` gives it.
+        steps_ratio: Steps until interpolation over those on true labels; None if one of the two
+            did not interpolate, or true labels were not among the settings.
+        seconds_ratio: The same for seconds of training.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> points = [(torch.tensor([1.0, 0.0]), 0), (torch.tensor([0.0, 1.0]), 1)]
+        >>> recipe = cl.Recipe(learning_rate=1.0, epochs=50, whiten=False)
+        >>> report = cl.randomization_test(torch.nn.Linear(2, 2), points, recipe=recipe)
+        >>> row = report["shuffled-pixels"]
+        >>> row.interpolated, row.train_accuracy, row.test_accuracy, row.labels_changed
+        (True, 1.0, None, 0.0)
+    """
+
+    setting: Setting
+    fit: FitReport
+    labels_changed: float
+    fingerprint: str
+    steps_ratio: float | None
+    seconds_ratio: float | None
+
+    @classmethod
+    def of(
+        cls,
+        setting: Setting,
+        fit: FitReport,
+        *,
+        labels_changed: float,
+        fingerprint: str,
+        baseline: FitReport | None,
+    ) -> "SettingResult":
+        """Compare a fit with the one on true labels, if there is one."""
+        steps = seconds = None
+        if baseline is not None:
+            steps = _ratio(fit.steps_to_interpolation, baseline.steps_to_interpolation)
+            seconds = _ratio(fit.seconds_to_interpolation, baseline.seconds_to_interpolation)
+        return cls(
+            setting=setting,
+            fit=fit,
+            labels_changed=labels_changed,
+            fingerprint=fingerprint,
+            steps_ratio=steps,
+            seconds_ratio=seconds,
+        )
+
+    @property
+    def name(self) -> str:
+        """Name of the setting."""
+        return self.setting.name
+
+    @property
+    def train_accuracy(self) -> float:
+        """Share of the training examples that the network gets right, labels as corrupted."""
+        return self.fit.train_accuracy
+
+    @property
+    def test_accuracy(self) -> float | None:
+        """Share of the test examples, labels clean, of the last epoch; None without a test set."""
+        return self.fit.test_accuracy
+
+    @property
+    def generalization_gap(self) -> float | None:
+        """Training accuracy less test accuracy; None without a test set."""
+        return self.fit.generalization_gap
+
+    @property
+    def interpolated(self) -> bool:
+        """Whether the network came to be right on every training example."""
+        return self.fit.steps_to_interpolation is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as a dictionary that JSON can hold."""
+        return {
+            "setting": self.setting.to_dict(),
+            "specification": self.setting.specification(self.fit.seed),
+            "labels_changed": self.labels_changed,
+            "fingerprint": self.fingerprint,
+            "train_accuracy": self.train_accuracy,
+            "test_accuracy": self.test_accuracy,
+            "generalization_gap": self.generalization_gap,
+            "interpolated": self.interpolated,
+            "steps_ratio": self.steps_ratio,
+            "seconds_ratio": self.seconds_ratio,
+            "fit": self.fit.to_dict(),
+        }
+
+
+def _ratio(value: float | None, reference: float | None) -> float | None:
+    # A fit too short for the clock has no meaningful ratio either.
+    return None if value is None or not reference else value / reference
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -100,17 +219,18 @@ class RandomizationReport:
 
     def __repr__(self) -> str:
         """Return a line: a row is training / test accuracy."""
+        share = text.percent
         rows = [
-            f"{r.name} {percent(r.train_accuracy)}/{percent(r.test_accuracy)}" for r in self.rows
+            f"{row.name} {share(row.train_accuracy)}/{share(row.test_accuracy)}"
+            for row in self.rows
         ]
+        told = ", ".join(rows) or "none"
         state = ", interrupted" if self.interrupted else ""
-        return (
-            f"RandomizationReport({self.model} on {self.data}: {', '.join(rows) or 'none'}{state})"
-        )
+        return f"RandomizationReport({self.model} on {self.data}: {told}{state})"
 
     def __str__(self) -> str:
         """Return a table, with notes on what it leaves open and what made it below."""
-        return "\n".join([*table(self.rows), "", *_notes(self), "", *_made_with(self)])
+        return "\n".join([*_table(self.rows), "", *_notes(self), "", *_made_with(self)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as a dictionary that JSON can hold."""
@@ -162,6 +282,35 @@ class RandomizationReport:
         )
 
 
+def _table(rows: Sequence[SettingResult]) -> list[str]:
+    """Lay rows out as plain ASCII; ``-`` marks what is missing."""
+    return text.grouped(_GROUPS, [_cells(row) for row in rows], least=_LEAST)
+
+
+def _cells(row: SettingResult) -> list[str]:
+    fit, gap = row.fit, row.generalization_gap
+    steps, seconds = fit.steps_to_interpolation, fit.seconds_to_interpolation
+    return [
+        row.setting.label,
+        f"{row.labels_changed:.1%}",
+        text.percent(row.train_accuracy),
+        text.percent(row.test_accuracy),
+        "-" if gap is None else f"{100 * gap:.1f}",
+        "-" if steps is None else f"{steps:,}",
+        "-" if seconds is None else f"{seconds:,.{_digits(seconds)}f}",
+        _times(row.steps_ratio),
+        _times(row.seconds_ratio),
+    ]
+
+
+def _digits(seconds: float) -> int:
+    return 2 if seconds < 10 else 1 if seconds < 100 else 0
+
+
+def _times(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{ratio:.2f}x"
+
+
 def _notes(report: RandomizationReport) -> list[str]:
     """Explain what the table leaves open."""
     lines = ["Training accuracy is on the labels as corrupted, test accuracy on clean ones."]
@@ -179,24 +328,50 @@ def _notes(report: RandomizationReport) -> list[str]:
 
 def _made_with(report: RandomizationReport) -> list[str]:
     """Say what made the rows."""
-    recipe = report.recipe
     sizes = f"{report.n_train:,} training"
     if report.n_test:
         sizes += f" and {report.n_test:,} test"
-    training = (
-        f"SGD, learning rate {recipe.learning_rate:g} (x {recipe.decay:g} an epoch), "
-        f"momentum {recipe.momentum:g}, batch {recipe.batch_size:,}, "
-        f"at most {recipe.epochs:,} epochs"
-    )
-    if recipe.weight_decay:
-        training += f", weight decay {recipe.weight_decay:g}"
     made = report.environment
-    return facts(
+    precision = report.rows[-1].fit.execution.precision if report.rows else report.recipe.precision
+    return text.facts(
         {
             "model": f"{report.model}, {report.num_parameters:,} parameters",
             "data": f"{report.data}, {sizes} examples, {report.num_classes} classes",
-            "recipe": training,
+            "recipe": _training(report.recipe, precision),
             "run": f"seed {report.seed}, on {made.device}, {made.threads} threads, {made.platform}",
             "with": made.versions,
         }
     )
+
+
+def _training(recipe: Recipe, precision: str | None) -> str:
+    """Describe a recipe; what is rarely set is told where it is."""
+    optimizer, momentum = _OPTIMIZERS[recipe.optimizer]
+    told = [
+        f"{optimizer}, learning rate {recipe.learning_rate:g} (x {recipe.decay:g} an epoch)",
+        f"{momentum} {recipe.momentum:g}",
+        f"batch {recipe.batch_size:,}",
+        f"at most {recipe.epochs:,} epochs",
+    ]
+    if recipe.weight_decay:
+        told.append(f"weight decay {recipe.weight_decay:g}")
+    if recipe.dropout is not None:
+        told.append(f"dropout {recipe.dropout:g}")
+    if recipe.augmentation is not None and not recipe.augmentation.is_identity:
+        told.append(_augmentation(recipe.augmentation))
+    if recipe.crop is not None:
+        told.append(f"crop {recipe.crop}")
+    if not recipe.whiten:
+        told.append("not whitened")
+    if precision != "float32":
+        told.append(f"precision {precision}")
+    return ", ".join(told)
+
+
+def _augmentation(augmentation: Augmentation) -> str:
+    changes = {name: value for name, value in augmentation.to_dict().items() if value}
+    told = [
+        name.replace("_", " ") if value is True else f"{name} {value:g}"
+        for name, value in changes.items()
+    ]
+    return f"augmentation ({', '.join(told)})"

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+import numpy as np
+
+from corruptlab._checks import check_probability
 from corruptlab.corruptions import (
     Corruption,
     GaussianPixels,
@@ -104,7 +107,8 @@ def paper_settings(*, p: float = 0.5) -> tuple[Setting, ...]:
 
     Source: Zhang et al. 2017, §2.1.
     """
-    redrawn = UniformLabels(p=p)
+    check_probability("p", p)
+    redrawn = UniformLabels(p=float(p))
     return (
         Setting(name="true", label="true labels"),
         Setting(name="partial-labels", label=f"partial labels (p={p:g})", corruptions=(redrawn,)),
@@ -120,7 +124,23 @@ SETTINGS = tuple(setting.name for setting in paper_settings())
 
 
 def chosen_settings(wanted: Iterable[str | Setting], *, p: float) -> tuple[Setting, ...]:
-    """Look up settings by name, clean ones first so that the others can be compared with them."""
+    """Look settings up by name, those without corruptions first.
+
+    Args:
+        wanted: Names among `SETTINGS`, `Setting` objects, or both.
+        p: Probability that a label is redrawn in ``"partial-labels"``.
+
+    Returns:
+        The settings.
+
+    Raises:
+        TypeError: If there is something else among them.
+        ValueError: If there is none, one is unknown, or two are alike.
+
+    Example:
+        >>> [setting.label for setting in chosen_settings(["random-labels", "true"], p=0.5)]
+        ['true labels', 'random labels']
+    """
     known = {setting.name: setting for setting in paper_settings(p=p)}
     if isinstance(wanted, str):
         raise TypeError(f"`settings` must be a list of names, got the string {wanted!r}.")
@@ -148,11 +168,18 @@ def _looked_up(one: Any, known: dict[str, Setting]) -> Setting:
 
 
 def _as_values(corruption: Any) -> dict[str, Any]:
-    """Return kind and fields; of one that holds data, which JSON cannot, how it prints."""
+    """Return kind and fields, or kind and repr where JSON cannot hold the fields."""
     values: dict[str, Any] = {"kind": type(corruption).__name__}
     if is_dataclass(corruption):
         values |= {field.name: getattr(corruption, field.name) for field in fields(corruption)}
     try:
-        return dict(json.loads(json.dumps(values)))
+        return dict(json.loads(json.dumps(values, default=_as_number)))
     except TypeError:
         return {"kind": type(corruption).__name__, "repr": repr(corruption)}
+
+
+def _as_number(value: Any) -> Any:
+    """Turn a number of NumPy into one of Python."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is no number.")

@@ -4,11 +4,11 @@ from typing import Any
 
 from torch.utils.data import Subset
 
+from corruptlab._by_name import device_for, loaded, network_for, recipe_for
 from corruptlab._checks import natural
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import UniformLabels, corrupt
 from corruptlab.datasets import Images
-from corruptlab.experiments._by_name import device_for, loaded, network_for, recipe_for
 from corruptlab.training import fit
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corruptlab._errors import MissingExtraError
-from corruptlab.experiments._plain_text import aligned
+from corruptlab._text import aligned
 from corruptlab.experiments.sweeps._encoding import KIND, Json, canonical, decode
 
 _WIDEST = 40

@@ -133,7 +133,7 @@ def ended(folder: Path, *numbers: int) -> dict[str, Any]:
             grid = {"x": range(3), "log": [str(folder / f"log_{number}")]}
             print(cl.sweep(grid, endless, 1, out=out), flush=True)
             os._exit(0)
-    return {str(number): _ended(folder, child, number) for number, child in children.items()}
+    return {str(int(number)): _ended(folder, child, number) for number, child in children.items()}
 
 
 def _ended(folder: Path, child: int, number: int) -> dict[str, Any]:

@@ -1,0 +1,63 @@
+"""Data, recipes, networks, and devices by the names that the command line and trials use."""
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import nn
+
+from corruptlab._types import MapDataset
+from corruptlab.datasets import Images, load
+from corruptlab.models import by_name
+from corruptlab.training import Recipe, recipes
+
+_NAMED = {"fashion-mnist-mini": recipes.fashion_mnist_mini, "cifar10": recipes.cifar10}
+
+
+@lru_cache(maxsize=1)
+def loaded(data: str) -> tuple[Images, Images]:
+    """Load a data set, once per process."""
+    return load(data)
+
+
+def recipe_for(
+    model: str,
+    train: Images,
+    data: str,
+    *,
+    n: int | None = None,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
+) -> Recipe:
+    """Return a data set's own recipe if all of it is used, and otherwise the default."""
+    named = _NAMED.get(data.partition(":")[0])
+    if named is not None and n is None:
+        recipe = named(model)
+    else:
+        recipe = recipes.default(model, input_shape=train.images.shape[1:], n=n or len(train))
+    changes: dict[str, Any] = {"epochs": epochs, "learning_rate": learning_rate}
+    return replace(recipe, **{name: each for name, each in changes.items() if each is not None})
+
+
+def network_for(model: str, train: Images, recipe: Recipe, *, seed: int = 0) -> nn.Module:
+    """Build a network for the images of a data set as a recipe crops them."""
+    return by_name(
+        model,
+        input_shape=recipe.input_shape(train.images.shape[1:]),
+        num_classes=len(train.classes),
+        seed=seed,
+    )
+
+
+def device_for(name: str) -> str:
+    """Resolve ``"auto"`` to a GPU where there is one."""
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def describe(dataset: MapDataset[Any]) -> str:
+    """Return the ``name`` of a data set, or else the name of its type."""
+    name = getattr(dataset, "name", None)
+    return name if isinstance(name, str) and name else type(dataset).__name__

@@ -1,0 +1,83 @@
+"""Free memory of a GPU and of this process, within the limits of Linux control groups."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+
+class GroupFiles(NamedTuple):
+    """Names of the files in which a version of control groups keeps its account."""
+
+    limit: str
+    used: str  # the file cache included
+    cache: str  # of `memory.stat`: the file cache that is dropped under pressure
+
+
+VERSION_1 = GroupFiles("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+VERSION_2 = GroupFiles("memory.max", "memory.current", "inactive_file")
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Return the free bytes of a device, or None if they cannot be determined."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return host_memory() if device.type == "cpu" else None
+
+
+def host_memory() -> int | None:
+    """Return the bytes that this process can use without swapping, or None if unknown."""
+    limits = [limit for limit in (_system(), control_group_room()) if limit is not None]
+    return min(limits, default=None)
+
+
+def _system(table: Path = Path("/proc/meminfo")) -> int | None:
+    try:
+        lines = table.read_text(encoding="ascii").splitlines()
+    except OSError:  # not Linux
+        return None
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name == "MemAvailable":
+            return int(value.split()[0]) * 1024  # the unit is kB
+    return None
+
+
+def control_group_room(
+    own: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs/cgroup")
+) -> int | None:
+    """Return the bytes that the control groups leave this process, or None without a limit."""
+    rooms = [_room(folder, files) for folder, files in _groups(own, mount)]
+    return min((room for room in rooms if room is not None), default=None)
+
+
+def _groups(own: Path, mount: Path) -> Iterator[tuple[Path, GroupFiles]]:
+    """Yield the memory groups of this process, then their parents, whose limits bind too."""
+    try:
+        lines = own.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # not Linux
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            top, files = mount / "memory", VERSION_1
+        elif not controllers:
+            top, files = mount, VERSION_2
+        else:
+            continue
+        group = top / path.lstrip("/")
+        for folder in (group, *group.parents):
+            yield folder, files
+            if folder == top:
+                break
+
+
+def _room(folder: Path, files: GroupFiles) -> int | None:
+    try:
+        limit, used = (int((folder / name).read_text()) for name in (files.limit, files.used))
+        lines = (folder / "memory.stat").read_text().splitlines()
+    except (OSError, ValueError):  # outside this container's view, or the word "max"
+        return None
+    account = dict(line.split() for line in lines)
+    return max(0, limit - used + int(account.get(files.cache, 0)))

@@ -1,0 +1,81 @@
+"""What several rooms ask of a network: its device, its scores, its modes, its size."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from corruptlab._environment import usable_device
+
+
+def check_module(model: object) -> None:
+    """Reject what is not a network."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"`model` must be a torch.nn.Module, got {kind_of(model)}.")
+
+
+def resolve_device(model: nn.Module, device: torch.device | str | None) -> torch.device:
+    """Return the device that the user asked for, or without one the network's own."""
+    if device is not None:
+        return usable_device(device)
+    first = next(model.parameters(), None)
+    return torch.device("cpu") if first is None else first.device
+
+
+def scores_of(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Return the class scores ``(n, num_classes)`` of some inputs in evaluation mode."""
+    try:
+        with evaluating(model):
+            scores: object = model(inputs)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise ValueError(
+            f"`model` must accept inputs of shape {tuple(inputs.shape)} and type {inputs.dtype} on "
+            f"{inputs.device}, got the error: {first_line(error)}"
+        ) from error
+    if not isinstance(scores, Tensor):
+        kind = f"{type(scores).__name__}; wrap it in a module that returns them from it"
+    elif scores.ndim != 2 or len(scores) != len(inputs):
+        kind = f"shape {tuple(scores.shape)} for {len(inputs)} inputs"
+    elif not scores.is_floating_point():
+        kind = f"{scores.dtype}"
+    else:
+        return scores
+    raise ValueError(
+        "`model` must return one row of class scores for each input, floats of shape "
+        f"(n, num_classes), got {kind}."
+    )
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return the number of entries of all parameters."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+@contextmanager
+def preserve_mode(model: nn.Module) -> Iterator[None]:
+    """Restore the mode, training or evaluation, of every layer at the end."""
+    modes = [(layer, layer.training) for layer in model.modules()]
+    try:
+        yield
+    finally:
+        for layer, training in modes:
+            layer.training = training
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a network in evaluation mode, without gradients, for a while."""
+    with preserve_mode(model), torch.no_grad():
+        model.eval()
+        yield
+
+
+def kind_of(value: object) -> str:
+    """Return what an error calls a value of the wrong kind."""
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or its type where it has none."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

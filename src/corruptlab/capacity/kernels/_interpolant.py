@@ -1,0 +1,363 @@
+"""Kernel interpolation without regularization, or with a ridge."""
+
+import os
+import warnings
+from dataclasses import KW_ONLY, dataclass
+from types import MappingProxyType
+from typing import Literal, NamedTuple, Protocol, get_args
+
+import torch
+from torch import Tensor
+
+from corruptlab._checks import at_least, natural, not_negative, positive
+from corruptlab._environment import Environment, usable_device
+from corruptlab._memory import free_memory, host_memory
+from corruptlab._progress import Progress
+from corruptlab.capacity.kernels._cholesky import CholeskyInverse, LowerTriangle
+from corruptlab.capacity.kernels._conjugate_gradients import ConjugateGradientInverse
+from corruptlab.capacity.kernels._gram import Stopwatch, System, check_kernel, type_name
+from corruptlab.capacity.kernels._inputs import Values, distinct, read_points, read_targets
+from corruptlab.capacity.kernels._kernel_fit import (
+    Estimate,
+    KernelFit,
+    Solver,
+    StoppedBy,
+    gigabytes,
+)
+from corruptlab.capacity.kernels._kernels import Kernel
+
+AnySolver = Literal["auto", "cholesky", "cg"]
+
+# Large blocks waste less on short products, small ones less on the squares of the diagonal.
+_LARGEST_BLOCK, _SMALLEST_BLOCK, _BLOCKS = 4000, 500, 8
+# A tile in float64 shall stay in the cache of a processor (measured: a fifth faster than 2,000).
+_LARGEST_TILE = 1000
+# Tiles that a kernel holds at once while it works: its result and two on the way there.
+_TILES = 3
+# What is free is never all to be had: others allocate too, and memory is given out in pieces.
+_USABLE = 0.9
+
+
+@dataclass(frozen=True)
+class KernelInterpolant:
+    """Solve ``(K + ridge I) alpha = y`` for the kernel matrix ``K`` of the training points.
+
+    By default there is no ridge: the fit goes through every target. Labels become one-hot rows
+    (1 for the class, 0 elsewhere). Equal points with equal targets count once; with different
+    targets nothing interpolates them, which is an error, but not with a ridge.
+
+    The Cholesky factorization is exact up to rounding, and takes ``n**3 / 3`` operations and the
+    memory of the lower triangle. Conjugate gradients keep no matrix, so that memory grows
+    with ``n`` alone, but compute it anew in every iteration.
+
+    Args:
+        kernel: The kernel: one of this module, or any function of two sets of points that gives
+            their matrix (see `Kernel`).
+        ridge: What is added to the diagonal of ``K``, >= 0; not multiplied by ``n``.
+        dtype: Type of the matrix, ``torch.float32`` or ``torch.float64``. Points are rounded to
+            it once, at the beginning.
+        device: Where to work.
+        solver: ``"cholesky"``, ``"cg"``, or ``"auto"``: Cholesky if its memory is there.
+        memory: Bytes that the fit may take; None for nine tenths of what is free when it starts.
+        refinements: How often the solution is corrected for its residual in ``float64``, >= 0.
+            Conjugate gradients are corrected only while that misses ``tolerance``.
+        block: Rows of a block of the factor; None chooses by ``n``.
+        tolerance: Where conjugate gradients end: the norm of the residual as a share of the norm of
+            the targets, by column, > 0.
+        max_iterations: How many iterations they may take in all, >= 1.
+        rank: Columns of ``K`` that their preconditioner is made of, >= 0.
+        seed: Which columns; any integer >= 0.
+
+    Raises:
+        TypeError: If an argument is of a wrong kind.
+        ValueError: If one is out of its range, or the device is not there.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> train, test = cl.datasets.load("fashion-mnist-mini")
+        >>> gaussian = cl.capacity.kernels.GaussianKernel(gamma=0.02)
+        >>> fit = cl.KernelInterpolant(gaussian).fit(
+        ...     train.images[:500], train.targets[:500], num_classes=10
+        ... )
+        >>> fit.error(train.images[:500], train.targets[:500])
+        0.0
+        >>> fit.error(test.images, test.targets) < 0.25
+        True
+
+    Source: Zhang et al. 2017, §5 and Table 3.
+    """
+
+    kernel: Kernel
+    _: KW_ONLY
+    ridge: float = 0.0
+    dtype: torch.dtype = torch.float32
+    device: torch.device | str = "cpu"
+    solver: AnySolver = "auto"
+    memory: float | None = None
+    refinements: int = 1
+    block: int | None = None
+    tolerance: float = 1e-4
+    max_iterations: int = 1000
+    rank: int = 1000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not callable(self.kernel):
+            raise TypeError(f"`kernel` must be a function of two points, got {self.kernel!r}.")
+        not_negative("ridge", self.ridge)
+        if self.dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"`dtype` must be torch.float32 or torch.float64, got {self.dtype}.")
+        usable_device(self.device)
+        if self.solver not in get_args(AnySolver):
+            raise ValueError(f"`solver` must be one of {get_args(AnySolver)}, got {self.solver!r}.")
+        if self.memory is not None:
+            positive("memory", self.memory)
+        positive("tolerance", self.tolerance)
+        for name in ("refinements", "rank", "seed"):
+            natural(name, getattr(self, name))
+        for name in ("block", "max_iterations"):
+            value = getattr(self, name)
+            if value is not None:
+                at_least(1, name, value)
+
+    def fit(
+        self, x: Values, y: Values, *, num_classes: int | None = None, progress: bool = False
+    ) -> KernelFit:
+        """Interpolate ``y`` at ``x``.
+
+        Ctrl-C during the kernel matrix or its factorization leaves nothing behind and passes
+        through. During a refinement, or the iterations of conjugate gradients, it ends the
+        fit with the solution so far.
+
+        Args:
+            x: Training points, shape ``(n, ...)``: an array or tensor of floats, or of bytes, which
+                are divided by 255. What follows the first axis is flattened.
+            y: Integer labels ``0 .. num_classes - 1`` of shape ``(n,)``, or floats of shape
+                ``(n,)`` or ``(n, k)``.
+            num_classes: Number of classes; needed for labels, not for floats.
+            progress: Whether to show, on standard error, what it will cost and how far it is.
+
+        Returns:
+            The interpolant; see `KernelFit`.
+
+        Raises:
+            TypeError: If inputs, targets, or what the kernel returns are of a wrong kind.
+            ValueError: If they do not match, are not finite, or differ on equal points.
+            MemoryError: If the fit needs more memory than there is.
+            NotPositiveDefiniteError: If the kernel matrix is not positive definite in this type.
+        """
+        device = usable_device(self.device)
+        points = read_points(x, dtype=self.dtype, device=device)
+        targets = read_targets(y, len(points), num_classes=num_classes, device=device)
+        check_kernel(self.kernel, points)
+        values, given = targets.values, len(points)
+        kept = None if self.ridge else distinct(points, targets)
+        if kept is not None:
+            points, values = points[kept], values[kept]
+        estimate = self.estimate(*points.shape, num_outputs=values.shape[1])
+        if progress:
+            with Progress(1, "kernel fit: estimate", show=True) as line:
+                line.update(1, f"{estimate}, about {estimate.seconds():.0f} s")
+        watch = Stopwatch(device)
+        system = System(self.kernel, points, self.ridge, self._tile(len(points)), progress, watch)
+        goal = (self.tolerance if estimate.solver == "cg" else 0) * values.norm(dim=0)
+        inverse = self._inverse(system, estimate.solver, goal)
+        solution = refined(system, inverse, values, refinements=self.refinements, goal=goal)
+        alpha = solution.coefficients
+        interpolated = values - solution.residual - self.ridge * alpha  # K alpha, for nothing
+        squares = (alpha * interpolated).sum(0).clamp_(min=0)
+        return KernelFit(
+            kernel=self.kernel,
+            ridge=self.ridge,
+            points=points,
+            coefficients=alpha,
+            num_classes=targets.num_classes,
+            flat=targets.flat,
+            num_merged=given - len(points),
+            stopped_by=solution.stopped_by,
+            residuals=solution.residuals,
+            norms=tuple(squares.sqrt_().tolist()),
+            iterations=inverse.iterations,
+            seconds=MappingProxyType(watch.seconds),
+            estimate=estimate,
+            environment=Environment.here(device),
+        )
+
+    def estimate(self, num_points: int, num_features: int, *, num_outputs: int = 1) -> Estimate:
+        """Say what a fit would cost, and so which solver it would take; nothing is allocated.
+
+        Args:
+            num_points: Number of distinct training points, >= 1.
+            num_features: Numbers in a point, >= 1.
+            num_outputs: Number of classes, or of real targets a point, >= 1.
+
+        Returns:
+            Solver, memory, and work.
+
+        Raises:
+            TypeError: If a number is no integer.
+            ValueError: If one is below 1.
+            MemoryError: If it needs more memory than there is.
+        """
+        n, d, k = num_points, num_features, num_outputs
+        for name, value in (("num_points", n), ("num_features", d), ("num_outputs", k)):
+            at_least(1, name, value)
+        memory, device = self.memory, torch.device(self.device)
+        allowed = available_memory(device) if memory is None else memory
+        cholesky, cg = estimates = self._estimates(n, d, k)
+        for estimate in estimates:
+            if self.solver in ("auto", estimate.solver) and estimate.num_bytes <= allowed:
+                return estimate
+        needed, advice = cholesky if self.solver == "cholesky" else cg, ""
+        if self.solver == "cholesky" and cg.num_bytes <= allowed:
+            advice = f"; solver='cg' needs {gigabytes(cg.num_bytes)}"
+        raise MemoryError(
+            f"`memory` must be at least {gigabytes(needed.num_bytes)} for {n:,} points with "
+            f"solver={needed.solver!r} in {needed.dtype}, got {gigabytes(allowed)}{advice}."
+        )
+
+    def _estimates(self, n: int, d: int, k: int) -> tuple[Estimate, Estimate]:
+        """Return what a Cholesky factorization and what conjugate gradients would cost."""
+        size, rank = self.dtype.itemsize, min(self.rank, n)
+        # Points, before and after equal ones are merged, and ten (n, k) in float64.
+        vectors = 2 * n * d * size + 10 * n * k * 8
+        product = float(n) ** 2 * (d + 2 * k)  # operations of one, half of the matrix computed
+
+        def tiles(rows: int, size: int) -> int:  # of kernel values, of points before and after
+            rows = min(rows, n)
+            return rows * (_TILES * rows + 6 * d) * size
+
+        def estimate(solver: Solver, num_bytes: int, flops: float) -> Estimate:
+            return Estimate(
+                solver=solver,
+                dtype=type_name(self.dtype),
+                device=str(torch.device(self.device)),
+                num_points=n,
+                num_bytes=num_bytes + vectors,
+                flops=flops,
+            )
+
+        block, tile = self._block(n), tiles(self._tile(n), 8)
+        triangle = LowerTriangle.numbers(n, block) * size
+        each = 2 * product + 4 * n**2 * k  # a residual in float64, and a substitution
+        preconditioner = 2 * n * rank * size + 3 * rank**2 * 8
+        setup = n * rank * (2 * d + 3 * rank)
+        iterations = self.max_iterations * (product + 4 * n * rank * k)
+        return (
+            estimate(
+                "cholesky",
+                triangle + max(tiles(block, size), tile),
+                n**2 * (d + n / 3) + (1 + self.refinements) * each,
+            ),
+            estimate("cg", preconditioner + tile, setup + iterations + 2 * product),
+        )
+
+    def _inverse(self, system: System, solver: Solver, goal: Tensor) -> "Inverse":
+        n = len(system.points)
+        if solver == "cholesky":
+            return CholeskyInverse(system, block=self._block(n))
+        return ConjugateGradientInverse(
+            system,
+            rank=min(self.rank, n),
+            seed=self.seed,
+            goal=goal / 2,  # the recurrence is blind to rounding: leave it some room
+            iterations=self.max_iterations,
+        )
+
+    def _block(self, n: int) -> int:
+        return self.block or min(_LARGEST_BLOCK, max(_SMALLEST_BLOCK, n // _BLOCKS))
+
+    def _tile(self, n: int) -> int:
+        return min(self.block or n, _LARGEST_TILE)
+
+
+class Inverse(Protocol):
+    """An approximate inverse of the matrix of a system."""
+
+    iterations: int
+    interrupted: bool
+
+    def __call__(self, targets: Tensor) -> Tensor:
+        """Return ``float64`` coefficients for ``float64`` targets, both of shape ``(n, k)``."""
+
+
+class Solution(NamedTuple):
+    """Coefficients and what they leave over."""
+
+    coefficients: Tensor  # float64, (n, k)
+    residual: Tensor  # y - (K + ridge I) alpha in float64
+    residuals: tuple[float, ...]  # its largest entry, at first and after each refinement
+    stopped_by: StoppedBy
+
+
+def refined(
+    system: System, inverse: Inverse, targets: Tensor, *, refinements: int, goal: Tensor
+) -> Solution:
+    """Solve a system, then correct the solution for its residual, down to a goal by column."""
+    # The residual is computed in float64 whatever the inverse works in, so that each correction
+    # removes most of what rounding left. One that does not help is dropped and ends it. So does
+    # Ctrl-C: the last solution stands. Wilkinson 1963, "Rounding errors in algebraic processes";
+    # Higham 2002, ch. 12.
+
+    def largest(residual: Tensor) -> float:
+        return float(residual.abs().max())
+
+    def reached(residual: Tensor) -> bool:
+        return bool((residual.norm(dim=0) <= goal).all())
+
+    solution = inverse(targets)
+    interrupted = inverse.interrupted
+    residual = system.residual(solution, targets)
+    if bool(goal.any()):  # no iterate of a column is worse than 0, with which it began
+        worse = (residual.norm(dim=0) <= targets.norm(dim=0)).logical_not()  # NaN too
+        solution = torch.where(worse, 0, solution)
+        residual = torch.where(worse, targets, residual)
+    residuals = [largest(residual)]
+    try:
+        for _ in range(0 if interrupted else refinements):
+            if reached(residual):
+                break
+            trial = solution + inverse(residual)
+            interrupted = inverse.interrupted
+            left = system.residual(trial, targets)
+            residuals.append(largest(left))
+            if not residuals[-1] < residuals[-2]:
+                break
+            solution, residual = trial, left
+            if interrupted:
+                break
+    except KeyboardInterrupt:
+        interrupted = True
+    stopped_by: StoppedBy = "interrupted" if interrupted else "solved"
+    if not interrupted and bool(goal.any()) and not reached(residual):
+        stopped_by = "stalled"
+        _warn_of_stall(system, inverse, residual, targets)
+    return Solution(solution, residual, tuple(residuals), stopped_by)
+
+
+def _warn_of_stall(system: System, inverse: Inverse, residual: Tensor, targets: Tensor) -> None:
+    share = float((residual.norm(dim=0) / targets.norm(dim=0)).nan_to_num_().max())
+    dtype = type_name(system.points.dtype)
+    more = "" if dtype == "float64" else "`dtype=torch.float64`, "
+    warnings.warn(
+        f"Conjugate gradients stalled at a residual of {share:.2g} of the targets after "
+        f"{inverse.iterations} iterations: in {dtype} the kernel matrix is nearly singular, or "
+        f"`max_iterations` too few. Use a narrower kernel, {more}a `ridge`, a larger `rank`, or "
+        "more iterations.",
+        RuntimeWarning,
+        stacklevel=4,
+    )
+
+
+def available_memory(device: torch.device) -> float:
+    """Return how many bytes a new computation may take: nine tenths of what is free now."""
+    free = free_memory(device) if device.type == "cuda" else host_memory()
+    return _USABLE * (_physical_memory() if free is None else free)
+
+
+def _physical_memory() -> float:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError):  # Windows has no such function, others no such names
+        return float("inf")

@@ -1,0 +1,304 @@
+"""Checks of labels and inputs: classes, copies, noise beside its definition, shuffled pixels."""
+
+from dataclasses import dataclass
+from itertools import count, islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import bdtr, bdtrc
+
+from corruptlab._data import History, Provenance
+from corruptlab._duplicates import majorities
+from corruptlab._types import Array, Ids, Labels
+from corruptlab.corruptions import ShuffledPixels, is_label_corruption
+from corruptlab.experiments.auditing._dataset import (
+    AuditedData,
+    Stages,
+    class_counts,
+    nominal_matrix,
+)
+from corruptlab.experiments.auditing._report import Status
+
+_LONG_TAIL = 10  # times as many examples in the largest class as in the smallest
+_SHOWN = 3  # pairs, or items
+_MUCH = 0.01  # of the test set; more than this moves test accuracy by what papers report
+_THRESHOLD = 1e-4  # probability that noise as defined is called wrong
+_MOST_CLASSES = 4096  # a matrix of 128 MiB
+_UNTRACED = "corruptlab did not make it, so its clean labels are not known."
+
+
+def check_classes(data: AuditedData, num_classes: int) -> tuple[Status, str]:
+    """Check that labels lie in ``0 .. num_classes - 1``, and count the classes."""
+    labels = data.labels
+    if labels is None:
+        return "skipped", "its labels cannot be read."
+    at = np.arange(len(labels))
+    if data.scan is not None:
+        at = at[data.scan.readable]
+    wrong = at[(labels[at] < 0) | (labels[at] >= num_classes)]
+    if len(wrong):
+        return "error", (
+            f"{len(wrong):,} labels lie outside 0 .. {num_classes - 1}; item {wrong[0]} has "
+            f"{labels[wrong[0]]}. A network with {num_classes:,} outputs cannot learn them."
+        )
+    there, counts = np.unique(labels[at], return_counts=True)
+    if len(there) < num_classes:
+        return "warning", _empty(set(there.tolist()), num_classes)
+    least, most = counts.argmin(), counts.argmax()
+    sizes = f"{counts[least]:,}"
+    if counts[most] > counts[least]:
+        sizes += f" to {counts[most]:,}"
+    told = f"{num_classes:,} classes with {sizes} examples each"
+    if counts[most] >= _LONG_TAIL * counts[least]:
+        return "warning", (
+            f"{told} (classes {there[least]} and {there[most]}): say so next to an accuracy, or "
+            "give the accuracy of each class."
+        )
+    return "ok", f"{told}."
+
+
+def _empty(there: set[int], num_classes: int) -> str:
+    missing = num_classes - len(there)
+    first = ", ".join(map(str, islice((c for c in count() if c not in there), min(missing, 3))))
+    told = f"{missing:,} of {num_classes:,} classes have no example, first {first}"
+    if missing == 1 and 0 not in there:
+        return f"{told}: labels seem to begin at 1; they have to be 0 .. K-1 for K outputs."
+    return f"{told}: a cut of a larger data set, or labels with gaps?"
+
+
+def check_duplicates(data: AuditedData) -> tuple[Status, str]:
+    """Look for equal inputs, and check that their labels agree."""
+    found = _contents(data)
+    if isinstance(found, str):
+        return "skipped", found
+    order, groups = _grouped(found.keys)
+    positions, labels = found.positions[order], found.labels[order]
+    sizes = np.bincount(groups)
+    copies = int(sizes[sizes > 1].sum())
+    if copies == 0:
+        return "ok", f"all {len(order):,} inputs are different."
+    most = majorities(groups, labels)
+    conflicting = most < sizes
+    told = f"{copies:,} of {len(order):,} inputs are copies of one another"
+    if not conflicting.any():
+        return "ok", f"{told}; copies have equal labels."
+    pairs = _pairs(groups, positions, labels, conflicting)
+    best = min(int(most.sum()) / len(order), 0.9999)  # never 100.00%: something is missing
+    return "warning", (
+        f"{told}, and of these {int(sizes[conflicting].sum()):,} have conflicting labels, "
+        f"as {pairs}; no network gets more than {best:.2%} of these labels right."
+    )
+
+
+def check_overlap(train: AuditedData, test: AuditedData) -> tuple[Status, str]:
+    """Look for test inputs that are training inputs."""
+    a, b = _contents(train), _contents(test)
+    for found in (a, b):
+        if isinstance(found, str):
+            return "skipped", found
+    assert not isinstance(a, str)
+    assert not isinstance(b, str)
+    keys = np.concatenate([a.keys, b.keys])
+    order, groups = _grouped(keys)
+    of = np.empty(len(keys), np.int64)
+    of[order] = groups
+    in_train = np.zeros(groups[-1] + 1, np.bool_)
+    in_train[of[: len(a.keys)]] = True
+    leaked = b.positions[in_train[of[len(a.keys) :]]]
+    if len(leaked) == 0:
+        return "ok", f"none of {len(b.keys):,} test inputs is a training input."
+    some = ", ".join(map(str, leaked[:_SHOWN].tolist()))
+    share = len(leaked) / len(b.keys)
+    return "error" if share > _MUCH else "warning", (
+        f"{len(leaked):,} of {len(b.keys):,} test inputs ({share:.2%}) are training inputs too, "
+        f"first test items {some}: they measure memory, not generalization."
+    )
+
+
+@dataclass(frozen=True)
+class _Contents:
+    positions: Ids
+    keys: NDArray[np.uint64]  # (n, 2)
+    labels: Labels
+
+
+def _contents(data: AuditedData) -> _Contents | str:
+    """Return what can be compared, or why nothing can."""
+    scan, labels = data.scan, data.labels
+    if scan is None or labels is None or not data.is_steady:
+        return (
+            f"inputs of {data.title} differ from pass to pass, so that copies cannot be told; "
+            "audit it without its random transforms."
+        )
+    at = np.flatnonzero(scan.comparable & scan.readable)
+    if len(at) == 0:
+        return f"inputs of {data.title} cannot be read, or are of a type that cannot be compared."
+    return _Contents(at, scan.contents[at], labels[at])
+
+
+def _grouped(keys: NDArray[np.uint64]) -> tuple[Ids, Ids]:
+    """Sort keys, and return the order and the group of each key in it."""
+    order = np.lexsort((keys[:, 1], keys[:, 0]))
+    new = (keys[order][1:] != keys[order][:-1]).any(axis=1)
+    return order, np.concatenate([[0], np.cumsum(new)])
+
+
+def _pairs(groups: Ids, positions: Ids, labels: Labels, conflicting: Any) -> str:
+    shown = []
+    for group in np.flatnonzero(conflicting)[:_SHOWN]:
+        at = np.flatnonzero(groups == group)
+        first = at[0]
+        other = at[labels[at] != labels[first]][0]
+        (i, a), (j, b) = sorted((positions[k], labels[k]) for k in (first, other))
+        shown.append(f"items {i} (label {a}) and {j} (label {b})")
+    return ", ".join(shown)
+
+
+def check_rate(data: AuditedData) -> tuple[Status, str]:
+    """Test the share of changed labels, by class where the rates differ."""
+    if data.lineage is None or not data.is_traced:
+        return "skipped", _UNTRACED
+    told, stages = _told(data.lineage), data.stages
+    if stages is not None and not any(is_label_corruption(c) for c, _ in stages):
+        return "skipped", f"nothing was done to its labels; {told}."
+    matrix = _matrix(data)
+    if matrix is None:
+        return "ok", f"{told}; there is no nominal rate to compare this with."
+    counts = _counts(data.lineage)
+    changed, sizes = counts.sum(1) - np.diag(counts), counts.sum(1)
+    rates = np.clip(1 - np.diag(matrix), 0, 1)
+    expected = f"{told}, {sizes @ rates / sizes.sum():.2%} expected"
+    there = sizes > 0
+    if np.ptp(rates[there]) < 1e-12:
+        p = float(_two_sided(changed.sum(), sizes.sum(), rates[there].mean()))
+        return _verdict(p, expected, "exact binomial test")
+    p_values = _two_sided(changed[there], sizes[there], rates[there])
+    worst = np.flatnonzero(there)[p_values.argmin()]
+    seen = (
+        f"{expected}; least likely is class {worst} with {changed[worst]:,} of {sizes[worst]:,}, "
+        f"{rates[worst]:.2%} expected"
+    )
+    p = min(1.0, float(p_values.min()) * len(p_values))
+    return _verdict(p, seen, f"{len(p_values)} exact binomial tests, one a class, p adjusted")
+
+
+def check_by_class(data: AuditedData) -> tuple[Status, str]:
+    """Test each entry of the transition matrix."""
+    if data.lineage is None or not data.is_traced:
+        return "skipped", _UNTRACED
+    matrix = _matrix(data)
+    if matrix is None:
+        return "skipped", "there is no nominal transition matrix to compare with."
+    if np.array_equal(matrix, np.eye(len(matrix))):
+        return "skipped", "no label is meant to change."
+    counts = _counts(data.lineage)
+    sizes = counts.sum(1, keepdims=True)
+    p_values = _two_sided(counts, sizes, np.clip(matrix, 0, 1))
+    old, new = np.unravel_index(p_values.argmin(), p_values.shape)
+    seen = (
+        f"least likely: {counts[old, new]:,} of {sizes[old, 0]:,} labels of class {old} became "
+        f"{new}, {matrix[old, new]:.2%} expected"
+    )
+    p = min(1.0, float(p_values.min()) * p_values.size)
+    return _verdict(p, seen, f"{p_values.size} exact binomial tests, one a pair, p adjusted")
+
+
+def check_clean(data: AuditedData) -> tuple[Status, str]:
+    """Check that test labels are clean."""
+    if data.lineage is None or not data.is_traced:
+        return "skipped", _UNTRACED
+    told = _told(data.lineage)
+    if (data.lineage.targets == data.lineage.clean_targets).all():
+        return "ok", f"{told}: they are clean."
+    return "error", (
+        f"{told}: test accuracy would count right answers as wrong. Corrupt the labels of the "
+        "training set alone."
+    )
+
+
+def _two_sided(
+    k: NDArray[np.int64] | np.int64, n: NDArray[np.int64] | np.int64, p: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
+    """Return p-values of counts k of n: twice the smaller exact binomial tail, at most 1."""
+    k, n, p = np.broadcast_arrays(k, n, p)
+    low, high = bdtr(k, n, p), bdtrc(k - 1, n, p)
+    return np.asarray(np.minimum(1.0, 2 * np.minimum(low, high)), np.float64)
+
+
+def _matrix(data: AuditedData) -> NDArray[np.float64] | None:
+    stages, lineage = data.stages, data.lineage
+    if stages is None or lineage is None or lineage.num_classes > _MOST_CLASSES:
+        return None
+    if class_counts(data.dataset) != {lineage.num_classes}:
+        return None  # the parts have matrices of different sizes
+    # A foreign wrapper in between passes on what was done, and hides how.
+    if History((c.stream, draws.seed) for c, draws in stages) != lineage.history:
+        return None
+    return nominal_matrix(stages, lineage.num_classes)
+
+
+def _counts(lineage: Provenance) -> NDArray[np.int64]:
+    """Count pairs of clean and served label, each example once."""
+    _, once = np.unique(lineage.ids, return_index=True)
+    k = lineage.num_classes
+    pairs = lineage.clean_targets[once] * k + lineage.targets[once]
+    return np.bincount(pairs, minlength=k * k).reshape(k, k)
+
+
+def _told(lineage: Provenance) -> str:
+    changed, n = int((lineage.targets != lineage.clean_targets).sum()), len(lineage.targets)
+    return f"{changed:,} of {n:,} labels changed ({changed / n:.2%})"
+
+
+def _verdict(p: float, seen: str, test: str) -> tuple[Status, str]:
+    if p >= _THRESHOLD:
+        return "ok", f"{seen} ({test}: p = {p:.2g}, wrong below {_THRESHOLD:g})."
+    return "error", (
+        f"{seen}: not the noise that its definition says ({test}: p = {p:.2g}, wrong below "
+        f"{_THRESHOLD:g}). Report the realized rate, or find out what changed the labels, or chose "
+        "the examples."
+    )
+
+
+def check_shuffles(train: AuditedData, test: AuditedData) -> tuple[Status, str]:
+    """Shuffle a numbered image as each set does, and compare."""
+    a, b = _shuffles(train), _shuffles(test)
+    if not a and not b:
+        return "skipped", "neither set has shuffled pixels."
+    if not (a and b):
+        have, lack = ("training", "test") if a else ("test", "training")
+        return "warning", (
+            f"the {have} inputs have shuffled pixels and the {lack} inputs do not, as far as "
+            "corruptlab knows: corrupt both, with one seed, to test what was learned."
+        )
+    if train.shape != test.shape:
+        return "error", (
+            f"training inputs have shape {train.shape} and test inputs {test.shape}, so that "
+            "their pixels are not moved alike."
+        )
+    if np.array_equal(_moved(a, train.shape), _moved(b, test.shape)):
+        return (
+            "ok",
+            f"one and the same permutation of the pixels in both sets ({_used(a)}).",
+        )
+    return "error", (
+        f"training and test inputs have different permutations of the pixels: {_used(a)} and "
+        f"{_used(b)}. Use one seed and one definition for both."
+    )
+
+
+def _shuffles(data: AuditedData) -> Stages:
+    return tuple(each for each in data.stages or () if isinstance(each[0], ShuffledPixels))
+
+
+def _moved(stages: Stages, shape: tuple[int, ...]) -> Array:
+    numbered: Array = np.arange(int(np.prod(shape))).reshape(1, *shape)
+    for corruption, draws in stages:
+        assert isinstance(corruption, ShuffledPixels)
+        numbered = corruption.inputs(numbered, draws=draws, ids=[0])
+    return numbered
+
+
+def _used(stages: Stages) -> str:
+    return ", ".join(f"{corruption!r} with seed {draws.seed}" for corruption, draws in stages)

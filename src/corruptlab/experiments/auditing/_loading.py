@@ -1,0 +1,337 @@
+"""Checks of loading: items come out the same in a second pass, in batches, in other processes."""
+
+import ast
+import io
+import multiprocessing
+import pickle
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType, FunctionType
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from torch.utils import data as torch_data
+from torch.utils.data import Dataset
+
+from corruptlab.experiments.auditing._dataset import (
+    AuditedData,
+    ItemRecord,
+    compared,
+    count_forms,
+    described,
+    read,
+    taken_apart,
+)
+from corruptlab.experiments.auditing._report import Finding, Status
+
+_BATCH = 32
+_SHOWN = 3  # forms of inputs
+_DEEPEST = 6  # levels of attributes, lists, and dictionaries to search for what does not pickle
+_PATIENCE = 300.0  # seconds for one batch, the start of a process included
+_BATCHES = 4  # for each worker, so that all of them have work
+
+_Method: TypeAlias = Literal["fork", "spawn"]
+
+
+def check_items(data: AuditedData) -> tuple[Status, str]:
+    """Check that items can be read: the sample, and all items if they were scanned."""
+    n, of_all = len(data.records), len(data.dataset)
+    failed = n - len(data.good)
+    first = next((record for record in data.records if record.error), None)
+    scan = data.scan
+    if scan is not None and (all_failed := int((~scan.readable).sum())) > failed:
+        n, failed, first = of_all, all_failed, scan.first_failure
+    if first is not None:
+        return "error", (
+            f"{failed:,} of {n:,} items read cannot be used; item {first.index}: {first.error}"
+        )
+    return "ok", f"{n:,} of {of_all:,} items were read, each with an input and one integer label."
+
+
+def check_shapes(data: AuditedData) -> tuple[Status, str]:
+    """Check that inputs have one shape and one type, so that they can be read in batches."""
+    forms = count_forms(data.records) if data.scan is None else data.scan.forms
+    if not forms:
+        return "skipped", "its inputs are neither images, tensors, nor arrays."
+    if len(forms) == 1:
+        ((form, (_, count)),) = forms.items()
+        return "ok", f"{count:,} inputs read are of one form: {form}."
+    told = "; ".join(
+        f"{count:,} of the form {form}, first item {first}"
+        for form, (first, count) in list(forms.items())[:_SHOWN]
+    )
+    return "error", (
+        f"inputs differ in size or type, with {len(forms):,} forms: {told}. Batches need one: "
+        "`materialize`, `fit`, and a DataLoader cannot read these. Resize, crop, or convert them "
+        "(of an image `convert('RGB')`) in a transform."
+    )
+
+
+def second_pass(data: AuditedData) -> list[ItemRecord]:
+    """Read the sample again, from the last item to the first."""
+    backwards = [r.index for r in reversed(data.records)]
+    return [read(data.dataset, data.fields, i) for i in backwards][::-1]
+
+
+def check_batches(data: AuditedData) -> tuple[Status, str]:
+    """Compare items fetched in batches, as by a ``DataLoader``, with single ones."""
+    fetch = getattr(data.dataset, "__getitems__", None)
+    if fetch is None:
+        return "skipped", f"{type(data.dataset).__name__} has no __getitems__."
+    good = data.good
+    again: list[ItemRecord] = []
+    for start in range(0, len(good), _BATCH):
+        again += _fetched(data, fetch, [r.index for r in good[start : start + _BATCH]])
+    return compared(good, again, "in batches fetched with __getitems__")
+
+
+def _fetched(data: AuditedData, fetch: Any, at: list[int]) -> list[ItemRecord]:
+    try:
+        items = list(fetch(list(at)))
+        return [taken_apart(x, data.fields, i) for x, i in zip(items, at, strict=True)]
+    except Exception as error:
+        return [ItemRecord(i, error=described(error)) for i in at]
+
+
+def check_workers(datasets: Sequence[AuditedData], workers: int) -> list[Finding]:
+    """Read the samples in forked and in spawned workers of a ``DataLoader``."""
+    if workers == 0:
+        why = "no workers are asked for (workers=0)."
+        return _all(datasets, "workers", "skipped", why) + _all(datasets, "spawn", "skipped", why)
+    return _forked(datasets, workers) + _spawned(datasets, workers)
+
+
+def _forked(datasets: Sequence[AuditedData], workers: int) -> list[Finding]:
+    """Check workers that share memory, open files, and generators with this process."""
+    if not _has_fork():
+        why = "processes are not forked on this system; see spawn."
+        return _all(datasets, "workers", "skipped", why)
+    return _compared(datasets, workers, "fork", "workers")
+
+
+def _spawned(datasets: Sequence[AuditedData], workers: int) -> list[Finding]:
+    """Check new processes, to which the data sets are sent."""
+    obstacles = [_obstacle(data.dataset) for data in datasets]
+    kept = [data for data, why in zip(datasets, obstacles, strict=True) if why]
+    sent = [data for data, why in zip(datasets, obstacles, strict=True) if not why]
+    count = 1 if _has_fork() else workers  # a start takes seconds, and two were compared there
+    findings = _all(kept, "spawn", "skipped", "it cannot be sent to a new process; see pickling.")
+    if sent and (why := _no_start()):
+        return findings + _all(sent, "spawn", "warning", why)
+    return findings + _compared(sent, count, "spawn", "spawn")
+
+
+class _Samples(Dataset[ItemRecord]):
+    """Item ``(k, i)`` is item ``i`` of data set ``k``."""
+
+    def __init__(self, datasets: Sequence[AuditedData]) -> None:
+        self.sources = [(data.dataset, data.fields) for data in datasets]
+
+    def __getitem__(self, at: tuple[int, int]) -> ItemRecord:
+        which, index = at
+        return read(*self.sources[which], index)
+
+
+def _compared(
+    datasets: Sequence[AuditedData], workers: int, method: _Method, check: str
+) -> list[Finding]:
+    kind = "forked" if method == "fork" else "spawned"
+    where = f"in {workers} {kind} worker{'s' * (workers != 1)}"
+    try:
+        again = _read_in_workers(datasets, workers, method) if datasets else []
+    except Exception as error:
+        why = f"items cannot be read {where}: {described(error)}"
+        return _all(datasets, check, "error", why)
+    return [
+        Finding(f"{data.name}: {check}", *compared(data.records, records, where))
+        for data, records in zip(datasets, again, strict=True)
+    ]
+
+
+def _read_in_workers(
+    datasets: Sequence[AuditedData], workers: int, method: _Method
+) -> list[list[ItemRecord]]:
+    at = [(k, r.index) for k, data in enumerate(datasets) for r in data.records]
+    with warnings.catch_warnings():
+        # That there are few processors, or that this process has threads, is not the data's fault.
+        warnings.simplefilter("ignore")
+        loader: Any = torch_data.DataLoader(
+            _Samples(datasets),
+            batch_size=-(-len(at) // (_BATCHES * workers)),
+            sampler=at,
+            num_workers=workers,
+            collate_fn=list,
+            timeout=_PATIENCE,
+            multiprocessing_context=method,
+        )
+        records = iter([record for batch in loader for record in batch])
+    return [[next(records) for _ in data.records] for data in datasets]
+
+
+def _has_fork() -> bool:
+    return "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin"
+
+
+def _all(
+    datasets: Iterable[AuditedData], check: str, status: Status, message: str
+) -> list[Finding]:
+    return [Finding(f"{data.name}: {check}", status, message) for data in datasets]
+
+
+def check_pickling(dataset: Any) -> tuple[Status, str]:
+    """Check that a data set can be sent to a process that is not forked."""
+    found = _obstacle(dataset)
+    if not found:
+        return "ok", "it can be pickled, and needs nothing that a new process cannot import."
+    if multiprocessing.get_all_start_methods()[0] != "fork":
+        return "error", found
+    return "warning", f"{found} Forked workers, the default here, do not need it; others do."
+
+
+def _obstacle(dataset: Any) -> str:
+    """Return why a data set cannot be sent to a new process; empty if it can."""
+    trial = _Trial()
+    try:
+        trial.dump(dataset)
+    except Exception as error:
+        return (
+            f"it cannot be pickled: {_culprit(dataset, type(dataset).__name__)} "
+            f"({described(error)}). Use functions and classes that a module defines at its top "
+            "level, and open files when the first item is read."
+        )
+    if trial.names and not _main_can_be_imported():
+        names = " and ".join(f"`{name}`" for name in sorted(trial.names))
+        return (
+            f"it needs {names}, defined in a notebook or an interactive session, where a new "
+            "process cannot find it: move it to a module and import it."
+        )
+    return ""
+
+
+class _Trial(pickle.Pickler):
+    """Pickles without writing, to see whether it can be done and what is referred to."""
+
+    # Arrays are left out: they can always be pickled, and may be large. So are objects that
+    # multiprocessing shares between processes: they can be pickled only while one starts.
+
+    def __init__(self) -> None:
+        super().__init__(_Nowhere(), protocol=pickle.HIGHEST_PROTOCOL)
+        self.names: set[str] = set()
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, type | FunctionType):
+            if obj.__module__ == "__main__":
+                self.names.add(obj.__qualname__)
+            return NotImplemented
+        kind = type(obj)
+        plain = kind is np.ndarray and obj.dtype != object
+        if plain or kind is torch.Tensor or kind.__module__.startswith("multiprocessing."):
+            return int, ()
+        return NotImplemented
+
+
+class _Nowhere(io.RawIOBase):
+    def write(self, data: Any, /) -> int:
+        return memoryview(data).nbytes
+
+
+def _pickles(value: Any) -> bool:
+    try:
+        _Trial().dump(value)
+    except Exception:
+        return False
+    return True
+
+
+def _culprit(value: Any, path: str, depth: int = 0) -> str:
+    """Follow an object that cannot be pickled down to the part that cannot."""
+    if depth < _DEEPEST:
+        for name, part in _parts(value):
+            if not _pickles(part):
+                return _culprit(part, path + name, depth + 1)
+    return f"`{path}` is {_kind(value)}"
+
+
+def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        yield from ((f"[{key!r}]", part) for key, part in value.items())
+    elif isinstance(value, list | tuple):
+        yield from ((f"[{place}]", part) for place, part in enumerate(value))
+    elif not isinstance(value, type | FunctionType):
+        yield from ((f".{name}", part) for name, part in getattr(value, "__dict__", {}).items())
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, FunctionType):
+        if value.__name__ == "<lambda>":
+            return f"a lambda (line {value.__code__.co_firstlineno} of its file)"
+        return f"the function {value.__qualname__}"
+    kind = type(value)
+    if "<locals>" in kind.__qualname__:
+        return f"an object of class {kind.__name__}, which is defined inside a function"
+    return f"an object of type {kind.__name__}"
+
+
+def _no_start() -> str:
+    """Return why no process can be spawned from here; empty if one can."""
+    path = _main_path()
+    if path is not None and not path.is_file():
+        return (
+            "not tried: Python cannot spawn processes from a script that is no file, such as one "
+            "on standard input."
+        )
+    if _runs_again():
+        return (
+            "not tried: a spawned process would run your script again from its top, and come "
+            "here again. Put what the script does under `if __name__ == '__main__':`, as "
+            "macOS and Windows need it for every DataLoader with workers."
+        )
+    return ""
+
+
+def _main_can_be_imported() -> bool:
+    """Return whether a spawned process can import the main module."""
+    path = _main_path()
+    named = getattr(sys.modules["__main__"], "__spec__", None) is not None
+    return named or (path is not None and path.is_file())
+
+
+def _runs_again() -> bool:
+    """Return whether a spawned process, which imports the main script, would come here too."""
+    main, path = sys.modules["__main__"], _main_path()
+    name = getattr(getattr(main, "__spec__", None), "name", "")
+    if path is None or name == "__main__" or name.endswith(".__main__"):
+        return False  # there is no script, or Python leaves it out
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_globals is vars(main) and frame.f_code.co_name == "<module>":
+            return not _is_guarded_in(path, frame.f_lineno)
+        frame = frame.f_back
+    return False
+
+
+def _main_path() -> Path | None:
+    path = getattr(sys.modules["__main__"], "__file__", None)
+    return None if path is None else Path(path)
+
+
+def _is_guarded_in(path: Path, line: int) -> bool:
+    try:
+        return _is_guarded(path.read_text(encoding="utf-8"), line)
+    except (OSError, ValueError, SyntaxError):  # no source to look at
+        return False
+
+
+def _is_guarded(script: str, line: int) -> bool:
+    """Return whether a line of a script lies inside ``if __name__ == "__main__":``."""
+    for node in ast.walk(ast.parse(script)):
+        if isinstance(node, ast.If) and any(
+            isinstance(part, ast.Name) and part.id == "__name__" for part in ast.walk(node.test)
+        ):
+            first, last = node.body[0], node.body[-1]
+            if first.lineno <= line <= (last.end_lineno or last.lineno):
+                return True
+    return False

@@ -1,0 +1,99 @@
+"""States of a network and of PyTorch that a fit changes for a while and then restores."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from corruptlab._draws import Draws
+from corruptlab.training._recipe import Recipe
+
+
+@contextmanager
+def recording_gradients() -> Iterator[None]:
+    """Record gradients for a while, even if the caller has switched that off."""
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        yield
+
+
+@contextmanager
+def preserve_rng_state(device: torch.device) -> Iterator[None]:
+    """Restore PyTorch's generators, on the CPU and on the device of the fit."""
+    gpus = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=gpus):
+        yield
+
+
+def seed_layers(seed: int, device: torch.device) -> None:
+    """Seed PyTorch's generators for what layers draw in one step, such as dropout.
+
+    A step that is seeded by itself draws the same after a resumption; there is no state to keep.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.default_generators[device.index or 0].manual_seed(seed)
+
+
+def layer_seeds(seed: int, steps: range, rank: int) -> list[int]:
+    """Return a seed for each of some steps; each process draws its own."""
+    stream = "fit/layers" if rank == 0 else f"fit/layers/{rank}"
+    seeds: list[int] = Draws(seed).integers(stream, np.asarray(steps, np.int64), 2**31).tolist()
+    return seeds
+
+
+@contextmanager
+def dropout_of(model: nn.Module, p: float | None) -> Iterator[None]:
+    """Set the probability of all dropout layers for a while; None leaves each as it is."""
+    layers = [layer for layer in model.modules() if isinstance(layer, _DropoutNd)]
+    if p and not layers:
+        raise ValueError(
+            f"`recipe.dropout` must be None or 0 for a network without dropout layers, got {p}."
+        )
+    before = [layer.p for layer in layers]
+    for layer in layers:
+        layer.p = layer.p if p is None else p
+    try:
+        yield
+    finally:
+        for layer, probability in zip(layers, before, strict=True):
+            layer.p = probability
+
+
+@contextmanager
+def deterministic_kernels(wanted: bool, device: torch.device) -> Iterator[None]:
+    """Let PyTorch use deterministic GPU kernels only, for a while."""
+    if not wanted or device.type != "cuda":
+        yield
+        return
+    if os.environ.get("CUBLAS_WORKSPACE_CONFIG") not in (":4096:8", ":16:8"):
+        raise ValueError(
+            "`execution.deterministic` on a GPU needs the environment variable "
+            "CUBLAS_WORKSPACE_CONFIG=:4096:8, set before Python starts."
+        )
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+
+
+@contextmanager
+def explained_memory(recipe: Recipe, device: torch.device) -> Iterator[None]:
+    """Turn PyTorch's errors about memory into one that says what to change."""
+    try:
+        yield
+    except RuntimeError as error:
+        # On a CPU PyTorch has no error of its own for it, only this text.
+        full = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+        if not full:
+            raise
+        raise MemoryError(
+            f"The memory of {device} is full with batches of {recipe.batch_size}; try a smaller "
+            "`recipe.batch_size`, recipe.precision='bfloat16', or, if the data take most of it, "
+            "execution=Execution(data='stream')."
+        ) from error

@@ -1,0 +1,398 @@
+"""The examples of a fit on their way to the network: on the device at once, or batch by batch."""
+
+import hashlib
+import math
+import os
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from corruptlab._arrays import check_classes, check_finite
+from corruptlab._draws import Draws
+from corruptlab._memory import free_memory
+from corruptlab._random_state import seeded_generators
+from corruptlab._types import Ids, MapDataset
+from corruptlab.training._distributed import Processes
+from corruptlab.training._execution import Execution
+from corruptlab.training._reading import BatchReader, read_all
+from corruptlab.training._recipe import Recipe
+from corruptlab.training._transforms import augment, augmentation_draws, whiten
+
+# Of the free memory of the device, what the data may take; the rest is for the network.
+_SHARE_FOR_DATA = 0.8
+
+
+def load_data(
+    dataset: MapDataset[Any],
+    role: str,
+    *,
+    recipe: Recipe,
+    execution: Execution,
+    processes: Processes,
+    seed: int,
+    progress: bool,
+) -> "DataSource":
+    """Move a data set to the device, or make it a stream; errors call it by its role."""
+    if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+        raise TypeError(
+            f"`{role}` must be a map-style data set, with a length and items by position, "
+            f"got {type(dataset).__name__}."
+        )
+    processes.check_alike(**{f"len({role})": len(dataset)})
+    if len(dataset) == 0:
+        raise ValueError(f"`{role}` must hold at least one example, got an empty data set.")
+    words = Draws(seed).integers(f"fit/reading/{role}/whole", [0], 2**31)
+    with seeded_generators(int(words[0])):
+        reader = BatchReader(dataset, role)
+        if execution.data == "stream" or not _fits(reader, role, recipe, execution, processes):
+            return StreamedData(
+                reader,
+                role,
+                recipe=recipe,
+                processes=processes,
+                seed=seed,
+                workers=execution.workers,
+            )
+        inputs, targets = read_all(dataset, progress=progress)
+        device = processes.device
+        return DeviceData(
+            inputs.to(device),
+            targets.to(device),
+            role,
+            recipe=recipe,
+            processes=processes,
+            seed=seed,
+        )
+
+
+def _fits(
+    reader: BatchReader, role: str, recipe: Recipe, execution: Execution, processes: Processes
+) -> bool:
+    """Return whether the data fit in the free memory; raise if they must and do not."""
+    free = free_memory(processes.device)
+    needed = _bytes_needed(reader, role, recipe)
+    if free is not None and processes.size > 1 and processes.device.type == "cpu":
+        free //= int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # each of them holds all data
+    if free is None or not processes.any(needed > _SHARE_FOR_DATA * free):
+        return True
+    text = (
+        f"`{role}` needs {needed / 2**30:.1f} GiB of memory on {processes.device}, "
+        f"where {free / 2**30:.1f} GiB are free"
+    )
+    if execution.data == "device":
+        raise ValueError(f"{text}; try execution=Execution(data='stream', workers=4).")
+    if processes.first:
+        warnings.warn(
+            f"{text}: it is read batch by batch through a DataLoader with {execution.workers} "
+            "worker processes (see `Execution`).",
+            stacklevel=5,  # the caller of `fit`
+        )
+    return False
+
+
+def _bytes_needed(reader: BatchReader, role: str, recipe: Recipe) -> int:
+    """Return the bytes that all examples take while they are moved and prepared."""
+    inputs = reader.peek()
+    recipe.check_inputs(inputs, name=role)
+    per_example = inputs.nbytes + 8
+    if not _is_augmented(recipe, role):
+        shape = list(inputs.shape[1:])
+        if recipe.crop is not None:
+            shape[-2:] = [recipe.crop] * 2
+        per_example += 4 * math.prod(shape)
+    return per_example * len(reader)
+
+
+def _is_augmented(recipe: Recipe, role: str) -> bool:
+    changes = recipe.augmentation
+    return role == "train" and changes is not None and not changes.is_identity
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One process's share of one batch, on the device, where the next batch may overwrite it."""
+
+    inputs: Tensor  # as the network takes them, (b, ...)
+    targets: Tensor  # int64, (b,)
+    # What the mean loss of the share counts for in the mean over all processes, so that this is
+    # the mean loss of the whole batch; 1 for a process alone.
+    weight: float
+
+
+class DataSource(ABC):
+    """The examples of one data set, prepared as the recipe says; each process sees its share."""
+
+    def __init__(
+        self, role: str, length: int, *, recipe: Recipe, processes: Processes, seed: int
+    ) -> None:
+        self.role, self._length, self._recipe = role, length, recipe
+        self._processes, self._seed = processes, seed
+        self._augmented = _is_augmented(recipe, role)
+        self._channels_last = False
+        self._order_device = torch.device("cpu")
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    @abstractmethod
+    def targets(self) -> Tensor | None:
+        """All labels, ``(n,)``, if they are known without reading the inputs."""
+
+    @abstractmethod
+    def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield this process's share of all examples, prepared without anything random."""
+
+    @abstractmethod
+    def check_labels(self, num_classes: int) -> None:
+        """Reject labels that have no output, at the latest when they are read."""
+
+    @abstractmethod
+    def first(self, count: int) -> Tensor:
+        """Return some inputs as the network takes them, in memory of their own."""
+
+    @abstractmethod
+    def digest(self) -> str:
+        """Return what tells these examples from others: all known labels and a few inputs."""
+
+    @abstractmethod
+    def _gathered(self, batches: Sequence[Tensor], steps: Ids) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield inputs and labels of some batches, to be prepared unless they are already."""
+
+    def use_layout(self, *, channels_last: bool) -> None:
+        """Choose how images lie in memory; their values stay."""
+        self._channels_last = channels_last
+
+    def shuffled(self, epoch: int, size: int, start: int) -> Iterator[Batch]:
+        """Yield this process's share of the batches of one epoch, from batch ``start`` on."""
+        order = data_order(self._seed, epoch, len(self)).to(self._order_device)
+        draws = None
+        if self._augmented and self._recipe.augmentation is not None:
+            changes = self._recipe.augmentation
+            draws = augmentation_draws(changes, seed=self._seed, epoch=epoch, n=len(self))
+            draws = draws.to(self._order_device)
+        firsts = range(start * size, len(self), size)
+        shares = [_own_share(order[first : first + size], self._processes) for first in firsts]
+        steps = epoch * -(-len(self) // size) + start + np.arange(len(shares))
+        gathered = self._gathered([ids for ids, _ in shares], steps)
+        for (ids, weight), (inputs, targets) in zip(shares, gathered, strict=True):
+            changed = None if draws is None else draws[ids].to(inputs.device, non_blocking=True)
+            yield Batch(self._prepared(inputs, changed), targets, weight)
+
+    def _prepared(self, inputs: Tensor, draws: Tensor | None = None) -> Tensor:
+        """Return stored inputs as the network takes them, augmented if there are draws."""
+        recipe = self._recipe
+        if draws is not None and recipe.augmentation is not None:
+            inputs = augment(inputs, draws, augmentation=recipe.augmentation, crop=recipe.crop)
+            inputs = whiten(inputs) if recipe.whiten else inputs
+        else:
+            inputs = recipe.prepare(inputs)
+        return self._laid_out(inputs)
+
+    def _laid_out(self, inputs: Tensor) -> Tensor:
+        if self._channels_last and inputs.ndim == 4:
+            return inputs.contiguous(memory_format=torch.channels_last)
+        return inputs
+
+
+class DeviceData(DataSource):
+    """All inputs and labels on the device.
+
+    Without augmentation they are prepared once. A batch is gathered into a buffer that the next one
+    overwrites: it spares an allocation, and a network that changes its input cannot reach the data.
+    """
+
+    def __init__(
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        role: str,
+        *,
+        recipe: Recipe,
+        processes: Processes,
+        seed: int,
+    ) -> None:
+        super().__init__(role, len(targets), recipe=recipe, processes=processes, seed=seed)
+        recipe.check_inputs(inputs, name=role)
+        self._order_device = targets.device
+        # As they are stored: what tells data sets apart shall not depend on a device's rounding.
+        self._shape, self._some = inputs.shape, inputs[spots(len(inputs))].cpu()
+        self.inputs = inputs if self._augmented else recipe.prepare(inputs)
+        check_finite(self.inputs, role)
+        self._targets = targets
+        self._rows = self.inputs  # what batches are gathered from, in the wanted memory layout
+        self._buffers: dict[int, tuple[Tensor, Tensor]] = {}
+
+    @property
+    def targets(self) -> Tensor:
+        """All labels."""
+        return self._targets
+
+    def use_layout(self, *, channels_last: bool) -> None:
+        """Choose how images lie in memory; without augmentation they are moved once for all."""
+        super().use_layout(channels_last=channels_last)
+        wanted = channels_last and self.inputs.ndim == 4 and not self._augmented
+        self._rows = self.inputs.permute(0, 2, 3, 1).contiguous() if wanted else self.inputs
+        self._buffers = {}
+        if wanted:
+            self.inputs = self._rows.permute(0, 3, 1, 2)  # the same memory: no second copy
+
+    def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield this process's share of all examples."""
+        share = self._processes.share(len(self))
+        for first in range(share.start, share.stop, size):
+            some = slice(first, min(first + size, share.stop))
+            rows = self._rows[some]
+            if not self._augmented:
+                rows = self._buffer(len(rows))[0].copy_(rows)
+            yield self._prepared(rows), self._targets[some]
+
+    def check_labels(self, num_classes: int) -> None:
+        """Reject labels that have no output."""
+        check_classes(self._targets, f"`{self.role}` labels", num_classes=num_classes)
+
+    def first(self, count: int) -> Tensor:
+        """Return some inputs as the network takes them."""
+        inputs = self.inputs[:count]
+        return self._recipe.prepare(inputs) if self._augmented else inputs.clone()
+
+    def digest(self) -> str:
+        """Return what tells these examples from others."""
+        return _digest_of(self._shape, self._some, self._targets.cpu())
+
+    def _gathered(self, batches: Sequence[Tensor], steps: Ids) -> Iterator[tuple[Tensor, Tensor]]:
+        for ids in batches:
+            inputs, targets = self._buffer(len(ids))
+            torch.index_select(self._rows, 0, ids, out=inputs)
+            torch.index_select(self._targets, 0, ids, out=targets)
+            yield inputs, targets
+
+    def _prepared(self, inputs: Tensor, draws: Tensor | None = None) -> Tensor:
+        if self._augmented:
+            return super()._prepared(inputs, draws)
+        return inputs.permute(0, 3, 1, 2) if self._rows is not self.inputs else inputs
+
+    def _buffer(self, size: int) -> tuple[Tensor, Tensor]:
+        if size not in self._buffers:
+            if len(self._buffers) > 4:  # whole and last batches, in training and measuring
+                self._buffers.clear()
+            self._buffers[size] = (
+                self._rows.new_empty((size, *self._rows.shape[1:])),
+                self._targets.new_empty(size),
+            )
+        return self._buffers[size]
+
+
+class StreamedData(DataSource):
+    """Examples that a ``DataLoader`` reads while the device works; they are prepared there.
+
+    What the data set draws from global generators is new in every batch of every epoch, and the
+    same in any number of workers and after a resumption.
+    """
+
+    def __init__(
+        self,
+        reader: BatchReader,
+        role: str,
+        *,
+        recipe: Recipe,
+        processes: Processes,
+        seed: int,
+        workers: int,
+    ) -> None:
+        super().__init__(role, len(reader), recipe=recipe, processes=processes, seed=seed)
+        self._reader, self._workers = reader, workers
+        self._num_classes: int | None = None
+        recipe.check_inputs(self._stored(1), name=role)
+
+    @property
+    def targets(self) -> Tensor | None:
+        """All labels, if they are known without reading the inputs."""
+        return self._reader.targets
+
+    def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield this process's share of all examples."""
+        share = self._processes.share(len(self))
+        firsts = range(share.start, share.stop, size)
+        batches = [
+            torch.arange(first, min(first + size, share.stop), device="cpu") for first in firsts
+        ]
+        seeds = self._seeds("/in order", np.arange(len(batches)))
+        for inputs, targets in self._loaded(batches, seeds):
+            yield self._prepared(inputs), targets
+
+    def check_labels(self, num_classes: int) -> None:
+        """Reject labels that have no output: now, or, if they are not known, when they are read."""
+        if (known := self.targets) is not None:
+            check_classes(known, f"`{self.role}` labels", num_classes=num_classes)
+        self._num_classes = num_classes
+
+    def first(self, count: int) -> Tensor:
+        """Return some inputs as the network takes them."""
+        return self._recipe.prepare(self._stored(count))
+
+    def digest(self) -> str:
+        """Return what tells these examples from others."""
+        inputs, targets = self._reader.read(np.array(spots(len(self))))
+        known = self.targets
+        shape = (len(self), *inputs.shape[1:])
+        return _digest_of(shape, inputs, targets if known is None else known)
+
+    def _stored(self, count: int) -> Tensor:
+        inputs, _ = self._reader.read(np.arange(min(count, len(self))))
+        return inputs.to(self._processes.device)
+
+    def _gathered(self, batches: Sequence[Tensor], steps: Ids) -> Iterator[tuple[Tensor, Tensor]]:
+        return self._loaded(batches, self._seeds("", steps))
+
+    def _seeds(self, purpose: str, steps: Ids) -> list[int]:
+        """Return the seeds of what the data set draws in some batches."""
+        rank = f"/{self._processes.rank}" if self._processes.rank else ""
+        stream = f"fit/reading/{self.role}{purpose}{rank}"
+        seeds: list[int] = Draws(self._seed).integers(stream, steps, 2**31).tolist()
+        return seeds
+
+    def _loaded(
+        self, batches: Sequence[Tensor], seeds: Sequence[int]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        device = self._processes.device
+        on_gpu = device.type == "cuda"
+        loaded = self._reader.load(batches, seeds, workers=self._workers, pin_memory=on_gpu)
+        for ids, (inputs, targets) in zip(batches, loaded, strict=True):
+            check_finite(inputs, self.role, ids.tolist())
+            if self._num_classes is not None:
+                check_classes(targets, f"`{self.role}` labels", num_classes=self._num_classes)
+            yield inputs.to(device, non_blocking=on_gpu), targets.to(device, non_blocking=on_gpu)
+
+
+def data_order(seed: int, epoch: int, n: int) -> Tensor:
+    """Return the order ``(n,)`` in which one epoch visits the examples; it needs no history."""
+    return torch.from_numpy(Draws(seed).permutations("fit/order", [epoch], n)[0])
+
+
+def _own_share(ids: Tensor, processes: Processes) -> tuple[Tensor, float]:
+    """Return which examples of a batch are this process's, and the weight of their mean loss."""
+    if processes.size == 1:
+        return ids, 1.0
+    own = ids[processes.share(len(ids))]
+    if len(own) == 0:  # all have to take part in the exchange of gradients
+        return ids[:1], 0.0
+    return own, len(own) * processes.size / len(ids)
+
+
+def spots(n: int) -> list[int]:
+    """Return a few positions, from the first to the last, that stand for ``n`` examples."""
+    return [k * (n - 1) // 7 for k in range(8)]
+
+
+def _digest_of(shape: Sequence[int], inputs: Tensor, targets: Tensor) -> str:
+    digest = hashlib.sha256(repr(tuple(shape)).encode())
+    for values in (inputs, targets):
+        digest.update(values.contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

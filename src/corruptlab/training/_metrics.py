@@ -1,0 +1,181 @@
+"""Losses by step, and accuracy over all examples."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from corruptlab._modules import evaluating
+from corruptlab.training._data import DataSource
+from corruptlab.training._distributed import Processes
+
+Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""Outputs, shape ``(b, num_classes)``, and labels, shape ``(b,)``, in; their mean loss out."""
+
+
+class NonFiniteLossError(FloatingPointError):
+    """The loss became infinite or not a number, so that nothing can be learned any more.
+
+    Args:
+        step: The step at which it happened, counted from 1.
+        loss: The loss of that step.
+        cause: The likely cause and what to do about it, a sentence.
+        checkpoint: The last good checkpoint, if the fit kept any.
+
+    Example:
+        >>> from corruptlab.training import NonFiniteLossError
+        >>> print(NonFiniteLossError(3, float("inf"), "the learning rate is probably too high."))
+        The loss is inf at step 3: the learning rate is probably too high.
+    """
+
+    def __init__(self, step: int, loss: float, cause: str, checkpoint: Path | None = None) -> None:
+        super().__init__(step, loss, cause, checkpoint)  # as they are, so that it can be pickled
+        self.step, self.loss, self.cause, self.checkpoint = step, loss, cause, checkpoint
+
+    def __str__(self) -> str:
+        kept = f" The last good checkpoint is {self.checkpoint}." if self.checkpoint else ""
+        return f"The loss is {self.loss} at step {self.step}: {self.cause}{kept}"
+
+
+class LossLog:
+    """Losses by step, on the device, so that no step has to wait for them.
+
+    The state is ``steps`` and append-only buffers: Ctrl-C between any two operations leaves it
+    consistent. Each process keeps what its share adds to the mean loss of a batch.
+    """
+
+    def __init__(self, steps_per_epoch: int, learning_rate: float, processes: Processes) -> None:
+        self.steps = 0
+        self._steps_per_epoch, self._learning_rate = steps_per_epoch, learning_rate
+        self._processes = processes
+        self._epochs: list[Tensor] = []
+        self._checked = 0
+
+    def resume(self, losses: Sequence[float]) -> None:
+        """Take over the losses of the steps that an earlier run has done."""
+        device = self._processes.device
+        epochs = -(-len(losses) // self._steps_per_epoch)
+        # In float64, because the user's own loss may be.
+        kept = torch.zeros(epochs * self._steps_per_epoch, dtype=torch.float64, device=device)
+        if self._processes.first:
+            kept[: len(losses)] = torch.tensor(losses, dtype=torch.float64, device=device)
+        self._epochs = list(kept.view(-1, self._steps_per_epoch))
+        self.steps = self._checked = len(losses)
+
+    def add(self, loss: Tensor) -> None:
+        """Keep the loss of one step, without waiting for the device."""
+        if self._processes.size > 1:  # the weights of all processes have the mean 1
+            loss = loss / self._processes.size
+        epoch, step = divmod(self.steps, self._steps_per_epoch)
+        if epoch == len(self._epochs):
+            self._epochs.append(loss.new_empty(self._steps_per_epoch, requires_grad=False))
+        self._epochs[epoch][step] = loss.detach()
+        self.steps += 1
+
+    @property
+    def unchecked(self) -> int:
+        """Steps since the last check."""
+        return self.steps - self._checked
+
+    def check(self) -> float:
+        """Return the mean of the losses since the last check; raise if one is not finite."""
+        recent = self.since(self._checked)
+        for step, loss in enumerate(recent, start=self._checked + 1):
+            if not math.isfinite(loss):
+                raise self.error(step, loss)
+        self._checked += len(recent)
+        return math.fsum(recent) / len(recent) if recent else math.nan
+
+    def since(self, start: int) -> list[float]:
+        """Return the losses after the first ``start`` steps."""
+        epoch, step = divmod(start, self._steps_per_epoch)
+        if start >= self.steps:
+            return []
+        kept = torch.cat(self._epochs[epoch:])[step : step + self.steps - start]
+        if self._processes.size > 1:  # in float64 the order of the sum leaves no trace
+            kept = self._processes.total(kept.double()).float()
+        losses: list[float] = kept.tolist()
+        return losses
+
+    def error(self, step: int, loss: float) -> NonFiniteLossError:
+        """Return the error for a loss that is not finite, with its likely cause."""
+        before = self.since(0)[: step - 1]
+        if not before:
+            cause = "the outputs are not finite before training; check the initial weights."
+        else:
+            cause = (
+                f"the learning rate {self._learning_rate:g} is probably too high "
+                f"(the loss was {before[0]:.4g} at step 1 and {before[-1]:.4g} at step "
+                f"{len(before)}); try a tenth."
+            )
+        return NonFiniteLossError(step, loss, cause)
+
+
+@dataclass(frozen=True)
+class FullPass:
+    """Accuracy and mean loss over all examples in evaluation mode."""
+
+    accuracy: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Measures a network on all of some examples; each process on its share."""
+
+    loss: Loss
+    size: int
+    processes: Processes
+
+    def full_pass(self, model: nn.Module, source: DataSource) -> FullPass:
+        """Measure accuracy and loss over all examples."""
+        with evaluating(model):
+            return self._summary(list(self._measured(model, source)))
+
+    def pass_that_reaches(
+        self, accuracy: float, model: nn.Module, source: DataSource
+    ) -> FullPass | None:
+        """Return a full pass, or None as soon as the accuracy must stay below a share."""
+        n, wrong = len(source), 0
+        measured = []
+        with evaluating(model):
+            for batch in self._measured(model, source):
+                wrong += batch.size - int(batch.hits)
+                if (n - wrong) / n < accuracy:  # rounded as the accuracy itself will be
+                    break
+                measured.append(batch)
+        if self.processes.any((n - wrong) / n < accuracy):
+            return None
+        found = self._summary(measured)
+        return found if found.accuracy >= accuracy else None
+
+    def _measured(self, model: nn.Module, source: DataSource) -> Iterator["_Measured"]:
+        for inputs, targets in source.in_order(self.size):
+            outputs = model(inputs).float()  # (size, num_classes)
+            hits = (outputs.argmax(dim=1) == targets).sum()
+            loss = self.loss(outputs, targets) * len(targets)
+            yield _Measured(len(targets), hits, loss)
+
+    def _summary(self, measured: list["_Measured"]) -> FullPass:
+        device = self.processes.device
+        sums = torch.zeros(3, dtype=torch.float64, device="cpu")
+        sums[0] = sum(batch.size for batch in measured)
+        if measured:
+            sums[1] = torch.stack([batch.hits for batch in measured]).sum()
+            losses: list[float] = torch.stack([batch.loss for batch in measured]).tolist()
+            sums[2] = math.fsum(losses)
+        n, hits, loss = self.processes.total(sums.to(device)).tolist()
+        return FullPass(accuracy=hits / n, loss=loss / n)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """One batch; the tensors stay on the device so that nothing has to wait for it."""
+
+    size: int
+    hits: Tensor  # int64, shape ()
+    loss: Tensor  # float32, shape (): the sum over the batch

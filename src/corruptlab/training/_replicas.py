@@ -1,0 +1,462 @@
+"""Train copies of one network on many label sets as one program."""
+
+import copy
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.parameter import is_lazy
+from torch.utils.data import TensorDataset
+
+from corruptlab._arrays import check_classes, check_finite
+from corruptlab._draws import Draws
+from corruptlab._environment import Environment
+from corruptlab._modules import check_module, resolve_device, scores_of
+from corruptlab._progress import Progress
+from corruptlab.training._contexts import dropout_of, recording_gradients
+from corruptlab.training._distributed import Processes
+from corruptlab.training._fit import check_batch_norm, fit
+from corruptlab.training._optimizers import trainable_parameters
+from corruptlab.training._recipe import Recipe
+from corruptlab.training._replica_engines import (
+    Program,
+    SGDStep,
+    Strategy,
+    Vectorized,
+    WidePerceptrons,
+    is_perceptron,
+)
+from corruptlab.training._replicas_run import Outcome, Problem, Run
+from corruptlab.training._report import ReplicasReport
+from corruptlab.training._stopping import StoppingRule, checked_rules, interpolated
+
+Choice: TypeAlias = Literal["auto", "wide", "vmap", "loop"]
+
+_UNTIL_INTERPOLATED = (interpolated(),)
+
+# Steps of replicas, in all, below which measuring would take longer than it could save.
+_WORTH_MEASURING = 2_000
+_GROUPS = (8, 2)  # replicas at a time, besides all: fewer have their weights in the cache
+_WARM_UP, _STEPS = 1, 3
+
+
+@dataclass(frozen=True)
+class ReplicaPlan:
+    """How replicas are trained, and the seconds a step of one takes, by candidate."""
+
+    strategy: Strategy
+    group: int
+    seconds_per_step: dict[str, float]
+
+
+def fit_replicas(
+    model: nn.Module | Sequence[nn.Module],
+    inputs: Tensor,
+    labels: Tensor,
+    *,
+    recipe: Recipe,
+    seed: int = 0,
+    subsets: Tensor | None = None,
+    stop: StoppingRule | Sequence[StoppingRule] = _UNTIL_INTERPOLATED,
+    strategy: Choice = "auto",
+    device: torch.device | str | None = None,
+    progress: bool = False,
+) -> ReplicasReport:
+    """Train R copies of a network on R label sets, each until it interpolates its own.
+
+    Replica r becomes what ``fit(copy_of_model, (inputs, labels[r]), recipe=recipe, seed=seed)``
+    would make of it with the same ``stop``, up to rounding (about 1e-5 of a loss, growing as
+    training goes on, as any rounding does; to the bit with ``strategy="loop"``): the same data
+    order for all, the same epoch in which it stops. A replica that has stopped costs nothing any
+    more.
+
+    Three strategies do the work. ``"wide"`` is for perceptrons (``Flatten``, ``Linear``, and
+    ``ReLU`` in a ``Sequential``): weights are stacked, and where replicas share their inputs the
+    first layer is one wide product. ``"vmap"`` maps over any network by ``torch.func``, batch norm
+    included. ``"loop"`` calls `fit` for each. ``"auto"`` times a few steps of those that suit, on
+    copies, for all replicas at once and for a few at a time, whose weights stay in
+    the processor's cache, and takes the fastest.
+
+    Dropout, augmentation, bfloat16, optimizers other than plain SGD, frozen or shared parameters,
+    and backward hooks go through the loop only. Ctrl-C ends the training and returns the report of
+    what was done.
+
+    Args:
+        model: The network that is copied, or R networks of one architecture, each with its own
+            initial weights. They are not changed.
+        inputs: All inputs, shape ``(n, ...)``: bytes or floats, cropped and whitened by the
+            recipe, as in `fit`.
+        labels: ``int64``, shape ``(R, n)``: row r holds the labels of replica r.
+        recipe: The hyper-parameters.
+        seed: Decides the data order; any integer >= 0.
+        subsets: Positions ``(R, m)``, ``int64``: replica r is trained on examples ``subsets[r]``
+            only. None for all examples.
+        stop: ``interpolated()``, alone or in a list, or ``()`` for all epochs; replicas know no
+            other rule.
+        strategy: How to do it.
+        device: Where to train; None for where the network is.
+        progress: Whether to show progress on standard error.
+
+    Returns:
+        What happened, and the trained networks; see `ReplicasReport`.
+
+    Raises:
+        TypeError: If an argument is of a wrong kind.
+        ValueError: If shapes do not agree, a label or position is out of range, an input is not
+            finite, architectures differ, or ``strategy`` does not suit.
+        NonFiniteLossError: If the loss of a replica becomes infinite or not a number; the message
+            says whose. Nothing is returned then.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> images, _ = cl.datasets.fashion_mnist_mini("train").tensors
+        >>> labels = torch.arange(400).reshape(4, 100) % 10
+        >>> report = cl.fit_replicas(cl.mlp(32, input_shape=(1, 28, 28)), images[:100], labels,
+        ...                          recipe=cl.Recipe(learning_rate=0.05, decay=1.0, epochs=150))
+        >>> report.interpolated
+        array([ True,  True,  True,  True])
+
+    Source: Zhang et al. 2017, §2: the same network, again and again, on other labels.
+    """
+    networks = _networks(model, labels)
+    _check(inputs, labels, subsets, recipe, strategy)
+    early = _stops_early(stop)
+    Draws(seed)
+    start = time.perf_counter()
+    device = resolve_device(networks[0], device)
+    total = len(networks) * recipe.epochs
+    with recording_gradients():
+        own = copy.deepcopy(networks[0]).to(device)
+        networks = [own if n is networks[0] else _placed(n, device) for n in networks]
+        problem = _problem(networks[0], inputs.to(device), labels, subsets, recipe, seed, early)
+    with (
+        recording_gradients(),
+        dropout_of(networks[0], recipe.dropout),
+        Progress(total, "replicas", show=progress) as line,
+    ):
+        plan = _plan(strategy, networks, problem)
+        if plan.strategy == "loop":
+            outcomes = _one_by_one(networks, inputs, problem, line)
+        else:
+            outcomes = _together(plan, networks, problem, line)
+    return ReplicasReport(
+        stopped_by=tuple(outcome.stopped_by for outcome in outcomes),
+        epochs=np.array([outcome.epochs for outcome in outcomes], np.int64),
+        losses=tuple(tuple(outcome.losses) for outcome in outcomes),
+        train_accuracy=np.array([outcome.train_accuracy for outcome in outcomes]),
+        train_loss=np.array([outcome.train_loss for outcome in outcomes]),
+        strategy=plan.strategy,
+        group=plan.group,
+        seconds_per_step=plan.seconds_per_step,
+        seconds=time.perf_counter() - start,
+        recipe=recipe,
+        seed=seed,
+        environment=Environment.here(device),
+        _network=networks[0],
+        _states=tuple(outcome.state for outcome in outcomes),
+    )
+
+
+def _problem(
+    network: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    subsets: Tensor | None,
+    recipe: Recipe,
+    seed: int,
+    early: bool,
+) -> Problem:
+    """Prepare the inputs, and reject what does not suit the network."""
+    recipe.check_inputs(inputs)
+    prepared = recipe.prepare(inputs)
+    check_finite(prepared, "inputs")
+    problem = Problem(
+        inputs=prepared,
+        labels=labels.to(inputs.device),
+        subsets=None if subsets is None else subsets.to(inputs.device),
+        recipe=recipe,
+        seed=seed,
+        first=0,
+        early=early,
+    )
+    trainable_parameters(network)
+    scores = scores_of(network, prepared[:2].clone())
+    check_classes(labels, "`labels`", num_classes=scores.shape[1])
+    alone = Processes(0, 1, inputs.device)
+    check_batch_norm(network, prepared[:1].clone, problem.size, recipe.batch_size, alone)
+    return problem
+
+
+def _together(
+    plan: ReplicaPlan, networks: list[nn.Module], problem: Problem, line: Progress
+) -> list[Outcome]:
+    """Train the replicas group by group."""
+    outcomes: list[Outcome] = []
+    for first in range(0, len(networks), plan.group):
+        some = slice(first, first + plan.group)
+        own = replace(
+            problem,
+            labels=problem.labels[some],
+            subsets=None if problem.subsets is None else problem.subsets[some],
+            first=first,
+        )
+        run = Run(_program_for(plan.strategy, networks[some]), own)
+        before = first * problem.recipe.epochs
+        try:
+            run.train(partial(_report_progress, line, before))
+        except KeyboardInterrupt:
+            rest = networks[first + len(run.outcomes) :]
+            return [*outcomes, *run.outcomes, *(Outcome(_state(network)) for network in rest)]
+        outcomes += run.outcomes
+    return outcomes
+
+
+def _report_progress(line: Progress, before: int, done: int) -> None:
+    line.update(before + done)
+
+
+def _one_by_one(
+    networks: list[nn.Module], inputs: Tensor, problem: Problem, line: Progress
+) -> list[Outcome]:
+    outcomes = [Outcome(_state(network)) for network in networks]
+    for replica, network in enumerate(networks):
+        trained = copy.deepcopy(network)
+        data = TensorDataset(inputs, problem.labels[replica].cpu())
+        if problem.subsets is not None:
+            own = problem.subsets[replica].cpu()
+            data = TensorDataset(inputs[own], problem.labels[replica].cpu()[own])
+        report = fit(
+            trained,
+            data,
+            recipe=problem.recipe,
+            seed=problem.seed,
+            stop=_UNTIL_INTERPOLATED if problem.early else (),
+            device=problem.inputs.device,
+        )
+        outcomes[replica] = Outcome(
+            state=_state(trained),
+            stopped_by=report.stopped_by,
+            epochs=report.epochs,
+            losses=list(report.losses),
+            train_accuracy=report.train_accuracy,
+            train_loss=report.train_loss,
+        )
+        line.update((replica + 1) * problem.recipe.epochs)
+        if report.stopped_by == "interrupted":
+            break
+    return outcomes
+
+
+def _plan(strategy: Choice, networks: list[nn.Module], problem: Problem) -> ReplicaPlan:
+    reason = _obstacle(problem.recipe, networks)
+    if strategy == "wide" and not is_perceptron(networks[0]):
+        raise ValueError("`strategy` must not be 'wide' for a network that is no perceptron.")
+    if strategy in ("wide", "vmap") and reason is not None:
+        raise ValueError(f"`strategy` must be 'loop' or 'auto' with {reason}, got {strategy!r}.")
+    if strategy == "loop" or reason is not None:
+        return ReplicaPlan("loop", 1, {})
+    if strategy == "auto":
+        return _fastest_plan(networks, problem)
+    chosen: Strategy = strategy
+    return ReplicaPlan(chosen, len(networks), {})
+
+
+def _networks(model: nn.Module | Sequence[nn.Module], labels: Any) -> list[nn.Module]:
+    if not isinstance(labels, Tensor):
+        raise TypeError(f"`labels` must be a tensor, got {type(labels).__name__}.")
+    if labels.ndim != 2 or len(labels) == 0:
+        raise ValueError(f"`labels` must have shape (R, n) with R >= 1, got {tuple(labels.shape)}.")
+    # A Sequential has a length too, but it is one network.
+    networks = list(model) if isinstance(model, Sequence) else [model] * len(labels)
+    for network in networks:
+        check_module(network)
+    for network in dict.fromkeys(networks):
+        if any(is_lazy(tensor) for tensor in _all(network)):
+            raise ValueError(
+                "`model` must have weights to be copied, got lazy layers without any; "
+                "call it on an input first."
+            )
+    if len(networks) != len(labels):
+        raise ValueError(
+            f"`model` must be one network or {len(labels)}, one for each row of `labels`, "
+            f"got {len(networks)}."
+        )
+    kinds = {network: _architecture(network) for network in dict.fromkeys(networks)}
+    for number, network in enumerate(networks):
+        if kinds[network] != kinds[networks[0]]:
+            raise ValueError(
+                f"`model` must hold networks of one architecture, got another at {number}."
+            )
+    return networks
+
+
+def _check(inputs: Any, labels: Tensor, subsets: Any, recipe: object, strategy: str) -> None:
+    if not isinstance(recipe, Recipe):
+        raise TypeError(f"`recipe` must be a Recipe, got {type(recipe).__name__}.")
+    if strategy not in get_args(Choice):
+        raise ValueError(f"`strategy` must be one of auto, wide, vmap, loop, got {strategy!r}.")
+    if not isinstance(inputs, Tensor):
+        raise TypeError(f"`inputs` must be a tensor, got {type(inputs).__name__}.")
+    if labels.dtype != torch.int64:
+        raise TypeError(f"`labels` must be int64, got {labels.dtype}.")
+    if len(inputs) != labels.shape[1] or len(inputs) == 0:
+        raise ValueError(
+            f"`inputs` must be as many as the columns of `labels`, {labels.shape[1]}, and at "
+            f"least one, got {len(inputs)}."
+        )
+    if subsets is None:
+        return
+    if not isinstance(subsets, Tensor):
+        raise TypeError(f"`subsets` must be a tensor, got {type(subsets).__name__}.")
+    if subsets.ndim != 2 or len(subsets) != len(labels) or subsets.shape[1] == 0:
+        raise ValueError(
+            f"`subsets` must have shape ({len(labels)}, m) with m >= 1, got {tuple(subsets.shape)}."
+        )
+    if subsets.dtype != torch.int64:
+        raise TypeError(f"`subsets` must be int64, got {subsets.dtype}.")
+    low, high = (int(value) for value in subsets.aminmax())
+    if low < 0 or high >= len(inputs):
+        bad = low if low < 0 else high
+        raise ValueError(f"`subsets` must lie in 0 .. {len(inputs) - 1}, got {bad}.")
+
+
+def _all(network: nn.Module) -> list[Tensor]:
+    return [*network.parameters(), *network.buffers()]
+
+
+def _architecture(network: nn.Module) -> tuple[str, dict[str, torch.Size]]:
+    # What prints alike has the same layers; equal shapes alone may hide another activation.
+    return repr(network), {name: value.shape for name, value in network.state_dict().items()}
+
+
+def _placed(network: nn.Module, device: torch.device) -> nn.Module:
+    """Return a network on a device: itself, to be read only, or a copy if it is elsewhere."""
+    if all(tensor.device == device for tensor in _all(network)):
+        return network
+    return copy.deepcopy(network).to(device)
+
+
+def _stops_early(stop: StoppingRule | Sequence[StoppingRule]) -> bool:
+    rules = checked_rules(stop, has_test=False, has_validation=False)
+    if rules and (len(rules) > 1 or not isinstance(rules[0], interpolated)):
+        raise ValueError(
+            "`stop` must be (interpolated(),) or (), because replicas know no other rule, got "
+            f"{rules!r}."
+        )
+    return bool(rules)
+
+
+def _state(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
+def _obstacle(recipe: Recipe, networks: Sequence[nn.Module]) -> str | None:
+    """Return what only a loop over `fit` can do, in words, or None."""
+    if recipe.optimizer != "sgd":
+        return f"recipe.optimizer={recipe.optimizer!r}"
+    if recipe.precision == "bfloat16":
+        return "recipe.precision='bfloat16'"
+    if recipe.augmentation is not None and not recipe.augmentation.is_identity:
+        return "recipe.augmentation"
+    if any(_draws(layer, recipe.dropout) for layer in networks[0].modules()):
+        return "layers of dropout"
+    distinct = dict.fromkeys(networks)  # one network may stand for all
+    if any(not p.requires_grad for network in distinct for p in network.parameters()):
+        return "frozen parameters"
+    if any(layer._backward_hooks or layer._backward_pre_hooks for layer in networks[0].modules()):
+        return "backward hooks"
+    if any(_shares_weights(network) for network in distinct):
+        return "weights that layers share"
+    return None
+
+
+def _program_for(strategy: Strategy, networks: Sequence[nn.Module]) -> Program:
+    """Build the program that trains some networks together."""
+    if strategy == "wide":
+        perceptrons = [network for network in networks if isinstance(network, nn.Sequential)]
+        return WidePerceptrons(perceptrons)
+    return Vectorized(networks)
+
+
+def _fastest_plan(networks: Sequence[nn.Module], problem: Problem) -> ReplicaPlan:
+    """Time a few steps of each candidate, on copies, and return the fastest for one replica."""
+    count, recipe = len(networks), problem.recipe
+    wide = is_perceptron(networks[0])
+    steps = recipe.epochs * -(-problem.size // recipe.batch_size)
+    if count == 1:
+        return ReplicaPlan("loop", 1, {})
+    if count * steps < _WORTH_MEASURING:
+        return ReplicaPlan("wide" if wide else "loop", count, {})
+    strategy: Strategy = "wide" if wide else "vmap"
+    groups = [count, *(group for group in _GROUPS if group < count)]
+    plans = [ReplicaPlan(strategy, group, {}) for group in groups]
+    try:
+        seconds = {
+            f"{strategy}, {plan.group} at a time": _timed(plan, networks, problem) for plan in plans
+        }
+    except Exception:  # not every network can be mapped over, and what is wrong shows in the loop
+        return ReplicaPlan("loop", 1, {})
+    seconds["loop"] = _timed_loop(networks[0], problem)
+    best = min(seconds, key=lambda name: seconds[name])
+    if best == "loop":
+        return ReplicaPlan("loop", 1, seconds)
+    return ReplicaPlan(strategy, groups[list(seconds).index(best)], seconds)
+
+
+def _shares_weights(network: nn.Module) -> bool:
+    names = [name for name, _ in network.named_parameters(remove_duplicate=False)]
+    return len(names) > len(list(network.parameters()))
+
+
+def _draws(layer: nn.Module, p: float | None) -> bool:
+    return isinstance(layer, _DropoutNd) and (layer.p if p is None else p) > 0
+
+
+def _timed(plan: ReplicaPlan, networks: Sequence[nn.Module], problem: Problem) -> float:
+    """Return the seconds that one replica's share of a step takes."""
+    program = _program_for(plan.strategy, networks[: plan.group])
+    alive = torch.arange(plan.group, device=problem.inputs.device)
+    size = min(problem.recipe.batch_size, problem.size)
+    inputs, targets = problem.batch(alive, torch.arange(size, device=problem.inputs.device))
+    update = SGDStep(0.0, problem.recipe.momentum, problem.recipe.weight_decay)
+    shared = problem.subsets is None
+    program.logits(inputs, shared=shared)
+    step = _seconds(lambda: program.step(inputs, targets, update, shared=shared), inputs.device)
+    return step / plan.group
+
+
+def _timed_loop(network: nn.Module, problem: Problem) -> float:
+    """Return the seconds of a step of one network by itself, as `fit` does it."""
+    own, size = copy.deepcopy(network), min(problem.recipe.batch_size, problem.size)
+    at = torch.arange(size, device=problem.inputs.device)
+    inputs, targets = problem.batch(at[:1] * 0, at)
+    if problem.subsets is not None:
+        inputs = inputs[0]
+    optimizer = torch.optim.SGD(own.parameters(), lr=0.0, momentum=problem.recipe.momentum)
+
+    def step() -> None:
+        loss = nn.functional.cross_entropy(own(inputs), targets[0])
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
+        optimizer.step()
+
+    with torch.enable_grad():
+        return _seconds(step, inputs.device)
+
+
+def _seconds(step: Callable[[], object], device: torch.device) -> float:
+    times = []
+    for _ in range(_WARM_UP + _STEPS):
+        start = time.perf_counter()
+        step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - start)
+    return min(times[_WARM_UP:])

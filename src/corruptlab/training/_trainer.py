@@ -1,0 +1,379 @@
+"""The training loop: steps, measurements, stopping rules, and checkpoints."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from corruptlab._progress import Progress
+from corruptlab.training._checkpoint import Checkpoint, is_finite
+from corruptlab.training._contexts import layer_seeds, seed_layers
+from corruptlab.training._data import Batch, DataSource
+from corruptlab.training._distributed import Processes
+from corruptlab.training._execution import Execution
+from corruptlab.training._metrics import Evaluator, FullPass, Loss, LossLog
+from corruptlab.training._optimizers import set_rate
+from corruptlab.training._recipe import Recipe
+from corruptlab.training._report import EpochEnd, Measure
+from corruptlab.training._stepper import Stepper, Tuned, candidates, tune
+from corruptlab.training._stopping import StoppingRule, budget
+
+# Batches of a pass that keeps nothing for a gradient can be larger, which is faster; but not
+# so much larger that a network whose training fits in the memory is too large for it.
+_MEASURED_AT_ONCE, _TIMES_A_BATCH = 256, 8
+
+# Settings of PyTorch's optimizers that change speed and last digits, but not what is meant.
+_HOW = ("foreach", "fused", "capturable")
+
+# Reading a loss makes the processor wait for the device: often enough to watch, too rare to cost.
+_SECONDS_BETWEEN_LOOKS = 0.5
+# A first look at the speed, when it has settled.
+_SECONDS_BEFORE_TUNING, _STEPS_BEFORE_TUNING = 1.0, 10
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """All that does not change during a fit."""
+
+    recipe: Recipe
+    seed: int
+    loss: Loss
+    rules: tuple[StoppingRule, ...]
+    measure: Measure
+    train: DataSource
+    validation: DataSource | None
+    test: DataSource | None
+    processes: Processes
+    execution: Execution
+    checkpoint_seconds: float
+
+    @property
+    def data(self) -> list[DataSource]:
+        """The data sets that are there, the training set first."""
+        return [data for data in (self.train, self.validation, self.test) if data is not None]
+
+
+@dataclass(frozen=True)
+class Interpolation:
+    """When every training example was right for the first time."""
+
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class FitState:
+    """What a fit has to remember besides weights, optimizer, and losses; JSON can hold it."""
+
+    epochs: int = 0
+    seconds: float = 0.0
+    history: tuple[EpochEnd, ...] = ()
+    interpolation: Interpolation | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return numbers, lists, and dictionaries."""
+        return {**asdict(self), "history": [asdict(end) for end in self.history]}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "FitState":
+        """Build a state from what `to_dict` gave."""
+        reached = values["interpolation"]
+        return cls(
+            epochs=values["epochs"],
+            seconds=values["seconds"],
+            history=tuple(EpochEnd(**end) for end in values["history"]),
+            interpolation=None if reached is None else Interpolation(**reached),
+        )
+
+
+class Trainer:
+    """A network on its way from its first step to wherever the fit stops."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        config: FitConfig,
+        *,
+        start: Execution,
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        self.model, self.optimizer, self.config = model, optimizer, config
+        self.steps_per_epoch = -(-len(config.train) // config.recipe.batch_size)
+        self.log = LossLog(self.steps_per_epoch, config.recipe.learning_rate, config.processes)
+        self.state = FitState()
+        self.tuned: Tuned | None = None
+        self.checkpoint = checkpoint
+        self._last_pass: tuple[int, FullPass | None] = -1, None  # over train, and its step
+        self._start = start
+        self._running_since: float | None = None
+        self._looked = self._saved = time.perf_counter()
+        self._next_look = 0  # the step of the next look, which several processes agree on
+        batch = config.recipe.batch_size
+        at_once = max(batch, min(_MEASURED_AT_ONCE, _TIMES_A_BATCH * batch))
+        self._evaluator = Evaluator(config.loss, at_once, config.processes)
+
+    # ---------------------------------------------------------------- what stopping rules may know
+
+    @property
+    def epochs(self) -> int:
+        """Finished epochs."""
+        return self.state.epochs
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent training."""
+        running = self._running_since
+        since = 0.0 if running is None else time.perf_counter() - running
+        return self.config.processes.agreed(self.state.seconds + since)
+
+    @property
+    def epoch_losses(self) -> Sequence[float]:
+        """Mean loss over the batches of each finished epoch."""
+        return [end.loss for end in self.state.history]
+
+    @property
+    def test_accuracies(self) -> Sequence[float]:
+        """Test accuracy after each finished epoch; empty if not measured."""
+        return [end.test for end in self.state.history if end.test is not None]
+
+    @property
+    def validation_accuracies(self) -> Sequence[float]:
+        """Validation accuracy after each finished epoch; empty if not measured."""
+        return [end.validation for end in self.state.history if end.validation is not None]
+
+    def reaches(self, accuracy: float) -> bool:
+        """Tell whether the network is right on at least this share of the training examples."""
+        if (known := self._known_pass) is None:
+            self.config.processes.share_buffers(self.model)
+            with self._stepper.autocast():
+                known = self._evaluator.pass_that_reaches(accuracy, self.model, self.config.train)
+            if known is None:
+                return False
+            self._last_pass = self.log.steps, known
+        return known.accuracy >= accuracy
+
+    # ----------------------------------------------------------------------------------- the loop
+
+    @property
+    def execution(self) -> Execution:
+        """How it is done now."""
+        return self._start if self.tuned is None else self.tuned.execution
+
+    @property
+    def steps_at_most(self) -> int:
+        """Steps of all the epochs that the recipe allows."""
+        return self.steps_per_epoch * self.config.recipe.epochs
+
+    def run(self, line: Progress) -> str:
+        """Train until a rule says stop or the epochs are over."""
+        self.model.train()
+        self._use(self.execution)
+        at_boundary = self.log.steps == self.epochs * self.steps_per_epoch
+        rules = self.config.rules if at_boundary else self._budgets
+        if self.log.steps and (rule := self._met(rules)):  # resumed after the last step
+            return rule.name
+        for epoch in range(self.epochs, self.config.recipe.epochs):
+            with self._clock():
+                stopped_by = self._epoch(epoch, line)
+            if stopped_by:
+                return stopped_by
+            self._end_epoch(epoch)
+            if rule := self._met(self.config.rules):
+                return rule.name
+            self._save_if_due()
+        return "epochs"
+
+    def measure(self, source: DataSource) -> FullPass:
+        """Measure the network, as it stands, on all of some examples."""
+        on_train = source is self.config.train
+        if on_train and (known := self._known_pass) is not None:
+            return known
+        self.config.processes.share_buffers(self.model)
+        with self._stepper.autocast():
+            found = self._evaluator.full_pass(self.model, source)
+        if on_train:
+            self._last_pass = self.log.steps, found
+        return found
+
+    @property
+    def _known_pass(self) -> FullPass | None:
+        """The last whole pass over the training examples, unless steps were done since."""
+        return self._last_pass[1] if self._last_pass[0] == self.log.steps else None
+
+    def _epoch(self, epoch: int, line: Progress) -> str | None:
+        """Do the steps of one epoch that are left, and tell which rule ended it in the middle."""
+        recipe, first = self.config.recipe, epoch * self.steps_per_epoch
+        set_rate(self.optimizer, recipe, epoch)
+        steps = range(self.log.steps, first + self.steps_per_epoch)
+        seeds = layer_seeds(self.config.seed, steps, self.config.processes.rank)
+        batches = self.config.train.shuffled(epoch, recipe.batch_size, steps.start - first)
+        for seed, batch in zip(seeds, batches, strict=True):
+            seed_layers(seed, self.config.processes.device)
+            self.log.add(self._stepper.step(batch))
+            if self._time_to_look():
+                self._look(epoch, line)
+                self._tune_if_due(batch)
+                self._save_if_due()
+                if rule := self._met(self._budgets):
+                    return rule.name
+        self._look(epoch, line)
+        return None
+
+    def _end_epoch(self, epoch: int) -> None:
+        """Measure what is asked for after every epoch, and remember it in one act."""
+        losses = self.log.since(epoch * self.steps_per_epoch)
+        end = EpochEnd(
+            loss=math.fsum(losses) / len(losses),
+            train=self._accuracy_of(self.config.train, self.config.measure == "all"),
+            validation=self._accuracy_of(self.config.validation, True),
+            test=self._accuracy_of(self.config.test, self.config.measure != "loss"),
+        )
+        reached = self.state.interpolation
+        if reached is None and self.reaches(1.0):
+            reached = Interpolation(self.log.steps, self.seconds)
+        history = (*self.state.history, end)
+        self.state = replace(self.state, epochs=epoch + 1, history=history, interpolation=reached)
+
+    def _accuracy_of(self, source: DataSource | None, wanted: bool) -> float | None:
+        return self.measure(source).accuracy if source is not None and wanted else None
+
+    @property
+    def _budgets(self) -> list[StoppingRule]:
+        """The rules that can be met in the middle of an epoch."""
+        return [rule for rule in self.config.rules if isinstance(rule, budget)]
+
+    def _met(self, rules: Sequence[StoppingRule]) -> StoppingRule | None:
+        # All rules are asked everywhere, because asking may be an exchange between processes.
+        met = [rule for rule in rules if self.config.processes.agreed(bool(rule.met(self)))]
+        return met[0] if met else None
+
+    # ------------------------------------------------------------------ looking, tuning, and saving
+
+    def _time_to_look(self) -> bool:
+        if self.config.processes.size > 1:
+            return self.log.steps >= self._next_look
+        return time.perf_counter() - self._looked >= _SECONDS_BETWEEN_LOOKS
+
+    def _look(self, epoch: int, line: Progress) -> None:
+        steps, looked = self.log.unchecked, self._looked
+        mean = self.log.check()
+        line.update(self.log.steps, f"epoch {epoch + 1}  loss {mean:.4f}")
+        self._looked = time.perf_counter()
+        if self.config.processes.size > 1:
+            seconds = max(self._looked - looked, 1e-9)  # a clock may be coarse
+            ahead = round(steps * _SECONDS_BETWEEN_LOOKS / seconds)
+            ahead = self.config.processes.agreed(max(1, ahead))
+            self._next_look = self.log.steps + ahead
+
+    def _tune_if_due(self, batch: Batch) -> None:
+        """Measure once, when the speed is known, whether another way of doing it is faster."""
+        seconds = self.seconds
+        if self.tuned is not None or seconds < _SECONDS_BEFORE_TUNING:
+            return
+        if self.log.steps < _STEPS_BEFORE_TUNING:
+            return
+        config, start = self.config, self._start
+        left = seconds / self.log.steps * (self.steps_at_most - self.log.steps)
+        changes = candidates(
+            config.execution, config.recipe.precision, self.model, config.processes.device, left
+        )
+        if not changes:
+            self.tuned = Tuned(start, {})
+            return
+        begun = time.perf_counter()
+        own = replace(batch, inputs=batch.inputs.clone(), targets=batch.targets.clone())
+        self.tuned = tune(
+            start,
+            changes,
+            model=self.model,
+            loss=config.loss,
+            optimizer=self.optimizer,
+            batch=own,
+            processes=config.processes,
+        )
+        self._use(self.tuned.execution)
+        if self._running_since is not None:  # what was spent on tuning is no training
+            self._running_since += time.perf_counter() - begun
+
+    def _use(self, execution: Execution) -> None:
+        self.config.train.use_layout(channels_last=execution.channels_last is True)
+        self._stepper = Stepper(
+            self.model,
+            self.config.loss,
+            self.optimizer,
+            execution=execution,
+            processes=self.config.processes,
+        )
+
+    def _save_if_due(self) -> None:
+        if self.checkpoint is None:
+            return
+        due = time.perf_counter() - self._saved >= self.config.checkpoint_seconds
+        if self.config.processes.agreed(due):
+            self.save()
+
+    def save(self) -> None:
+        """Write a checkpoint of a network that is still finite, if there is a place for it."""
+        if self.checkpoint is None:
+            return
+        kept = self._snapshot()
+        if self.config.processes.first and is_finite(self.model, self.optimizer):
+            self.checkpoint.save(kept)
+        self._saved = time.perf_counter()
+
+    def _snapshot(self) -> dict[str, Any]:
+        """Return all that a resumption needs."""
+        losses, tuned = self.log.since(0), self.tuned
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "losses": torch.tensor(losses, dtype=torch.float64, device="cpu"),
+            "state": replace(self.state, seconds=self.seconds).to_dict(),
+            "wanted": self._wanted(),
+            "execution": None if tuned is None else tuned.execution.to_dict(),
+            "seconds_per_step": {} if tuned is None else tuned.seconds_per_step,
+        }
+
+    def resume(self) -> None:
+        """Go back to the last checkpoint, if there is one."""
+        if self.checkpoint is None:
+            return
+        processes, checkpoint, fresh = self.config.processes, self.checkpoint, self._snapshot()
+        kept = processes.from_first(checkpoint.load)
+        if kept is None:
+            processes.from_first(lambda: checkpoint.try_out(fresh))
+            return
+        self.model.load_state_dict(kept["model"])
+        # How the update is computed is for this run to say.
+        for group, own in zip(
+            kept["optimizer"]["param_groups"], self.optimizer.param_groups, strict=True
+        ):
+            group.update({name: own[name] for name in _HOW if name in own})
+        self.optimizer.load_state_dict(kept["optimizer"])
+        self.log.resume(kept["losses"].tolist())
+        self.state = FitState.from_dict(kept["state"])
+        if kept["execution"] is not None and kept["wanted"] == self._wanted():
+            start = self._start
+            chosen = Execution.from_dict(kept["execution"])
+            chosen = replace(chosen, data=start.data, workers=start.workers)
+            self.tuned = Tuned(chosen, kept["seconds_per_step"])
+
+    def _wanted(self) -> dict[str, object]:
+        """Return what a choice of the execution depends on: made for other wishes, it is void."""
+        execution = replace(self.config.execution, data="auto", workers=0)
+        return {**execution.to_dict(), "device": self.config.processes.device.type}
+
+    @contextmanager
+    def _clock(self) -> Iterator[None]:
+        self._running_since = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = self.state.seconds + time.perf_counter() - self._running_since
+            self.state, self._running_since = replace(self.state, seconds=spent), None
