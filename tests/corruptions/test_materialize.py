@@ -9,16 +9,14 @@ from PIL import Image
 from torch.utils.data import Subset, TensorDataset
 
 from corruptlab import GaussianPixels, RandomLabels, RandomPixels, corrupt, materialize
-from corruptlab._data import _sources
 
 from .cases import Items, images, tensors
 
 
-@pytest.mark.parametrize("chunk", [1, 7, 1024])
-def test_materialized_equals_item_by_item(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_sources, "CHUNK", chunk)
-    base = corrupt(tensors(), RandomLabels(), RandomPixels(), GaussianPixels(), seed=1)
-    for dataset in (base, Subset(base, [3, 1, 1]), corrupt(Subset(base, range(9)), RandomLabels())):
+def test_materialized_equals_item_by_item() -> None:
+    base = corrupt(tensors(2500), RandomLabels(), RandomPixels(), GaussianPixels(), seed=1)
+    cut = Subset(base, [2003, 1, 1])
+    for dataset in (base, cut, corrupt(Subset(base, range(1900)), RandomLabels())):
         x, y = materialize(dataset)
         assert (x.dtype, y.dtype) == (torch.int16, torch.int64)
         assert torch.equal(x, torch.stack([dataset[i][0] for i in range(len(dataset))]))

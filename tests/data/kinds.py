@@ -241,6 +241,7 @@ KNOWN: dict[str, Callable[[], Kind]] = {
 PAIRS: dict[str, Callable[[], Kind]] = {
     "arrays": lambda: same((X, Y)),
     "tensors": lambda: same((torch.from_numpy(X), torch.from_numpy(Y))),
+    "list of two arrays": lambda: same([X, Y]),
     "array and list": lambda: same((X, Y.tolist())),
     "list of tensors": lambda: same((list(torch.from_numpy(X)), Y.tolist())),
     "labels of shape (n, 1)": lambda: same((X, Y[:, None])),

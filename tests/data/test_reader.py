@@ -41,6 +41,13 @@ class Negative(Rows):
         return -3
 
 
+class Named(Rows):
+    """Items by name, as the columns of a data frame."""
+
+    def __init__(self, columns: dict[str, Any]) -> None:
+        self.items: Any = columns
+
+
 class Long(Rows):
     def __len__(self) -> int:
         return len(self.items) + 5
@@ -136,6 +143,13 @@ def test_a_list_that_is_right_spares_reading_the_items() -> None:
     wrong = Counted(items, targets=[0 if y == 9 else y for _, y in items])
     assert_array_equal(cl.corrupt(wrong).targets, labels)
     assert wrong.reads > 5000
+
+
+def test_parts_without_examples_do_not_matter() -> None:
+    nothing = Rows([], targets=np.zeros(0, np.int64))
+    joined: ConcatDataset[Any] = ConcatDataset([nothing, rows(), Subset(tensors(), []), nothing])
+    assert_array_equal(cl.corrupt(joined).targets, Y)
+    assert_array_equal(cl.materialize(joined)[1], Y)
 
 
 def test_one_item_of_every_class_is_compared_however_rare() -> None:
@@ -238,6 +252,7 @@ BAD: dict[str, tuple[Any, str]] = {
         r"^`label_key` must say which field is the label, .* 'fine_label' and 'coarse_label'; ",
     ),
     "columns": ({"x": [1, 2], "y": [0, 1]}, r"^`dataset` must have items by position, got a dict"),
+    "by name": (Named({"a": 1}), r"^`dataset` must serve .* got KeyError at position 0: 0$"),
     "ambiguous": (((3, 0), (5, 1)), r"^`dataset` must be either two items or a pair \(X, y\), and"),
     "unequal": ((np.zeros(3), np.zeros(2, int)), r"one label for each .* 3 inputs and 2 labels"),
 }  # fmt: skip

@@ -1,6 +1,6 @@
 """Inputs and labels side by side, `(X, y)`, as scikit-learn's users hold them."""
 
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -29,10 +29,12 @@ class Pair(Dataset[tuple[Any, Any]]):
 
 def paired(dataset: Any, name: str) -> Any:
     """Return a pair (X, y) as a data set of its rows, and anything else as it is."""
-    if not isinstance(dataset, tuple) or len(dataset) != 2:
+    if not isinstance(dataset, tuple | list) or len(dataset) != 2:
         return dataset
     inputs, labels = (_rows(part) for part in dataset)
     arrays = [_is_array(part) for part in (inputs, labels)]
+    if isinstance(dataset, list) and not all(arrays):
+        return dataset  # items, as a list says
     if inputs is None or labels is None or not (arrays[1] or _is_classes(labels)):
         return dataset  # two items
     if len(inputs) != len(labels):
@@ -74,7 +76,7 @@ def _is_classes(labels: Any) -> bool:
     )
 
 
-def _are_items(parts: tuple[Any, Any]) -> bool:
+def _are_items(parts: Sequence[Any]) -> bool:
     """Return whether two lists could be two items with an input and a label each."""
     as_short = all(len(part) == 2 or isinstance(part, tuple) for part in parts)
     return as_short and all(

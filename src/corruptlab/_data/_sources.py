@@ -114,7 +114,7 @@ class Leaf:
             if labels is not None:
                 return _at(inputs, at, self.name), labels
         items = self.items(at)
-        return self._inputs(items, at), self._labels(items, at)
+        return self._inputs(items, at), labels_in(items, self.fields, at, self.name)
 
     def relabelled(self, at: Ids, labels: Labels) -> list[Any]:
         if self._has_plain_labels:
@@ -157,11 +157,9 @@ class Leaf:
     def served_labels(self) -> Labels:
         """Return the labels of all items, in the fastest way that is sure."""
         known = self.labels()
-        return self.read_labels(np.arange(self._n)) if known is None else known
-
-    def read_labels(self, at: Ids) -> Labels:
-        """Read items for their labels alone, with a line of progress if it takes long."""
-        return read_labels(self, self.fields, at, self.name)
+        if known is not None:
+            return known
+        return read_labels(self, self.fields, np.arange(self._n), self.name)
 
     def told_classes(self) -> list[int]:
         """Return the numbers of classes that the data set tells, the surest first."""
@@ -180,10 +178,11 @@ class Leaf:
 
     def provenance(self, labelled: Labelled) -> Provenance:
         labels, num_classes, lacks_class_0 = labelled(self)
-        for known in _traced_within(self.dataset, self._n, _DEEPEST_WRAPPING):
+        kind = kind_of(self.dataset)
+        wrapped = [] if kind else _traced_within(self.dataset, self._n, _DEEPEST_WRAPPING)
+        for known in wrapped:
             if np.array_equal(known.targets, labels):
                 return known.with_num_classes(max(num_classes, known.num_classes))
-        kind = kind_of(self.dataset)
         ids = None if kind is None else kind.ids(self.dataset)
         numbers, span = (np.arange(self._n), self._n) if ids is None else ids
         return Provenance(labels, labels, numbers, span, num_classes, lacks_class_0)
@@ -202,9 +201,6 @@ class Leaf:
             self.fields.input_of(item, self.name, i) for item, i in zip(items, where, strict=True)
         ]
         return stacked(found, self.name, where)
-
-    def _labels(self, items: Sequence[Any], at: Ids) -> Labels:
-        return labels_in(items, self.fields, at, self.name)
 
 
 @dataclass(frozen=True)
@@ -353,10 +349,10 @@ def fetched(dataset: Any, at: Sequence[int], name: str) -> list[Any]:
     position = -1
     try:
         return [dataset[position := i] for i in at]
-    except IndexError as error:
+    except LookupError as error:
         raise ValueError(
             f"`{name}` must serve an item at every position below its length, which is "
-            f"{len(dataset)}, got IndexError at position {position}: {error}"
+            f"{len(dataset)}, got {type(error).__name__} at position {position}: {error}"
         ) from error
 
 
@@ -383,7 +379,7 @@ def disagreement(
     source: Source, fields: Fields, labels: Labels, name: str
 ) -> tuple[int, int, int] | None:
     """Return a position where one of some items has another label, with both; None if none has."""
-    checked = some_of_each(labels)
+    checked = some_of_each(labels) if len(labels) else np.zeros(0, np.int64)
     for some in chunks(len(checked)):
         at = checked[some]
         with preserve_rng_state():

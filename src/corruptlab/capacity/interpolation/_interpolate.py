@@ -94,11 +94,11 @@ def interpolate(
     condition number, and the residuals.
 
     *Where the points are* matters to plain layers alone. The network computes ``<a, x>`` almost
-    exactly, so its weights are good wherever the points are told apart. Plain layers (`dense`, or
-    the same weights in another program) round it by about ``2**-53 sum_i abs(a_i x_i)``, and miss
-    the targets where that is not far below the smallest gap, as it is for points whose distance
-    from zero is large beside their spread: subtract the mean first. ``report.dense_residual``
-    says by how much.
+    exactly, so its weights are good wherever the points are told apart. Plain layers
+    (`Interpolant.dense`, or the same weights in another program) round it by about ``2**-53 sum_i
+    abs(a_i x_i)``, and miss the targets where that is not far below the smallest gap, as it is for
+    points whose distance from zero is large beside their spread: subtract the mean first.
+    ``report.dense_residual`` says by how much.
 
     *Equal points* are merged if their targets are equal, too, and counted. Equal projections of
     different points make for another direction, up to ``candidates`` of them.

@@ -187,7 +187,7 @@ class MemorizationMeter:
         return _Measured(self, predictor)
 
     def measured(self, predictor: Predictor, *, epoch: int) -> MemorizationEpoch:
-        """Measure a predictor without adding the row to `epochs`.
+        """Measure a predictor without adding the row to ``epochs``.
 
         Args:
             predictor: A network or a function, as above.
