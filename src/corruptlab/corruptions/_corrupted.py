@@ -10,15 +10,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from corruptlab._data import (
-    History,
-    Key,
-    Traced,
-    as_array,
-    as_batch,
-    open_dataset,
-    restored,
-)
+from corruptlab._data import History, Key, Traced, as_array, as_batch, open_dataset, restored
 from corruptlab._draws import ALGORITHM, Draws
 from corruptlab._random_state import seeded_generators
 from corruptlab._types import Array, Ids, Labels, MapDataset
