@@ -48,6 +48,13 @@ def test_items_are_what_the_corruptions_say_on_arrays() -> None:
     assert all(torch.equal(x, pixels[i]) for i, (x, _) in enumerate(items(wrapped)))
 
 
+def test_a_corruption_done_again_has_draws_of_its_own() -> None:
+    twice = corrupt(corrupt(tensors(), HALF, seed=3), HALF, ShuffledPixels(), seed=3)
+    assert twice.draws == (Draws(3, repeat=1), Draws(3))
+    labels = HALF.labels(twice.dataset.targets, num_classes=10, draws=twice.draws[0])
+    assert_array_equal(twice.targets, labels)
+
+
 def test_nothing_done_changes_nothing() -> None:
     assert all(
         equal(a, b) for a, b in zip(items(corrupt(tensors())), items(tensors()), strict=True)

@@ -18,12 +18,7 @@ from corruptlab.corruptions._protocols import (
     is_input_corruption,
     is_label_corruption,
 )
-from corruptlab.corruptions._reader import (
-    ExampleReader,
-    example_reader,
-    materialize,
-    served_labels,
-)
+from corruptlab.corruptions._reader import ExampleReader, example_reader, materialize, served_labels
 from corruptlab.corruptions._specification import Specification
 from corruptlab.corruptions._symmetric_labels import SymmetricLabels
 from corruptlab.corruptions._transition_labels import TransitionLabels

@@ -10,21 +10,13 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from corruptlab._data import (
-    History,
-    Key,
-    Traced,
-    as_array,
-    as_batch,
-    open_dataset,
-    restored,
-)
+from corruptlab._data import History, Key, Traced, as_array, as_batch, open_dataset, restored
 from corruptlab._draws import ALGORITHM, Draws
 from corruptlab._random_state import seeded_generators
 from corruptlab._types import Array, Ids, Labels, MapDataset
 from corruptlab._version import __version__
-from corruptlab.corruptions._arrays import checked_labels
 from corruptlab.corruptions._given_labels import Manifest
+from corruptlab.corruptions._noise import checked_labels
 from corruptlab.corruptions._pipeline import Pipeline
 from corruptlab.corruptions._protocols import Corruption
 from corruptlab.corruptions._specification import Specification
@@ -142,6 +134,11 @@ class Corrupted(Traced):
     def corruptions(self) -> tuple[Corruption, ...]:
         """What is done, in this order, with estimated numbers filled in."""
         return self._pipeline.corruptions
+
+    @property
+    def draws(self) -> tuple[Draws, ...]:
+        """Where each of `corruptions` takes its randomness from, in the same order."""
+        return tuple(draws for _, draws in self._pipeline.stages)
 
     @property
     def specification(self) -> Specification:

@@ -10,13 +10,7 @@ from corruptlab._checks import one_of, reals
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids
 from corruptlab.corruptions._noise import put
-from corruptlab.corruptions._pixel_noise import (
-    Moment,
-    Per,
-    PixelNoise,
-    check_together,
-    moments_of,
-)
+from corruptlab.corruptions._pixel_noise import Moment, Per, PixelNoise, check_together, moments_of
 
 # Small enough for words, table, and values to stay in the cache, which doubles the speed.
 _VALUES_AT_ONCE = 1 << 17

@@ -9,17 +9,17 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike, NDArray
 
+from corruptlab._arrays import ArrayT, like, to_numpy
 from corruptlab._checks import probability, reals
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids, Labels
-from corruptlab.corruptions._arrays import (
-    ArrayT,
+from corruptlab.corruptions._noise import (
+    check_num_classes,
     checked_ids,
     checked_labels,
-    like,
-    to_numpy,
+    put,
+    short_repr,
 )
-from corruptlab.corruptions._noise import check_num_classes, put, short_repr
 from corruptlab.corruptions._pixel_noise import (
     Moment,
     Planes,

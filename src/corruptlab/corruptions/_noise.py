@@ -1,4 +1,4 @@
-"""What label noises share: texts, arrays as fields, which labels are hit, labels in and out."""
+"""What noises share: texts, arrays as fields, which labels are hit, labels in and out."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -6,12 +6,13 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 
-from corruptlab._checks import one_of, whole
+from corruptlab._arrays import ArrayT, like, to_numpy
+from corruptlab._checks import at_least, example_ids, one_of, whole
 from corruptlab._draws import Draws
 from corruptlab._types import Ids, Labels
-from corruptlab.corruptions._arrays import ArrayT, checked_ids, checked_labels, like, to_numpy
 
 Drawing: TypeAlias = Literal["independent", "exact", "exact_per_class"]
 """How labels are picked: each by itself, exactly so many, or exactly so many in each class."""
@@ -100,6 +101,36 @@ class LabelNoise(ABC):
     @abstractmethod
     def _noisy(self, clean: Labels, num_classes: int, ids: Ids, draws: Draws) -> Labels:
         """Return the noisy labels, from labels and ids known to be good."""
+
+
+def checked_labels(labels: NDArray[Any] | torch.Tensor, num_classes: int) -> Labels:
+    """Return class labels as ``int64``, or say what is wrong with them."""
+    y = to_numpy(labels)
+    if y.ndim != 1 or y.dtype.kind not in "iu":
+        raise TypeError(
+            "`labels` must be one integer class for each example, got "
+            f"{y.dtype} of shape {y.shape}; turn soft or multi-label targets into classes first."
+        )
+    at_least(1, "num_classes", num_classes)
+    wrong = np.flatnonzero((y < 0) | (y >= num_classes))
+    if len(wrong):
+        raise ValueError(
+            f"`labels` must lie in 0 .. {num_classes - 1}, "
+            f"got {y[wrong[0]]} at position {wrong[0]}."
+        )
+    return y.astype(np.int64, copy=False)
+
+
+def checked_ids(ids: ArrayLike | None, n: int) -> Ids:
+    """Return the example numbers of ``n`` examples: those given, or 0 .. n - 1."""
+    if ids is None:
+        return np.arange(n)
+    numbers = example_ids(ids)
+    if numbers.shape != (n,):
+        raise ValueError(
+            f"`ids` must hold one number for each of {n} examples, got shape {numbers.shape}."
+        )
+    return numbers
 
 
 def check_num_classes(num_classes: int, least: int = 1, most: int = _MOST_CLASSES) -> int:

@@ -24,11 +24,7 @@ InputReader: TypeAlias = Callable[[Ids], Array]
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Corruptions in order, with where each takes its randomness from.
-
-    Args:
-        stages: Pairs of a corruption and its draws.
-    """
+    """Corruptions in order, each with its draws."""
 
     stages: tuple[tuple[Corruption, Draws], ...]
     changes_inputs: bool = field(init=False, compare=False, repr=False)
@@ -41,19 +37,9 @@ class Pipeline:
 
     @classmethod
     def of(cls, corruptions: Sequence[Corruption], seed: int, history: History) -> "Pipeline":
-        """Give each corruption draws of its own.
-
-        The second corruption of one stream and seed is repeat 1, and so on, counting those that
-        the data went through before; so it draws anew instead of finding its own work done.
-
-        Args:
-            corruptions: What is done, in this order.
-            seed: Seed of all of them.
-            history: What was done before.
-
-        Returns:
-            The pipeline.
-        """
+        """Give each corruption draws of its own; ``history`` is what the data went through."""
+        # The second corruption of one stream and seed is repeat 1, and so on, counting those of
+        # the history; so it draws anew instead of finding its own work done.
         used = History(history)
         stages = []
         for corruption in corruptions:

@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from corruptlab._arrays import ArrayT, like, to_numpy
 from corruptlab._checks import whole
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids
-from corruptlab.corruptions._arrays import ArrayT, checked_ids, like, to_numpy
-from corruptlab.corruptions._noise import put, short_repr
+from corruptlab.corruptions._noise import checked_ids, put, short_repr
 
 Per: TypeAlias = Literal["overall", "channel", "pixel"]
 """What shares a mean and a deviation."""
@@ -61,11 +61,10 @@ class PixelNoise(ABC):
 
 @dataclass(frozen=True)
 class Planes:
-    """A batch of images seen as ``(n, channels, pixels)``, and the way back.
+    """A batch of images seen as ``(n, channels, pixels)``, and the way back."""
 
-    The order of the axes does not matter to a corruption: a channels-first tensor and the
-    channels-last array of the same image come out as the same image.
-    """
+    # The order of the axes does not matter to a corruption: a channels-first tensor and the
+    # channels-last array of the same image come out as the same image.
 
     values: Array
     shape: tuple[int, ...]  # of the channels-first batch

@@ -6,10 +6,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from corruptlab._arrays import to_numpy
 from corruptlab._checks import one_of
 from corruptlab._draws import Draws
 from corruptlab._types import Ids, Labels
-from corruptlab.corruptions._arrays import to_numpy
 from corruptlab.corruptions._noise import FrozenArray, LabelNoise, put
 
 _SUM_TOLERANCE = 1e-4  # probabilities often come from a float32 softmax

@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 from numpy.typing import ArrayLike
 from typing_extensions import Self, TypeIs
 
+from corruptlab._arrays import ArrayT
 from corruptlab._draws import Draws
 from corruptlab._types import Array
-from corruptlab.corruptions._arrays import ArrayT
 
 
 @runtime_checkable

@@ -21,13 +21,7 @@ from corruptlab.capacity.interpolation._direction import (
 )
 from corruptlab.capacity.interpolation._hinges import Hinges, condition_number, solve
 from corruptlab.capacity.interpolation._interpolant import Interpolant
-from corruptlab.capacity.interpolation._points import (
-    Blocks,
-    Encoding,
-    Points,
-    Rows,
-    check_encoding,
-)
+from corruptlab.capacity.interpolation._points import Blocks, Encoding, Points, Rows, check_encoding
 from corruptlab.capacity.interpolation._report import InterpolationReport
 
 Floats = NDArray[np.float64]

@@ -28,7 +28,6 @@ from corruptlab._data import (
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids, Labels
 from corruptlab.corruptions import Corrupted, Corruption
-from corruptlab.corruptions._pipeline import Pipeline
 from corruptlab.experiments.auditing._report import Finding, Status
 
 Stages: TypeAlias = tuple[tuple[Corruption, Draws], ...]
@@ -218,7 +217,8 @@ def stages_of(dataset: Any) -> Stages | None:
     """Return all corruptions, first to last, with their draws; None where parts differ."""
     if isinstance(dataset, Corrupted):
         before = stages_of(dataset.dataset)
-        return None if before is None else before + dataset._pipeline.stages
+        own = tuple(zip(dataset.corruptions, dataset.draws, strict=True))
+        return None if before is None else before + own
     if isinstance(dataset, Subset):
         return stages_of(dataset.dataset)
     if isinstance(dataset, ConcatDataset):
@@ -246,9 +246,11 @@ def class_counts(dataset: Any) -> set[int]:
     return {k for part in parts for k in class_counts(part)}
 
 
-def nominal_matrix(stages: Stages | None, num_classes: int) -> NDArray[np.float64] | None:
-    """Return the expected transition matrix from clean to served labels; None without one."""
-    return None if stages is None else Pipeline(stages).matrix(num_classes)
+def nominal_matrix(dataset: Any) -> NDArray[np.float64] | None:
+    """Return the expected transition matrix of a traced data set whose parts do not differ."""
+    while not isinstance(dataset, Corrupted):
+        dataset = dataset.datasets[0] if isinstance(dataset, ConcatDataset) else dataset.dataset
+    return dataset.nominal_matrix
 
 
 def _lists(dataset: Any, fields: Fields) -> dict[str, Any]:

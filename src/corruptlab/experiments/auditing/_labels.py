@@ -235,7 +235,7 @@ def _matrix(data: AuditedData) -> NDArray[np.float64] | None:
     # A foreign wrapper in between passes on what was done, and hides how.
     if History((c.stream, draws.seed) for c, draws in stages) != lineage.history:
         return None
-    return nominal_matrix(stages, lineage.num_classes)
+    return nominal_matrix(data.dataset)
 
 
 def _counts(lineage: Provenance) -> NDArray[np.int64]:

@@ -1,21 +1,15 @@
 """Checks of loading: items come out the same in a second pass, in batches, in other processes."""
 
-import ast
-import io
 import multiprocessing
-import pickle
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from types import FrameType, FunctionType
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
-import torch
 from torch.utils import data as torch_data
 from torch.utils.data import Dataset
 
+from corruptlab import _new_processes
 from corruptlab.experiments.auditing._dataset import (
     AuditedData,
     ItemRecord,
@@ -29,7 +23,6 @@ from corruptlab.experiments.auditing._report import Finding, Status
 
 _BATCH = 32
 _SHOWN = 3  # forms of inputs
-_DEEPEST = 6  # levels of attributes, lists, and dictionaries to search for what does not pickle
 _PATIENCE = 300.0  # seconds for one batch, the start of a process included
 _BATCHES = 4  # for each worker, so that all of them have work
 
@@ -193,17 +186,16 @@ def check_pickling(dataset: Any) -> tuple[Status, str]:
 
 def _obstacle(dataset: Any) -> str:
     """Return why a data set cannot be sent to a new process; empty if it can."""
-    trial = _Trial()
-    try:
-        trial.dump(dataset)
-    except Exception as error:
+    trial = _new_processes.PickleTrial(dataset)
+    if trial.error is not None:
+        culprit = _new_processes.unpicklable_part(dataset, type(dataset).__name__)
         return (
-            f"it cannot be pickled: {_culprit(dataset, type(dataset).__name__)} "
-            f"({described(error)}). Use functions and classes that a module defines at its top "
-            "level, and open files when the first item is read."
+            f"it cannot be pickled: {culprit} ({described(trial.error)}). Use functions and "
+            "classes that a module defines at its top level, and open files when the first item "
+            "is read."
         )
-    if trial.names and not _main_can_be_imported():
-        names = " and ".join(f"`{name}`" for name in sorted(trial.names))
+    if trial.names_in_main and not _new_processes.main_can_be_imported():
+        names = " and ".join(f"`{name}`" for name in sorted(trial.names_in_main))
         return (
             f"it needs {names}, defined in a notebook or an interactive session, where a new "
             "process cannot find it: move it to a module and import it."
@@ -211,127 +203,17 @@ def _obstacle(dataset: Any) -> str:
     return ""
 
 
-class _Trial(pickle.Pickler):
-    """Pickles without writing, to see whether it can be done and what is referred to."""
-
-    # Arrays are left out: they can always be pickled, and may be large. So are objects that
-    # multiprocessing shares between processes: they can be pickled only while one starts.
-
-    def __init__(self) -> None:
-        super().__init__(_Nowhere(), protocol=pickle.HIGHEST_PROTOCOL)
-        self.names: set[str] = set()
-
-    def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, type | FunctionType):
-            if obj.__module__ == "__main__":
-                self.names.add(obj.__qualname__)
-            return NotImplemented
-        kind = type(obj)
-        plain = kind is np.ndarray and obj.dtype != object
-        if plain or kind is torch.Tensor or kind.__module__.startswith("multiprocessing."):
-            return int, ()
-        return NotImplemented
-
-
-class _Nowhere(io.RawIOBase):
-    def write(self, data: Any, /) -> int:
-        return memoryview(data).nbytes
-
-
-def _pickles(value: Any) -> bool:
-    try:
-        _Trial().dump(value)
-    except Exception:
-        return False
-    return True
-
-
-def _culprit(value: Any, path: str, depth: int = 0) -> str:
-    """Follow an object that cannot be pickled down to the part that cannot."""
-    if depth < _DEEPEST:
-        for name, part in _parts(value):
-            if not _pickles(part):
-                return _culprit(part, path + name, depth + 1)
-    return f"`{path}` is {_kind(value)}"
-
-
-def _parts(value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        yield from ((f"[{key!r}]", part) for key, part in value.items())
-    elif isinstance(value, list | tuple):
-        yield from ((f"[{place}]", part) for place, part in enumerate(value))
-    elif not isinstance(value, type | FunctionType):
-        yield from ((f".{name}", part) for name, part in getattr(value, "__dict__", {}).items())
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, FunctionType):
-        if value.__name__ == "<lambda>":
-            return f"a lambda (line {value.__code__.co_firstlineno} of its file)"
-        return f"the function {value.__qualname__}"
-    kind = type(value)
-    if "<locals>" in kind.__qualname__:
-        return f"an object of class {kind.__name__}, which is defined inside a function"
-    return f"an object of type {kind.__name__}"
-
-
 def _no_start() -> str:
     """Return why no process can be spawned from here; empty if one can."""
-    path = _main_path()
-    if path is not None and not path.is_file():
+    if _new_processes.main_is_missing():
         return (
             "not tried: Python cannot spawn processes from a script that is no file, such as one "
             "on standard input."
         )
-    if _runs_again():
+    if _new_processes.main_would_run_again():
         return (
             "not tried: a spawned process would run your script again from its top, and come "
             "here again. Put what the script does under `if __name__ == '__main__':`, as "
             "macOS and Windows need it for every DataLoader with workers."
         )
     return ""
-
-
-def _main_can_be_imported() -> bool:
-    """Return whether a spawned process can import the main module."""
-    path = _main_path()
-    named = getattr(sys.modules["__main__"], "__spec__", None) is not None
-    return named or (path is not None and path.is_file())
-
-
-def _runs_again() -> bool:
-    """Return whether a spawned process, which imports the main script, would come here too."""
-    main, path = sys.modules["__main__"], _main_path()
-    name = getattr(getattr(main, "__spec__", None), "name", "")
-    if path is None or name == "__main__" or name.endswith(".__main__"):
-        return False  # there is no script, or Python leaves it out
-    frame: FrameType | None = sys._getframe()
-    while frame is not None:
-        if frame.f_globals is vars(main) and frame.f_code.co_name == "<module>":
-            return not _is_guarded_in(path, frame.f_lineno)
-        frame = frame.f_back
-    return False
-
-
-def _main_path() -> Path | None:
-    path = getattr(sys.modules["__main__"], "__file__", None)
-    return None if path is None else Path(path)
-
-
-def _is_guarded_in(path: Path, line: int) -> bool:
-    try:
-        return _is_guarded(path.read_text(encoding="utf-8"), line)
-    except (OSError, ValueError, SyntaxError):  # no source to look at
-        return False
-
-
-def _is_guarded(script: str, line: int) -> bool:
-    """Return whether a line of a script lies inside ``if __name__ == "__main__":``."""
-    for node in ast.walk(ast.parse(script)):
-        if isinstance(node, ast.If) and any(
-            isinstance(part, ast.Name) and part.id == "__name__" for part in ast.walk(node.test)
-        ):
-            first, last = node.body[0], node.body[-1]
-            if first.lineno <= line <= (last.end_lineno or last.lineno):
-                return True
-    return False

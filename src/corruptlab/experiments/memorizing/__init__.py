@@ -2,11 +2,7 @@
 
 from corruptlab.experiments.memorizing._canaries import Fitted, Gap, Ratt
 from corruptlab.experiments.memorizing._memorization_report import memorization_report
-from corruptlab.experiments.memorizing._meter import (
-    MemorizationEpoch,
-    MemorizationMeter,
-    Prepared,
-)
+from corruptlab.experiments.memorizing._meter import MemorizationEpoch, MemorizationMeter, Prepared
 from corruptlab.experiments.memorizing._report import MemorizationReport
 
 __all__ = [
