@@ -192,7 +192,7 @@ def test_a_mistake_is_one_clear_error(what: str) -> None:
 def test_only_batch_norm_over_a_single_place_minds_a_lone_example() -> None:
     """Its statistics are over places too, and other layers do not take any over a batch."""
     images = TensorDataset(torch.rand(3, 1, 4, 4), torch.arange(3))
-    recipe = Recipe(learning_rate=0.01, epochs=1, batch_size=2)
+    recipe = Recipe(learning_rate=0.01, epochs=1, batch_size=2, whiten=True, decay=0.95)
     with pytest.raises(ValueError, match="got 2, with which one of the 3 examples is alone"):
         fit(small_inception(input_shape=(1, 4, 4), num_classes=3), images, recipe=recipe)
     larger = TensorDataset(torch.rand(3, 1, 8, 8), torch.arange(3))

@@ -457,7 +457,7 @@ def test_baselines_lose_what_they_take_away() -> None:
     train, test = cl.datasets.load("fashion-mnist-mini")
     few = torch.utils.data.Subset(train, range(0, 4000, 20))
     held_out = torch.utils.data.Subset(test, range(0, 1000, 5))
-    recipe = cl.Recipe(learning_rate=0.05, decay=1.0, epochs=10, batch_size=20)
+    recipe = cl.Recipe(learning_rate=0.05, decay=1.0, epochs=10, batch_size=20, whiten=True)
     found = cl.permutation_test(
         cl.mlp(16, input_shape=(1, 28, 28)),
         few,
