@@ -5,8 +5,8 @@ from itertools import count, islice
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import bdtr, bdtrc
 
 from corruptlab._data import History, Provenance
 from corruptlab._duplicates import majorities
@@ -222,7 +222,7 @@ def _two_sided(
 ) -> NDArray[np.float64]:
     """Return p-values of counts k of n: twice the smaller exact binomial tail, at most 1."""
     k, n, p = np.broadcast_arrays(k, n, p)
-    low, high = bdtr(k, n, p), bdtrc(k - 1, n, p)
+    low, high = scipy.special.bdtr(k, n, p), scipy.special.bdtrc(k - 1, n, p)
     return np.asarray(np.minimum(1.0, 2 * np.minimum(low, high)), np.float64)
 
 

@@ -7,8 +7,8 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import gammaln, logsumexp
 from torch.utils.data import Subset
 
 from corruptlab._checks import check_number, whole
@@ -245,11 +245,12 @@ def _fisher(planted: Fitted, held_out: Fitted) -> float:
         + _log_choose(held_out.total, right - k)
         - _log_choose(planted.total + held_out.total, np.array(right))
     )
-    return min(1.0, float(np.exp(logsumexp(logs))))
+    return min(1.0, float(np.exp(scipy.special.logsumexp(logs))))
 
 
 def _log_choose(n: int, k: NDArray[np.int64]) -> NDArray[np.float64]:
-    logs: NDArray[np.float64] = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    log_gamma = scipy.special.gammaln
+    logs: NDArray[np.float64] = log_gamma(n + 1) - log_gamma(k + 1) - log_gamma(n - k + 1)
     return logs
 
 
