@@ -14,7 +14,7 @@ from benchmarks._comparing import Compare, Comparing
 from benchmarks._limits import Part, Rates
 from benchmarks.conftest import Scale
 from corruptlab.capacity import rademacher
-from corruptlab.capacity.rademacher._monte_carlo import Weights
+from corruptlab.capacity.rademacher._estimate import Weights
 
 D, DRAWS, BLOCK = 784, 100, 5_000
 

@@ -6,16 +6,19 @@ which reaches a lower bound; the upper bounds are called by their authors.
 
 from corruptlab.capacity.rademacher._bartlett_spectral import SpectralComplexity, bartlett_spectral
 from corruptlab.capacity.rademacher._bound import Bound, Convention
-from corruptlab.capacity.rademacher._contraction import gaussian_to_rademacher, maurer, talagrand
 from corruptlab.capacity.rademacher._estimate import Estimate
-from corruptlab.capacity.rademacher._finite import finite
+from corruptlab.capacity.rademacher._finite import finite, massart, sauer
 from corruptlab.capacity.rademacher._golowich import golowich_frobenius, golowich_l1_inf
 from corruptlab.capacity.rademacher._kernel import kernel
 from corruptlab.capacity.rademacher._linear import linear
-from corruptlab.capacity.rademacher._massart import massart
 from corruptlab.capacity.rademacher._network import TrainedEstimate, network
-from corruptlab.capacity.rademacher._risk_bound import RiskBound, risk_bound
-from corruptlab.capacity.rademacher._sauer import sauer
+from corruptlab.capacity.rademacher._risk_bound import (
+    RiskBound,
+    gaussian_to_rademacher,
+    maurer,
+    risk_bound,
+    talagrand,
+)
 from corruptlab.capacity.rademacher._spectral_norm import spectral_norm
 
 __all__ = [

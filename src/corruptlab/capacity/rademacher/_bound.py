@@ -1,5 +1,6 @@
 """A number that a complexity is not above, or not below, and the definition that it follows."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -81,3 +82,32 @@ def check_convention(value: object) -> None:
 def factor(convention: Convention) -> float:
     """Return the factor of ``sum_i / n`` in a definition."""
     return 2.0 if convention == "bartlett_mendelson" else 1.0
+
+
+def second_moment_bounds(root: float, *, n: int, gaussian: bool) -> tuple[Bound, Bound]:
+    """Bound ``(1/n) E ||sum_i w_i x_i||`` from both sides, ``root = sqrt(sum_i ||x_i||**2)``."""
+    upper = Bound(
+        root / n,
+        n=n,
+        convention="zhang",
+        name="second moment",
+        source="Jensen's inequality; Mohri et al. 2018, Thm 5.10",
+        gaussian=gaussian,
+    )
+    return khintchine(root, n=n, gaussian=gaussian), upper
+
+
+def khintchine(root: float, *, n: int, gaussian: bool) -> Bound:
+    """Return the lower bound of `second_moment_bounds` alone."""
+    # The Khintchine-Kahane inequality with its best constant (Latała and Oleszkiewicz 1994),
+    # 1 / sqrt(2) for signs (equality for two equal vectors), and sqrt(2 / pi) for normal numbers
+    # (equality on a line).
+    constant = math.sqrt(2 / math.pi) if gaussian else math.sqrt(1 / 2)
+    return Bound(
+        constant * root / n,
+        n=n,
+        convention="zhang",
+        name="Gaussian absolute moment" if gaussian else "Khintchine-Kahane",
+        source="concavity of the root" if gaussian else "Latała and Oleszkiewicz 1994",
+        gaussian=gaussian,
+    )

@@ -1,4 +1,4 @@
-"""Finitely many functions, given by their values on the sample."""
+"""Finitely many functions: the lemmas of Massart and Sauer, and the estimate from their values."""
 
 import math
 from collections.abc import Iterator
@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from corruptlab._arrays import Rows
-from corruptlab.capacity.rademacher._bound import Convention
-from corruptlab.capacity.rademacher._estimate import Estimate
+from corruptlab._checks import at_least, not_negative
+from corruptlab.capacity.rademacher._bound import Bound, Convention, khintchine
+from corruptlab.capacity.rademacher._estimate import Estimate, MonteCarlo, SignedSums
 from corruptlab.capacity.rademacher._inputs import (
     column_squares,
     floats,
@@ -16,9 +17,81 @@ from corruptlab.capacity.rademacher._inputs import (
     rows_at_once,
     with_squares,
 )
-from corruptlab.capacity.rademacher._massart import massart
-from corruptlab.capacity.rademacher._monte_carlo import MonteCarlo, SignedSums
-from corruptlab.capacity.rademacher._second_moment import khintchine
+
+
+def massart(norm: float, *, size: int, n: int) -> Bound:
+    """Bound the complexity of finitely many functions: ``norm * sqrt(2 log(size)) / n``.
+
+    The functions count by their values on the sample: ``size`` different vectors in R^n, none
+    longer than ``norm``. The trap: with an absolute value around the sum
+    (``"bartlett_mendelson"``) the negatives count as well, which makes ``2 * size``, besides the
+    factor of 2.
+
+    Args:
+        norm: Largest Euclidean norm of a vector of values, >= 0.
+        size: Number of vectors, >= 1.
+        n: Number of examples, >= 1.
+
+    Returns:
+        The bound, in the convention ``"zhang"``.
+
+    Raises:
+        TypeError: If ``norm`` is not a number, ``size`` or ``n`` not an integer.
+        ValueError: If ``norm`` is negative or not finite, or ``size`` or ``n`` below 1.
+
+    Example:
+        >>> from corruptlab.capacity import rademacher
+        >>> rademacher.massart(norm=10.0, size=100, n=100)  # 100 classifiers on 100 examples
+        Bound(0.303485, n=100, convention='zhang'; Massart)
+
+    Source: Massart 2000, Lemma 5.2; Mohri et al. 2018, Thm 3.7.
+    """
+    norm, size, n = not_negative("norm", norm), at_least(1, "size", size), at_least(1, "n", n)
+    return Bound(
+        norm * math.sqrt(2 * math.log(size)) / n,
+        n=n,
+        convention="zhang",
+        name="Massart",
+        source="Massart 2000, Lemma 5.2; Mohri et al. 2018, Thm 3.7",
+    )
+
+
+def sauer(vc_dimension: int, *, n: int) -> Bound:
+    """Bound the complexity of classifiers by their VC dimension d: ``sqrt(2 d log(e n / d) / n)``.
+
+    By Sauer's lemma functions with values in {-1, +1} have at most ``(e n / d)**d`` different
+    vectors of values on n >= d examples, each of length ``sqrt(n)``; the rest is `massart`. The
+    bound exceeds 1, which no such class does, as long as n is below about 5.4 d.
+
+    Args:
+        vc_dimension: VC dimension, >= 1.
+        n: Number of examples, at least ``vc_dimension``.
+
+    Returns:
+        The bound, in the convention ``"zhang"``.
+
+    Raises:
+        TypeError: If an argument is not an integer.
+        ValueError: If ``vc_dimension`` is below 1 or above ``n``.
+
+    Example:
+        >>> from corruptlab.capacity import rademacher
+        >>> rademacher.sauer(785, n=60_000)  # half-spaces of 28x28 pixels
+        Bound(0.373679, n=60000, convention='zhang'; Sauer)
+
+    Source: Sauer 1972; Mohri et al. 2018, Cor. 3.8 and 3.18.
+    """
+    d = at_least(1, "vc_dimension", vc_dimension)
+    n = at_least(1, "n", n)
+    if n < d:
+        raise ValueError(f"`n` must be at least the VC dimension {d} for Sauer's lemma, got {n}.")
+    return Bound(
+        math.sqrt(2 * d * math.log(math.e * n / d) / n),
+        n=n,
+        convention="zhang",
+        name="Sauer",
+        source="Sauer 1972; Mohri et al. 2018, Cor. 3.8 and 3.18",
+    )
 
 
 @torch.no_grad()

@@ -10,11 +10,9 @@ from torch import Tensor
 from corruptlab._arrays import Rows
 from corruptlab._checks import positive
 from corruptlab._progress import Progress
-from corruptlab.capacity.rademacher._bound import Convention
-from corruptlab.capacity.rademacher._estimate import Estimate
+from corruptlab.capacity.rademacher._bound import Convention, second_moment_bounds
+from corruptlab.capacity.rademacher._estimate import Estimate, MonteCarlo, Weights
 from corruptlab.capacity.rademacher._inputs import floats
-from corruptlab.capacity.rademacher._monte_carlo import MonteCarlo, Weights
-from corruptlab.capacity.rademacher._second_moment import second_moment_bounds
 
 KernelFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """Inputs ``(a, ...)`` and ``(b, ...)`` in, the matrix of their kernel values ``(a, b)`` out."""

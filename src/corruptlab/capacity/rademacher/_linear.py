@@ -7,12 +7,15 @@ import torch
 from torch import Tensor
 
 from corruptlab._checks import check_choice, positive
-from corruptlab.capacity.rademacher._bound import Bound, Convention
-from corruptlab.capacity.rademacher._estimate import Estimate
+from corruptlab.capacity.rademacher._bound import (
+    Bound,
+    Convention,
+    khintchine,
+    second_moment_bounds,
+)
+from corruptlab.capacity.rademacher._estimate import Estimate, MonteCarlo, SignedSums
+from corruptlab.capacity.rademacher._finite import massart
 from corruptlab.capacity.rademacher._inputs import Inputs, column_squares, read_blocks, row_norms
-from corruptlab.capacity.rademacher._massart import massart
-from corruptlab.capacity.rademacher._monte_carlo import MonteCarlo, SignedSums
-from corruptlab.capacity.rademacher._second_moment import khintchine, second_moment_bounds
 
 Ball: TypeAlias = Literal["l2", "l1"]
 """Which norm of the weight vector is at most the radius."""

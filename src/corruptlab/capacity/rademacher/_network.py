@@ -11,8 +11,7 @@ from corruptlab._arrays import Rows, read_inputs
 from corruptlab._checks import at_least
 from corruptlab._draws import Draws
 from corruptlab.capacity._replicas import Procedure
-from corruptlab.capacity.rademacher._estimate import Estimate
-from corruptlab.capacity.rademacher._monte_carlo import MonteCarlo
+from corruptlab.capacity.rademacher._estimate import Estimate, MonteCarlo
 from corruptlab.training import Recipe
 
 

@@ -1,13 +1,140 @@
-"""What a complexity says about the risk on new data."""
+"""From one complexity to another, and to the risk on new data."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from corruptlab._checks import check_confidence, not_negative, positive
-from corruptlab.capacity.rademacher._bound import Bound
-from corruptlab.capacity.rademacher._contraction import rademacher_bound
+from corruptlab._checks import at_least, check_confidence, not_negative, positive
+from corruptlab.capacity.rademacher._bound import Bound, factor
 from corruptlab.capacity.rademacher._estimate import Estimate
+
+
+def talagrand(complexity: Estimate | Bound, *, lipschitz: float) -> Bound:
+    """Bound the complexity of ``phi_i(f(x_i))`` for L-Lipschitz functions of one output: ``L R``.
+
+    The phi_i may differ from example to example (a loss that knows the label does) and need not
+    vanish at 0. Without the absolute value around the sum there is no factor of 2; with it there
+    would be, so the result is in the convention ``"zhang"`` whatever the argument's is.
+
+    Args:
+        complexity: Of the class of outputs.
+        lipschitz: Lipschitz constant L, > 0; 1/2 for the 0-1 loss of outputs in {-1, +1}.
+
+    Returns:
+        The bound, with the confidence of the argument.
+
+    Raises:
+        TypeError: If ``complexity`` is neither an estimate nor a bound, or L not a number.
+        ValueError: If the complexity is a Gaussian one, or L not above 0.
+
+    Example:
+        >>> from corruptlab.capacity import rademacher
+        >>> rademacher.talagrand(rademacher.sauer(10, n=10_000), lipschitz=0.5)
+        Bound(0.0628799, n=10000, convention='zhang'; Sauer, Talagrand)
+
+    Source: Ledoux and Talagrand 1991, Thm 4.12; Mohri et al. 2018, Lemma 5.7.
+    """
+    bound = rademacher_bound(complexity)
+    return _grown(bound, positive("lipschitz", lipschitz), "Talagrand")
+
+
+def maurer(complexity: Estimate | Bound, *, lipschitz: float, outputs: int) -> Bound:
+    """Bound the complexity of ``phi_i(f(x_i))`` for functions of K outputs: ``sqrt(2) L K R``.
+
+    The phi_i are L-Lipschitz in the Euclidean norm, such as a multiclass loss. Maurer's
+    inequality has the supremum of one sum over examples *and* outputs, each pair with a sign of
+    its own; that is at most K times the complexity of the worst output. If you know the former,
+    pass it with ``outputs=1``.
+
+    Args:
+        complexity: Of the class of each single output.
+        lipschitz: Lipschitz constant L, > 0; sqrt(2) for the cross-entropy of K scores.
+        outputs: Number K of outputs, >= 1.
+
+    Returns:
+        The bound, with the confidence of the argument, in the convention ``"zhang"``.
+
+    Raises:
+        TypeError: If an argument is of a wrong kind.
+        ValueError: If the complexity is a Gaussian one, L not above 0, or K below 1.
+
+    Example:
+        >>> from corruptlab.capacity import rademacher
+        >>> one = rademacher.Bound(0.01, n=50_000, convention="zhang")
+        >>> rademacher.maurer(one, lipschitz=2**0.5, outputs=10)
+        Bound(0.2, n=50000, convention='zhang'; given, Maurer)
+
+    Source: Maurer 2016, "A vector-contraction inequality for Rademacher complexities", Cor. 1.
+    """
+    bound = rademacher_bound(complexity)
+    times = math.sqrt(2) * positive("lipschitz", lipschitz) * at_least(1, "outputs", outputs)
+    return _grown(bound, times, "Maurer 2016")
+
+
+def _grown(bound: Bound, times: float, by: str) -> Bound:
+    name = f"{bound.name}, {by.split()[0]}"
+    return replace(bound, value=times * bound.value, name=name, source=f"{bound.source}; {by}")
+
+
+def gaussian_to_rademacher(complexity: Estimate | Bound) -> Bound:
+    """Bound the Rademacher complexity by the Gaussian one: ``R <= sqrt(pi / 2) G``.
+
+    A normal number is a sign times its size, and the mean size is ``sqrt(2 / pi)``; taking the
+    mean over sizes inside the supremum makes it no larger. It holds in both conventions.
+
+    Args:
+        complexity: A Gaussian complexity: an estimate, which stands for its
+            `Estimate.upper_limit`, or a bound.
+
+    Returns:
+        The bound, in the same convention.
+
+    Raises:
+        TypeError: If it is neither.
+        ValueError: If it is no Gaussian complexity.
+
+    Example:
+        >>> import numpy as np
+        >>> from corruptlab.capacity import rademacher
+        >>> estimate = rademacher.linear(np.eye(100), gaussian=True)
+        >>> rademacher.gaussian_to_rademacher(estimate.upper_bound)
+        Bound(0.125331, n=100, convention='zhang'; second moment, from Gaussian)
+
+    Source: Ledoux and Talagrand 1991, (4.8); Bartlett and Mendelson 2002, Lemma 4.
+    """
+    if isinstance(complexity, Estimate):
+        complexity = complexity.upper_limit()
+    if not isinstance(complexity, Bound):
+        raise TypeError(f"`complexity` must be an Estimate or a Bound, got {complexity!r}.")
+    if not complexity.gaussian:
+        raise ValueError(f"`complexity` must be a Gaussian complexity, got {complexity!r}.")
+    return replace(
+        complexity,
+        value=math.sqrt(math.pi / 2) * complexity.value,
+        gaussian=False,
+        name=f"{complexity.name}, from Gaussian",
+        source=f"{complexity.source}; Ledoux and Talagrand 1991, (4.8)",
+    )
+
+
+def rademacher_bound(complexity: Estimate | Bound, *, confidence: float | None = None) -> Bound:
+    """Return an upper bound in the convention ``"zhang"``, an estimate's with ``confidence``."""
+    # From Bartlett and Mendelson's convention half the number is always a bound, because the
+    # supremum is not above that of the absolute value.
+    if isinstance(complexity, Estimate):
+        complexity = complexity.upper_limit(confidence)
+    if not isinstance(complexity, Bound):
+        raise TypeError(
+            "`complexity` must be an Estimate or a Bound, which know their convention, got "
+            f"{complexity!r}; make a number one: Bound(number, n=..., convention=...)."
+        )
+    if complexity.gaussian:
+        raise ValueError(
+            f"`complexity` must be a Rademacher complexity, got the Gaussian {complexity!r}; "
+            "see `gaussian_to_rademacher`."
+        )
+    halved = complexity.value / factor(complexity.convention)
+    return replace(complexity, value=halved, convention="zhang")
 
 
 @dataclass(frozen=True, kw_only=True)

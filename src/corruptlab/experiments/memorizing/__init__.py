@@ -1,9 +1,8 @@
 """How much a training procedure memorizes: random-label canaries, planted and held out."""
 
 from corruptlab.experiments.memorizing._canaries import Fitted, Gap, Ratt
-from corruptlab.experiments.memorizing._memorization_report import memorization_report
 from corruptlab.experiments.memorizing._meter import MemorizationEpoch, MemorizationMeter, Prepared
-from corruptlab.experiments.memorizing._report import MemorizationReport
+from corruptlab.experiments.memorizing._report import MemorizationReport, memorization_report
 
 __all__ = [
     "Fitted",
