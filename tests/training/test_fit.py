@@ -271,12 +271,12 @@ IMAGES = TensorDataset(torch.zeros(4, 3, 8, 8), torch.zeros(4, dtype=torch.int64
         (
             bad(train=Subset(points(), [])),
             ValueError,
-            r"^`train` must hold at least one example, got an empty data set\.$",
+            r"^`train` must hold at least one example, got none\.$",
         ),
         (
             bad(test=Subset(points(), [])),
             ValueError,
-            r"^`test` must hold at least one example, got an empty data set\.$",
+            r"^`test` must hold at least one example, got none\.$",
         ),
         (
             bad(train=NAN),

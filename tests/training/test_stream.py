@@ -263,7 +263,7 @@ def test_a_listed_label_without_an_output_is_found_before_anything_is_trained() 
 
 def test_inputs_of_several_shapes_are_told() -> None:
     served = [*items(points(20)), (torch.zeros(5), torch.tensor(0))]
-    with pytest.raises(ValueError, match=r"^`dataset` must have inputs of one shape, got "):
+    with pytest.raises(ValueError, match=r"^`train` must have inputs of one shape, got "):
         fit(network(), served, recipe=SHORT, execution=STREAM)
 
 

@@ -768,7 +768,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_trained(
         run(TensorDataset(x, torch.arange(40)), folds=3)
     with pytest.raises(ValueError, match=r"^`model` must accept inputs of shape \(2, 2\)"):
         run(TensorDataset(x[:, 1:], data.tensors[1]), folds=3)
-    with pytest.raises(TypeError, match=r"^`dataset` must have labels that are one integer class"):
+    with pytest.raises(TypeError, match=r"^`train` must have labels that are one integer class"):
         run(TensorDataset(x, x[:, 0]), folds=3)
     with pytest.raises(TypeError, match=r"^`recipe\.whiten` must be False .* for torch\.int64"):
         run(
