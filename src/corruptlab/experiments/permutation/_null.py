@@ -136,7 +136,7 @@ def _read(
 ) -> tuple[Tensor, Tensor]:
     """Read a whole data set; its random transforms depend on the seed alone."""
     word = int(Draws(seed).integers("permutation_test/reading", [int(role == "test")], 2**31)[0])
-    with seeded_generators(transforms):
+    with seeded_generators(word):
         return _data.open_dataset(dataset, role).tensors(progress=progress)
 
 
