@@ -236,17 +236,17 @@ def is_traced(dataset: Any) -> bool:
     return isinstance(dataset, Corrupted)
 
 
-def class_counts(dataset: Any) -> set[int]:
+def _class_counts(dataset: Any) -> set[int]:
     """Return the numbers of classes that the corruptions were made with."""
     if isinstance(dataset, Corrupted):
-        return {dataset.num_classes} | class_counts(dataset.dataset)
+        return {dataset.num_classes} | _class_counts(dataset.dataset)
     parts = dataset.datasets if isinstance(dataset, ConcatDataset) else []
     if isinstance(dataset, Subset):
         parts = [dataset.dataset]
-    return {k for part in parts for k in class_counts(part)}
+    return {k for part in parts for k in _class_counts(part)}
 
 
-def nominal_matrix(dataset: Any) -> NDArray[np.float64] | None:
+def _nominal_matrix(dataset: Any) -> NDArray[np.float64] | None:
     """Return the expected transition matrix of a traced data set whose parts do not differ."""
     while not isinstance(dataset, Corrupted):
         dataset = dataset.datasets[0] if isinstance(dataset, ConcatDataset) else dataset.dataset
@@ -379,6 +379,16 @@ class AuditedData:
     def is_traced(self) -> bool:
         """Whether the clean labels are known."""
         return self.lineage is not None and is_traced(self.dataset)
+
+    @property
+    def class_counts(self) -> set[int]:
+        """The numbers of classes that the corruptions were made with."""
+        return _class_counts(self.dataset)
+
+    @property
+    def nominal_matrix(self) -> NDArray[np.float64] | None:
+        """The expected transition matrix, where the clean labels are known; None without one."""
+        return _nominal_matrix(self.dataset)
 
     def scanned(self, on_progress: Callable[[int], None]) -> "AuditedData":
         """Read all items once."""

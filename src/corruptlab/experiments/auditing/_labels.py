@@ -12,12 +12,7 @@ from corruptlab._data import History, Provenance
 from corruptlab._duplicates import majorities
 from corruptlab._types import Array, Ids, Labels
 from corruptlab.corruptions import ShuffledPixels, is_label_corruption
-from corruptlab.experiments.auditing._dataset import (
-    AuditedData,
-    Stages,
-    class_counts,
-    nominal_matrix,
-)
+from corruptlab.experiments.auditing._dataset import AuditedData, Stages
 from corruptlab.experiments.auditing._report import Status
 
 _LONG_TAIL = 10  # times as many examples in the largest class as in the smallest
@@ -230,12 +225,12 @@ def _matrix(data: AuditedData) -> NDArray[np.float64] | None:
     stages, lineage = data.stages, data.lineage
     if stages is None or lineage is None or lineage.num_classes > _MOST_CLASSES:
         return None
-    if class_counts(data.dataset) != {lineage.num_classes}:
+    if data.class_counts != {lineage.num_classes}:
         return None  # the parts have matrices of different sizes
     # A foreign wrapper in between passes on what was done, and hides how.
     if History((c.stream, draws.seed) for c, draws in stages) != lineage.history:
         return None
-    return nominal_matrix(data.dataset)
+    return data.nominal_matrix
 
 
 def _counts(lineage: Provenance) -> NDArray[np.int64]:

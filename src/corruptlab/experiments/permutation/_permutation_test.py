@@ -32,7 +32,6 @@ from corruptlab.experiments.permutation._null import (
 from corruptlab.experiments.permutation._result import Baseline, PermutationTest
 from corruptlab.experiments.randomization import Pair, Setting
 from corruptlab.training import Recipe, stopping
-from corruptlab.training._stopping import checked_rules
 
 _UNTIL_INTERPOLATED = (stopping.interpolated(),)
 
@@ -133,7 +132,7 @@ def permutation_test(
     repeats = at_least(1, "repeats", repeats)
     _check_levels(level, confidence, permutations)
     corruptions = _checked_baselines(baselines)
-    rules = checked_rules(stop, has_test=False, has_validation=False)
+    rules = stopping.checked_rules(stop, has_test=False, has_validation=False)
     seed, where = natural("seed", seed), resolve_device(model, device)
     start = time.perf_counter()
     split = Split.of(train, test, folds, seed=seed, progress=progress)
