@@ -74,7 +74,12 @@ def images(plan: Plan, vision: ModuleType, tmp_path_factory: pytest.TempPathFact
 def test_fit_on_files(compare: Compare, rates: Rates, plan: Plan, images: Any) -> None:
     """Training from files, against the same steps on a batch in memory; and its loader alone."""
     recipe = cl.Recipe(
-        learning_rate=0.01, epochs=1, batch_size=plan.batch, precision=plan.precision
+        learning_rate=0.01,
+        epochs=1,
+        batch_size=plan.batch,
+        precision=plan.precision,
+        whiten=True,
+        decay=0.95,
     )
     gpu = plan.device.type == "cuda"
     execution = cl.Execution(data="stream", workers=WORKERS, compile=False, channels_last=gpu)

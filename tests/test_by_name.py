@@ -44,7 +44,7 @@ def test_cifar10_as_a_whole_gets_the_recipe_of_the_paper_s_table(train: Images) 
 
 def test_a_network_sees_what_the_recipe_leaves_of_an_image_and_tells_all_classes() -> None:
     few: Any = SimpleNamespace(images=torch.zeros(1, 1, 6, 6), classes=("a", "b", "c"))
-    recipe = Recipe(learning_rate=0.1, epochs=1, crop=4)
+    recipe = Recipe(learning_rate=0.1, epochs=1, crop=4, whiten=True, decay=0.95)
     network = network_for("mlp-1x16", few, recipe)
     assert network(torch.zeros(2, 1, 4, 4)).shape == (2, 3)
 

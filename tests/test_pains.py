@@ -172,7 +172,7 @@ def test_pain_16_cifar_n_has_key_names_and_an_order_of_its_own(shared_data: Path
 
 def test_pain_17_nobody_says_which_accuracy_is_reported() -> None:
     model, held_out = cl.mlp(16, input_shape=(1, 8, 8)), Subset(DATA, range(100))
-    recipe = cl.Recipe(learning_rate=0.05, epochs=3)
+    recipe = cl.Recipe(learning_rate=0.05, epochs=3, whiten=True, decay=0.95)
     report = cl.fit(model, DATA, held_out, recipe=recipe)  # the last state, not the best one
     outputs = model(cl.training.whiten(IMAGES[:100])).argmax(dim=1)
     assert report.test_accuracy == pytest.approx((outputs == LABELS[:100]).float().mean().item())
@@ -183,7 +183,7 @@ def test_pain_18_nan_goes_on_unnoticed() -> None:
         cl.fit(
             cl.mlp(16, input_shape=(1, 8, 8)),
             DATA,
-            recipe=cl.Recipe(learning_rate=1e20, epochs=3),
+            recipe=cl.Recipe(learning_rate=1e20, epochs=3, whiten=True, decay=0.95),
         )
 
 
@@ -209,7 +209,9 @@ def test_pain_19_copies_of_an_image_with_other_labels_cannot_be_fitted() -> None
     twice: ConcatDataset[Any] = ConcatDataset([DISTINCT, DISTINCT])
     noisy = cl.corrupt(twice, cl.RandomLabels(), seed=0)
     report = cl.fit(
-        cl.mlp(64, input_shape=(1, 8, 8)), noisy, recipe=cl.Recipe(learning_rate=0.05, epochs=10)
+        cl.mlp(64, input_shape=(1, 8, 8)),
+        noisy,
+        recipe=cl.Recipe(learning_rate=0.05, epochs=10, whiten=True, decay=0.95),
     )
     assert report.diagnosis[0].name == "conflicting_duplicates"
 

@@ -17,7 +17,7 @@ from corruptlab.corruptions import Corrupted
 from corruptlab.experiments import MemorizationMeter, MemorizationReport, Prepared
 
 TARGET = Path(__file__).parent.parent / "images" / "memorization.png"
-RECIPE = cl.Recipe(learning_rate=0.01, decay=0.99, epochs=60, batch_size=32)
+RECIPE = cl.Recipe(learning_rate=0.01, decay=0.99, epochs=60, batch_size=32, whiten=True)
 
 
 def report(seed: int) -> MemorizationReport:

@@ -22,7 +22,7 @@ def main() -> None:
         cl.mlp(32, input_shape=(1, 28, 28)),
         Subset(train, range(0, 4000, 40)),
         test,
-        recipe=cl.Recipe(learning_rate=0.05, decay=1.0, epochs=15, batch_size=20),
+        recipe=cl.Recipe(learning_rate=0.05, decay=1.0, epochs=15, batch_size=20, whiten=True),
         baselines=[cl.ShuffledPixels(), cl.GaussianPixels()],
     )
     sys.stdout.write(f"{found!r}\n")

@@ -28,10 +28,10 @@ figure = cl.plotting.examples(rows, clean=rows["as they are"][1], classes=train.
 
 # %%
 # Shuffled pixels are the same permutation for all images, random pixels another one for each.
-# Gaussian images keep the mean and the variance of the data, and nothing else.
+# Gaussian images keep the mean and the variance of the data, up to clipping to bytes, and nothing
+# else.
 #
-# A smaller ``p`` changes a subset of what a larger one changes: the draw belongs to the
-# example.
+# A smaller ``p`` changes a subset of the labels that a larger one changes.
 
 rates = (0.1, 0.3, 0.6, 1.0)
 nested = {f"p = {p}": cl.materialize(cl.corrupt(few, cl.UniformLabels(p=p), seed=0)) for p in rates}

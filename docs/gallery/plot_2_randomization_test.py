@@ -24,6 +24,6 @@ figure = report.figure()
 
 # %%
 # Training accuracy is on the labels as corrupted, test accuracy on clean ones. On random labels it
-# is that of guessing. To a fully connected network shuffled pixels are as good as the images.
+# is at chance. To a fully connected network shuffled pixels are as good as the images.
 
 print(report)

@@ -17,7 +17,7 @@ from torch.utils.data import TensorDataset
 import corruptlab as cl
 from corruptlab.capacity import EffectiveCapacity, EffectiveCapacityTrial
 
-FROZEN = cl.Recipe(learning_rate=1e-12, epochs=1, whiten=False)  # nothing is learned
+FROZEN = cl.Recipe(learning_rate=1e-12, epochs=1, whiten=False, decay=0.95)  # nothing is learned
 SHORT = cl.Recipe(learning_rate=0.3, decay=1.0, epochs=6, batch_size=16, whiten=False)
 LONG = cl.Recipe(learning_rate=0.3, decay=1.0, epochs=200, batch_size=16, whiten=False)
 

@@ -191,7 +191,7 @@ def test_too_few_replicas_are_told_how_many_would_do(share: float, seed: int) ->
 
 
 def test_ctrl_c_keeps_whole_groups_if_they_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = cl.Recipe(learning_rate=0.3, epochs=1, whiten=False)
+    recipe = cl.Recipe(learning_rate=0.3, epochs=1, whiten=False, decay=0.95)
     fewer = memorization(plane(4, 3), X, Y, recipe=recipe, replicas=30)
     groups_of(monkeypatch, 10)
     with monkeypatch.context() as patch:

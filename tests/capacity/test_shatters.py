@@ -140,7 +140,9 @@ def test_ctrl_c_keeps_whole_groups_and_limits_the_share(monkeypatch: pytest.Monk
 
 def test_ctrl_c_leaves_open_whether_points_are_shattered(monkeypatch: pytest.MonkeyPatch) -> None:
     groups_of(monkeypatch, 2)
-    recipe = cl.Recipe(learning_rate=100.0, epochs=1, batch_size=1, momentum=0.0, whiten=False)
+    recipe = cl.Recipe(
+        learning_rate=100.0, epochs=1, batch_size=1, momentum=0.0, whiten=False, decay=0.95
+    )
     press_ctrl_c(monkeypatch, epoch=2)
     found = shatters(plane(2), torch.eye(2), recipe=recipe)
     assert (found.tried, found.fitted) == (2, 2)

@@ -130,7 +130,7 @@ def test_convex_training_is_as_stable_as_the_theorem_says(epochs: int) -> None:
 def test_one_step_on_all_examples_is_as_stable_as_there_are_examples() -> None:
     # An example has the share 1 / n in the mean gradient, and changes the step by no more.
     x, y = points(600, 4), classes(600)
-    step = cl.Recipe(learning_rate=0.1, epochs=1, batch_size=600, whiten=False)
+    step = cl.Recipe(learning_rate=0.1, epochs=1, batch_size=600, whiten=False, decay=0.95)
     few, many = (
         measured(inputs=x[:n], labels=y[:n], recipe=step, positions=range(6)) for n in (30, 600)
     )
@@ -152,7 +152,7 @@ def test_seed_decides_and_groups_change_nothing(monkeypatch: pytest.MonkeyPatch)
 def test_bytes_are_cropped_and_whitened_as_in_fit() -> None:
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (40, 1, 6, 6), dtype=torch.uint8, generator=generator)
-    recipe = cl.Recipe(learning_rate=0.1, decay=1.0, epochs=4, batch_size=8, crop=4)
+    recipe = cl.Recipe(learning_rate=0.1, decay=1.0, epochs=4, batch_size=8, crop=4, whiten=True)
     model, y = cl.mlp(input_shape=(1, 4, 4), num_classes=3), classes(40, 3)
     found = stability(
         model,
@@ -187,7 +187,7 @@ def test_points_are_measured_in_parts_as_in_one_go(
 
 
 def test_ctrl_c_keeps_whole_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = cl.Recipe(learning_rate=0.3, epochs=1, whiten=False)
+    recipe = cl.Recipe(learning_rate=0.3, epochs=1, whiten=False, decay=0.95)
     whole = measured(recipe=recipe)
     groups_of(monkeypatch, 2)
     with monkeypatch.context() as patch:

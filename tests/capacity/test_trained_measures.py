@@ -111,7 +111,7 @@ def test_bad_labels_are_quoted(
         ),
         ({"model": "resnet"}, TypeError, r"^`model` must be a torch\.nn\.Module.*, got (str|'res)"),
         (
-            {"recipe": cl.Recipe(learning_rate=1.0, epochs=1, crop=8)},
+            {"recipe": cl.Recipe(learning_rate=1.0, epochs=1, crop=8, whiten=True, decay=0.95)},
             ValueError,
             r"^`recipe\.crop` must fit the images of `inputs`, \(4,\), got 8\.$",
         ),
@@ -127,7 +127,7 @@ def test_other_bad_arguments_are_quoted(
 
 @pytest.mark.parametrize("measure", ALL)
 def test_loss_that_is_not_finite_is_an_error_and_no_result(measure: Measure) -> None:
-    recipe = cl.Recipe(learning_rate=1e38, epochs=9, whiten=False, batch_size=4)
+    recipe = cl.Recipe(learning_rate=1e38, epochs=9, whiten=False, batch_size=4, decay=0.95)
     with pytest.raises(
         NonFiniteLossError, match=r"^The loss is (nan|inf) at step \d+: replica \d+"
     ):

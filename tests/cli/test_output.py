@@ -220,7 +220,7 @@ def test_a_reader_who_has_gone_stops_nothing(monkeypatch: pytest.MonkeyPatch) ->
 def reports(tmp_path_factory: pytest.TempPathFactory) -> list[RandomizationReport]:
     """The reports after each of two settings."""
     train, test = load(f"idx:{idx_tree(tmp_path_factory.mktemp('data') / 'images')}")
-    recipe = Recipe(learning_rate=0.1, epochs=1)
+    recipe = Recipe(learning_rate=0.1, epochs=1, whiten=True, decay=0.95)
     network = mlp(4, input_shape=(1, 6, 6))
     return list(
         iter_randomization_test(network, train, test, recipe=recipe, settings=["true", "gaussian"])

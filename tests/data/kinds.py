@@ -173,7 +173,9 @@ def images() -> Kind:
 
 
 def hugging_face(change: Callable[[Any], Any], at: Any = range(N)) -> Kind:
-    library = pytest.importorskip("datasets", reason="Hugging Face datasets are not installed")
+    library = pytest.importorskip(
+        "datasets", reason="Hugging Face datasets cannot be imported", exc_type=ImportError
+    )
     features = {
         "x": library.Sequence(library.Value("float32"), length=5),
         "label": library.ClassLabel(names=["a", "b", "c"]),

@@ -14,7 +14,7 @@ from corruptlab.corruptions import example_reader, served_labels
 
 from .kinds import CLASSES, Kind, Memory, attributes, catalogue
 
-RECIPE = cl.Recipe(learning_rate=1e-6, epochs=1, batch_size=20, whiten=False)
+RECIPE = cl.Recipe(learning_rate=1e-6, epochs=1, batch_size=20, whiten=False, decay=0.95)
 NOISE = cl.UniformLabels(p=0.5)
 
 

@@ -112,7 +112,9 @@ def test_noise_follows_the_examples_of_hugging_face(
 
 
 def test_hugging_face_files_keep_count_too(tmp_path: Any) -> None:
-    library = pytest.importorskip("datasets", reason="Hugging Face datasets are not installed")
+    library = pytest.importorskip(
+        "datasets", reason="Hugging Face datasets cannot be imported", exc_type=ImportError
+    )
     hugging_face(lambda d: d).dataset.save_to_disk(str(tmp_path / "saved"))
     whole = library.load_from_disk(str(tmp_path / "saved"))
     assert_array_equal(cl.corrupt(whole.select(range(20, 40))).ids, np.arange(20, 40))
@@ -277,7 +279,7 @@ def test_lists_of_numbers_and_frames_are_pairs_of_arrays() -> None:
     assert inputs.tolist() == [[1.5, 2], [3, 4], [5, 6]]
     assert labels.tolist() == [0, 1, 1]
     assert len(cl.corrupt(([3, 1, 4, 1, 5], [0, 1, 0, 1, 1]), cl.RandomLabels())) == 5
-    pd = pytest.importorskip("pandas", reason="pandas is not installed")
+    pd = pytest.importorskip("pandas", reason="pandas cannot be imported", exc_type=ImportError)
     frame = pd.DataFrame({"a": [1.0, 2, 3], "b": [4.0, 5, 6]}, index=[7, 7, 9])
     inputs, labels = cl.materialize((frame, pd.Series([0, 1, 1], index=frame.index)))
     assert inputs.tolist() == [[1, 4], [2, 5], [3, 6]]

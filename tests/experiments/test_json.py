@@ -24,7 +24,12 @@ def audit(whole: Number, real: Number) -> Any:
 
 def recipe(whole: Number, real: Number) -> cl.Recipe:
     return cl.Recipe(
-        learning_rate=real(0.125), epochs=whole(2), batch_size=whole(10), weight_decay=real(0.5)
+        learning_rate=real(0.125),
+        epochs=whole(2),
+        batch_size=whole(10),
+        weight_decay=real(0.5),
+        whiten=True,
+        decay=0.95,
     )
 
 

@@ -32,7 +32,7 @@ N = 24
 GENERATOR = torch.Generator().manual_seed(0)
 IMAGES = torch.randint(0, 256, (N, 1, 4, 4), generator=GENERATOR).to(torch.uint8)
 LABELS = torch.arange(N) * 5 % 3
-RECIPE = Recipe(learning_rate=0.05, epochs=3, batch_size=8)
+RECIPE = Recipe(learning_rate=0.05, epochs=3, batch_size=8, whiten=True, decay=0.95)
 NOISE = RandomLabels(), RandomPixels()
 
 Wrap = Callable[..., Corrupted]

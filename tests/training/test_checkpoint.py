@@ -32,7 +32,7 @@ from .programs.problem import RECIPE, Watched, images, lasting, same_bits
 
 STEPS = 6  # an epoch: five of 10 images, and one of 6
 UNMEASURED = Execution(channels_last=False, compile=False)
-PLAIN = Recipe(learning_rate=0.05, epochs=3, batch_size=10, whiten=False)
+PLAIN = Recipe(learning_rate=0.05, epochs=3, batch_size=10, whiten=False, decay=0.95)
 
 
 class PowerError(Exception):

@@ -33,7 +33,7 @@ def convnet() -> nn.Sequential:
     )
 
 
-PIXELS = Recipe(learning_rate=0.05, epochs=3, batch_size=10)
+PIXELS = Recipe(learning_rate=0.05, epochs=3, batch_size=10, whiten=True, decay=0.95)
 
 
 def test_channels_last_computes_the_same() -> None:

@@ -48,7 +48,12 @@ def naive_fit(model: nn.Module, data: TensorDataset, recipe: Recipe, steps: int)
 @pytest.mark.parametrize("weight_decay", [0.0, 1e-3])
 def test_two_hundred_steps_equal_the_plain_loop_to_the_bit(weight_decay: float) -> None:
     recipe = Recipe(
-        learning_rate=0.01, epochs=20, batch_size=7, whiten=False, weight_decay=weight_decay
+        learning_rate=0.01,
+        epochs=20,
+        batch_size=7,
+        whiten=False,
+        weight_decay=weight_decay,
+        decay=0.95,
     )  # 10 steps an epoch, the last one of a smaller batch
     data = points(66)
     ours, naive = network(), network()
@@ -84,7 +89,7 @@ def test_the_epoch_before_interpolation_had_an_error() -> None:
 
 def test_accuracies_are_those_of_the_last_state_over_all_examples() -> None:
     model, held_out = network(), points(35, seed=1)
-    recipe = Recipe(learning_rate=0.01, epochs=2, whiten=False)
+    recipe = Recipe(learning_rate=0.01, epochs=2, whiten=False, decay=0.95)
     report = fit(model, points(), held_out, recipe=recipe)
     for data, accuracy in ((points(), report.train_accuracy), (held_out, report.test_accuracy)):
         inputs, targets = data.tensors
@@ -113,8 +118,8 @@ def test_images_are_cropped_and_whitened_as_the_recipe_says() -> None:
     images = torch.randint(0, 256, (20, 3, 8, 8), generator=torch.Generator().manual_seed(0))
     data = TensorDataset(images.to(torch.uint8), torch.arange(20) % 2)
     by_hand = TensorDataset(whiten(images.to(torch.uint8)[:, :, 2:6, 2:6]), torch.arange(20) % 2)
-    recipe = Recipe(learning_rate=0.01, epochs=3, crop=4)
-    plain = Recipe(learning_rate=0.01, epochs=3, whiten=False)
+    recipe = Recipe(learning_rate=0.01, epochs=3, crop=4, whiten=True, decay=0.95)
+    plain = Recipe(learning_rate=0.01, epochs=3, whiten=False, decay=0.95)
     one, two = (nn.Sequential(nn.Flatten(), nn.Linear(48, 2)) for _ in range(2))
     two.load_state_dict(one.state_dict())
     assert fit(one, data, recipe=recipe).losses == fit(two, by_hand, recipe=plain).losses
@@ -170,7 +175,7 @@ def test_frozen_parameters_stay() -> None:
     model = network()
     model.get_parameter("1.weight").requires_grad_(False)
     kept = model.get_parameter("1.weight").clone()
-    fit(model, points(), recipe=Recipe(learning_rate=0.1, epochs=2, whiten=False))
+    fit(model, points(), recipe=Recipe(learning_rate=0.1, epochs=2, whiten=False, decay=0.95))
     assert torch.equal(model.get_parameter("1.weight"), kept)
 
 
@@ -206,7 +211,7 @@ def test_ctrl_c_returns_what_was_done(at: int) -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_likely_cause() -> None:
-    recipe = Recipe(learning_rate=1e20, epochs=50, whiten=False)
+    recipe = Recipe(learning_rate=1e20, epochs=50, whiten=False, decay=0.95)
     message = r"^The loss is (nan|inf) at step \d+: the learning rate 1e\+20 is probably too high "
     with pytest.raises(NonFiniteLossError, match=message) as caught:
         fit(network(), points(), recipe=recipe)
@@ -266,12 +271,12 @@ IMAGES = TensorDataset(torch.zeros(4, 3, 8, 8), torch.zeros(4, dtype=torch.int64
         (
             bad(train=Subset(points(), [])),
             ValueError,
-            r"^`train` must hold at least one example, got an empty data set\.$",
+            r"^`train` must hold at least one example, got none\.$",
         ),
         (
             bad(test=Subset(points(), [])),
             ValueError,
-            r"^`test` must hold at least one example, got an empty data set\.$",
+            r"^`test` must hold at least one example, got none\.$",
         ),
         (
             bad(train=NAN),
@@ -304,7 +309,10 @@ IMAGES = TensorDataset(torch.zeros(4, 3, 8, 8), torch.zeros(4, dtype=torch.int64
             r"^`model` must have parameters that require a gradient, got none\.$",
         ),
         (
-            bad(train=IMAGES, recipe=Recipe(learning_rate=0.1, epochs=1, crop=9)),
+            bad(
+                train=IMAGES,
+                recipe=Recipe(learning_rate=0.1, epochs=1, crop=9, whiten=True, decay=0.95),
+            ),
             ValueError,
             r"^`recipe\.crop` must fit the images of `train`, \(3, 8, 8\), got 9\.$",
         ),

@@ -42,7 +42,7 @@ def test_a_fit_decodes_each_file_once_an_epoch_and_a_few_more(tree: Path) -> Non
     decoded: list[str] = []
     noisy = corrupt(image_folder(tree, decoded, 16), RandomLabels(), seed=0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, CLASSES))
-    recipe = Recipe(learning_rate=0.01, epochs=2, batch_size=64)
+    recipe = Recipe(learning_rate=0.01, epochs=2, batch_size=64, whiten=True, decay=0.95)
     decoded.clear()
     report = fit(
         model, noisy, recipe=recipe, stop=(), measure="loss", execution=Execution(data="stream")
@@ -61,7 +61,7 @@ def test_an_unreadable_picture_is_named(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "a" / "broken.JPEG").write_bytes(b"no picture")
     folder = image_folder(tmp_path, [], 48)
     model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 48 * 48, 1))
-    recipe = Recipe(learning_rate=0.01, epochs=1)
+    recipe = Recipe(learning_rate=0.01, epochs=1, whiten=True, decay=0.95)
     with pytest.raises(UnidentifiedImageError, match=r"broken\.JPEG"):
         fit(model, folder, recipe=recipe, execution=Execution(data="stream", workers=1))
 

@@ -90,12 +90,12 @@ MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a loader for a data set": (
         {"train": DataLoader(points())},
         TypeError,
-        "`train` must be a map-style data set, with a length and items by position, got DataLoad",
+        "`train` must be map-style, with __len__ and __getitem__, got DataLoad",
     ),
     "an endless data set": (
         {"test": Endless()},
         TypeError,
-        "`test` must be a map-style data set, with a length and items by position, got Endless.",
+        "`test` must be map-style, with __len__ and __getitem__, got Endless.",
     ),
     "whitened words": (
         {"train": numbers(), "recipe": SPACED},
@@ -192,7 +192,7 @@ def test_a_mistake_is_one_clear_error(what: str) -> None:
 def test_only_batch_norm_over_a_single_place_minds_a_lone_example() -> None:
     """Its statistics are over places too, and other layers do not take any over a batch."""
     images = TensorDataset(torch.rand(3, 1, 4, 4), torch.arange(3))
-    recipe = Recipe(learning_rate=0.01, epochs=1, batch_size=2)
+    recipe = Recipe(learning_rate=0.01, epochs=1, batch_size=2, whiten=True, decay=0.95)
     with pytest.raises(ValueError, match="got 2, with which one of the 3 examples is alone"):
         fit(small_inception(input_shape=(1, 4, 4), num_classes=3), images, recipe=recipe)
     larger = TensorDataset(torch.rand(3, 1, 8, 8), torch.arange(3))
@@ -236,3 +236,17 @@ def test_losses_and_optimizers_of_every_kind_train() -> None:
             assert (
                 fit(network(), points(), recipe=SHORT, loss=loss, optimizer=optimizer).steps == 12
             )
+
+
+@pytest.mark.parametrize("role", ["train", "test", "validation"])
+def test_errors_about_items_name_the_argument(role: str) -> None:
+    served = {"train": points(), role: [(torch.zeros(6), "cat")]}
+    with pytest.raises(TypeError, match=rf"^`{role}` must have labels that are one integer class"):
+        fit(network(), **served, recipe=SHORT)  # type: ignore[arg-type]  # the mistake
+
+
+def test_a_pair_of_arrays_is_a_data_set() -> None:
+    inputs, targets = points().tensors
+    pair: Any = inputs.numpy(), targets.numpy()
+    expected = fit(network(), points(), points(20), recipe=SHORT).losses
+    assert fit(network(), pair, points(20), recipe=SHORT).losses == expected

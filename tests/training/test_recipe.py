@@ -1,5 +1,6 @@
 """Recipes: validated, frozen, JSON both ways, and the paper's numbers by name."""
 
+import copy
 import json
 import math
 from dataclasses import replace
@@ -9,8 +10,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.data import TensorDataset
 
-from corruptlab import Augmentation, Recipe, recipes
+from corruptlab import Augmentation, Recipe, fit, mlp, recipes
 from corruptlab.training import center_crop, whiten
 
 built = st.builds(
@@ -42,6 +44,32 @@ def test_the_paper_s_numbers_are_in_its_recipe() -> None:
     assert (recipe.learning_rate, recipe.momentum, recipe.decay) == (0.01, 0.9, 0.95)
     assert (recipe.crop, recipe.whiten, recipe.weight_decay) == (28, True, 0.0)
     assert recipe.input_shape((3, 32, 32)) == (3, 28, 28)
+
+
+def test_a_bare_recipe_changes_nothing_but_bytes() -> None:
+    recipe = Recipe(learning_rate=0.1, epochs=3)
+    assert [recipe.learning_rate_in(epoch) for epoch in range(3)] == [0.1, 0.1, 0.1]
+    floats, bytes_ = torch.randn(4, 3, 5), torch.arange(256).to(torch.uint8).reshape(4, 64)
+    assert torch.equal(recipe.prepare(floats), floats)
+    assert torch.equal(recipe.prepare(bytes_), bytes_ / 255)
+
+
+def test_classes_that_differ_in_brightness_are_learned_unless_each_image_is_whitened() -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(600) % 3
+    images = torch.randn(600, 1, 6, 6, generator=generator) + labels[:, None, None, None]
+    train, test = (
+        TensorDataset(images[:300], labels[:300]),
+        TensorDataset(images[300:], labels[300:]),
+    )
+    plain = Recipe(learning_rate=0.02, epochs=20, batch_size=20)
+    model = mlp(32, input_shape=(1, 6, 6), num_classes=3)
+    lost = fit(copy.deepcopy(model), train, test, recipe=replace(plain, whiten=True), stop=())
+    kept = fit(model, train, test, recipe=plain, stop=())
+    assert kept.test_accuracy is not None
+    assert lost.test_accuracy is not None
+    assert kept.test_accuracy > 0.9
+    assert lost.test_accuracy < 0.5
 
 
 @pytest.mark.parametrize("n", [4_000, 50_000, 60_000, 1_000_000])
@@ -128,6 +156,8 @@ def test_a_recipe_with_everything_survives_json() -> None:
         dropout=0.2,
         augmentation=changes,
         precision="auto",
+        whiten=True,
+        decay=0.95,
     )
     again = Recipe.from_dict(json.loads(json.dumps(recipe.to_dict())))
     assert again == recipe
@@ -174,15 +204,15 @@ def test_imagenet_recipe_switches_dropout_off_unless_asked() -> None:
 def test_inputs_are_prepared_as_a_fit_prepares_them() -> None:
     images = torch.randint(0, 256, (4, 3, 8, 8), generator=torch.Generator().manual_seed(0))
     bytes_ = images.to(torch.uint8)
-    recipe = Recipe(learning_rate=0.1, epochs=1, crop=6)
+    recipe = Recipe(learning_rate=0.1, epochs=1, crop=6, whiten=True, decay=0.95)
     assert torch.equal(recipe.prepare(bytes_), whiten(center_crop(bytes_, 6)))
-    plain = Recipe(learning_rate=0.1, epochs=1, whiten=False)
+    plain = Recipe(learning_rate=0.1, epochs=1, whiten=False, decay=0.95)
     assert torch.equal(plain.prepare(bytes_), bytes_.float() / 255)
     assert torch.equal(plain.prepare(images), images)  # words of a text, perhaps
 
 
 def test_inputs_that_do_not_suit_are_called_by_their_name() -> None:
-    recipe = Recipe(learning_rate=0.1, epochs=1, crop=6)
+    recipe = Recipe(learning_rate=0.1, epochs=1, crop=6, whiten=True, decay=0.95)
     recipe.check_inputs(torch.zeros(2, 3, 6, 6))
     with pytest.raises(ValueError, match=r"^`recipe\.crop` must fit the images of `inputs`, "):
         recipe.check_inputs(torch.zeros(2, 5))
@@ -193,5 +223,7 @@ def test_inputs_that_do_not_suit_are_called_by_their_name() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_images_on_a_gpu_can_be_augmented() -> None:
-    recipe = Recipe(learning_rate=0.1, epochs=1, augmentation=Augmentation(flip=True))
+    recipe = Recipe(
+        learning_rate=0.1, epochs=1, augmentation=Augmentation(flip=True), whiten=True, decay=0.95
+    )
     recipe.check_inputs(torch.zeros(2, 3, 6, 6, device="cuda"))

@@ -101,7 +101,7 @@ def inception() -> nn.Sequential:
 
 @pytest.mark.parametrize("make", [convnet, inception])
 def test_convolutions_and_batch_norm_keep_their_own_statistics(make: Any) -> None:
-    recipe = Recipe(learning_rate=0.005, epochs=2, batch_size=8, crop=8)
+    recipe = Recipe(learning_rate=0.005, epochs=2, batch_size=8, crop=8, whiten=True, decay=0.95)
     report = fit_replicas(make(), IMAGES, IMAGE_LABELS[:2], recipe=recipe, strategy="vmap")
     for r in range(2):
         own = single(make(), IMAGES, IMAGE_LABELS[r], recipe)
@@ -160,7 +160,7 @@ def test_given_networks_stay_as_they_were(strategy: Any, mode: Any) -> None:
     with mode():
         networks = [network(seed) for seed in range(R)]
     before = copy.deepcopy([net.state_dict() for net in networks])
-    recipe = Recipe(learning_rate=0.02, epochs=2, batch_size=8, crop=8)
+    recipe = Recipe(learning_rate=0.02, epochs=2, batch_size=8, crop=8, whiten=True, decay=0.95)
     report = fit_replicas(networks, IMAGES, IMAGE_LABELS, recipe=recipe, strategy=strategy)
     for r in range(R):
         assert not networks[r].training
@@ -376,7 +376,7 @@ def test_layers_without_bias_stay_without() -> None:
 
 
 def test_outputs_and_accuracies_are_those_of_the_trained_networks() -> None:
-    recipe = Recipe(learning_rate=0.02, epochs=2, batch_size=8, crop=8)
+    recipe = Recipe(learning_rate=0.02, epochs=2, batch_size=8, crop=8, whiten=True, decay=0.95)
     report = fit_replicas(convnet(), IMAGES, IMAGE_LABELS, recipe=recipe)
     seen = whiten(center_crop(IMAGES, 8))
     for r in range(R):

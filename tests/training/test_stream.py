@@ -263,7 +263,7 @@ def test_a_listed_label_without_an_output_is_found_before_anything_is_trained() 
 
 def test_inputs_of_several_shapes_are_told() -> None:
     served = [*items(points(20)), (torch.zeros(5), torch.tensor(0))]
-    with pytest.raises(ValueError, match=r"^`dataset` must have inputs of one shape, got "):
+    with pytest.raises(ValueError, match=r"^`train` must have inputs of one shape, got "):
         fit(network(), served, recipe=SHORT, execution=STREAM)
 
 
@@ -354,7 +354,7 @@ def test_cropped_images_need_room_for_the_crop(memory: Callable[[int], None]) ->
 
 def test_a_recipe_s_crop_is_checked_before_anything_else_is_read() -> None:
     counted = Counted(images())
-    recipe = Recipe(learning_rate=0.1, epochs=1, crop=9)
+    recipe = Recipe(learning_rate=0.1, epochs=1, crop=9, whiten=True, decay=0.95)
     message = r"^`recipe\.crop` must fit the images of `train`, \(3, 8, 8\), got 9\.$"
     with pytest.raises(ValueError, match=message):
         fit(Watched(), counted, recipe=recipe, execution=STREAM)

@@ -92,7 +92,7 @@ def _on(train: Any, model: nn.Module, data: Any, folder: Any) -> FitReport:
 @pytest.mark.parametrize("strategy", ["wide", "vmap", "loop"])
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_replicas_have_the_same_bits(setting: str, strategy: Any) -> None:
-    recipe = Recipe(learning_rate=0.1, epochs=3, batch_size=10)
+    recipe = Recipe(learning_rate=0.1, epochs=3, batch_size=10, whiten=True, decay=0.95)
     inputs, first = points().tensors
     labels, model = torch.stack([first, first.flip(0)]), mlp(8, input_shape=(6,), num_classes=3)
     expected = fit_replicas(model, inputs, labels, recipe=recipe, strategy=strategy)

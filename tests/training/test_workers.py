@@ -17,7 +17,7 @@ from tests import waiting
 
 from .cases import network, points
 
-RECIPE = Recipe(learning_rate=0.1, epochs=1, batch_size=20, whiten=False)
+RECIPE = Recipe(learning_rate=0.1, epochs=1, batch_size=20, whiten=False, decay=0.95)
 IMPORTED_BY = os.getpid()
 
 

@@ -46,8 +46,8 @@ class Manifest:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = noisy.manifest().save(f"{folder}/noise.npz")
         ...     shared = cl.GivenLabels.from_manifest(path)
-        >>> (cl.corrupt([("a", 0), ("b", 1)], shared).targets == noisy.targets).all()
-        np.True_
+        >>> (cl.corrupt([("a", 0), ("b", 1)], shared).targets == noisy.targets).tolist()
+        [True, True]
     """
 
     corruption: str

@@ -1,4 +1,4 @@
-"""Real images and labels: the embedded data, and readers for the usual files.
+"""Data sets: included images, and readers of common image and label files.
 
 Nothing here touches the network, and nothing here runs what a file says.
 """

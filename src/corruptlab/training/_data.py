@@ -20,7 +20,7 @@ from corruptlab._random_state import seeded_generators
 from corruptlab._types import Ids, MapDataset
 from corruptlab.training._distributed import Processes
 from corruptlab.training._execution import Execution
-from corruptlab.training._reading import BatchReader, read_all
+from corruptlab.training._reading import BatchReader
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._transforms import augment, augmentation_draws, whiten
 
@@ -39,17 +39,10 @@ def load_data(
     progress: bool,
 ) -> "DataSource":
     """Move a data set to the device, or make it a stream; errors call it by its role."""
-    if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
-        raise TypeError(
-            f"`{role}` must be a map-style data set, with a length and items by position, "
-            f"got {type(dataset).__name__}."
-        )
-    processes.check_alike(**{f"len({role})": len(dataset)})
-    if len(dataset) == 0:
-        raise ValueError(f"`{role}` must hold at least one example, got an empty data set.")
     words = Draws(seed).integers(f"fit/reading/{role}/whole", [0], 2**31)
     with seeded_generators(int(words[0])):
         reader = BatchReader(dataset, role)
+        processes.check_alike(**{f"len({role})": len(reader)})
         if execution.data == "stream" or not _fits(reader, role, recipe, execution, processes):
             return StreamedData(
                 reader,
@@ -59,7 +52,7 @@ def load_data(
                 seed=seed,
                 workers=execution.workers,
             )
-        inputs, targets = read_all(dataset, progress=progress)
+        inputs, targets = reader.read_all(progress=progress)
         device = processes.device
         return DeviceData(
             inputs.to(device),

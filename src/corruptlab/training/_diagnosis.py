@@ -161,7 +161,10 @@ def _inputs_not_whitened(record: FitRecord) -> Cause | None:
     if moments is None or not (_is_far_from_white(*moments) or _is_off(*moments, _OFF)):
         return None
     seen = "inputs have mean {:.3g} and standard deviation {:.3g}".format(*moments)
-    remedy = "Whiten the inputs: shift and scale them to mean 0 and standard deviation 1."
+    remedy = (
+        "Standardize the inputs to mean 0 and standard deviation 1, or use `whiten=True` for "
+        "images whose brightness and contrast carry no signal."
+    )
     return Cause("inputs_not_whitened", seen, remedy)
 
 

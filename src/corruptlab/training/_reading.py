@@ -10,51 +10,48 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from corruptlab import _new_processes
+from corruptlab import _data, _new_processes
 from corruptlab._random_state import seeded_generators
 from corruptlab._types import Ids, MapDataset
-from corruptlab.corruptions import ExampleReader, example_reader, materialize, served_labels
-
-
-def read_all(dataset: MapDataset[Any], *, progress: bool) -> tuple[Tensor, Tensor]:
-    """Return all inputs, ``(n, ...)``, and labels, ``(n,)``, of a data set."""
-    return materialize(dataset, progress=progress)
 
 
 def labels_at(dataset: MapDataset[Any], at: Sequence[int]) -> list[int]:
     """Return labels as the items carry them now, leaving the global generators as they are."""
     with seeded_generators(0):
-        return served_labels(dataset, at)
+        labels: list[int] = _data.open_dataset(dataset, "train").labels_at(at).tolist()
+        return labels
 
 
 class BatchReader:
     """Reads stored inputs and labels of a data set by positions, here or in worker processes."""
 
     def __init__(self, dataset: MapDataset[Any], role: str) -> None:
-        self._dataset, self._role, self._length = dataset, role, len(dataset)
-        self._read = example_reader(dataset)
+        self._role, self._examples = role, _data.open_dataset(dataset, role)
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._examples)
 
-    @property
+    @cached_property
     def targets(self) -> Tensor | None:
         """All labels, ``(n,)``, if they are known without reading the inputs."""
-        known = self._read.targets
+        known = self._examples.listed_labels()
         return None if known is None else torch.from_numpy(known.copy())
 
     def peek(self) -> Tensor:
         """Return the first input, ``(1, ...)``, drawn from the global generators as they are."""
-        return torch.from_numpy(self._read(np.zeros(1, np.int64))[0])
+        return torch.from_numpy(self._examples.inputs_at([0]))
 
-    def read(self, at: Ids) -> tuple[Tensor, Tensor]:
+    def read(self, at: Ids, seed: int = 0) -> tuple[Tensor, Tensor]:
         """Return inputs ``(b, ...)`` and labels ``(b,)`` at some positions."""
-        return _Batches(self._read)[at, 0]
+        return _Batches(self._examples)[at, seed]
+
+    def read_all(self, *, progress: bool) -> tuple[Tensor, Tensor]:
+        """Return all inputs, ``(n, ...)``, and labels, ``(n,)``."""
+        return self._examples.tensors(progress=progress)
 
     def load(
         self, batches: Sequence[Tensor], seeds: Sequence[int], *, workers: int, pin_memory: bool
@@ -62,7 +59,7 @@ class BatchReader:
         """Yield batches of positions; each seed decides what the data set draws meanwhile."""
         workers = min(workers, len(batches))
         loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(
-            _Batches(self._read),
+            _Batches(self._examples),
             batch_size=None,  # what is asked for is a whole batch
             sampler=[(ids.numpy(), seed) for ids, seed in zip(batches, seeds, strict=True)],
             num_workers=workers,
@@ -96,12 +93,13 @@ class BatchReader:
     @cached_property
     def _can_be_sent(self) -> bool:
         """Whether new processes can start here and find the data set; an error if it never can."""
-        trial = _new_processes.PickleTrial(self._dataset)
+        dataset = self._examples.dataset
+        trial = _new_processes.PickleTrial(dataset)
         if trial.error is not None:
-            kind = type(self._dataset).__name__
+            kind = type(dataset).__name__
             raise TypeError(
                 f"`{self._role}` must be picklable to be read in worker processes, but "
-                f"{_new_processes.unpicklable_part(self._dataset, kind)}. Define functions and "
+                f"{_new_processes.unpicklable_part(dataset, kind)}. Define functions and "
                 "classes at the top level of a module, or read without workers: "
                 "Execution(workers=0)."
             )
@@ -127,10 +125,10 @@ def _started(loader: DataLoader[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor
 class _Batches(Dataset[tuple[Tensor, Tensor]]):
     """Whole batches as the items of a data set."""
 
-    read: ExampleReader
+    examples: _data.Examples
 
     def __getitem__(self, asked: tuple[Ids, int]) -> tuple[Tensor, Tensor]:
         at, seed = asked
         with seeded_generators(seed):
-            inputs, targets = self.read(at)
+            inputs, targets = self.examples.examples_at(at)
         return torch.from_numpy(inputs), torch.from_numpy(targets)

@@ -35,8 +35,12 @@ class Recipe:
     ``v = momentum * v + gradient``, ``w = w - rate * v``, with ``rate = learning_rate *
     decay**epoch`` for epoch 0, 1, 2, ... The last batch of an epoch holds what is left.
 
-    The rate decays with *epochs*, so an epoch of fewer images, which has fewer steps, is
-    decayed sooner: a recipe fits one size of training set.
+    The defaults assume nothing about the data: a constant rate, and inputs as they are, except that
+    bytes are divided by 255. The paper's settings for CIFAR-10 (whitened images, a rate that
+    decays by 0.95 per epoch) belong to `corruptlab.recipes.cifar10`. Whitening removes the mean and
+    the contrast of every image, and with them the signal of data whose classes differ in
+    brightness. A decay per epoch suits one size of training set: epochs of fewer images have fewer
+    steps.
 
     Args:
         learning_rate: Rate in the first epoch, > 0.
@@ -45,7 +49,7 @@ class Recipe:
             ``"adamw"``, or ``"rmsprop"``, as in ``torch.optim``. Anything else goes to `fit`
             as a function.
         momentum: Share of the last update that is kept, in ``[0, 1)``; the first beta of Adam.
-        decay: Factor on the rate after every epoch, in ``(0, 1]``.
+        decay: Factor on the rate after every epoch, in ``(0, 1]``; 1 keeps the rate constant.
         batch_size: Examples in a batch, >= 1. The paper does not give it; 128 is what others take.
         weight_decay: Multiple of every trained parameter that is added to its gradient, >= 0;
             with ``"adamw"`` it shrinks the parameter apart from the gradient.
@@ -53,7 +57,8 @@ class Recipe:
             0 switches them off, and None leaves each as it is.
         augmentation: Random changes of every image in every epoch, or None for none.
         crop: Height and width of the centre crop, >= 1, or None for whole images.
-        whiten: Whether each image is whitened (see `whiten`); otherwise bytes become ``[0, 1]``.
+        whiten: Whether each input is shifted and scaled to mean 0 and standard deviation 1 (see
+            `whiten`). Otherwise bytes are divided by 255 and floats are not changed.
         precision: ``"float32"``; ``"bfloat16"`` for products in that type, with float32 weights,
             sums, and losses; or ``"auto"`` for whichever is faster, by a short measurement.
 
@@ -63,7 +68,7 @@ class Recipe:
 
     Example:
         >>> from corruptlab import Recipe
-        >>> recipe = Recipe(learning_rate=0.01, epochs=100)
+        >>> recipe = Recipe(learning_rate=0.01, decay=0.95, epochs=100)
         >>> recipe.learning_rate_in(epoch=2)
         0.009025
         >>> Recipe.from_dict(recipe.to_dict()) == recipe
@@ -76,13 +81,13 @@ class Recipe:
     epochs: int
     optimizer: Optimizer = "sgd"
     momentum: float = 0.9
-    decay: float = 0.95
+    decay: float = 1.0
     batch_size: int = 128
     weight_decay: float = 0.0
     dropout: float | None = None
     augmentation: Augmentation | None = None
     crop: int | None = None
-    whiten: bool = True
+    whiten: bool = False
     precision: Precision = "float32"
 
     def __post_init__(self) -> None:
@@ -300,7 +305,9 @@ def cifar10(
         epochs=100,
         batch_size=_batch_size(model),
         weight_decay=_weight_decay(model) if weight_decay else 0.0,
+        decay=0.95,
         crop=28,
+        whiten=True,
         augmentation=changes,
     )
 
@@ -329,7 +336,9 @@ def fashion_mnist_mini(model: str) -> Recipe:
     Source: Zhang et al. 2017, App. A, but for rate and decay.
     """
     rate = _rate(model)
-    return Recipe(learning_rate=3 * rate if _is_mlp(model) else rate, decay=0.99, epochs=200)
+    return Recipe(
+        learning_rate=3 * rate if _is_mlp(model) else rate, decay=0.99, epochs=200, whiten=True
+    )
 
 
 def default(model: str, *, input_shape: Sequence[int], n: int) -> Recipe:
@@ -368,6 +377,7 @@ def default(model: str, *, input_shape: Sequence[int], n: int) -> Recipe:
         epochs=min(math.ceil(100 / share), _MOST_EPOCHS),
         batch_size=_batch_size(model),
         crop=28 if tuple(input_shape[-2:]) == (32, 32) else None,
+        whiten=True,
     )
 
 
@@ -411,6 +421,7 @@ def imagenet(
         batch_size=1600,
         weight_decay=4e-5 if weight_decay else 0.0,
         dropout=0.2 if dropout else 0.0,
+        whiten=True,
     )
 
 

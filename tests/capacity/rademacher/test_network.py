@@ -71,7 +71,7 @@ def test_bytes_are_cropped_and_whitened_as_in_fit() -> None:
     images = torch.randint(
         0, 256, (24, 1, 6, 6), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
     )
-    recipe = cl.Recipe(learning_rate=0.1, decay=1.0, epochs=4, batch_size=8, crop=4)
+    recipe = cl.Recipe(learning_rate=0.1, decay=1.0, epochs=4, batch_size=8, crop=4, whiten=True)
     model = cl.mlp(input_shape=(1, 4, 4), num_classes=2)
     prepared = whiten(images[..., 1:5, 1:5])
     expected = []
@@ -219,10 +219,10 @@ def test_bad_arguments_are_quoted(change: dict[str, Any], kind: type[Exception],
 def test_memorizing_network_is_near_one_and_plane_is_not_on_real_images(
     cifar10_images: Tensor,
 ) -> None:
-    recipe = cl.Recipe(learning_rate=0.03, decay=0.99, epochs=60, crop=28)
+    recipe = cl.Recipe(learning_rate=0.03, decay=0.99, epochs=60, crop=28, whiten=True)
     wide = network(cl.mlp(512, num_classes=2), cifar10_images[:1000], recipe=recipe, draws=2)
     assert wide.value > 0.95
-    slow = cl.Recipe(learning_rate=0.001, decay=0.8, epochs=10, crop=28)
+    slow = cl.Recipe(learning_rate=0.001, decay=0.8, epochs=10, crop=28, whiten=True)
     flat = network(cl.mlp(num_classes=2), cifar10_images, recipe=slow, draws=2)
     assert flat.n == 50_000
     assert 0.05 < flat.value < 0.3

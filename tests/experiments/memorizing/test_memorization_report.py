@@ -194,7 +194,7 @@ def test_random_transforms_that_are_measured_move_no_generator() -> None:
 
 
 def test_fit_measures_by_a_rule_and_agrees_with_what_it_found_itself() -> None:
-    recipe = cl.Recipe(learning_rate=0.05, decay=0.995, epochs=6, batch_size=10)
+    recipe = cl.Recipe(learning_rate=0.05, decay=0.995, epochs=6, batch_size=10, whiten=True)
     fitted: list[cl.FitReport] = []
 
     def train_function(dataset: Corrupted, epoch_end: MemorizationMeter) -> nn.Module:
@@ -213,7 +213,9 @@ def test_fit_measures_by_a_rule_and_agrees_with_what_it_found_itself() -> None:
 
 
 def test_a_network_that_was_fitted_is_measured_on_inputs_as_the_fit_prepared_them() -> None:
-    recipe = cl.Recipe(learning_rate=0.05, epochs=40, batch_size=10, crop=4)
+    recipe = cl.Recipe(
+        learning_rate=0.05, epochs=40, batch_size=10, crop=4, whiten=True, decay=0.95
+    )
     fitted: list[cl.FitReport] = []
 
     def train_function(dataset: Corrupted, epoch_end: MemorizationMeter) -> nn.Module:
@@ -233,14 +235,20 @@ def test_a_network_that_was_fitted_is_measured_on_inputs_as_the_fit_prepared_the
 def test_a_fit_elsewhere_does_not_change_what_a_network_gets() -> None:
     """A network may have been fitted before, and be trained further in another way."""
     model, seen = cl.mlp(4, input_shape=(2,), num_classes=CLASSES), set()
-    cl.fit(model, clusters(), recipe=cl.Recipe(learning_rate=0.01, epochs=1, batch_size=100))
+    cl.fit(
+        model,
+        clusters(),
+        recipe=cl.Recipe(learning_rate=0.01, epochs=1, batch_size=100, whiten=True, decay=0.95),
+    )
     model.register_forward_pre_hook(lambda _, inputs: seen.add(inputs[0].abs().max().item() > 2))
     run(lambda dataset, epoch_end: model)
     assert seen == {True}  # not whitened
 
 
 def test_measuring_leaves_a_fit_as_it_is() -> None:
-    recipe = cl.Recipe(learning_rate=0.05, epochs=3, batch_size=10, dropout=None)
+    recipe = cl.Recipe(
+        learning_rate=0.05, epochs=3, batch_size=10, dropout=None, whiten=True, decay=0.95
+    )
     data, losses = cl.corrupt(bars(), cl.RandomLabels(), seed=0), []
     for measured in (True, False):
 
@@ -489,8 +497,8 @@ def test_vacuous_bound_is_called_so() -> None:
 
 def test_prepared_network_does_what_the_recipe_says() -> None:
     images, model = bars(8).tensors[0], cl.mlp(input_shape=(1, 4, 4), num_classes=2)
-    recipe = cl.Recipe(learning_rate=0.1, epochs=1, crop=4)
+    recipe = cl.Recipe(learning_rate=0.1, epochs=1, crop=4, whiten=True, decay=0.95)
     expected = model(cl.training.whiten(cl.training.center_crop(images, 4)))
     assert torch.equal(Prepared(model, recipe)(images), expected)
-    plain = cl.Recipe(learning_rate=0.1, epochs=1, crop=4, whiten=False)
+    plain = cl.Recipe(learning_rate=0.1, epochs=1, crop=4, whiten=False, decay=0.95)
     assert torch.allclose(Prepared(model, plain)(images), model(images[..., 1:5, 1:5] / 255))

@@ -54,7 +54,7 @@ def test_top_k_counts_labels_among_the_k_largest_outputs() -> None:
     order = np.argsort(-outputs.numpy(), axis=1)
     first = np.mean(order[:, 0] == labels.numpy())
     among = np.mean([label in row[:5] for label, row in zip(labels.numpy(), order, strict=True)])
-    recipe = cl.Recipe(learning_rate=1.0, epochs=1, batch_size=16, whiten=False)
+    recipe = cl.Recipe(learning_rate=1.0, epochs=1, batch_size=16, whiten=False, decay=0.95)
     top = TopK.of(
         TensorDataset(outputs, labels),
         "test",

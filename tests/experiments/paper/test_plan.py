@@ -167,7 +167,7 @@ def test_the_command_of_a_trial_repeats_it() -> None:
 
 def test_timing_steps_trains_the_network_of_the_row() -> None:
     _training.seconds_per_step.cache_clear()
-    plain = cl.Recipe(learning_rate=1e-3, epochs=1, batch_size=8, crop=28)
+    plain = cl.Recipe(learning_rate=1e-3, epochs=1, batch_size=8, crop=28, whiten=True, decay=0.95)
     small = _training.seconds_per_step("mlp-1x16", plain, (3, 32, 32), 10, "cpu")
     assert small > 0
 

@@ -204,7 +204,7 @@ def test_the_time_of_a_step_is_that_of_the_steps_after_one_to_warm_up(
 
     monkeypatch.setattr(_training, "fit", timed)
     _training.seconds_per_step.cache_clear()
-    recipe = cl.Recipe(learning_rate=1e-3, epochs=1, batch_size=8)
+    recipe = cl.Recipe(learning_rate=1e-3, epochs=1, batch_size=8, whiten=True, decay=0.95)
     assert _training.seconds_per_step("mlp-1x16", recipe, (1, 6, 6), 3, "cpu") == 8.0 / 4
     assert examples == [8, 32]
     _training.seconds_per_step.cache_clear()

@@ -457,7 +457,7 @@ def test_baselines_lose_what_they_take_away() -> None:
     train, test = cl.datasets.load("fashion-mnist-mini")
     few = torch.utils.data.Subset(train, range(0, 4000, 20))
     held_out = torch.utils.data.Subset(test, range(0, 1000, 5))
-    recipe = cl.Recipe(learning_rate=0.05, decay=1.0, epochs=10, batch_size=20)
+    recipe = cl.Recipe(learning_rate=0.05, decay=1.0, epochs=10, batch_size=20, whiten=True)
     found = cl.permutation_test(
         cl.mlp(16, input_shape=(1, 28, 28)),
         few,
@@ -768,7 +768,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_trained(
         run(TensorDataset(x, torch.arange(40)), folds=3)
     with pytest.raises(ValueError, match=r"^`model` must accept inputs of shape \(2, 2\)"):
         run(TensorDataset(x[:, 1:], data.tensors[1]), folds=3)
-    with pytest.raises(TypeError, match=r"^`dataset` must have labels that are one integer class"):
+    with pytest.raises(TypeError, match=r"^`train` must have labels that are one integer class"):
         run(TensorDataset(x, x[:, 0]), folds=3)
     with pytest.raises(TypeError, match=r"^`recipe\.whiten` must be False .* for torch\.int64"):
         run(

@@ -8,7 +8,7 @@ from torch.utils.data import TensorDataset
 from corruptlab import RandomizationReport, Recipe, randomization_test
 from corruptlab.models import mlp
 
-RECIPE = Recipe(learning_rate=0.05, decay=0.995, epochs=300, batch_size=10)
+RECIPE = Recipe(learning_rate=0.05, decay=0.995, epochs=300, batch_size=10, whiten=True)
 
 
 def bars(n: int = 60, seed: int = 0) -> TensorDataset:

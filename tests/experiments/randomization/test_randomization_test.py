@@ -153,7 +153,10 @@ def test_p_is_that_of_partial_labels() -> None:
 def test_ratios_are_absent_without_true_labels_or_interpolation() -> None:
     alone = run(settings=["random-labels"])
     assert alone.rows[0].steps_ratio is None
-    short = run(settings=["true", "random-labels"], recipe=Recipe(learning_rate=0.05, epochs=1))
+    short = run(
+        settings=["true", "random-labels"],
+        recipe=Recipe(learning_rate=0.05, epochs=1, whiten=True, decay=0.95),
+    )
     assert short["random-labels"].steps_ratio is None
     assert short["random-labels"].fit.steps_to_interpolation is None
     assert "not interpolated within 1 epochs" in str(short)
@@ -272,7 +275,7 @@ def words(n: int = 40) -> TensorDataset:
 
 def test_a_setting_that_does_not_suit_is_found_before_the_first_fit() -> None:
     model = nn.Sequential(nn.Embedding(7, 4), nn.Flatten(), nn.Linear(12, 2))
-    recipe = Recipe(learning_rate=0.1, epochs=1, whiten=False)
+    recipe = Recipe(learning_rate=0.1, epochs=1, whiten=False, decay=0.95)
 
     def refused(kind: type[Exception], message: str, **changes: Any) -> None:
         given = {"model": model, "train": words(), "recipe": recipe, **changes}
@@ -337,7 +340,11 @@ def test_the_global_generators_stay_where_they_were() -> None:
             return torch.rand(36) + index % 2, index % 2
 
     before = torch.get_rng_state()
-    run(train=Jittered(), test=None, recipe=Recipe(learning_rate=0.1, epochs=1))
+    run(
+        train=Jittered(),
+        test=None,
+        recipe=Recipe(learning_rate=0.1, epochs=1, whiten=True, decay=0.95),
+    )
     assert torch.equal(torch.get_rng_state(), before)
 
 

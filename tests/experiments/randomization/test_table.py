@@ -112,16 +112,16 @@ def recipe_line(*, side: int = 6, **changes: Any) -> str:
 @pytest.mark.parametrize(
     ("optimizer", "told"),
     [
-        ("sgd", "SGD, learning rate 0.001 (x 0.95 an epoch), momentum 0.8,"),
-        ("nesterov", "SGD, learning rate 0.001 (x 0.95 an epoch), Nesterov momentum 0.8,"),
-        ("adam", "Adam, learning rate 0.001 (x 0.95 an epoch), first beta 0.8,"),
-        ("adamw", "AdamW, learning rate 0.001 (x 0.95 an epoch), first beta 0.8,"),
-        ("rmsprop", "RMSprop, learning rate 0.001 (x 0.95 an epoch), momentum 0.8,"),
+        ("sgd", "SGD, learning rate 0.001, momentum 0.8,"),
+        ("nesterov", "SGD, learning rate 0.001, Nesterov momentum 0.8,"),
+        ("adam", "Adam, learning rate 0.001, first beta 0.8,"),
+        ("adamw", "AdamW, learning rate 0.001, first beta 0.8,"),
+        ("rmsprop", "RMSprop, learning rate 0.001, momentum 0.8,"),
     ],
 )
 def test_the_optimizer_that_is_printed_is_the_one_that_ran(optimizer: str, told: str) -> None:
     line = recipe_line(optimizer=optimizer, momentum=0.8)
-    assert line == f"{told} batch 20, at most 1 epochs"
+    assert line == f"{told} batch 20, at most 1 epoch, inputs not whitened"
 
 
 def test_whatever_else_a_recipe_sets_is_printed_too() -> None:
@@ -130,10 +130,15 @@ def test_whatever_else_a_recipe_sets_is_printed_too() -> None:
         dropout=0.0,
         augmentation=Augmentation(flip=True, rotation=5.0),
         precision="bfloat16",
-        whiten=False,
+        whiten=True,
+        decay=0.95,
     ).endswith(
-        "at most 1 epochs, weight decay 0.01, dropout 0, augmentation (flip, rotation 5), "
-        "not whitened, precision bfloat16"
+        "at most 1 epoch, weight decay 0.01, dropout 0, augmentation (flip, rotation 5), "
+        "inputs whitened, precision bfloat16"
     )
-    assert recipe_line(augmentation=Augmentation(), precision="auto").endswith("at most 1 epochs")
-    assert recipe_line(side=4, crop=4).endswith("at most 1 epochs, crop 4")
+    assert recipe_line(augmentation=Augmentation(), precision="auto").endswith(
+        "at most 1 epoch, inputs not whitened"
+    )
+    line = recipe_line(side=4, crop=4, decay=0.95, epochs=2)
+    assert line.startswith("SGD, learning rate 0.001 (x 0.95 an epoch), momentum 0.9, batch 20,")
+    assert "at most 2 epochs, crop 4" in line

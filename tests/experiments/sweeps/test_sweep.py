@@ -146,7 +146,7 @@ def test_results_may_be_arrays_reports_and_numbers_that_json_lacks(out: Path) ->
 
 def many_kinds(*, what: str) -> dict[str, Any]:
     if what == "report":
-        return {"value": cl.Recipe(learning_rate=0.1, epochs=2)}
+        return {"value": cl.Recipe(learning_rate=0.1, epochs=2, whiten=True, decay=0.95)}
     return {"value": np.float32("nan") if what == "nan" else np.array([[1.5, 2.0]])}
 
 

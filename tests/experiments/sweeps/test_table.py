@@ -75,7 +75,7 @@ def test_it_is_a_mapping_of_arrays_of_one_length() -> None:
 
 def test_pandas_gets_the_same_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     found = table(({"p": 0.5}, {"y": [1]}), ({"p": 1.0}, {"y": None}))
-    pandas = pytest.importorskip("pandas")
+    pandas = pytest.importorskip("pandas", exc_type=ImportError)
     frame = found.to_pandas()
     assert isinstance(frame, pandas.DataFrame)
     assert frame["p"].tolist() == [0.5, 1.0]

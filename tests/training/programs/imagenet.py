@@ -20,7 +20,7 @@ import corruptlab as cl
 from .problem import lasting
 from .vision import torchvision
 
-RECIPE = cl.Recipe(learning_rate=0.01, epochs=1, batch_size=4)
+RECIPE = cl.Recipe(learning_rate=0.01, epochs=1, batch_size=4, whiten=True, decay=0.95)
 EXAMPLES = range(0, 1000, 125)
 
 

@@ -21,6 +21,7 @@ RECIPE = Recipe(
     augmentation=Augmentation(
         random_crop=True, flip=True, rotation=25, brightness=0.2, saturation=0.2, hue=0.1
     ),
+    whiten=True,
 )
 
 

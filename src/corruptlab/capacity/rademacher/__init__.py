@@ -1,4 +1,4 @@
-"""Rademacher complexity: how well the functions of a class can follow random signs.
+"""Rademacher complexity: how well the functions of a class correlate with random signs.
 
 `linear`, `kernel`, and `finite` estimate it, each draw exactly; `network` trains on random signs,
 which reaches a lower bound; the upper bounds are called by their authors.

@@ -249,11 +249,8 @@ def _fisher(planted: Fitted, held_out: Fitted) -> float:
 
 
 def _log_choose(n: int, k: NDArray[np.int64]) -> NDArray[np.float64]:
-    logs: NDArray[np.float64] = (
-        scipy.special.gammaln(n + 1)
-        - scipy.special.gammaln(k + 1)
-        - scipy.special.gammaln(n - k + 1)
-    )
+    log_gamma = scipy.special.gammaln
+    logs: NDArray[np.float64] = log_gamma(n + 1) - log_gamma(k + 1) - log_gamma(n - k + 1)
     return logs
 
 

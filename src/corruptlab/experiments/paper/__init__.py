@@ -1,4 +1,4 @@
-"""The paper's tables and figures: as data, as recipes, and measured beside published."""
+"""The paper's tables and figures as data, with their recipes and measured results."""
 
 from corruptlab.experiments.paper._exhibit import Exhibit, Measurement, Quantity, Row
 from corruptlab.experiments.paper._exhibits import EXHIBITS, draw, exhibit

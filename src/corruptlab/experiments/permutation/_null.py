@@ -14,11 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from corruptlab import training
+from corruptlab import _data, training
 from corruptlab._draws import Draws
 from corruptlab._random_state import seeded_generators
 from corruptlab._types import MapDataset
-from corruptlab.corruptions import materialize
 from corruptlab.experiments.permutation._result import at_least_as_good
 from corruptlab.training import stopping
 
@@ -111,12 +110,12 @@ class Split:
                 "`test` or `folds` must be given, and not both, got "
                 f"{'neither' if test is None else 'both'}."
             )
-        inputs, labels = _read(train, 0, seed, progress)
+        inputs, labels = _read(train, "train", seed, progress)
         nothing = np.empty(0, np.int64)
         if test is None:
             held_out = _held_out(folds, len(labels), seed)
             return cls(inputs, labels.numpy(), nothing, _parts(held_out))
-        new, truth = _read(test, 1, seed, progress)
+        new, truth = _read(test, "test", seed, progress)
         if new.shape[1:] != inputs.shape[1:] or new.dtype != inputs.dtype:
             raise ValueError(
                 f"`test` must have inputs like those of `train`, {tuple(inputs.shape[1:])} of "
@@ -133,12 +132,12 @@ class Split:
 
 
 def _read(
-    dataset: MapDataset[Any], number: int, seed: int, progress: bool
+    dataset: MapDataset[Any], role: Literal["train", "test"], seed: int, progress: bool
 ) -> tuple[Tensor, Tensor]:
     """Read a whole data set; its random transforms depend on the seed alone."""
-    transforms = int(Draws(seed).integers("permutation_test/reading", [number], 2**31)[0])
+    word = int(Draws(seed).integers("permutation_test/reading", [int(role == "test")], 2**31)[0])
     with seeded_generators(transforms):
-        return materialize(dataset, progress=progress)
+        return _data.open_dataset(dataset, role).tensors(progress=progress)
 
 
 def _held_out(folds: Any, n: int, seed: int) -> NDArray[np.int64]:

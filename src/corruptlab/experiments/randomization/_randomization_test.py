@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import nn
-from torch.utils.data import Subset
 
 from corruptlab._arrays import check_classes
 from corruptlab._by_name import describe
@@ -16,7 +15,7 @@ from corruptlab._environment import Environment
 from corruptlab._modules import resolve_device, scores_of
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
-from corruptlab.corruptions import Corrupted, corrupt, is_input_corruption, materialize
+from corruptlab.corruptions import Corrupted, corrupt, is_input_corruption
 from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
 from corruptlab.experiments.randomization._settings import SETTINGS, Setting, chosen_settings
 from corruptlab.training import Execution, Recipe, fit
@@ -358,7 +357,7 @@ class _Run:
         device = next((each.device for each in model.parameters()), torch.device("cpu"))
         for role, dataset in {"train": train, "test": test}.items():
             if dataset is not None:
-                few, _ = materialize(Subset(dataset, range(min(size, len(dataset)))))
+                few = torch.from_numpy(dataset.inputs_at(range(min(size, len(dataset)))))
                 recipe.check_inputs(few, name=role)
                 scores = scores_of(model, recipe.prepare(few.to(device)))
                 labels = torch.tensor(dataset.targets)

@@ -347,11 +347,12 @@ def _made_with(report: RandomizationReport) -> list[str]:
 def _training(recipe: Recipe, precision: str | None) -> str:
     """Describe a recipe; what is rarely set is told where it is."""
     optimizer, momentum = _OPTIMIZERS[recipe.optimizer]
+    decay = "" if recipe.decay == 1 else f" (x {recipe.decay:g} an epoch)"
     told = [
-        f"{optimizer}, learning rate {recipe.learning_rate:g} (x {recipe.decay:g} an epoch)",
+        f"{optimizer}, learning rate {recipe.learning_rate:g}{decay}",
         f"{momentum} {recipe.momentum:g}",
         f"batch {recipe.batch_size:,}",
-        f"at most {recipe.epochs:,} epochs",
+        f"at most {recipe.epochs:,} epoch{'s' * (recipe.epochs != 1)}",
     ]
     if recipe.weight_decay:
         told.append(f"weight decay {recipe.weight_decay:g}")
@@ -361,8 +362,7 @@ def _training(recipe: Recipe, precision: str | None) -> str:
         told.append(_augmentation(recipe.augmentation))
     if recipe.crop is not None:
         told.append(f"crop {recipe.crop}")
-    if not recipe.whiten:
-        told.append("not whitened")
+    told.append("inputs whitened" if recipe.whiten else "inputs not whitened")
     if precision != "float32":
         told.append(f"precision {precision}")
     return ", ".join(told)
