@@ -93,7 +93,7 @@ def _draw(
     """Draw the mean of some repetitions, and its intervals where there are several."""
     means, bars = np.array([mean_and_half_width(column, level) for column in shares.T.tolist()]).T
     step = max(1, len(at) // _MARKERS)
-    marked = (place % step, step)  # a little later on each curve, lest they hide one another
+    marked = (place % step, step)  # a little later on each curve, so that none hides another
     axes.plot(
         at,
         100 * means,

@@ -303,7 +303,9 @@ class AuditedData:
     dataset: Any
     fields: _data.Fields
     records: tuple[ItemRecord, ...]  # the sample as first read, in rising order
-    lineage: _data.Provenance | None  # what is said of all examples, if the sample agrees with it
+    provenance: (
+        _data.Provenance | None
+    )  # what is said of all examples, if the sample agrees with it
     is_steady: bool = True  # whether the inputs of the sample were equal when read again
     scan: FullScan | None = None
 
@@ -329,7 +331,9 @@ class AuditedData:
                 why = why or told
             else:
                 records = tuple(read(dataset, fields, j) for j in at)
-                return cls(name, dataset, fields, records, _lineage(dataset, fields, records))
+                return cls(
+                    name, dataset, fields, records, _checked_provenance(dataset, fields, records)
+                )
         return Finding(f"{name}: items", "error", why)
 
     @property
@@ -350,16 +354,16 @@ class AuditedData:
     @property
     def labels(self) -> Labels | None:
         """All labels as served; None if unknown."""
-        if self.lineage is not None:
-            return self.lineage.targets
+        if self.provenance is not None:
+            return self.provenance.targets
         return None if self.scan is None else self.scan.labels
 
     @property
     def num_classes(self) -> int:
         """Number of classes as the data set says, or else the largest label plus 1."""
         told = _data.told_classes(self.dataset, self.fields)
-        if told is None and self.lineage is not None:
-            told = self.lineage.num_classes
+        if told is None and self.provenance is not None:
+            told = self.provenance.num_classes
         labels = np.zeros(0, np.int64) if self.labels is None else self.labels
         return int(labels.max(initial=0)) + 1 if told is None else told
 
@@ -371,7 +375,7 @@ class AuditedData:
     @property
     def is_traced(self) -> bool:
         """Whether the clean labels are known."""
-        return self.lineage is not None and is_traced(self.dataset)
+        return self.provenance is not None and is_traced(self.dataset)
 
     @property
     def class_counts(self) -> set[int]:
@@ -387,19 +391,19 @@ class AuditedData:
         """Read all items once."""
         images = any(record.form.startswith(_IMAGE) for record in self.records)
         # Batches of images have no modes any more.
-        known = None if self.lineage is None or images else self.lineage.targets
+        known = None if self.provenance is None or images else self.provenance.targets
         return replace(self, scan=scan_all(self.dataset, self.fields, known, on_progress))
 
 
-def _lineage(
+def _checked_provenance(
     dataset: Any, fields: _data.Fields, records: Sequence[ItemRecord]
 ) -> _data.Provenance | None:
-    """Return what is said of all examples, if the sample agrees with it."""
+    """Return what is known of all examples, if the sample agrees with it."""
     try:
-        lineage = _data.listed_provenance(dataset, fields)
-        agrees = lineage is not None and all(
-            lineage.targets[r.index] == r.label for r in records if not r.error
+        provenance = _data.listed_provenance(dataset, fields)
+        agrees = provenance is not None and all(
+            provenance.targets[r.index] == r.label for r in records if not r.error
         )
     except Exception:  # labels that are not listed, or not one integer class
         return None
-    return lineage if agrees else None
+    return provenance if agrees else None

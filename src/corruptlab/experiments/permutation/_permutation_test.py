@@ -92,7 +92,7 @@ def permutation_test(
         baselines: Corruptions of the inputs, such as ``ShuffledPixels()`` or ``GaussianPixels()``:
             the statistic is also measured on inputs without that structure, labels as they are.
         repeats: Draws r of each baseline; its own p-value cannot be below 1 / (r + 1).
-        level: Level that the test shall be able to reach; fewer permutations than it takes warn.
+        level: Level that the test should be able to reach; too few permutations for it warn.
         confidence: Level of `PermutationTest.interval`, in ``(0, 1)``.
         seed: Decides exchanges, folds, data order, and baselines; any integer >= 0.
         device: Where to train; None for where the network is.
