@@ -303,9 +303,7 @@ class AuditedData:
     dataset: Any
     fields: _data.Fields
     records: tuple[ItemRecord, ...]  # the sample as first read, in rising order
-    provenance: (
-        _data.Provenance | None
-    )  # what is said of all examples, if the sample agrees with it
+    provenance: _data.Provenance | None  # of all examples, if the sample agrees with it
     is_steady: bool = True  # whether the inputs of the sample were equal when read again
     scan: FullScan | None = None
 
@@ -331,9 +329,8 @@ class AuditedData:
                 why = why or told
             else:
                 records = tuple(read(dataset, fields, j) for j in at)
-                return cls(
-                    name, dataset, fields, records, _checked_provenance(dataset, fields, records)
-                )
+                known = _checked_provenance(dataset, fields, records)
+                return cls(name, dataset, fields, records, known)
         return Finding(f"{name}: items", "error", why)
 
     @property

@@ -242,10 +242,8 @@ def _counts(provenance: Provenance) -> NDArray[np.int64]:
 
 
 def _told(provenance: Provenance) -> str:
-    changed, n = (
-        int((provenance.targets != provenance.clean_targets).sum()),
-        len(provenance.targets),
-    )
+    n = len(provenance.targets)
+    changed = int((provenance.targets != provenance.clean_targets).sum())
     return f"{changed:,} of {n:,} labels changed ({changed / n:.2%})"
 
 
