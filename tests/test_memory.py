@@ -1,10 +1,11 @@
-"""The least room of a process's control groups, of either version, is found."""
+"""Free memory: what the system says, and the least room of a process's control groups."""
 
 from pathlib import Path
 
 import pytest
+import torch
 
-from corruptlab._memory import VERSION_1, VERSION_2, control_group_room
+from corruptlab._memory import VERSION_1, VERSION_2, control_group_room, free_memory
 
 
 def group(folder: Path, limit: object, used: int, cache: int, version: int) -> None:
@@ -60,3 +61,9 @@ def test_no_limit_no_groups_and_damaged_accounts_are_none(tmp_path: Path) -> Non
     group(tmp_path, limit=5000, used=1000, cache=0, version=2)
     (tmp_path / "memory.stat").unlink()
     assert control_group_room(own(tmp_path, "0::/"), tmp_path) is None
+
+
+def test_free_memory_is_what_the_system_says() -> None:
+    free = free_memory(torch.device("cpu"))
+    assert free is None or 2**20 < free < 2**50
+    assert free_memory(torch.device("meta")) is None

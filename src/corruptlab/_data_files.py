@@ -33,7 +33,7 @@ _ARRAY = "an array of one integer for each example"
 
 @contextmanager
 def opened(path: Path, expected: str) -> Iterator[BinaryIO]:
-    """Open a regular file; nothing else is opened, lest reading a pipe never ends."""
+    """Open a regular file, and nothing else: reading a pipe might never end."""
     try:
         if not path.is_file():
             raise DataFileError(path, expected, _kind(path))

@@ -28,7 +28,7 @@ def find_duplicates(inputs: Tensor, targets: Tensor) -> Duplicates:
     """Compare all inputs with one another, exactly, in one pass and a sort."""
     if len(inputs) == 0:
         return Duplicates(0, 0, 0, 0)
-    groups = _groups(inputs.detach())
+    groups = equal_groups(inputs.detach())
     sizes = np.bincount(groups)
     most = majorities(groups, targets.cpu().numpy())
     return Duplicates(
@@ -39,7 +39,7 @@ def find_duplicates(inputs: Tensor, targets: Tensor) -> Duplicates:
     )
 
 
-def _groups(inputs: Tensor) -> Ids:
+def equal_groups(inputs: Tensor) -> Ids:
     """Return a number for each input, the same for equal inputs and no others."""
     keys = _keys(inputs)
     order = np.argsort(keys, kind="stable")

@@ -16,11 +16,10 @@ _DEEPEST = 6  # levels of attributes, lists, and dictionaries to search for what
 
 
 class PickleTrial(pickle.Pickler):
-    """Tries to pickle a value: whether it can be, and what of ``__main__`` it needs.
+    """Tries to pickle a value: whether it can be, and what of ``__main__`` it needs."""
 
-    Arrays are left out (they can always be pickled, and may be large), as is what
-    ``multiprocessing`` shares between processes (it can be pickled only while one starts).
-    """
+    # Arrays are left out (they can always be pickled, and may be large), as is what
+    # `multiprocessing` shares between processes (it can be pickled only while one starts).
 
     def __init__(self, value: object) -> None:
         super().__init__(_Nowhere(), protocol=pickle.HIGHEST_PROTOCOL)

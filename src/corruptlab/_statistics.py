@@ -31,11 +31,9 @@ def mean_and_half_width(
 
 
 def clopper_pearson(hits: int, trials: int, *, confidence: float) -> tuple[float, float]:
-    """Return the exact limits of Clopper and Pearson 1934, each one-sided at ``confidence``.
-
-    At the lower one, ``hits`` or more have the probability ``1 - confidence``; at the upper one,
-    ``hits`` or fewer. For a two-sided interval at level c ask for ``(1 + c) / 2``.
-    """
+    """Return the exact limits of Clopper and Pearson 1934, each one-sided at ``confidence``."""
+    # At the lower one, `hits` or more have the probability 1 - confidence; at the upper one, `hits`
+    # or fewer. For a two-sided interval at level c ask for (1 + c) / 2.
     delta, misses = 1 - confidence, trials - hits
     betaincinv = scipy.special.betaincinv
     low = 0.0 if hits == 0 else float(betaincinv(hits, misses + 1, delta))

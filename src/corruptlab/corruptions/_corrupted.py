@@ -17,8 +17,7 @@ from corruptlab._types import Array, Ids, Labels, MapDataset
 from corruptlab._version import __version__
 from corruptlab.corruptions._given_labels import Manifest
 from corruptlab.corruptions._noise import checked_labels
-from corruptlab.corruptions._pipeline import Pipeline
-from corruptlab.corruptions._protocols import Corruption
+from corruptlab.corruptions._protocols import Corruption, Pipeline
 from corruptlab.corruptions._specification import Specification
 
 

@@ -13,20 +13,7 @@ from corruptlab._arrays import ArrayT, like, to_numpy
 from corruptlab._checks import probability, reals
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids, Labels
-from corruptlab.corruptions._noise import (
-    check_num_classes,
-    checked_ids,
-    checked_labels,
-    put,
-    short_repr,
-)
-from corruptlab.corruptions._pixel_noise import (
-    Moment,
-    Planes,
-    check_together,
-    checked_axis,
-    moments_of,
-)
+from corruptlab.corruptions import _noise, _pixel_noise
 
 _SPREAD = 0.1  # of the flip rates around their mean, as in the paper
 _LARGEST = 1 << 30  # bytes that the projections may take
@@ -72,17 +59,17 @@ class InstanceDependentLabels:
     std: tuple[float, ...] | None = None
     channel_axis: int | None = None
     stream: ClassVar[str] = "instance_dependent_labels"
-    __repr__ = short_repr
+    __repr__ = _noise.short_repr
 
     def __post_init__(self) -> None:
-        put(
+        _noise.put(
             self,
             rate=probability("rate", self.rate),
-            channel_axis=checked_axis(self.channel_axis),
+            channel_axis=_pixel_noise.checked_axis(self.channel_axis),
         )
-        check_together(self.mean, self.std)
+        _pixel_noise.check_together(self.mean, self.std)
         if self.mean is not None and self.std is not None:
-            put(self, mean=_checked("mean", self.mean), std=_checked("std", self.std))
+            _noise.put(self, mean=_checked("mean", self.mean), std=_checked("std", self.std))
 
     @property
     def is_estimated(self) -> bool:
@@ -98,7 +85,7 @@ class InstanceDependentLabels:
         Returns:
             A corruption with ``mean`` and ``std`` filled in.
         """
-        mean, std = moments_of(batches, "channel", self.channel_axis)
+        mean, std = _pixel_noise.moments_of(batches, "channel", self.channel_axis)
         return replace(self, mean=_checked("mean", mean), std=_checked("std", std))
 
     def labels_for(
@@ -125,8 +112,8 @@ class InstanceDependentLabels:
         Raises:
             ValueError: If lengths or channels do not fit, or the projections need over 1 GiB.
         """
-        y = checked_labels(clean, num_classes)
-        ids = checked_ids(ids, len(y))
+        y = _noise.checked_labels(clean, num_classes)
+        ids = _noise.checked_ids(ids, len(y))
         law = self.probabilities(inputs, y, num_classes=num_classes, draws=draws, ids=ids)
         u = draws.uniform("instance_dependent_labels/class", ids)
         steps = np.cumsum(law, axis=1)
@@ -150,7 +137,7 @@ class InstanceDependentLabels:
         Raises:
             ValueError: If lengths or channels do not fit, or the projections need over 1 GiB.
         """
-        num_classes = check_num_classes(num_classes, least=2)
+        num_classes = _noise.check_num_classes(num_classes, least=2)
         x = self._normalized(inputs, len(clean))
         _check_room(x.shape[1], num_classes)
         scores = np.empty((len(x), num_classes))
@@ -176,7 +163,7 @@ class InstanceDependentLabels:
                 "`mean` and `std` must be known before labels are drawn, got None; "
                 "give them, or estimate them with `estimated(batches)`."
             )
-        planes = Planes.of(to_numpy(inputs), self.channel_axis).values
+        planes = _pixel_noise.Planes.of(to_numpy(inputs), self.channel_axis).values
         if len(planes) != n:
             raise ValueError(f"`inputs` must hold {n} examples, got {len(planes)}.")
         if planes.shape[1] != len(self.mean):
@@ -207,7 +194,7 @@ def _projection(draws: Draws, c: int, d: int, num_classes: int) -> NDArray[np.fl
     return normals.reshape(d, num_classes).astype(np.float64)
 
 
-def _checked(name: str, moment: Moment) -> tuple[float, ...]:
+def _checked(name: str, moment: _pixel_noise.Moment) -> tuple[float, ...]:
     values = np.atleast_1d(reals(name, moment))
     good = np.isfinite(values).all() and (name == "mean" or bool((values > 0).all()))
     if values.ndim != 1 or not good:

@@ -9,21 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from corruptlab._checks import reals
 from corruptlab._draws import Draws
 from corruptlab._types import Ids, Labels
-from corruptlab.corruptions._noise import (
-    Drawing,
-    LabelNoise,
-    checked_drawing,
-    hits,
-    members_by_class,
-    put,
-)
+from corruptlab.corruptions import _noise
 
 _SUM_TOLERANCE = 1e-6  # rows typed with a few digits, or computed in float32
 _UNIT = 1 << 30  # a label, cut so fine that sums are integers and rounding errors vanish
 
 
 @dataclass(frozen=True, init=False, repr=False)
-class TransitionLabels(LabelNoise):
+class TransitionLabels(_noise.LabelNoise):
     """Draw each label from the row of a transition matrix that belongs to its true class.
 
     A label of class ``i`` leaves with probability ``1 - T[i, i]`` and then goes to class ``j``
@@ -55,15 +48,15 @@ class TransitionLabels(LabelNoise):
     """
 
     transition: tuple[tuple[float, ...], ...]
-    drawing: Drawing = "independent"
+    drawing: _noise.Drawing = "independent"
     stream: ClassVar[str] = "transition_labels"
 
-    def __init__(self, transition: ArrayLike, *, drawing: Drawing = "independent") -> None:
+    def __init__(self, transition: ArrayLike, *, drawing: _noise.Drawing = "independent") -> None:
         matrix = _checked_matrix(transition)
-        put(
+        _noise.put(
             self,
             transition=tuple(map(tuple, matrix.tolist())),
-            drawing=checked_drawing(drawing),
+            drawing=_noise.checked_drawing(drawing),
         )
 
     def _noisy(self, clean: Labels, num_classes: int, ids: Ids, draws: Draws) -> Labels:
@@ -72,7 +65,7 @@ class TransitionLabels(LabelNoise):
         if self.drawing == "exact":
             start = float(draws.uniform("transition_labels/start", [0])[0])
             return _apportioned(matrix, clean, u, start)
-        flipped = hits(u, 1 - np.diag(matrix)[clean], clean, self.drawing)
+        flipped = _noise.hits(u, 1 - np.diag(matrix)[clean], clean, self.drawing)
         noisy = clean.copy()
         noisy[flipped] = _elsewhere(
             matrix, clean[flipped], draws.uniform("transition_labels/class", ids[flipped])
@@ -131,7 +124,7 @@ def _apportioned(
     # each cell, of all cells of a class, and of all cells. What is left of a class stays.
     noisy = clean.copy()
     before, offset = 0, int(start * _UNIT)
-    for members in members_by_class(clean):
+    for members in _noise.members_by_class(clean):
         i = int(clean[members[0]])
         ends = before + np.cumsum([0, *_lengths(matrix[i], i, len(members))])
         counts = np.diff(-((offset - ends) // _UNIT))  # of points below each end

@@ -108,11 +108,10 @@ def _paddings(
 
 
 class UnscaledBatchNorm2d(nn.BatchNorm2d):
-    """Normalize each channel over a batch, then shift it: ``(x - mean) / sqrt(var + eps) + bias``.
+    """Batch norm with a shift and no scale: ``(x - mean) / sqrt(var + eps) + bias``."""
 
-    A scale before a ReLU changes nothing that the weights of the next layer could not undo, and
-    TensorFlow's layer leaves it out by default: each channel has one parameter.
-    """
+    # A scale before a ReLU changes nothing that the weights of the next layer could not undo, and
+    # TensorFlow's layer leaves it out by default: each channel has one parameter.
 
     ones: Tensor  # the scale of 1, because the fast kernels of GPUs ask for one
 
@@ -150,12 +149,11 @@ class UnscaledBatchNorm2d(nn.BatchNorm2d):
 
 
 class LocalResponseNorm(nn.Module):
-    """Divide each value by a power of the sum of squares over neighbouring channels.
+    """Divide each value by a power of the sum of squares over neighbouring channels."""
 
-    ``y_c = x_c / (bias + alpha * sum of x_k^2 over |k - c| <= radius) ** beta`` (Krizhevsky et al.
-    2012, §3.3), with the numbers of TensorFlow's CIFAR-10 model. PyTorch's layer of this name takes
-    ``size = 2 * radius + 1`` and an ``alpha`` that is ``size`` times this one.
-    """
+    # y_c = x_c / (bias + alpha * sum of x_k^2 over |k - c| <= radius) ** beta (Krizhevsky et al.
+    # 2012, §3.3), with the numbers of TensorFlow's CIFAR-10 model. PyTorch's layer of this name
+    # takes size = 2 * radius + 1 and an alpha that is `size` times this one.
 
     def __init__(
         self,

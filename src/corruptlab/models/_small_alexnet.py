@@ -4,14 +4,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from corruptlab.models import _layers as layers
 from corruptlab.models._initialization import Initialization, build
-from corruptlab.models._layers import (
-    LocalResponseNorm,
-    SameConv2d,
-    SameMaxPool2d,
-    check_num_classes,
-    image_size,
-)
 
 _SMALLEST = 4  # two poolings with stride 2 leave one place of it
 
@@ -50,19 +44,19 @@ def small_alexnet(
 
     Source: Zhang et al. 2017, App. A.
     """
-    channels, height, width = image_size(input_shape, smallest=_SMALLEST)
-    check_num_classes(num_classes)
+    channels, height, width = layers.image_size(input_shape, smallest=_SMALLEST)
+    layers.check_num_classes(num_classes)
     height, width = -(-height // 4), -(-width // 4)
     return build(
         lambda: nn.Sequential(
-            SameConv2d(channels, 64, 5),  # (n, 64, 28, 28)
+            layers.SameConv2d(channels, 64, 5),  # (n, 64, 28, 28)
             nn.ReLU(inplace=True),
-            SameMaxPool2d(3, stride=2),  # (n, 64, 14, 14)
-            LocalResponseNorm(),
-            SameConv2d(64, 64, 5),
+            layers.SameMaxPool2d(3, stride=2),  # (n, 64, 14, 14)
+            layers.LocalResponseNorm(),
+            layers.SameConv2d(64, 64, 5),
             nn.ReLU(inplace=True),
-            SameMaxPool2d(3, stride=2),  # (n, 64, 7, 7)
-            LocalResponseNorm(),
+            layers.SameMaxPool2d(3, stride=2),  # (n, 64, 7, 7)
+            layers.LocalResponseNorm(),
             nn.Flatten(),  # (n, 3136)
             nn.Linear(64 * height * width, 384),
             nn.ReLU(inplace=True),

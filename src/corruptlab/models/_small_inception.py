@@ -6,14 +6,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from corruptlab.models import _layers as layers
 from corruptlab.models._initialization import Initialization, build
-from corruptlab.models._layers import (
-    SameConv2d,
-    SameMaxPool2d,
-    UnscaledBatchNorm2d,
-    check_num_classes,
-    image_size,
-)
 
 _SMALLEST = 4  # two downsample modules leave one place of it
 
@@ -58,8 +52,8 @@ def small_inception(
 
     Source: Zhang et al. 2017, App. A and Fig. 3.
     """
-    channels, _, _ = image_size(input_shape, smallest=_SMALLEST)
-    check_num_classes(num_classes)
+    channels, _, _ = layers.image_size(input_shape, smallest=_SMALLEST)
+    layers.check_num_classes(num_classes)
     return build(lambda: _layers(channels, num_classes, batch_norm), init, seed=seed)
 
 
@@ -92,8 +86,8 @@ class ConvModule(nn.Module):
         self, in_channels: int, channels: int, kernel: int, stride: int = 1, *, batch_norm: bool
     ) -> None:
         super().__init__()
-        self.conv = SameConv2d(in_channels, channels, kernel, stride, bias=not batch_norm)
-        self.norm = UnscaledBatchNorm2d(channels) if batch_norm else nn.Identity()
+        self.conv = layers.SameConv2d(in_channels, channels, kernel, stride, bias=not batch_norm)
+        self.norm = layers.UnscaledBatchNorm2d(channels) if batch_norm else nn.Identity()
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -123,7 +117,7 @@ class DownsampleModule(nn.Module):
     def __init__(self, in_channels: int, channels: int, *, batch_norm: bool) -> None:
         super().__init__()
         self.conv3x3 = ConvModule(in_channels, channels, 3, stride=2, batch_norm=batch_norm)
-        self.pool = SameMaxPool2d(3, stride=2)
+        self.pool = layers.SameMaxPool2d(3, stride=2)
 
     def forward(self, input: Tensor) -> Tensor:
         """Map ``(n, in_channels, ...)`` to ``(n, out_channels, ...)``."""

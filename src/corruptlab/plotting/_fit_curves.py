@@ -8,16 +8,7 @@ from numpy.typing import NDArray
 
 from corruptlab._checks import check_confidence
 from corruptlab._statistics import mean_and_half_width
-from corruptlab.plotting._style import (
-    QUIET,
-    Look,
-    blank,
-    check_names,
-    frame,
-    headline,
-    legend_above,
-    look,
-)
+from corruptlab.plotting import _style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,16 +68,16 @@ def fit_curves(
     places = dict(looks or {})
     rows = {name: _rows(name, shares) for name, shares in curves.items()}
     at = _checked(rows, epochs, chance, places, level)
-    figure = blank()
+    figure = _style.blank()
     axes = figure.add_subplot(facecolor="white")
     for place, (name, shares) in enumerate(rows.items()):
-        _draw(axes, name, at, shares, place, look(places.get(name, place)), level)
+        _draw(axes, name, at, shares, place, _style.look(places.get(name, place)), level)
     if chance is not None:
         axes.axhline(
-            100 * chance, label="chance", color=QUIET, linestyle=(0, (1, 2)), linewidth=1.4
+            100 * chance, label="chance", color=_style.QUIET, linestyle=(0, (1, 2)), linewidth=1.4
         )
     _dress(axes, at)
-    headline(figure, title)
+    _style.headline(figure, title)
     return figure
 
 
@@ -96,13 +87,13 @@ def _draw(
     at: Sequence[int],
     shares: NDArray[np.float64],
     place: int,
-    style: Look,
+    style: _style.Look,
     level: float,
 ) -> None:
     """Draw the mean of some repetitions, and its intervals where there are several."""
     means, bars = np.array([mean_and_half_width(column, level) for column in shares.T.tolist()]).T
     step = max(1, len(at) // _MARKERS)
-    marked = (place % step, step)  # a little later on each curve, lest they hide one another
+    marked = (place % step, step)  # a little later on each curve, so that none hides another
     axes.plot(
         at,
         100 * means,
@@ -161,7 +152,7 @@ def _checked(
             raise ValueError(f"`curves` must hold shares in [0, 1], got {wrong} for {name!r}.")
     if chance is not None and not 0 <= chance <= 1:
         raise ValueError(f"`chance` must lie in [0, 1], got {chance}.")
-    check_names("looks", places, curves)
+    _style.check_names("looks", places, curves)
     check_confidence(level, "level")
     return at
 
@@ -172,5 +163,5 @@ def _dress(axes: "Axes", at: Sequence[int]) -> None:
     if len(at) > 1:
         axes.set_xlim(min(at[0], 1), at[-1])
     axes.locator_params(axis="x", integer=True)
-    frame(axes, "epoch", "fitted, % of the group")
-    legend_above(axes)
+    _style.frame(axes, "epoch", "fitted, % of the group")
+    _style.legend_above(axes)

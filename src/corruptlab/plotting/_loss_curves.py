@@ -152,7 +152,7 @@ def _draw_curve(
         solid_capstyle="round",
         markersize=5.5,
         markeredgewidth=1.3,
-        # Markers start a little later on each curve, lest they hide one another.
+        # Markers start a little later on each curve, so that none hides another.
         markevery=(0.02 + 0.02 * (place % 7), 0.14),
         zorder=3 + 0.01 * place,
     )

@@ -203,7 +203,28 @@ class budget:  # noqa: N801  # likewise
 def checked_rules(
     stop: StoppingRule | Sequence[StoppingRule], *, has_test: bool, has_validation: bool
 ) -> tuple[StoppingRule, ...]:
-    """Return the rules of a fit, or say which one cannot be asked."""
+    """Return the rules of a fit as a tuple, or say which one cannot be asked.
+
+    Args:
+        stop: A rule, or several.
+        has_test: Whether the fit measures test examples after every epoch.
+        has_validation: Whether it measures validation examples.
+
+    Returns:
+        The rules, in their order.
+
+    Raises:
+        TypeError: If one is no rule.
+        ValueError: If one asks for what is not measured.
+
+    Example:
+        >>> from corruptlab.training import stopping
+        >>> rules = stopping.checked_rules(
+        ...     stopping.target(0.9), has_test=False, has_validation=False
+        ... )
+        >>> rules
+        (target(accuracy=0.9),)
+    """
     rules = (stop,) if isinstance(stop, str) or not isinstance(stop, Sequence) else tuple(stop)
     for rule in rules:
         if isinstance(rule, type) or not hasattr(rule, "met") or not hasattr(rule, "name"):

@@ -4,9 +4,18 @@ from corruptlab.training._stopping import (
     FitProgress,
     StoppingRule,
     budget,
+    checked_rules,
     interpolated,
     patience,
     target,
 )
 
-__all__ = ["FitProgress", "StoppingRule", "budget", "interpolated", "patience", "target"]
+__all__ = [
+    "FitProgress",
+    "StoppingRule",
+    "budget",
+    "checked_rules",
+    "interpolated",
+    "patience",
+    "target",
+]

@@ -162,11 +162,10 @@ class Farthest:
 
 
 class Survey:
-    """One reading of all points, and more readings for further projections.
+    """One reading of all points, and more readings for further projections."""
 
-    While the points are read, their projections onto the first directions are kept, and their
-    fingerprints and targets, and a sample of the points themselves.
-    """
+    # While the points are read, their projections onto the first directions are kept, and their
+    # fingerprints and targets, and a sample of the points themselves.
 
     z: Floats  # projections, (n, q)
     directions: Floats  # (d, q)
@@ -351,11 +350,10 @@ class Search:
 
 
 def _separate(sketch: Floats, start: int) -> Floats | None:
-    """Return coefficients of directions, (q,), that widen the smallest gap; None if nothing does.
-
-    The sketch holds projections onto q directions, shape ``(n, q)``, its rows in the order of
-    column ``start``: whoever handed the points over in another order gets the same bits.
-    """
+    """Return coefficients of directions, (q,), that widen the smallest gap; None if none do."""
+    # The sketch holds projections onto q directions, shape (n, q), its rows in the order of column
+    # `start`: the points in another order give the same bits.
+    #
     # The smallest of n gaps is tiny because it is the smallest of many, and a few other directions
     # give others a turn: with q of them, all gaps but the smallest q or so can be left as they are
     # while those q are widened. From the direction `start`, in coordinates in which every direction

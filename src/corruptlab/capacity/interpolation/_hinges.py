@@ -73,10 +73,9 @@ def condition_number(gaps: Floats) -> float:
 
 
 class Pieces(NamedTuple):
-    """The function ``sum_j w_j max(z - b_j, 0)`` by its pieces, from left to right.
+    """The function ``sum_j w_j max(z - b_j, 0)`` by its pieces, from left to right."""
 
-    Piece 0 is the zero left of all hinges, and piece j begins at the j-th hinge from the left.
-    """
+    # Piece 0 is the zero left of all hinges, and piece j begins at the j-th hinge from the left.
 
     order: Tensor  # which hinge is the j-th from the left, (n,)
     starts: Tensor  # their places, rising, (n,)

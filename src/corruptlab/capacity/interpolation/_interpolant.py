@@ -270,13 +270,10 @@ class Interpolant(HingeNetwork):
 
 
 class _Found(NamedTuple):
-    """Pieces, and the state of the hinges that they were found from.
-
-    The hinges are held, so that no other tensor can come to lie at their address.
-    """
+    """Pieces, and the state of the hinges that they were found from."""
 
     state: tuple[Any, ...]
-    hinges: tuple[Tensor, Tensor]
+    hinges: tuple[Tensor, Tensor]  # held, so that no other tensor can come to lie at their address
     pieces: Pieces
 
 

@@ -55,11 +55,10 @@ class NotPositiveDefiniteError(ArithmeticError):
 
 
 class LowerTriangle:
-    """Block rows of a symmetric ``n x n`` matrix, each up to its diagonal, in one piece of memory.
+    """Block rows of a symmetric ``n x n`` matrix, each up to its diagonal, in one buffer."""
 
-    Block row ``i`` holds rows ``start .. stop - 1`` and columns ``0 .. stop - 1``: 7.7 GB for
-    ``n`` = 60,000 in float32 with blocks of 4,000, where the whole matrix takes 14.4 GB.
-    """
+    # Block row i holds rows start .. stop - 1 and columns 0 .. stop - 1: 7.7 GB for n = 60,000 in
+    # float32 with blocks of 4,000, where the whole matrix takes 14.4 GB.
 
     def __init__(self, n: int, *, block: int, dtype: torch.dtype, device: torch.device) -> None:
         self.n, self.bounds = n, spans(n, block)

@@ -1,6 +1,5 @@
 """What a user hands over, as tensors that are checked."""
 
-import hashlib
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from corruptlab._checks import at_least
+from corruptlab._duplicates import equal_groups
 
 Values: TypeAlias = ArrayLike | Tensor
 """An array, a tensor, or nested lists of numbers."""
@@ -114,19 +114,21 @@ def read_labels(y: Tensor, num_classes: int) -> Tensor:
 
 def distinct(points: Tensor, targets: Targets) -> Tensor | None:
     """Return the positions of the first of equal points, rising; None if all points differ."""
-    first: dict[bytes, int] = {}
-    kept = []
-    for at, row in enumerate((points + 0.0).cpu().numpy()):  # + 0.0 makes -0.0 the same as 0.0
-        original = first.setdefault(hashlib.blake2b(row.tobytes(), digest_size=16).digest(), at)
-        if original == at:
-            kept.append(at)
-        elif not torch.equal(targets.values[original], targets.values[at]):
-            one, other = (_described(targets, position) for position in (original, at))
-            raise ValueError(
-                f"`y` must be equal on equal points, got {one} and {other} for points {original} "
-                f"and {at} of `x`, which are the same: drop one, or use a `ridge`."
-            )
-    return None if len(kept) == len(points) else torch.tensor(kept, device=points.device)
+    groups = equal_groups(points)
+    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
+    if len(first) == len(points):
+        return None
+    originals = torch.from_numpy(first[group]).to(targets.values.device)
+    conflicts = (targets.values[originals] != targets.values).any(1).nonzero()
+    if len(conflicts):
+        at = int(conflicts[0])
+        original = int(originals[at])
+        one, other = (_described(targets, position) for position in (original, at))
+        raise ValueError(
+            f"`y` must be equal on equal points, got {one} and {other} for points {original} "
+            f"and {at} of `x`, which are the same: drop one, or use a `ridge`."
+        )
+    return torch.from_numpy(np.sort(first)).to(points.device)
 
 
 def _described(targets: Targets, at: int) -> str:

@@ -30,7 +30,7 @@ AnySolver = Literal["auto", "cholesky", "cg"]
 
 # Large blocks waste less on short products, small ones less on the squares of the diagonal.
 _LARGEST_BLOCK, _SMALLEST_BLOCK, _BLOCKS = 4000, 500, 8
-# A tile in float64 shall stay in the cache of a processor (measured: a fifth faster than 2,000).
+# A tile in float64 is to stay in the cache of a processor (measured: a fifth faster than 2,000).
 _LARGEST_TILE = 1000
 # Tiles that a kernel holds at once while it works: its result and two on the way there.
 _TILES = 3

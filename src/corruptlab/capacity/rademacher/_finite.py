@@ -8,15 +8,9 @@ from torch import Tensor
 
 from corruptlab._arrays import Rows
 from corruptlab._checks import at_least, not_negative
+from corruptlab.capacity.rademacher import _inputs
 from corruptlab.capacity.rademacher._bound import Bound, Convention, khintchine
 from corruptlab.capacity.rademacher._estimate import Estimate, MonteCarlo, SignedSums
-from corruptlab.capacity.rademacher._inputs import (
-    column_squares,
-    floats,
-    row_norms,
-    rows_at_once,
-    with_squares,
-)
 
 
 def massart(norm: float, *, size: int, n: int) -> Bound:
@@ -146,10 +140,10 @@ def finite(
     sums, peaks = SignedSums(plan.weights), 0.0
     lengths = gaps = torch.zeros(1, dtype=torch.float64)
     for block in _columns(predictions, beside=plan.draws):  # (b, m): a row an example
-        largest = row_norms(block, "linf", first=sums.n, name="predictions")
+        largest = _inputs.row_norms(block, "linf", first=sums.n, name="predictions")
         peaks += float(largest.square().sum())
-        lengths = lengths.to(block.device) + column_squares(block)
-        gaps = gaps.to(block.device) + column_squares(block - block[:, :1])
+        lengths = lengths.to(block.device) + _inputs.column_squares(block)
+        gaps = gaps.to(block.device) + _inputs.column_squares(block - block[:, :1])
         sums.add(block)
     n, m = sums.n, len(lengths)
     longest, gap = (math.sqrt(float(squares.max())) for squares in (lengths, gaps))
@@ -178,6 +172,8 @@ def _columns(predictions: Rows, *, beside: int) -> Iterator[Tensor]:
             "`predictions` must have shape (m, n) with at least one function and one example, "
             f"got shape {shape}."
         )
-    size = rows_at_once(shape[0] + beside)
+    size = _inputs.rows_at_once(shape[0] + beside)
     for start in range(0, shape[1], size):
-        yield with_squares(floats(predictions[:, start : start + size], "predictions")).T
+        yield _inputs.with_squares(
+            _inputs.floats(predictions[:, start : start + size], "predictions")
+        ).T

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from corruptlab._arrays import Rows, read_inputs
 from corruptlab._checks import at_least
 from corruptlab._draws import Draws
-from corruptlab.capacity._replicas import Procedure
+from corruptlab.capacity import _replicas
 from corruptlab.capacity.rademacher._estimate import Estimate, MonteCarlo
 from corruptlab.training import Recipe
 
@@ -113,7 +113,7 @@ def network(
     )
     classes = at_least(2, "num_classes", num_classes)
     examples = read_inputs(inputs)
-    procedure = Procedure.of(
+    procedure = _replicas.Procedure.of(
         model,
         examples,
         recipe=recipe,

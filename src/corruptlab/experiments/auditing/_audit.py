@@ -77,7 +77,7 @@ def audit(
         input_key: Position or name of the input in an item, as for `corrupt`, which need not be
             repeated for what it made.
         label_key: Position or name of the label in an item, likewise.
-        progress: Whether to tell on standard error how far it has come.
+        progress: Whether to show progress on standard error.
 
     Returns:
         The findings; ``print(report)`` shows them.
@@ -178,7 +178,7 @@ def _read_through(
     passes = _finding(data, "passes", compared(data.records, again, "in a second pass"))
     steady = all(a.content == b.content for a, b in zip(data.records, again, strict=True))
     data = replace(data, is_steady=steady)
-    if steady or data.lineage is None:
+    if steady or data.provenance is None:
         data = data.scanned(on_progress)
     return data, passes
 

@@ -10,21 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import ConcatDataset, Subset
 
-from corruptlab._data import (
-    LABEL_ATTRIBUTES,
-    Fields,
-    Key,
-    Provenance,
-    as_array,
-    channels_first,
-    chunks,
-    class_of,
-    fields_of,
-    given_labels,
-    listed_provenance,
-    source_of,
-    told_classes,
-)
+from corruptlab import _data
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids, Labels
 from corruptlab.corruptions import Corrupted, Corruption
@@ -48,7 +34,7 @@ class ItemRecord:
     error: str = ""  # empty if it could be read
 
 
-def read(dataset: Any, fields: Fields, index: int) -> ItemRecord:
+def read(dataset: Any, fields: _data.Fields, index: int) -> ItemRecord:
     """Read one item; an exception becomes part of the record."""
     try:
         return taken_apart(dataset[index], fields, index)
@@ -56,9 +42,9 @@ def read(dataset: Any, fields: Fields, index: int) -> ItemRecord:
         return ItemRecord(index, error=described(error))
 
 
-def taken_apart(item: Any, fields: Fields, index: int) -> ItemRecord:
+def taken_apart(item: Any, fields: _data.Fields, index: int) -> ItemRecord:
     """Turn an item into a record."""
-    label = class_of(item[fields.label])
+    label = _data.class_of(item[fields.label])
     try:
         content = _digest(fields.input_of(item, "dataset", index))
     except TypeError:
@@ -148,7 +134,7 @@ def _pieces(value: Any) -> list[Any]:
 
 def _as_array(value: Any) -> Array:
     try:
-        array = channels_first(value)
+        array = _data.channels_first(value)
     except (TypeError, RuntimeError):  # not an array, or a tensor that NumPy cannot hold
         array = None
     if array is None or array.dtype.kind not in "biufc":
@@ -170,7 +156,7 @@ class FullScan:
 
 
 def scan_all(
-    dataset: Any, fields: Fields, labels: Labels | None, on_progress: Callable[[int], None]
+    dataset: Any, fields: _data.Fields, labels: Labels | None, on_progress: Callable[[int], None]
 ) -> FullScan:
     """Read a whole data set once; with known labels, inputs are read in batches if possible."""
     n = len(dataset)
@@ -179,7 +165,7 @@ def scan_all(
     readable, comparable = np.ones(n, np.bool_), np.zeros(n, np.bool_)
     first_failure, forms = None, count_forms(())
     batches = None if labels is None else _reader(dataset, fields)
-    for at in chunks(n):
+    for at in _data.chunks(n):
         records = None if batches is None else _batch_records(batches, at)
         if records is None:  # one by one from here on
             batches = None
@@ -198,9 +184,9 @@ def scan_all(
     return FullScan(served, contents, readable, comparable, forms, first_failure)
 
 
-def _reader(dataset: Any, fields: Fields) -> Callable[[Ids], Array] | None:
+def _reader(dataset: Any, fields: _data.Fields) -> Callable[[Ids], Array] | None:
     try:
-        return source_of(dataset, fields, "dataset").inputs
+        return _data.source_of(dataset, fields, "dataset").inputs
     except Exception:  # it looks at items, and one of them cannot be read
         return None
 
@@ -236,24 +222,24 @@ def is_traced(dataset: Any) -> bool:
     return isinstance(dataset, Corrupted)
 
 
-def class_counts(dataset: Any) -> set[int]:
+def _class_counts(dataset: Any) -> set[int]:
     """Return the numbers of classes that the corruptions were made with."""
     if isinstance(dataset, Corrupted):
-        return {dataset.num_classes} | class_counts(dataset.dataset)
+        return {dataset.num_classes} | _class_counts(dataset.dataset)
     parts = dataset.datasets if isinstance(dataset, ConcatDataset) else []
     if isinstance(dataset, Subset):
         parts = [dataset.dataset]
-    return {k for part in parts for k in class_counts(part)}
+    return {k for part in parts for k in _class_counts(part)}
 
 
-def nominal_matrix(dataset: Any) -> NDArray[np.float64] | None:
+def _nominal_matrix(dataset: Any) -> NDArray[np.float64] | None:
     """Return the expected transition matrix of a traced data set whose parts do not differ."""
     while not isinstance(dataset, Corrupted):
         dataset = dataset.datasets[0] if isinstance(dataset, ConcatDataset) else dataset.dataset
     return dataset.nominal_matrix
 
 
-def _lists(dataset: Any, fields: Fields) -> dict[str, Any]:
+def _lists(dataset: Any, fields: _data.Fields) -> dict[str, Any]:
     """Return all lists of labels of a data set by the names of their attributes."""
     found = {}
     tensors = getattr(dataset, "tensors", None)
@@ -261,7 +247,7 @@ def _lists(dataset: Any, fields: Fields) -> dict[str, Any]:
         found[f"tensors[{fields.label}]"] = tensors[fields.label]
     if fields.label in (getattr(dataset, "column_names", None) or ()):  # Hugging Face
         found[f"[{fields.label!r}]"] = list(dataset[fields.label])
-    for name in LABEL_ATTRIBUTES:
+    for name in _data.LABEL_ATTRIBUTES:
         values = getattr(dataset, name, None)
         if hasattr(values, "__len__") and not isinstance(values, str | dict):
             found[name] = values
@@ -272,7 +258,9 @@ def _lists(dataset: Any, fields: Fields) -> dict[str, Any]:
     return found
 
 
-def check_targets(dataset: Any, fields: Fields, good: Sequence[ItemRecord]) -> tuple[Status, str]:
+def check_targets(
+    dataset: Any, fields: _data.Fields, good: Sequence[ItemRecord]
+) -> tuple[Status, str]:
     """Compare every list of labels with the sampled items."""
     lists = _lists(dataset, fields)
     if not lists:
@@ -285,7 +273,7 @@ def check_targets(dataset: Any, fields: Fields, good: Sequence[ItemRecord]) -> t
                 f"what reads `{name}` and what reads items see different data."
             )
         try:
-            labels = given_labels(values, len(dataset))
+            labels = _data.given_labels(values, len(dataset))
         except TypeError:
             return "warning", (
                 f"`{name}` does not hold one integer class for each item; code that looks for "
@@ -313,15 +301,20 @@ class AuditedData:
 
     name: str  # "train" or "test"
     dataset: Any
-    fields: Fields
+    fields: _data.Fields
     records: tuple[ItemRecord, ...]  # the sample as first read, in rising order
-    lineage: Provenance | None  # what is said of all examples, if the sample agrees with it
+    provenance: _data.Provenance | None  # of all examples, if the sample agrees with it
     is_steady: bool = True  # whether the inputs of the sample were equal when read again
     scan: FullScan | None = None
 
     @classmethod
     def of(
-        cls, name: str, dataset: Any, sample: int, draws: Draws, keys: Mapping[str, Key | None]
+        cls,
+        name: str,
+        dataset: Any,
+        sample: int,
+        draws: Draws,
+        keys: Mapping[str, _data.Key | None],
     ) -> "AuditedData | Finding":
         """Read a sample for the first time, or return why no item of it can be used."""
         n = len(dataset)  # a wrong length shows at the first and the last item: always read them
@@ -330,13 +323,14 @@ class AuditedData:
         why = ""
         for i in at:
             try:
-                fields = fields_of(dataset, dataset[i], keys["input_key"], keys["label_key"])
+                fields = _data.fields_of(dataset, dataset[i], keys["input_key"], keys["label_key"])
             except Exception as error:
                 told = f"none of {len(at):,} items read can be used; item {i}: {described(error)}"
                 why = why or told
             else:
                 records = tuple(read(dataset, fields, j) for j in at)
-                return cls(name, dataset, fields, records, _lineage(dataset, fields, records))
+                known = _checked_provenance(dataset, fields, records)
+                return cls(name, dataset, fields, records, known)
         return Finding(f"{name}: items", "error", why)
 
     @property
@@ -352,21 +346,21 @@ class AuditedData:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the first input that could be read."""
-        return as_array(self.dataset[self.good[0].index][self.fields.input]).shape
+        return _data.as_array(self.dataset[self.good[0].index][self.fields.input]).shape
 
     @property
     def labels(self) -> Labels | None:
         """All labels as served; None if unknown."""
-        if self.lineage is not None:
-            return self.lineage.targets
+        if self.provenance is not None:
+            return self.provenance.targets
         return None if self.scan is None else self.scan.labels
 
     @property
     def num_classes(self) -> int:
         """Number of classes as the data set says, or else the largest label plus 1."""
-        told = told_classes(self.dataset, self.fields)
-        if told is None and self.lineage is not None:
-            told = self.lineage.num_classes
+        told = _data.told_classes(self.dataset, self.fields)
+        if told is None and self.provenance is not None:
+            told = self.provenance.num_classes
         labels = np.zeros(0, np.int64) if self.labels is None else self.labels
         return int(labels.max(initial=0)) + 1 if told is None else told
 
@@ -378,23 +372,35 @@ class AuditedData:
     @property
     def is_traced(self) -> bool:
         """Whether the clean labels are known."""
-        return self.lineage is not None and is_traced(self.dataset)
+        return self.provenance is not None and is_traced(self.dataset)
+
+    @property
+    def class_counts(self) -> set[int]:
+        """The numbers of classes that the corruptions were made with."""
+        return _class_counts(self.dataset)
+
+    @property
+    def nominal_matrix(self) -> NDArray[np.float64] | None:
+        """The expected transition matrix, where the clean labels are known; None without one."""
+        return _nominal_matrix(self.dataset)
 
     def scanned(self, on_progress: Callable[[int], None]) -> "AuditedData":
         """Read all items once."""
         images = any(record.form.startswith(_IMAGE) for record in self.records)
         # Batches of images have no modes any more.
-        known = None if self.lineage is None or images else self.lineage.targets
+        known = None if self.provenance is None or images else self.provenance.targets
         return replace(self, scan=scan_all(self.dataset, self.fields, known, on_progress))
 
 
-def _lineage(dataset: Any, fields: Fields, records: Sequence[ItemRecord]) -> Provenance | None:
-    """Return what is said of all examples, if the sample agrees with it."""
+def _checked_provenance(
+    dataset: Any, fields: _data.Fields, records: Sequence[ItemRecord]
+) -> _data.Provenance | None:
+    """Return what is known of all examples, if the sample agrees with it."""
     try:
-        lineage = listed_provenance(dataset, fields)
-        agrees = lineage is not None and all(
-            lineage.targets[r.index] == r.label for r in records if not r.error
+        provenance = _data.listed_provenance(dataset, fields)
+        agrees = provenance is not None and all(
+            provenance.targets[r.index] == r.label for r in records if not r.error
         )
     except Exception:  # labels that are not listed, or not one integer class
         return None
-    return lineage if agrees else None
+    return provenance if agrees else None

@@ -12,12 +12,7 @@ from corruptlab._data import History, Provenance
 from corruptlab._duplicates import majorities
 from corruptlab._types import Array, Ids, Labels
 from corruptlab.corruptions import ShuffledPixels, is_label_corruption
-from corruptlab.experiments.auditing._dataset import (
-    AuditedData,
-    Stages,
-    class_counts,
-    nominal_matrix,
-)
+from corruptlab.experiments.auditing._dataset import AuditedData, Stages
 from corruptlab.experiments.auditing._report import Status
 
 _LONG_TAIL = 10  # times as many examples in the largest class as in the smallest
@@ -157,15 +152,15 @@ def _pairs(groups: Ids, positions: Ids, labels: Labels, conflicting: Any) -> str
 
 def check_rate(data: AuditedData) -> tuple[Status, str]:
     """Test the share of changed labels, by class where the rates differ."""
-    if data.lineage is None or not data.is_traced:
+    if data.provenance is None or not data.is_traced:
         return "skipped", _UNTRACED
-    told, stages = _told(data.lineage), data.stages
+    told, stages = _told(data.provenance), data.stages
     if stages is not None and not any(is_label_corruption(c) for c, _ in stages):
         return "skipped", f"nothing was done to its labels; {told}."
     matrix = _matrix(data)
     if matrix is None:
         return "ok", f"{told}; there is no nominal rate to compare this with."
-    counts = _counts(data.lineage)
+    counts = _counts(data.provenance)
     changed, sizes = counts.sum(1) - np.diag(counts), counts.sum(1)
     rates = np.clip(1 - np.diag(matrix), 0, 1)
     expected = f"{told}, {sizes @ rates / sizes.sum():.2%} expected"
@@ -185,14 +180,14 @@ def check_rate(data: AuditedData) -> tuple[Status, str]:
 
 def check_by_class(data: AuditedData) -> tuple[Status, str]:
     """Test each entry of the transition matrix."""
-    if data.lineage is None or not data.is_traced:
+    if data.provenance is None or not data.is_traced:
         return "skipped", _UNTRACED
     matrix = _matrix(data)
     if matrix is None:
         return "skipped", "there is no nominal transition matrix to compare with."
     if np.array_equal(matrix, np.eye(len(matrix))):
         return "skipped", "no label is meant to change."
-    counts = _counts(data.lineage)
+    counts = _counts(data.provenance)
     sizes = counts.sum(1, keepdims=True)
     p_values = _two_sided(counts, sizes, np.clip(matrix, 0, 1))
     old, new = np.unravel_index(p_values.argmin(), p_values.shape)
@@ -206,10 +201,10 @@ def check_by_class(data: AuditedData) -> tuple[Status, str]:
 
 def check_clean(data: AuditedData) -> tuple[Status, str]:
     """Check that test labels are clean."""
-    if data.lineage is None or not data.is_traced:
+    if data.provenance is None or not data.is_traced:
         return "skipped", _UNTRACED
-    told = _told(data.lineage)
-    if (data.lineage.targets == data.lineage.clean_targets).all():
+    told = _told(data.provenance)
+    if (data.provenance.targets == data.provenance.clean_targets).all():
         return "ok", f"{told}: they are clean."
     return "error", (
         f"{told}: test accuracy would count right answers as wrong. Corrupt the labels of the "
@@ -227,27 +222,28 @@ def _two_sided(
 
 
 def _matrix(data: AuditedData) -> NDArray[np.float64] | None:
-    stages, lineage = data.stages, data.lineage
-    if stages is None or lineage is None or lineage.num_classes > _MOST_CLASSES:
+    stages, provenance = data.stages, data.provenance
+    if stages is None or provenance is None or provenance.num_classes > _MOST_CLASSES:
         return None
-    if class_counts(data.dataset) != {lineage.num_classes}:
+    if data.class_counts != {provenance.num_classes}:
         return None  # the parts have matrices of different sizes
     # A foreign wrapper in between passes on what was done, and hides how.
-    if History((c.stream, draws.seed) for c, draws in stages) != lineage.history:
+    if History((c.stream, draws.seed) for c, draws in stages) != provenance.history:
         return None
-    return nominal_matrix(data.dataset)
+    return data.nominal_matrix
 
 
-def _counts(lineage: Provenance) -> NDArray[np.int64]:
+def _counts(provenance: Provenance) -> NDArray[np.int64]:
     """Count pairs of clean and served label, each example once."""
-    _, once = np.unique(lineage.ids, return_index=True)
-    k = lineage.num_classes
-    pairs = lineage.clean_targets[once] * k + lineage.targets[once]
+    _, once = np.unique(provenance.ids, return_index=True)
+    k = provenance.num_classes
+    pairs = provenance.clean_targets[once] * k + provenance.targets[once]
     return np.bincount(pairs, minlength=k * k).reshape(k, k)
 
 
-def _told(lineage: Provenance) -> str:
-    changed, n = int((lineage.targets != lineage.clean_targets).sum()), len(lineage.targets)
+def _told(provenance: Provenance) -> str:
+    n = len(provenance.targets)
+    changed = int((provenance.targets != provenance.clean_targets).sum())
     return f"{changed:,} of {n:,} labels changed ({changed / n:.2%})"
 
 

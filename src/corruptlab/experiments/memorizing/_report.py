@@ -162,7 +162,7 @@ class MemorizationReport:
 
         With reports of other seeds, ``first.figure(*rest)``, the curves are means over all of them
         with t-intervals at the level of this report, as far as every one goes. The seed of a report
-        draws the canaries; what else shall differ is up to the training function.
+        draws the canaries; all else that differs is up to the training function.
 
         Args:
             *others: Reports of the same procedure on data of as many classes.

@@ -32,7 +32,6 @@ from corruptlab.experiments.permutation._null import (
 from corruptlab.experiments.permutation._result import Baseline, PermutationTest
 from corruptlab.experiments.randomization import Pair, Setting
 from corruptlab.training import Recipe, stopping
-from corruptlab.training._stopping import checked_rules
 
 _UNTIL_INTERPOLATED = (stopping.interpolated(),)
 
@@ -93,7 +92,7 @@ def permutation_test(
         baselines: Corruptions of the inputs, such as ``ShuffledPixels()`` or ``GaussianPixels()``:
             the statistic is also measured on inputs without that structure, labels as they are.
         repeats: Draws r of each baseline; its own p-value cannot be below 1 / (r + 1).
-        level: Level that the test shall be able to reach; fewer permutations than it takes warn.
+        level: Level that the test should be able to reach; too few permutations for it warn.
         confidence: Level of `PermutationTest.interval`, in ``(0, 1)``.
         seed: Decides exchanges, folds, data order, and baselines; any integer >= 0.
         device: Where to train; None for where the network is.
@@ -133,7 +132,7 @@ def permutation_test(
     repeats = at_least(1, "repeats", repeats)
     _check_levels(level, confidence, permutations)
     corruptions = _checked_baselines(baselines)
-    rules = checked_rules(stop, has_test=False, has_validation=False)
+    rules = stopping.checked_rules(stop, has_test=False, has_validation=False)
     seed, where = natural("seed", seed), resolve_device(model, device)
     start = time.perf_counter()
     split = Split.of(train, test, folds, seed=seed, progress=progress)

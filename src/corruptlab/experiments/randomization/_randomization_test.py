@@ -67,7 +67,7 @@ def randomization_test(
         seed: Seed of corruptions, data order, and of what layers draw; an integer >= 0.
         num_classes: Number of classes, if the training set does not say it and lacks the last.
         device: Where to train; by default as `fit` chooses.
-        progress: Whether to tell on standard error how far each fit has come.
+        progress: Whether to show the progress of each fit on standard error.
         model_name: What reports call the network; by default its type.
         data_name: What reports call the data; by default the training set's ``name`` or type.
 
