@@ -83,7 +83,8 @@ def fit(
     """Train ``model``, in place, until every training example is right or the epochs are over.
 
     The data are read once, moved to the device once, and cropped and whitened there once; what
-    does not fit there passes through a ``DataLoader`` (see `Execution`). Each epoch visits
+    does not fit there, and what a random transform changes at every reading, passes through
+    a ``DataLoader`` in every epoch (see `Execution`), with a warning. Each epoch visits
     the examples in the order `Draws` gives for ``(seed, epoch)``. After every epoch the stopping
     rules are asked; whether the training set is interpolated is judged by a pass over *all* of it
     in evaluation mode, which gives up at the first error and is nearly free until it succeeds.
@@ -234,8 +235,10 @@ def _trainer(
         "device" if isinstance(data, DeviceData) else "stream" for data in config.data
     }
     start = resolve_defaults(execution, recipe.precision)
-    if len(ways) == 1:  # otherwise there is no one word for how the data reach the device
+    if len(ways) == 1:
         start = replace(start, data=ways.pop())
+    elif not isinstance(config.train, DeviceData):  # a stream gives the same bits for the others
+        start = replace(start, data="stream")
     trainer = Trainer(model, optimizer, config, start=start, checkpoint=kept)
     trainer.resume()
     return trainer

@@ -49,6 +49,14 @@ class BatchReader:
         """Return inputs ``(b, ...)`` and labels ``(b,)`` at some positions."""
         return _Batches(self._examples)[at, seed]
 
+    def differs(self, at: Ids, one: int, two: int) -> bool:
+        """Return whether items differ between readings with two seeds."""
+        readings = [[*self.read(at, seed)] for seed in (one, two)]
+        return any(
+            a.dtype != b.dtype or a.numpy().tobytes() != b.numpy().tobytes()
+            for a, b in zip(*readings, strict=True)
+        )
+
     def read_all(self, *, progress: bool) -> tuple[Tensor, Tensor]:
         """Return all inputs, ``(n, ...)``, and labels, ``(n,)``."""
         return self._examples.tensors(progress=progress)

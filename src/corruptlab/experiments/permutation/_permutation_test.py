@@ -72,7 +72,8 @@ def permutation_test(
     Args:
         model: The network; every copy starts from its weights, which must not come from training on
             these labels. It is not changed.
-        train: Any map-style data set of (input, label) items, read once.
+        train: Any map-style data set of (input, label) items, read once: what random transforms
+            draw then is what all copies are trained on.
         test: Likewise, to measure on; or give ``folds``.
         recipe: The hyper-parameters.
         folds: Cross-validate: into that many parts, drawn by the seed; or the part ``0, 1, ...``

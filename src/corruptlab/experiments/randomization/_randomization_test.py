@@ -379,7 +379,7 @@ class _Run:
             seed=report.seed,
             device=self.device,
             # What the first fit found fastest holds for all, or their times could not be compared.
-            execution=report.rows[0].fit.execution if report.rows else Execution(),
+            execution=_executed_alike(report),
             progress=self.progress,
             name=setting.label,
         )
@@ -390,6 +390,14 @@ class _Run:
             fingerprint=train.fingerprint,
             baseline=fitted if setting.is_clean else report.baseline,
         )
+
+
+def _executed_alike(report: RandomizationReport) -> Execution:
+    """Return how the first fit ran; whether data can be read once is for each setting to say."""
+    if not report.rows:
+        return Execution()
+    first = report.rows[0].fit.execution
+    return replace(first, data="auto") if first.data == "device" else first
 
 
 def _grown(report: RandomizationReport, row: SettingResult | None) -> RandomizationReport:
