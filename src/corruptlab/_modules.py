@@ -8,11 +8,22 @@ from torch import Tensor, nn
 
 from corruptlab._environment import usable_device
 
+_SHARDED = "FSDPModule"  # a base class that fully_shard adds; looking for it imports nothing
+
 
 def check_module(model: object) -> None:
-    """Reject what is not a network."""
+    """Reject what is not a network, or one whose weights are spread over processes."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"`model` must be a torch.nn.Module, got {kind_of(model)}.")
+    sharded = any(
+        kind.__name__ == _SHARDED for layer in model.modules() for kind in type(layer).mro()
+    )
+    if sharded or any(type(each).__name__ == "DTensor" for each in model.parameters()):
+        raise TypeError(
+            "`model` must hold its weights as plain tensors, got one under fully_shard (FSDP2) or "
+            "with distributed tensors; leave it whole: under torchrun, `fit` itself averages "
+            "gradients over the processes."
+        )
 
 
 def resolve_device(model: nn.Module, device: torch.device | str | None) -> torch.device:

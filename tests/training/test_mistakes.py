@@ -250,3 +250,58 @@ def test_a_pair_of_arrays_is_a_data_set() -> None:
     pair: Any = inputs.numpy(), targets.numpy()
     expected = fit(network(), points(), points(20), recipe=SHORT).losses
     assert fit(network(), pair, points(20), recipe=SHORT).losses == expected
+
+
+def test_an_optimizer_of_another_network_is_an_error_before_the_first_step() -> None:
+    other, model = network(), network()
+    with pytest.raises(ValueError, match=r"^`optimizer` must make an optimizer of the parameters"):
+        fit(model, points(), recipe=SHORT, optimizer=lambda _: torch.optim.SGD(other.parameters()))
+    with pytest.raises(ValueError, match=r"^`optimizer` must make an optimizer of the parameters"):
+        fit(model, points(), recipe=SHORT, optimizer=lambda p: torch.optim.SGD(
+            [each.detach().clone().requires_grad_() for each in p]))  # fmt: skip
+
+
+class Idle(torch.optim.SGD):
+    def step(self, closure: Any = None) -> Any:
+        """Do nothing."""
+
+
+class Detached(nn.Module):
+    """Scores that one parameter cannot change, and another can."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.bias = network(), nn.Parameter(torch.zeros(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.body(x).detach()
+        return out + self.bias
+
+
+def test_a_fit_that_changes_nothing_is_an_error_that_says_why() -> None:
+    with pytest.raises(ValueError, match=r"^`model` must change .* the step of Idle does nothing"):
+        fit(network(), points(), recipe=SHORT, optimizer=Idle)
+    model = Detached()
+    with pytest.raises(
+        ValueError, match=r"^`model` must change in training, .* not depend on them"
+    ):
+        fit(model, points(), recipe=SHORT, optimizer=lambda p: torch.optim.SGD(p[1:], lr=0.1))
+    model.bias.requires_grad_(False)
+    with pytest.raises(ValueError, match=r"^`model` and `loss` must compute a loss that depends"):
+        fit(model, points(), recipe=SHORT)
+
+
+def test_a_part_of_the_parameters_may_be_trained_and_a_tiny_rate_may_change_nothing() -> None:
+    fit(network(), points(), recipe=SHORT, optimizer=lambda p: torch.optim.SGD(p[-2:], lr=0.1))
+    fit(network(), points(), recipe=replace(SHORT, learning_rate=1e-30))
+
+
+def test_a_sharded_network_is_refused_by_name() -> None:
+    class FSDPModule:
+        """What fully_shard adds to the bases of a layer's class."""
+
+    class Sharded(FSDPModule, nn.Linear):
+        pass
+
+    with pytest.raises(TypeError, match=r"^`model` must hold .* under fully_shard \(FSDP2\)"):
+        fit(nn.Sequential(Sharded(6, 3)), points(), recipe=SHORT)

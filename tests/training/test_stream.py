@@ -159,7 +159,7 @@ def test_what_a_data_set_draws_depends_on_the_seed_and_not_on_the_workers(genera
     assert losses(0, 0) == losses(0, 2) != losses(1, 0)
 
 
-@pytest.mark.filterwarnings("ignore:`train` serves other items")
+@pytest.mark.filterwarnings("ignore:`train` serves other inputs")
 @pytest.mark.parametrize("data", ["stream", "auto"])
 def test_a_resumed_fit_draws_what_an_uninterrupted_one_does(data: Any, tmp_path: Path) -> None:
     class Stopping(nn.Module):
@@ -206,7 +206,7 @@ def test_each_epoch_of_a_stream_draws_anew() -> None:
     assert len(set(seen)) == len(seen) == 18
 
 
-@pytest.mark.filterwarnings("ignore:`train` serves other items")
+@pytest.mark.filterwarnings("ignore:`train` serves other inputs")
 @pytest.mark.parametrize("data", ["stream", "auto"])
 @pytest.mark.parametrize("generator", ["torch", "numpy", "random"])
 def test_global_generators_stay_where_they_were(data: Any, generator: str) -> None:
@@ -230,7 +230,7 @@ class Sometimes(Drawing):
 
 @pytest.mark.parametrize("served", [Drawing("numpy"), Sometimes("torch")])
 def test_items_that_change_are_streamed_and_the_draws_are_those_of_a_stream(served: Any) -> None:
-    with pytest.warns(UserWarning, match="^`train` serves other items at every reading"):
+    with pytest.warns(UserWarning, match="^`train` serves other inputs at every reading"):
         found = fit(network(), served, points(), recipe=SHORT, stop=())
     assert found.execution.data == "stream"
     again = fit(network(), served, points(), recipe=SHORT, stop=(), execution=found.execution)
@@ -241,7 +241,7 @@ def test_items_that_change_do_not_go_to_the_device_once_and_for_all() -> None:
     device = Execution(data="device")
     for role in ("train", "test"):
         data: Any = {"train": points(), role: Drawing("torch")}
-        with pytest.raises(ValueError, match=rf"^`{role}` serves other items .*data='stream'"):
+        with pytest.raises(ValueError, match=rf"^`{role}` serves other inputs .*data='stream'"):
             fit(network(), **data, recipe=SHORT, execution=device)
 
 

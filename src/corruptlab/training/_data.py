@@ -81,11 +81,15 @@ def _varies(
 ) -> bool:
     """Return whether items differ between two readings; raise if they are to be read once."""
     some = np.unique(np.linspace(0, len(reader) - 1, _READ_TWICE).astype(np.int64))
-    if not processes.any(reader.differs(some, *seeds)):
+    differing = reader.differing(some, seeds)
+    if not processes.any(differing != ""):
         return False
+    remedy = (
+        "draw labels once, as `corrupt` does" if differing == "labels" else "a random transform"
+    )
     text = (
-        f"`{role}` serves other items at every reading (a random transform does that), and so it "
-        "cannot be read once for all epochs"
+        f"`{role}` serves other {differing} at every reading ({remedy}), and so it cannot be read "
+        "once for all epochs"
     )
     if execution.data == "device":
         raise ValueError(
