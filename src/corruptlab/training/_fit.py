@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.parameter import is_lazy
 
 from corruptlab._checks import check_number
 from corruptlab._draws import Draws
@@ -268,7 +269,7 @@ def _measured(trainer: Trainer) -> tuple[FullPass, FullPass | None]:
     trainer.log.check()  # an interrupted epoch may end in losses that nobody has looked at
     on_train = trainer.measure(trainer.config.train)
     if not math.isfinite(on_train.loss):
-        raise trainer.log.error(trainer.log.steps + 1, on_train.loss)
+        raise trainer.not_finite_when_measured(on_train.loss)
     test = trainer.config.test
     return on_train, None if test is None else trainer.measure(test)
 
@@ -389,7 +390,7 @@ def _seen_by_batch_norm(model: nn.Module) -> Iterator[list[torch.Size]]:
 
 def _check_kinds(
     *,
-    model: object,
+    model: nn.Module,
     recipe: object,
     loss: object,
     optimizer: object,
@@ -399,6 +400,12 @@ def _check_kinds(
 ) -> None:
     """Reject arguments of `fit` that are of a wrong kind."""
     check_module(model)
+    tensors = [*model.parameters(), *model.buffers()]
+    if any(each.is_inference() for each in tensors if not is_lazy(each)):
+        raise ValueError(
+            "`model` must be made outside torch.inference_mode(), got tensors that record no "
+            "gradients; copy.deepcopy(model) outside of it makes a network of others."
+        )
     if not isinstance(recipe, Recipe):
         raise TypeError(f"`recipe` must be a Recipe, got {type(recipe).__name__}.")
     if not isinstance(execution, Execution):

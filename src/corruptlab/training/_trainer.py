@@ -16,7 +16,7 @@ from corruptlab.training._contexts import layer_seeds, seed_layers
 from corruptlab.training._data import Batch, DataSource
 from corruptlab.training._distributed import Processes
 from corruptlab.training._execution import Execution
-from corruptlab.training._metrics import Evaluator, FullPass, Loss, LossLog
+from corruptlab.training._metrics import Evaluator, FullPass, Loss, LossLog, NonFiniteLossError
 from corruptlab.training._optimizers import Movement, set_rate
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._report import EpochEnd, Measure
@@ -206,6 +206,18 @@ class Trainer:
         if on_train:
             self._last_pass = self.log.steps, found
         return found
+
+    def not_finite_when_measured(self, loss: float) -> NonFiniteLossError:
+        """Return the error for a full pass whose loss is not finite."""
+        steps = self.log.steps
+        if steps == 0 or not is_finite(self.model, self.optimizer):
+            return self.log.error(steps, loss, done=steps)
+        cause = (
+            "every loss of the training was finite, but in evaluation mode the outputs are not; "
+            "look at what differs there: batch norm's running statistics, and code that asks "
+            "`self.training`."
+        )
+        return NonFiniteLossError(steps, loss, cause)
 
     @property
     def _known_pass(self) -> FullPass | None:

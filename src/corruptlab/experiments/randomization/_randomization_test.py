@@ -1,6 +1,5 @@
 """The randomization test: the same network and recipe on the same data, corrupted in known ways."""
 
-import copy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from torch import nn
 from corruptlab._arrays import check_classes
 from corruptlab._by_name import describe
 from corruptlab._environment import Environment
-from corruptlab._modules import resolve_device, scores_of
+from corruptlab._modules import copied, resolve_device, scores_of
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted, corrupt, is_input_corruption
@@ -286,8 +285,8 @@ class _InitialModel:
     def __call__(self) -> nn.Module:
         """Return a fresh copy."""
         if isinstance(self._source, nn.Module):
-            return copy.deepcopy(self._source)
-        with torch.random.fork_rng(devices=[]):
+            return copied(self._source)
+        with torch.inference_mode(mode=False), torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self._seed)
             model = self._source()
         if not isinstance(model, nn.Module):
