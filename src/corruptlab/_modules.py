@@ -1,5 +1,6 @@
 """What several rooms ask of a network: its device, its scores, its modes, its size."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,11 +9,42 @@ from torch import Tensor, nn
 
 from corruptlab._environment import usable_device
 
+_SHARDED = "FSDPModule"  # a base class that fully_shard adds; looking for it imports nothing
+
 
 def check_module(model: object) -> None:
-    """Reject what is not a network."""
+    """Reject what is not a network, or one whose weights are spread over processes."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"`model` must be a torch.nn.Module, got {kind_of(model)}.")
+    sharded = any(
+        kind.__name__ == _SHARDED for layer in model.modules() for kind in type(layer).mro()
+    )
+    if sharded or any(type(each).__name__ == "DTensor" for each in model.parameters()):
+        raise TypeError(
+            "`model` must hold its weights as plain tensors, got one under fully_shard (FSDP2) or "
+            "with distributed tensors; leave it whole: under torchrun, `fit` itself averages "
+            "gradients over the processes."
+        )
+
+
+def copied(model: nn.Module) -> nn.Module:
+    """Return a copy that can be trained, whatever mode of gradients the caller is in."""
+    try:
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            own = copy.deepcopy(model)
+    except Exception as error:  # a module's own code may raise any
+        raise ValueError(
+            f"`model` must be a network that copy.deepcopy copies, got the error: "
+            f"{first_line(error).rstrip('.')}; it may keep a tensor that was computed from others, "
+            "as old torch.nn.utils.weight_norm does (torch.nn.utils.parametrizations has a new "
+            "one), and a layer that stores its output."
+        ) from error
+    if not all(parameter.is_leaf for parameter in own.parameters()):
+        raise ValueError(
+            "`model` must be a network whose copies can be trained, got one whose copies are not "
+            f"({type(model).__name__}); hand over the module before torch.jit.script."
+        )
+    return own
 
 
 def resolve_device(model: nn.Module, device: torch.device | str | None) -> torch.device:

@@ -231,9 +231,15 @@ def test_labels_that_are_redrawn_in_every_epoch_are_seen_before_all_else() -> No
 
 
 def test_labels_that_a_fit_kept_are_no_reason_but_worth_a_word() -> None:
-    report = fit(network(), Redrawn(), recipe=replace(HEALTHY, epochs=5))
-    assert names(report.diagnosis) == ["too_few_epochs", "labels_redrawn"]
-    assert report.diagnosis[1].evidence.endswith("though this fit kept those of its first reading")
+    report = fit(network(), points(), recipe=replace(HEALTHY, epochs=5))
+    found = diagnose(record_of(report, labels_again={0: 7, 1: 7}))
+    assert names(found) == ["too_few_epochs", "labels_redrawn"]
+    assert found[1].evidence.endswith("though this fit kept those of its first reading")
+
+
+def test_labels_that_are_redrawn_are_told_before_the_fit() -> None:
+    with pytest.warns(UserWarning, match=r"^`train` serves other labels .* as `corrupt` does\)"):
+        fit(network(), Redrawn(), recipe=replace(HEALTHY, epochs=1))
 
 
 def test_a_network_that_died_at_once_and_in_silence_had_too_high_a_rate() -> None:

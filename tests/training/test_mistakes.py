@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
+import corruptlab as cl
 from corruptlab import Recipe, fit, small_inception
+from corruptlab.training import NonFiniteLossError
 
 from .cases import RECIPE, network, points
 
@@ -250,3 +252,127 @@ def test_a_pair_of_arrays_is_a_data_set() -> None:
     pair: Any = inputs.numpy(), targets.numpy()
     expected = fit(network(), points(), points(20), recipe=SHORT).losses
     assert fit(network(), pair, points(20), recipe=SHORT).losses == expected
+
+
+def test_an_optimizer_of_another_network_is_an_error_before_the_first_step() -> None:
+    other, model = network(), network()
+    with pytest.raises(ValueError, match=r"^`optimizer` must make an optimizer of the parameters"):
+        fit(model, points(), recipe=SHORT, optimizer=lambda _: torch.optim.SGD(other.parameters()))
+    with pytest.raises(ValueError, match=r"^`optimizer` must make an optimizer of the parameters"):
+        fit(model, points(), recipe=SHORT, optimizer=lambda p: torch.optim.SGD(
+            [each.detach().clone().requires_grad_() for each in p]))  # fmt: skip
+
+
+class Idle(torch.optim.SGD):
+    def step(self, closure: Any = None) -> Any:
+        """Do nothing."""
+
+
+class Detached(nn.Module):
+    """Scores that one parameter cannot change, and another can."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.bias = network(), nn.Parameter(torch.zeros(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.body(x).detach()
+        return out + self.bias
+
+
+def test_a_fit_that_changes_nothing_is_an_error_that_says_why() -> None:
+    with pytest.raises(ValueError, match=r"^`model` must change .* the step of Idle does nothing"):
+        fit(network(), points(), recipe=SHORT, optimizer=Idle)
+    model = Detached()
+    with pytest.raises(
+        ValueError, match=r"^`model` must change in training, .* not depend on them"
+    ):
+        fit(model, points(), recipe=SHORT, optimizer=lambda p: torch.optim.SGD(p[1:], lr=0.1))
+    model.bias.requires_grad_(False)
+    with pytest.raises(ValueError, match=r"^`model` and `loss` must compute a loss that depends"):
+        fit(model, points(), recipe=SHORT)
+
+
+def test_a_part_of_the_parameters_may_be_trained_and_a_tiny_rate_may_change_nothing() -> None:
+    fit(network(), points(), recipe=SHORT, optimizer=lambda p: torch.optim.SGD(p[-2:], lr=0.1))
+    fit(network(), points(), recipe=replace(SHORT, learning_rate=1e-30))
+
+
+def test_a_sharded_network_is_refused_by_name() -> None:
+    class FSDPModule:
+        """What fully_shard adds to the bases of a layer's class."""
+
+    class Sharded(FSDPModule, nn.Linear):
+        pass
+
+    with pytest.raises(TypeError, match=r"^`model` must hold .* under fully_shard \(FSDP2\)"):
+        fit(nn.Sequential(Sharded(6, 3)), points(), recipe=SHORT)
+
+
+class Moody(nn.Module):
+    """A network that is finite in training only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = network()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.body(x)
+        return out if self.training else out * torch.nan
+
+
+def test_a_loss_that_is_not_finite_in_evaluation_mode_alone_is_told_as_that() -> None:
+    with pytest.raises(
+        NonFiniteLossError, match="in evaluation mode the outputs are not"
+    ) as caught:
+        fit(Moody(), points(), recipe=SHORT)
+    assert caught.value.step == 12
+    assert "learning rate" not in str(caught.value)
+
+
+def test_a_last_step_that_ruins_the_weights_had_too_high_a_rate() -> None:
+    class Ruining(torch.optim.SGD):
+        left = 12
+
+        def step(self, closure: Any = None) -> Any:
+            Ruining.left -= 1
+            for parameter in self.param_groups[0]["params"] if Ruining.left == 0 else []:
+                parameter.data.fill_(torch.inf)
+
+    with pytest.raises(NonFiniteLossError, match=r"at step 12: the learning rate 0\.1 is probably"):
+        fit(network(), points(), recipe=SHORT, optimizer=Ruining)
+
+
+def test_a_network_that_cannot_be_copied_is_one_error_wherever_it_is_copied() -> None:
+    class Keeping(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.last = super().forward(x)
+            return self.last
+
+    inputs, targets = points().tensors
+    kept = Keeping(6, 3)
+    kept(inputs)
+    refused = r"^`model` must be a network that copy.deepcopy copies, got the error: Only Tensors"
+    with pytest.raises(ValueError, match=refused):
+        cl.fit_replicas(kept, inputs, targets[None], recipe=SHORT)
+    with pytest.raises(ValueError, match=refused):
+        cl.permutation_test(kept, points(), folds=2, recipe=SHORT, permutations=19)
+    with pytest.raises(ValueError, match=refused):
+        cl.randomization_test(kept, points(), recipe=SHORT, settings=["true"])
+    with pytest.raises(ValueError, match=refused):
+        cl.capacity.effective_capacity(kept, inputs, recipe=SHORT)
+
+
+def test_inference_mode_changes_nothing_or_is_refused() -> None:
+    inputs, targets = points().tensors
+    model, net = network(), lambda: network()
+    expected = cl.fit_replicas(model, inputs, targets[None], recipe=SHORT).losses
+    with torch.inference_mode():
+        made = network()
+        assert cl.fit_replicas(model, inputs, targets[None], recipe=SHORT).losses == expected
+        assert cl.fit_replicas(made, inputs, targets[None], recipe=SHORT).losses == expected
+        for source in (model, net):
+            found = cl.randomization_test(source, points(), recipe=SHORT, settings=["true"])
+            assert found.rows[0].fit.steps == 12
+    with pytest.raises(ValueError, match=r"^`model` must be made outside torch.inference_mode"):
+        fit(made, points(), recipe=SHORT)

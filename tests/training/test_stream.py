@@ -159,7 +159,8 @@ def test_what_a_data_set_draws_depends_on_the_seed_and_not_on_the_workers(genera
     assert losses(0, 0) == losses(0, 2) != losses(1, 0)
 
 
-@pytest.mark.parametrize("data", ["stream", "device"])
+@pytest.mark.filterwarnings("ignore:`train` serves other inputs")
+@pytest.mark.parametrize("data", ["stream", "auto"])
 def test_a_resumed_fit_draws_what_an_uninterrupted_one_does(data: Any, tmp_path: Path) -> None:
     class Stopping(nn.Module):
         def __init__(self, at: int) -> None:
@@ -205,7 +206,8 @@ def test_each_epoch_of_a_stream_draws_anew() -> None:
     assert len(set(seen)) == len(seen) == 18
 
 
-@pytest.mark.parametrize("data", ["stream", "device"])
+@pytest.mark.filterwarnings("ignore:`train` serves other inputs")
+@pytest.mark.parametrize("data", ["stream", "auto"])
 @pytest.mark.parametrize("generator", ["torch", "numpy", "random"])
 def test_global_generators_stay_where_they_were(data: Any, generator: str) -> None:
     def states() -> tuple[Any, ...]:
@@ -216,6 +218,31 @@ def test_global_generators_stay_where_they_were(data: Any, generator: str) -> No
     recipe = replace(SHORT, epochs=1)
     fit(network(), Drawing(generator), recipe=recipe, execution=Execution(data=data))
     assert states() == before
+
+
+class Sometimes(Drawing):
+    """Another item at one reading in five."""
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        x, y = points()[index]
+        return (x.flip(0) if float(torch.rand(())) < 0.2 else x), int(y)
+
+
+@pytest.mark.parametrize("served", [Drawing("numpy"), Sometimes("torch")])
+def test_items_that_change_are_streamed_and_the_draws_are_those_of_a_stream(served: Any) -> None:
+    with pytest.warns(UserWarning, match="^`train` serves other inputs at every reading"):
+        found = fit(network(), served, points(), recipe=SHORT, stop=())
+    assert found.execution.data == "stream"
+    again = fit(network(), served, points(), recipe=SHORT, stop=(), execution=found.execution)
+    assert again.losses == found.losses
+
+
+def test_items_that_change_do_not_go_to_the_device_once_and_for_all() -> None:
+    device = Execution(data="device")
+    for role in ("train", "test"):
+        data: Any = {"train": points(), role: Drawing("torch")}
+        with pytest.raises(ValueError, match=rf"^`{role}` serves other inputs .*data='stream'"):
+            fit(network(), **data, recipe=SHORT, execution=device)
 
 
 # ----------------------------------------------------------------------------------- wrong examples
@@ -332,7 +359,7 @@ def test_only_what_is_too_large_is_streamed(memory: Callable[[int], None]) -> No
     with pytest.warns(UserWarning, match=r"^`train` needs") as caught:
         report = fit(network(), points(), points(20), recipe=SHORT)
     assert len(caught) == 1
-    assert report.execution.data == "auto"  # one of each
+    assert report.execution.data == "stream"  # as the training data are
 
 
 def test_augmented_images_need_no_room_for_what_is_prepared(memory: Callable[[int], None]) -> None:

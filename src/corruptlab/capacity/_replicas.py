@@ -1,6 +1,5 @@
 """Many trainings of one network and recipe, and what is measured of each."""
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from corruptlab import training
 from corruptlab._checks import natural
 from corruptlab._environment import Environment
-from corruptlab._modules import resolve_device, scores_of
+from corruptlab._modules import copied, resolve_device, scores_of
 from corruptlab.training import Recipe, ReplicasReport
 
 # Replicas that are trained together: enough for one program, and their weights, gradients, and
@@ -154,7 +153,7 @@ def _count_outputs(
     """Try a copy of a network on some stored inputs."""
     recipe.check_inputs(inputs)
     prepared = recipe.prepare(inputs.to(device))
-    return scores_of(copy.deepcopy(model).to(device), prepared.clone()).shape[1]
+    return scores_of(copied(model).to(device), prepared.clone()).shape[1]
 
 
 def _first_model(model: object, replicas: int | None) -> nn.Module:

@@ -27,6 +27,10 @@ from corruptlab.training._transforms import augment, augmentation_draws, whiten
 # Of the free memory of the device, what the data may take; the rest is for the network.
 _SHARE_FOR_DATA = 0.8
 
+# Items that are read twice to see whether they are always the same. Of 32 at least one differs
+# with probability 0.998 if a transform changes one reading in ten.
+_READ_TWICE = 32
+
 
 def load_data(
     dataset: MapDataset[Any],
@@ -39,11 +43,15 @@ def load_data(
     progress: bool,
 ) -> "DataSource":
     """Move a data set to the device, or make it a stream; errors call it by its role."""
-    words = Draws(seed).integers(f"fit/reading/{role}/whole", [0], 2**31)
-    with seeded_generators(int(words[0])):
+    whole, *twice = Draws(seed).integers(f"fit/reading/{role}/whole", [0, 1, 2], 2**31).tolist()
+    with seeded_generators(whole):
         reader = BatchReader(dataset, role)
         processes.check_alike(**{f"len({role})": len(reader)})
-        if execution.data == "stream" or not _fits(reader, role, recipe, execution, processes):
+        if (
+            execution.data == "stream"
+            or _varies(reader, role, twice, execution, processes)
+            or not _fits(reader, role, recipe, execution, processes)
+        ):
             return StreamedData(
                 reader,
                 role,
@@ -62,6 +70,39 @@ def load_data(
             processes=processes,
             seed=seed,
         )
+
+
+def _varies(
+    reader: BatchReader,
+    role: str,
+    seeds: Sequence[int],
+    execution: Execution,
+    processes: Processes,
+) -> bool:
+    """Return whether items differ between two readings; raise if they are to be read once."""
+    some = np.unique(np.linspace(0, len(reader) - 1, _READ_TWICE).astype(np.int64))
+    differing = reader.differing(some, seeds)
+    if not processes.any(differing != ""):
+        return False
+    remedy = (
+        "draw labels once, as `corrupt` does" if differing == "labels" else "a random transform"
+    )
+    text = (
+        f"`{role}` serves other {differing} at every reading ({remedy}), and so it cannot be read "
+        "once for all epochs"
+    )
+    if execution.data == "device":
+        raise ValueError(
+            f"{text}; use execution=Execution(data='stream'), or leave the transform out and let "
+            "`recipe.augmentation` change the images on the device."
+        )
+    if processes.first:
+        warnings.warn(
+            f"{text}: it is read anew in every epoch through a DataLoader with {execution.workers} "
+            "worker processes (see `Execution`).",
+            stacklevel=5,  # the caller of `fit`
+        )
+    return True
 
 
 def _fits(

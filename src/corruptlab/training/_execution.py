@@ -33,7 +33,9 @@ class Execution:
         precision: Type of the products, which overrides the recipe's; None for the recipe's.
         data: ``"device"`` for all data on the device before the first step; ``"stream"`` for
             batches read by a ``DataLoader`` while the device works; ``"auto"`` for the first if
-            the data fit in the device's free memory, and else the second.
+            the data fit in the device's free memory, and else the second. Data that change from
+            one reading to the next (a random transform), seen in 32 items that are read twice,
+            are streamed, too, and refused by ``"device"``.
         workers: Processes that read a stream, >= 0. A process is forked only while it has no
             other threads, and not from Python 3.12 on: a lock that a thread holds stays locked in
             a forked process. Otherwise workers come from a fork server, so that the data set has to

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.parameter import is_lazy
 
 from corruptlab._checks import check_number
 from corruptlab._draws import Draws
@@ -83,7 +84,8 @@ def fit(
     """Train ``model``, in place, until every training example is right or the epochs are over.
 
     The data are read once, moved to the device once, and cropped and whitened there once; what
-    does not fit there passes through a ``DataLoader`` (see `Execution`). Each epoch visits
+    does not fit there, and what a random transform changes at every reading, passes through
+    a ``DataLoader`` in every epoch (see `Execution`), with a warning. Each epoch visits
     the examples in the order `Draws` gives for ``(seed, epoch)``. After every epoch the stopping
     rules are asked; whether the training set is interpolated is judged by a pass over *all* of it
     in evaluation mode, which gives up at the first error and is nearly free until it succeeds.
@@ -234,8 +236,10 @@ def _trainer(
         "device" if isinstance(data, DeviceData) else "stream" for data in config.data
     }
     start = resolve_defaults(execution, recipe.precision)
-    if len(ways) == 1:  # otherwise there is no one word for how the data reach the device
+    if len(ways) == 1:
         start = replace(start, data=ways.pop())
+    elif not isinstance(config.train, DeviceData):  # a stream gives the same bits for the others
+        start = replace(start, data="stream")
     trainer = Trainer(model, optimizer, config, start=start, checkpoint=kept)
     trainer.resume()
     return trainer
@@ -265,7 +269,7 @@ def _measured(trainer: Trainer) -> tuple[FullPass, FullPass | None]:
     trainer.log.check()  # an interrupted epoch may end in losses that nobody has looked at
     on_train = trainer.measure(trainer.config.train)
     if not math.isfinite(on_train.loss):
-        raise trainer.log.error(trainer.log.steps + 1, on_train.loss)
+        raise trainer.not_finite_when_measured(on_train.loss)
     test = trainer.config.test
     return on_train, None if test is None else trainer.measure(test)
 
@@ -386,7 +390,7 @@ def _seen_by_batch_norm(model: nn.Module) -> Iterator[list[torch.Size]]:
 
 def _check_kinds(
     *,
-    model: object,
+    model: nn.Module,
     recipe: object,
     loss: object,
     optimizer: object,
@@ -396,6 +400,12 @@ def _check_kinds(
 ) -> None:
     """Reject arguments of `fit` that are of a wrong kind."""
     check_module(model)
+    tensors = [*model.parameters(), *model.buffers()]
+    if any(each.is_inference() for each in tensors if not is_lazy(each)):
+        raise ValueError(
+            "`model` must be made outside torch.inference_mode(), got tensors that record no "
+            "gradients; copy.deepcopy(model) outside of it makes a network of others."
+        )
     if not isinstance(recipe, Recipe):
         raise TypeError(f"`recipe` must be a Recipe, got {type(recipe).__name__}.")
     if not isinstance(execution, Execution):

@@ -101,9 +101,9 @@ class LossLog:
         losses: list[float] = kept.tolist()
         return losses
 
-    def error(self, step: int, loss: float) -> NonFiniteLossError:
+    def error(self, step: int, loss: float, *, done: int | None = None) -> NonFiniteLossError:
         """Return the error for a loss that is not finite, with its likely cause."""
-        before = self.since(0)[: step - 1]
+        before = self.since(0)[: step - 1 if done is None else done]
         if not before:
             cause = "the outputs are not finite before training; check the initial weights."
         else:

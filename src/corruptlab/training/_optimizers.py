@@ -12,6 +12,8 @@ from corruptlab.training._recipe import Recipe
 OptimizerFactory: TypeAlias = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 """Parameters in, optimizer out: such as ``functools.partial(torch.optim.SGD, lr=0.1)``."""
 
+_COMPARED = 1024  # entries of each parameter
+
 # The square average of RMSProp that TensorFlow's Inception V3 used; PyTorch's default is 0.99.
 _RMSPROP_ALPHA, _RMSPROP_EPSILON = 0.9, 1.0
 
@@ -42,6 +44,12 @@ def make_optimizer(
                 f"got one that makes {type(optimizer).__name__}."
             )
         _check_step(optimizer)
+        own = {id(parameter) for parameter in parameters}
+        if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
+            raise ValueError(
+                "`optimizer` must make an optimizer of the parameters that it is called with, got "
+                "one that holds none of them, so that nothing would be trained."
+            )
     for group in optimizer.param_groups:
         group["first_rate"] = float(group["lr"])
     return optimizer
@@ -66,6 +74,49 @@ def set_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, epoch: int) -> No
     """Set the rate of an epoch: the first rate of each group, decayed."""
     for group in optimizer.param_groups:
         group["lr"] = group["first_rate"] * recipe.decay**epoch
+
+
+class Movement:
+    """Tells an optimizer that leaves everything as it is from a network that is done.
+
+    Of each parameter a few entries are compared.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self._optimizer = optimizer
+        self._before = [
+            (group, p, _some(p)) for group in optimizer.param_groups for p in group["params"]
+        ]
+
+    def check(self, steps: int) -> None:
+        """Raise if no parameter has moved although it should have."""
+        if any(not torch.equal(_some(p), before) for _, p, before in self._before):
+            return
+        if all(p.grad is None for _, p, _ in self._before):
+            cause = "because none of them has a gradient: the loss does not depend on them"
+        elif any(
+            p.grad is not None
+            and bool((float(group["lr"]) * _some(p.grad).abs() > _clearly(before)).any())
+            for group, p, before in self._before
+        ):
+            kind = type(self._optimizer).__name__
+            cause = f"although they have gradients: the step of {kind} does nothing"
+        else:  # gradients that are 0, or lost in rounding
+            return
+        raise ValueError(
+            f"`model` must change in training, got parameters that {steps} steps left as they "
+            f"were, {cause}."
+        )
+
+
+def _clearly(values: torch.Tensor) -> torch.Tensor:
+    """Return changes that rounding does not hide."""
+    return 4 * torch.finfo(values.dtype).eps * values.abs()
+
+
+def _some(values: torch.Tensor) -> torch.Tensor:
+    flat = values.detach().flatten()
+    return flat[:: max(1, len(flat) // _COMPARED)].clone()
 
 
 def can_fuse(parameters: list[nn.Parameter]) -> bool:

@@ -49,6 +49,14 @@ class BatchReader:
         """Return inputs ``(b, ...)`` and labels ``(b,)`` at some positions."""
         return _Batches(self._examples)[at, seed]
 
+    def differing(self, at: Ids, seeds: Sequence[int]) -> str:
+        """Return whether "labels" or else "inputs" differ between readings; empty if none do."""
+        readings = [self.read(at, seed) for seed in seeds]
+        inputs, targets = (
+            {each.numpy().tobytes() for each in kind} for kind in zip(*readings, strict=True)
+        )
+        return "labels" if len(targets) > 1 else "inputs" if len(inputs) > 1 else ""
+
     def read_all(self, *, progress: bool) -> tuple[Tensor, Tensor]:
         """Return all inputs, ``(n, ...)``, and labels, ``(n,)``."""
         return self._examples.tensors(progress=progress)

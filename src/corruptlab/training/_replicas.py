@@ -1,6 +1,5 @@
 """Train copies of one network on many label sets as one program."""
 
-import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from torch.utils.data import TensorDataset
 from corruptlab._arrays import check_classes, check_finite
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
-from corruptlab._modules import check_module, resolve_device, scores_of
+from corruptlab._modules import check_module, copied, resolve_device, scores_of
 from corruptlab._progress import Progress
 from corruptlab.training._contexts import dropout_of, recording_gradients
 from corruptlab.training._distributed import Processes
@@ -133,7 +132,7 @@ def fit_replicas(
     device = resolve_device(networks[0], device)
     total = len(networks) * recipe.epochs
     with recording_gradients():
-        own = copy.deepcopy(networks[0]).to(device)
+        own = copied(networks[0]).to(device)
         networks = [own if n is networks[0] else _placed(n, device) for n in networks]
         problem = _problem(networks[0], inputs.to(device), labels, subsets, recipe, seed, early)
     with (
@@ -227,7 +226,7 @@ def _one_by_one(
 ) -> list[Outcome]:
     outcomes = [Outcome(_state(network)) for network in networks]
     for replica, network in enumerate(networks):
-        trained = copy.deepcopy(network)
+        trained = copied(network)
         data = TensorDataset(inputs, problem.labels[replica].cpu())
         if problem.subsets is not None:
             own = problem.subsets[replica].cpu()
@@ -340,7 +339,7 @@ def _placed(network: nn.Module, device: torch.device) -> nn.Module:
     """Return a network on a device: itself, to be read only, or a copy if it is elsewhere."""
     if all(tensor.device == device for tensor in _all(network)):
         return network
-    return copy.deepcopy(network).to(device)
+    return copied(network).to(device)
 
 
 def _stops_early(stop: StoppingRule | Sequence[StoppingRule]) -> bool:
@@ -434,7 +433,7 @@ def _timed(plan: ReplicaPlan, networks: Sequence[nn.Module], problem: Problem) -
 
 def _timed_loop(network: nn.Module, problem: Problem) -> float:
     """Return the seconds of a step of one network by itself, as `fit` does it."""
-    own, size = copy.deepcopy(network), min(problem.recipe.batch_size, problem.size)
+    own, size = copied(network), min(problem.recipe.batch_size, problem.size)
     at = torch.arange(size, device=problem.inputs.device)
     inputs, targets = problem.batch(at[:1] * 0, at)
     if problem.subsets is not None:

@@ -1,6 +1,5 @@
 """What `fit` and `fit_replicas` return."""
 
-import copy
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from corruptlab._environment import Environment
-from corruptlab._modules import evaluating
+from corruptlab._modules import copied, evaluating
 from corruptlab.training._diagnosis import Cause
 from corruptlab.training._execution import Execution
 from corruptlab.training._recipe import Recipe
@@ -236,7 +235,7 @@ class ReplicasReport:
         """
         if not 0 <= replica < len(self):
             raise IndexError(f"`replica` must lie in 0 .. {len(self) - 1}, got {replica}.")
-        network = copy.deepcopy(self._network)
+        network = copied(self._network)
         network.load_state_dict(self._states[replica])
         return network
 
@@ -252,7 +251,7 @@ class ReplicasReport:
         """
         device = next(iter(self._states[0].values())).device
         prepared = self.recipe.prepare(inputs.to(device))
-        network, outputs = copy.deepcopy(self._network), []
+        network, outputs = copied(self._network), []
         with evaluating(network):
             for state in self._states:
                 network.load_state_dict(state)

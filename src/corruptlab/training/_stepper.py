@@ -69,6 +69,12 @@ class Stepper:
     def step(self, batch: Batch) -> Tensor:
         """Do one step; return what this share adds to the mean loss before it, on the device."""
         loss = self._mean_loss(batch.inputs, batch.targets)
+        if not loss.requires_grad:
+            raise ValueError(
+                "`model` and `loss` must compute a loss that depends on the parameters, got one "
+                "without a gradient; look for torch.no_grad(), .detach(), and conversions to NumPy "
+                "in the forward pass."
+            )
         if batch.weight != 1.0:
             loss = loss * batch.weight
         self._optimizer.zero_grad(set_to_none=True)

@@ -16,8 +16,8 @@ from corruptlab.training._contexts import layer_seeds, seed_layers
 from corruptlab.training._data import Batch, DataSource
 from corruptlab.training._distributed import Processes
 from corruptlab.training._execution import Execution
-from corruptlab.training._metrics import Evaluator, FullPass, Loss, LossLog
-from corruptlab.training._optimizers import set_rate
+from corruptlab.training._metrics import Evaluator, FullPass, Loss, LossLog, NonFiniteLossError
+from corruptlab.training._optimizers import Movement, set_rate
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._report import EpochEnd, Measure
 from corruptlab.training._stepper import Stepper, Tuned, candidates, tune
@@ -34,6 +34,8 @@ _HOW = ("foreach", "fused", "capturable")
 _SECONDS_BETWEEN_LOOKS = 0.5
 # A first look at the speed, when it has settled.
 _SECONDS_BEFORE_TUNING, _STEPS_BEFORE_TUNING = 1.0, 10
+# Steps after which parameters must have moved; an optimizer may gather gradients until then.
+_STEPS_BEFORE_MOVEMENT = 64
 
 
 @dataclass(frozen=True)
@@ -178,11 +180,15 @@ class Trainer:
         rules = self.config.rules if at_boundary else self._budgets
         if self.log.steps and (rule := self._met(rules)):  # resumed after the last step
             return rule.name
+        movement = None if self.log.steps else Movement(self.optimizer)
         for epoch in range(self.epochs, self.config.recipe.epochs):
             with self._clock():
                 stopped_by = self._epoch(epoch, line)
             if stopped_by:
                 return stopped_by
+            if movement and self.log.steps >= min(_STEPS_BEFORE_MOVEMENT, self.steps_at_most):
+                movement.check(self.log.steps)
+                movement = None
             self._end_epoch(epoch)
             if rule := self._met(self.config.rules):
                 return rule.name
@@ -200,6 +206,18 @@ class Trainer:
         if on_train:
             self._last_pass = self.log.steps, found
         return found
+
+    def not_finite_when_measured(self, loss: float) -> NonFiniteLossError:
+        """Return the error for a full pass whose loss is not finite."""
+        steps = self.log.steps
+        if steps == 0 or not is_finite(self.model, self.optimizer):
+            return self.log.error(steps, loss, done=steps)
+        cause = (
+            "every loss of the training was finite, but in evaluation mode the outputs are not; "
+            "look at what differs there: batch norm's running statistics, and code that asks "
+            "`self.training`."
+        )
+        return NonFiniteLossError(steps, loss, cause)
 
     @property
     def _known_pass(self) -> FullPass | None:

@@ -135,8 +135,9 @@ def _read(
     dataset: MapDataset[Any], role: Literal["train", "test"], seed: int, progress: bool
 ) -> tuple[Tensor, Tensor]:
     """Read a whole data set; its random transforms depend on the seed alone."""
-    word = int(Draws(seed).integers("permutation_test/reading", [int(role == "test")], 2**31)[0])
-    with seeded_generators(word):
+    number = ("train", "test").index(role)
+    transforms = Draws(seed).integers("permutation_test/reading", [number], 2**31)
+    with seeded_generators(int(transforms[0])):
         return _data.open_dataset(dataset, role).tensors(progress=progress)
 
 

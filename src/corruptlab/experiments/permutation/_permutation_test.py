@@ -1,6 +1,5 @@
 """The permutation test of a network and a recipe on a data set."""
 
-import copy
 import math
 import time
 import warnings
@@ -17,7 +16,7 @@ from corruptlab._arrays import check_classes
 from corruptlab._checks import at_least, check_confidence, natural
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
-from corruptlab._modules import check_module, resolve_device, scores_of
+from corruptlab._modules import check_module, copied, resolve_device, scores_of
 from corruptlab._progress import Progress
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted, Corruption, is_input_corruption
@@ -71,7 +70,8 @@ def permutation_test(
     Args:
         model: The network; every copy starts from its weights, which must not come from training on
             these labels. It is not changed.
-        train: Any map-style data set of (input, label) items, read once.
+        train: Any map-style data set of (input, label) items, read once: what random transforms
+            draw then is what all copies are trained on.
         test: Likewise, to measure on; or give ``folds``.
         recipe: The hyper-parameters.
         folds: Cross-validate: into that many parts, drawn by the seed; or the part ``0, 1, ...``
@@ -195,7 +195,7 @@ def _num_classes(model: nn.Module, recipe: Recipe, split: Split) -> int:
     recipe.check_inputs(split.inputs, name="train")
     device = next((each.device for each in model.parameters()), torch.device("cpu"))
     few = recipe.prepare(split.inputs[:2].to(device))
-    num_classes = scores_of(copy.deepcopy(model), few).shape[1]
+    num_classes = scores_of(copied(model), few).shape[1]
     for role, labels in (("train", split.exchangeable), ("test", split.fixed)):
         if len(labels) > 0:
             check_classes(torch.from_numpy(labels), f"`{role}` labels", num_classes=num_classes)

@@ -1,6 +1,5 @@
 """The randomization test: the same network and recipe on the same data, corrupted in known ways."""
 
-import copy
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from torch import nn
 from corruptlab._arrays import check_classes
 from corruptlab._by_name import describe
 from corruptlab._environment import Environment
-from corruptlab._modules import resolve_device, scores_of
+from corruptlab._modules import copied, resolve_device, scores_of
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted, corrupt, is_input_corruption
@@ -286,8 +285,8 @@ class _InitialModel:
     def __call__(self) -> nn.Module:
         """Return a fresh copy."""
         if isinstance(self._source, nn.Module):
-            return copy.deepcopy(self._source)
-        with torch.random.fork_rng(devices=[]):
+            return copied(self._source)
+        with torch.inference_mode(mode=False), torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self._seed)
             model = self._source()
         if not isinstance(model, nn.Module):
@@ -379,7 +378,7 @@ class _Run:
             seed=report.seed,
             device=self.device,
             # What the first fit found fastest holds for all, or their times could not be compared.
-            execution=report.rows[0].fit.execution if report.rows else Execution(),
+            execution=_executed_alike(report),
             progress=self.progress,
             name=setting.label,
         )
@@ -390,6 +389,14 @@ class _Run:
             fingerprint=train.fingerprint,
             baseline=fitted if setting.is_clean else report.baseline,
         )
+
+
+def _executed_alike(report: RandomizationReport) -> Execution:
+    """Return how the first fit ran; whether data can be read once is for each setting to say."""
+    if not report.rows:
+        return Execution()
+    first = report.rows[0].fit.execution
+    return replace(first, data="auto") if first.data == "device" else first
 
 
 def _grown(report: RandomizationReport, row: SettingResult | None) -> RandomizationReport:
