@@ -255,8 +255,8 @@ class ReplicasReport:
         with evaluating(network):
             for state in self._states:
                 network.load_state_dict(state)
-                # Copies of the inputs, because a network may write into what it is given.
-                batches = [some.clone() for some in prepared.split(_AT_ONCE)]  # type: ignore[no-untyped-call]  # PyTorch's
+                # A copy of each batch, because a network may write into what it is given.
+                batches = (some.clone() for some in prepared.split(_AT_ONCE))  # type: ignore[no-untyped-call]  # PyTorch's
                 outputs.append(torch.cat([network(batch) for batch in batches]))
         return torch.stack(outputs)
 
