@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
+import scipy
 import torch
-from scipy.special import entr
 from torch import Tensor
 
 from corruptlab._duplicates import Duplicates, find_duplicates
@@ -115,7 +115,7 @@ class FitRecord:
         if not self.cross_entropy:
             return None
         _, counts = np.unique(self.targets.cpu().numpy(), return_counts=True)
-        return float(entr(counts / counts.sum()).sum())
+        return float(scipy.special.entr(counts / counts.sum()).sum())
 
 
 # Whitened inputs have mean 0 and root mean square 1. Images in [0, 1] have a mean of about half to
