@@ -1,5 +1,6 @@
 """Checkpoints: a fit that was interrupted ends as if it had not been, to the bit."""
 
+import copy
 import itertools
 import os
 import pickle
@@ -8,7 +9,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -316,6 +317,62 @@ def test_a_foreign_file_is_refused_and_nothing_in_it_is_run(tmp_path: Path) -> N
         with pytest.raises(DataFileError, match=f": expected a checkpoint of `fit`, found {found}"):
             run(Watched(), checkpoint=tmp_path)
     assert not sprung.exists()
+
+
+def parts(state: Any, where: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield where every part of a state is, however deep."""
+    if not isinstance(state, dict | list):
+        return
+    for key, value in state.items() if isinstance(state, dict) else enumerate(state):
+        yield (*where, key)
+        yield from parts(value, (*where, key))
+
+
+def test_a_part_that_is_missing_or_of_another_kind_is_an_error_that_names_the_file(
+    tmp_path: Path,
+) -> None:
+    def act() -> FitReport:
+        return fit(network(), points(), recipe=PLAIN, checkpoint=tmp_path, stop=())
+
+    def inside(state: Any, where: tuple[Any, ...]) -> Any:
+        for key in where[:-1]:
+            state = state[key]
+        return state
+
+    expected = act().losses
+    path = tmp_path / "fit.pt"
+    whole = torch.load(path, weights_only=True)
+    assert {where[0] for where in parts(whole)} > {"model", "optimizer", "losses", "state"}
+    for where in parts(whole):
+        if where[0] in ("format", "identity"):  # which have errors of their own
+            continue
+        other: list[Any] = [None, "text", 7.5, [None], {"x": "y"}, "missing"]
+        if where[0] != "optimizer":  # some remember tensors of shapes of their own
+            other.append(torch.zeros(2, 2))
+        for value in other:
+            damaged = copy.deepcopy(whole)
+            if isinstance(value, str) and value == "missing":
+                del inside(damaged, where)[where[-1]]
+            else:
+                inside(damaged, where)[where[-1]] = value
+            torch.save(damaged, path)
+            with suppress(DataFileError):  # and no other; what is possible there is believed
+                act()
+    for name in set(whole) - {"format", "identity"}:
+        torch.save({key: value for key, value in whole.items() if key != name}, path)
+        with pytest.raises(DataFileError, match=f"found no part '{name}'"):
+            act()
+    torch.save(whole, path)
+    assert act().losses == expected
+
+
+def test_a_damaged_checkpoint_leaves_the_network_as_it_was(kept: Path) -> None:
+    whole = torch.load(kept, weights_only=True)
+    torch.save({**whole, "state": {**whole["state"], "epochs": "two"}}, kept)
+    model = Watched()
+    with pytest.raises(DataFileError, match="found str for epochs"):
+        run(model, checkpoint=kept.parent)
+    assert same_bits(model, Watched())
 
 
 def test_one_wrong_bit_is_found_wherever_it_matters(kept: Path) -> None:

@@ -558,3 +558,18 @@ def test_bad_input_is_one_clear_error(
     given = {**arguments, "recipe": RECIPE, **changes}
     with pytest.raises(kind, match=message):
         fit_replicas(given.pop("model"), given.pop("inputs"), given.pop("labels"), **given)
+
+
+def test_a_network_that_writes_into_its_input_leaves_the_inputs_as_they_are() -> None:
+    class Writing(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x.mul_(2))
+
+    inputs = torch.randn(20, 4)
+    before, labels = inputs.clone(), torch.arange(20).expand(2, -1) % 3
+    recipe = Recipe(learning_rate=0.1, epochs=2, batch_size=10, whiten=False)
+    report = fit_replicas(Writing(4, 3), inputs, labels, recipe=recipe, strategy="loop")
+    outputs = report.logits(inputs)
+    assert torch.equal(inputs, before)
+    for r in range(2):
+        assert torch.equal(outputs[r], report.model(r)(inputs.clone()))

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from corruptlab._errors import DataFileError
+from corruptlab._modules import first_line
 from corruptlab.training._metrics import Loss
 from corruptlab.training._recipe import Recipe
 
@@ -88,6 +89,33 @@ class Checkpoint:
             )
         loaded: dict[str, Any] = state
         return loaded
+
+    @contextmanager
+    def understood(self) -> Iterator[None]:
+        """Name the file in errors about a part that is missing or of another kind."""
+        try:
+            yield
+        except torch.OutOfMemoryError:
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            found = f"no part {error}" if isinstance(error, KeyError) else first_line(error)
+            raise DataFileError(self.path, _EXPECTED, found.rstrip(".")) from error
+
+
+def check_kind(part: str, found: object, *kinds: type) -> None:
+    """Refuse a part of a checkpoint that is of another kind."""
+    if not isinstance(found, kinds) or (isinstance(found, bool) and bool not in kinds):
+        raise TypeError(f"{type(found).__name__} for {part}")
+
+
+def check_tensors(part: str, found: dict[str, Any], own: Mapping[str, Any]) -> None:
+    """Refuse tensors that are not those of a network, by name, shape, and type."""
+    if differ := found.keys() ^ own.keys():
+        raise ValueError(f"{part} that {'lack' if min(differ) in own else 'have'} {min(differ)}")
+    for name, value in _tensors(own):
+        check_kind(f"{part}, {name}", found[name], Tensor)
+        if (found[name].shape, found[name].dtype) != (value.shape, value.dtype):
+            raise ValueError(f"another shape or type for {part}, {name}")
 
 
 def identity_of(

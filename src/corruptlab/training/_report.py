@@ -255,7 +255,9 @@ class ReplicasReport:
         with evaluating(network):
             for state in self._states:
                 network.load_state_dict(state)
-                outputs.append(torch.cat([network(some) for some in prepared.split(_AT_ONCE)]))  # type: ignore[no-untyped-call]  # PyTorch's
+                # A copy of each batch, because a network may write into what it is given.
+                batches = (some.clone() for some in prepared.split(_AT_ONCE))  # type: ignore[no-untyped-call]  # PyTorch's
+                outputs.append(torch.cat([network(batch) for batch in batches]))
         return torch.stack(outputs)
 
     def accuracy(self, inputs: Tensor, labels: Tensor) -> NDArray[np.float64]:

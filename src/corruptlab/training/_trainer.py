@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from corruptlab._progress import Progress
-from corruptlab.training._checkpoint import Checkpoint, is_finite
+from corruptlab.training._checkpoint import Checkpoint, check_kind, check_tensors, is_finite
 from corruptlab.training._contexts import layer_seeds, seed_layers
 from corruptlab.training._data import Batch, DataSource
 from corruptlab.training._distributed import Processes
@@ -85,12 +85,22 @@ class FitState:
     def from_dict(cls, values: dict[str, Any]) -> "FitState":
         """Build a state from what `to_dict` gave."""
         reached = values["interpolation"]
-        return cls(
+        state = cls(
             epochs=values["epochs"],
             seconds=values["seconds"],
             history=tuple(EpochEnd(**end) for end in values["history"]),
             interpolation=None if reached is None else Interpolation(**reached),
         )
+        check_kind("epochs", state.epochs, int)
+        numbers = [state.seconds, *([] if reached is None else reached.values())]
+        for end in state.history:
+            check_kind("loss of an epoch", end.loss, int, float)
+            numbers += [value for value in asdict(end).values() if value is not None]
+        for number in numbers:
+            check_kind("a number of the state", number, int, float)
+        if state.epochs != len(state.history):
+            raise ValueError(f"{state.epochs} epochs with {len(state.history)} ends")
+        return state
 
 
 class Trainer:
@@ -367,20 +377,51 @@ class Trainer:
         if kept is None:
             processes.from_first(lambda: checkpoint.try_out(fresh))
             return
-        self.model.load_state_dict(kept["model"])
-        # How the update is computed is for this run to say.
-        for group, own in zip(
-            kept["optimizer"]["param_groups"], self.optimizer.param_groups, strict=True
-        ):
-            group.update({name: own[name] for name in _HOW if name in own})
-        self.optimizer.load_state_dict(kept["optimizer"])
-        self.log.resume(kept["losses"].tolist())
-        self.state = FitState.from_dict(kept["state"])
-        if kept["execution"] is not None and kept["wanted"] == self._wanted():
-            start = self._start
+        with checkpoint.understood():
+            self._go_on_from(kept, fresh)
+
+    def _go_on_from(self, kept: dict[str, Any], fresh: dict[str, Any]) -> None:
+        """Take over a state; all of it is looked at before anything is changed."""
+        for name, value in fresh.items():
+            if name != "execution":
+                check_kind(name, kept[name], type(value))
+        check_tensors("weights", kept["model"], fresh["model"])
+        state, losses = FitState.from_dict(kept["state"]), kept["losses"].double().tolist()
+        if kept["losses"].ndim != 1 or not state.epochs * self.steps_per_epoch <= len(losses):
+            raise ValueError(f"{len(losses)} losses for {state.epochs} epochs")
+        for name, seconds in kept["seconds_per_step"].items():
+            check_kind(f"seconds_per_step of {name}", seconds, float)
+        tuned = None
+        if kept["execution"] is not None:
+            check_kind("execution", kept["execution"], dict)
             chosen = Execution.from_dict(kept["execution"])
-            chosen = replace(chosen, data=start.data, workers=start.workers)
-            self.tuned = Tuned(chosen, kept["seconds_per_step"])
+            chosen = replace(chosen, data=self._start.data, workers=self._start.workers)
+            tuned = Tuned(chosen, kept["seconds_per_step"])
+        self.optimizer.load_state_dict(self._completed(kept["optimizer"]))
+        self.model.load_state_dict(kept["model"])
+        self.log.resume(losses)
+        self.state = state
+        if kept["wanted"] == self._wanted():
+            self.tuned = tuned
+
+    def _completed(self, optimizer: dict[str, Any]) -> dict[str, Any]:
+        """Return the state of an optimizer whose settings are of the kinds of this run's."""
+        groups = []
+        for group, own in zip(optimizer["param_groups"], self.optimizer.param_groups, strict=True):
+            for name, value in own.items():
+                if type(value) in (int, float, tuple):
+                    found = group.get(name, value)
+                    check_kind(f"optimizer, {name}", found, int, float, type(value))
+            # How the update is computed is for this run to say.
+            how = {name: own[name] for name in _HOW if name in own}
+            groups.append({**own, **group, "params": list(group["params"]), **how})
+            remembered = [optimizer["state"].get(at, {}) for at in group["params"]]
+            kinds = [{name: type(value) for name, value in each.items()} for each in remembered]
+            if any(kind != next(filter(None, kinds)) for kind in kinds if kind):
+                raise TypeError("an optimizer that remembers other things of each parameter")
+        if strays := optimizer["state"].keys() - {at for each in groups for at in each["params"]}:
+            raise ValueError(f"an optimizer that remembers parameter {min(strays)}")
+        return {**optimizer, "param_groups": groups}
 
     def _wanted(self) -> dict[str, object]:
         """Return what a choice of the execution depends on: made for other wishes, it is void."""

@@ -329,6 +329,7 @@ def test_ctrl_c_while_settings_are_tried_leaves_no_row() -> None:
     assert cut.rows == ()
 
 
+@pytest.mark.filterwarnings("ignore:`train` serves other inputs")
 def test_the_global_generators_stay_where_they_were() -> None:
     class Jittered(torch.utils.data.Dataset[Any]):
         targets = (0, 1) * 10
