@@ -119,12 +119,17 @@ class Sample:
         self._read += len(x)
         count = _sample_size(self._read, x.shape[1])
         own = _least(keys, count)
-        rows = torch.cat([self.rows, x[torch.from_numpy(own).to(x.device)]])
+        rows = torch.cat([self.rows, _rows(x, own)])
         numbers = np.concatenate([self.numbers, numbers[own]])
         keys = np.concatenate([self._keys, keys[own]])
         kept = _least(keys, count)
         self.numbers, self._keys = numbers[kept], keys[kept]
-        self.rows = rows[torch.from_numpy(kept).to(x.device)]
+        self.rows = _rows(rows, kept)
+
+
+def _rows(x: Tensor, at: NDArray[np.int64]) -> Tensor:
+    # PyTorch 2.6 cannot index unsigned integers of more than 8 bits with a tensor.
+    return x.index_select(0, torch.from_numpy(at).to(x.device))
 
 
 def _sample_size(n: int, d: int) -> int:
@@ -219,7 +224,7 @@ class Survey:
         numbers, rows = self._sample.numbers, self._sample.rows
         _, own, positions = np.intersect1d(numbers, order, return_indices=True)
         own = own[np.argsort(positions)]
-        rows, positions = rows[torch.from_numpy(own).to(rows.device)], np.sort(positions)
+        rows, positions = _rows(rows, own), np.sort(positions)
         if len(positions) == 0 or positions[-1] < len(order) - 1:
             last = next(
                 far.rows[column]
