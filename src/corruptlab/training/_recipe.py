@@ -36,9 +36,9 @@ class Recipe:
     decay**epoch`` for epoch 0, 1, 2, ... The last batch of an epoch holds what is left.
 
     The defaults assume nothing about the data: a constant rate, and inputs as they are, except that
-    bytes are divided by 255. The paper's settings for CIFAR-10 (whitened images, a rate that
-    decays by 0.95 per epoch) belong to `corruptlab.training.recipes.cifar10`. Whitening removes the mean and
-    the contrast of every image, and with them the signal of data whose classes differ in
+    bytes are divided by 255. The paper's settings for CIFAR-10 (whitened images, a rate that decays
+    by 0.95 per epoch) belong to `corruptlab.training.recipes.cifar10`. Whitening removes the mean
+    and the contrast of every image, and with them the signal of data whose classes differ in
     brightness. A decay per epoch suits one size of training set: epochs of fewer images have fewer
     steps.
 
