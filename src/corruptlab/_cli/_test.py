@@ -142,7 +142,7 @@ def follow(reports: Iterator[RandomizationReport], output: Output | None) -> int
         written = output is None or output.save_report(last.to_dict())
     written = _show(last, output) and written
     if last is None or last.interrupted:
-        cli.say(f"interrupted; {_kept(last, output)}")
+        cli.say(f"interrupted; {_interruption_note(last, output)}")
         return INTERRUPTED
     return DONE if written else NOT_ALL
 
@@ -157,7 +157,7 @@ def _show(report: RandomizationReport | None, output: Output | None) -> bool:
     return output.save_figure(report.figure, done=f"wrote {output.report} and {output.figure}")
 
 
-def _kept(report: RandomizationReport | None, output: Output | None) -> str:
+def _interruption_note(report: RandomizationReport | None, output: Output | None) -> str:
     done = [] if report is None else [s.setting.label for s in report.finished]
     if not done:
         return "no setting was finished."

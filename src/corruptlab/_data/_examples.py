@@ -106,7 +106,7 @@ class Examples:
     ) -> Provenance:
         """Return what is known of the examples, with what the user knows better."""
         if targets is None:
-            known = self.source.provenance(_served)
+            known = self.source.provenance(_labels_of_items)
         else:
             known = self._told(given_labels(targets, self.n))
         if ids is not None:
@@ -236,7 +236,7 @@ def checked_length(dataset: Any, name: str = "dataset") -> int:
 def listed_provenance(dataset: Any, fields: Fields, name: str = "dataset") -> Provenance | None:
     """Return what is known of the examples without reading every item; None if labels are not."""
     try:
-        return source_of(dataset, fields, name).provenance(_listed)
+        return source_of(dataset, fields, name).provenance(_listed_labels)
     except _NotListedError:
         return None
 
@@ -254,7 +254,7 @@ def fields_of(
     name: str = "dataset",
 ) -> Fields:
     """Return where an item keeps its input and its label; a corrupted data set was told already."""
-    told = _told(dataset, input_key, label_key, name)
+    told = _known_fields(dataset, input_key, label_key, name)
     if told is None:
         return Fields.of(item, input_key, label_key, name)
     input_key = told.input if input_key is None else input_key
@@ -268,17 +268,19 @@ def fields_of(
     return told
 
 
-def _told(dataset: Any, input_key: Key | None, label_key: Key | None, name: str) -> Fields | None:
+def _known_fields(
+    dataset: Any, input_key: Key | None, label_key: Key | None, name: str
+) -> Fields | None:
     """Return the fields that `corrupt` was told or found, if there is a corruption beneath."""
     if is_traced(dataset):
         known: Fields = dataset.fields
         return known
     if is_subset(dataset):
-        return _told(dataset.dataset, input_key, label_key, name)
+        return _known_fields(dataset.dataset, input_key, label_key, name)
     if not is_joined(dataset):
         return None
     parts = [part for part in dataset.datasets if len(part) > 0]
-    told = [_told(part, input_key, label_key, name) for part in parts]
+    told = [_known_fields(part, input_key, label_key, name) for part in parts]
     if all(fields is None for fields in told):
         return None
     found = [
@@ -299,14 +301,14 @@ class _NotListedError(Exception):
     """Labels cannot be had without reading every item."""
 
 
-def _listed(leaf: Leaf) -> tuple[Labels, int, bool]:
+def _listed_labels(leaf: Leaf) -> tuple[Labels, int, bool]:
     labels = leaf.labels()
     if labels is None:
         raise _NotListedError
     return _with_classes(leaf, labels)
 
 
-def _served(leaf: Leaf) -> tuple[Labels, int, bool]:
+def _labels_of_items(leaf: Leaf) -> tuple[Labels, int, bool]:
     return _with_classes(leaf, leaf.served_labels())
 
 

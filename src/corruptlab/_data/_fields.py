@@ -33,7 +33,8 @@ class Fields:
             return cls(_named_input(item, input_key), _named_label(item, label_key))
         if isinstance(item, Sequence) and not isinstance(item, str):
             return cls(
-                _placed(item, "input_key", input_key, 0), _placed(item, "label_key", label_key, 1)
+                _position_of(item, "input_key", input_key, 0),
+                _position_of(item, "label_key", label_key, 1),
             )
         raise TypeError(
             f"`{name}` must have items that are tuples, lists, or dictionaries with an input "
@@ -42,19 +43,19 @@ class Fields:
 
     def label_of(self, item: Any, name: str, position: int) -> Any:
         """Return the label of the item at a position."""
-        return _part(item, self.label, name, position)
+        return _get_field(item, self.label, name, position)
 
     def input_of(self, item: Any, name: str, position: int) -> Any:
         """Return the input of the item at a position."""
         if self.input is None:
             raise _no_such_field("input_key", None, item)
-        return _part(item, self.input, name, position)
+        return _get_field(item, self.input, name, position)
 
     def relabelled(self, item: Any, label: int) -> Any:
         """Return an item of the same structure with another label of the same type."""
         if type(item) is tuple and len(item) == 2 and self.label == 1:
             return item[0], relabelled(item[1], label)  # the common case, faster by far
-        return _replaced(item, self.label, relabelled(item[self.label], label))
+        return _replace_field(item, self.label, relabelled(item[self.label], label))
 
     def all_relabelled(self, items: Sequence[Any], labels: Labels) -> list[Any]:
         """Return items with other labels of the same types."""
@@ -62,14 +63,14 @@ class Fields:
         new = all_relabelled([item[key] for item in items], labels)
         if key == 1 and all(type(item) is tuple and len(item) == 2 for item in items):
             return [(item[0], label) for item, label in zip(items, new, strict=True)]
-        return [_replaced(item, key, label) for item, label in zip(items, new, strict=True)]
+        return [_replace_field(item, key, label) for item, label in zip(items, new, strict=True)]
 
     def with_input(self, item: Any, value: Any) -> Any:
         """Return an item of the same structure with another input."""
-        return _replaced(item, self.input, value)
+        return _replace_field(item, self.input, value)
 
 
-def _replaced(item: Any, key: Key | None, new: Any) -> Any:
+def _replace_field(item: Any, key: Key | None, new: Any) -> Any:
     if isinstance(item, Mapping):
         return {**item, key: new}
     values = [new if position == key else value for position, value in enumerate(item)]
@@ -78,7 +79,7 @@ def _replaced(item: Any, key: Key | None, new: Any) -> Any:
     return values if isinstance(item, list) else tuple(values)
 
 
-def _part(item: Any, key: Key, name: str, position: int) -> Any:
+def _get_field(item: Any, key: Key, name: str, position: int) -> Any:
     try:
         return item[key]
     except (TypeError, LookupError):
@@ -122,7 +123,7 @@ def _no_such_field(argument: str, key: Key | None, item: Mapping[Any, Any]) -> V
     )
 
 
-def _placed(item: Sequence[Any], argument: str, key: Key | None, default: int) -> Key:
+def _position_of(item: Sequence[Any], argument: str, key: Key | None, default: int) -> Key:
     names = getattr(item, "_fields", ())
     if isinstance(key, str) and key in names:
         return int(names.index(key))

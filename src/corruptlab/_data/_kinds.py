@@ -75,7 +75,7 @@ class _Tensors(_Plain):
         return _runs_code_of(dataset, TensorDataset)
 
     def rows(self, dataset: Any, key: Key | None) -> Rows | None:
-        return _row(dataset.tensors, key)
+        return _tensor_at(dataset.tensors, key)
 
 
 class _Pairs(_Plain):
@@ -85,7 +85,7 @@ class _Pairs(_Plain):
         return type(dataset) is Pair
 
     def rows(self, dataset: Any, key: Key | None) -> Rows | None:
-        return _row((dataset.inputs, dataset.labels), key)
+        return _tensor_at((dataset.inputs, dataset.labels), key)
 
     def labels(self, dataset: Any, key: Key) -> Any:
         return dataset.labels if key == 1 else None
@@ -98,7 +98,7 @@ class _Ours(_Plain):
         return _module_of(dataset).startswith("corruptlab.datasets.")
 
     def rows(self, dataset: Any, key: Key | None) -> Rows | None:
-        return _row(getattr(dataset, "tensors", ()), key)
+        return _tensor_at(getattr(dataset, "tensors", ()), key)
 
     def labels(self, dataset: Any, key: Key) -> Any:
         return getattr(dataset, "targets", None) if key == 1 else None
@@ -224,7 +224,7 @@ def _module_of(dataset: Any) -> str:
     return "" if getattr(method, "__qualname__", "") == "QMNIST.__getitem__" else name
 
 
-def _row(rows: tuple[Any, ...], key: Key | None) -> Rows | None:
+def _tensor_at(rows: tuple[Any, ...], key: Key | None) -> Rows | None:
     if not isinstance(key, int) or not 0 <= key < len(rows):
         return None
     values = rows[key]

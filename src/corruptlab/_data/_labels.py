@@ -81,7 +81,7 @@ def relabelled(original: Any, label: int) -> Any:
     if isinstance(original, torch.Tensor):
         if _is_plain(original):
             return torch.from_numpy(np.array(label))  # ten times as fast as `torch.tensor`
-        dtype = original.dtype if _fits(original.dtype, label) else torch.int64
+        dtype = original.dtype if _can_hold(original.dtype, label) else torch.int64
         return torch.full(original.shape, label, dtype=dtype, device=original.device)
     if isinstance(original, np.ndarray):
         return np.full(original.shape, label, _dtype(original.dtype, label))
@@ -103,7 +103,7 @@ def _is_plain(label: torch.Tensor) -> bool:
     return label.dtype is torch.int64 and label.ndim == 0 and label.is_cpu
 
 
-def _fits(dtype: torch.dtype, label: int) -> bool:
+def _can_hold(dtype: torch.dtype, label: int) -> bool:
     if dtype.is_floating_point or dtype.is_complex or dtype is torch.bool:
         return False
     return torch.iinfo(dtype).min <= label <= torch.iinfo(dtype).max

@@ -31,7 +31,7 @@ def paired(dataset: Any, name: str) -> Any:
     """Return a pair (X, y) as a data set of its rows, and anything else as it is."""
     if not isinstance(dataset, tuple | list) or len(dataset) != 2:
         return dataset
-    inputs, labels = (_rows(part) for part in dataset)
+    inputs, labels = (_as_rows(part) for part in dataset)
     arrays = [_is_array(part) for part in (inputs, labels)]
     if isinstance(dataset, list) and not all(arrays):
         return dataset  # items, as a list says
@@ -49,10 +49,10 @@ def paired(dataset: Any, name: str) -> Any:
             f"`{name}` must be either two items or a pair (X, y), and this tuple could be both; "
             "pass the items as a list, or X and y as arrays."
         )
-    return Pair(inputs if arrays[0] else _together(inputs), labels)
+    return Pair(inputs if arrays[0] else _as_array(inputs), labels)
 
 
-def _rows(part: Any) -> Any:
+def _as_rows(part: Any) -> Any:
     """Return something with rows as an array, tensor, list, or tuple; None if it is none."""
     if isinstance(part, torch.Tensor | np.ndarray):
         return part if part.ndim else None
@@ -84,7 +84,7 @@ def _are_items(parts: Sequence[Any]) -> bool:
     )
 
 
-def _together(inputs: Any) -> Any:
+def _as_array(inputs: Any) -> Any:
     """Return a list of numbers, or of lists of numbers, as an array."""
     if not isinstance(inputs[0], int | float | list | tuple | np.generic):
         return inputs

@@ -104,15 +104,15 @@ class Leaf:
     def inputs(self, at: Ids) -> Array:
         rows = self._rows(self.fields.input)
         if rows is not None:
-            return _at(rows, at, self.name)
+            return _rows_at(rows, at, self.name)
         return self._inputs(self.items(at), at)
 
     def examples(self, at: Ids) -> tuple[Array, Labels]:
         inputs, listed = self._rows(self.fields.input), self._rows(self.fields.label)
         if inputs is not None and listed is not None:
-            labels = integer_labels(_at(listed, at, self.name), len(at))
+            labels = integer_labels(_rows_at(listed, at, self.name), len(at))
             if labels is not None:
-                return _at(inputs, at, self.name), labels
+                return _rows_at(inputs, at, self.name), labels
         items = self.items(at)
         return self._inputs(items, at), labels_in(items, self.fields, at, self.name)
 
@@ -166,7 +166,7 @@ class Leaf:
         kind = kind_of(self.dataset)
         told = [
             None if kind is None else kind.num_classes(self.dataset, self.fields.label),
-            _whole(own_attribute(self.dataset, "num_classes")),
+            _positive_int(own_attribute(self.dataset, "num_classes")),
             _number_of_names(own_attribute(self.dataset, "classes"), self._n),
         ]
         return [number for number in told if number is not None]
@@ -414,12 +414,12 @@ def some_of_each(labels: Labels) -> Ids:
     return np.unique(np.concatenate([order[first], order[:_RANDOM_CHECKS]]))
 
 
-def _at(rows: Rows, at: Ids, name: str) -> Array:
+def _rows_at(rows: Rows, at: Ids, name: str) -> Array:
     check_dense(rows, name)
     return to_numpy(rows[at])
 
 
-def _whole(value: Any) -> int | None:
+def _positive_int(value: Any) -> int | None:
     is_number = isinstance(value, int | np.integer) and not isinstance(value, bool)
     return int(value) if is_number and value > 0 else None
 

@@ -65,8 +65,8 @@ class GaussianPixels(PixelNoise):
         if self.mean is not None and self.std is not None:
             put(
                 self,
-                mean=_checked("mean", self.mean, self.per),
-                std=_checked("std", self.std, self.per),
+                mean=_check_moment("mean", self.mean, self.per),
+                std=_check_moment("std", self.std, self.per),
             )
 
     @property
@@ -97,8 +97,8 @@ class GaussianPixels(PixelNoise):
             )
         _, channels, pixels = planes.shape
         size = channels * pixels
-        std = _fitted("std", self.std, self.per, channels, pixels)
-        mean = _fitted("mean", self.mean, self.per, channels, pixels)
+        std = _broadcast_moment("std", self.std, self.per, channels, pixels)
+        mean = _broadcast_moment("mean", self.mean, self.per, channels, pixels)
         drawn = np.empty(planes.shape, planes.dtype)
         rows = max(1, _VALUES_AT_ONCE // size)
         for start in range(0, len(ids), rows):
@@ -111,7 +111,7 @@ class GaussianPixels(PixelNoise):
         return drawn
 
 
-def _checked(name: str, moment: Moment, per: Per) -> Moment:
+def _check_moment(name: str, moment: Moment, per: Per) -> Moment:
     values = reals(name, moment)
     if values.ndim != (0 if per == "overall" else 1):
         kind = "one number" if per == "overall" else f"one number for each {per}"
@@ -122,7 +122,7 @@ def _checked(name: str, moment: Moment, per: Per) -> Moment:
     return float(values) if values.ndim == 0 else tuple(values.tolist())
 
 
-def _fitted(name: str, moment: Moment, per: Per, channels: int, pixels: int) -> Array:
+def _broadcast_moment(name: str, moment: Moment, per: Per, channels: int, pixels: int) -> Array:
     """Return a moment in a shape that broadcasts over ``(n, channels, pixels)``."""
     values = np.asarray(moment, np.float32)
     if per == "overall":

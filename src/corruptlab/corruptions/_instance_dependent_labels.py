@@ -69,7 +69,9 @@ class InstanceDependentLabels:
         )
         _pixel_noise.check_together(self.mean, self.std)
         if self.mean is not None and self.std is not None:
-            _noise.put(self, mean=_checked("mean", self.mean), std=_checked("std", self.std))
+            _noise.put(
+                self, mean=_check_moment("mean", self.mean), std=_check_moment("std", self.std)
+            )
 
     @property
     def is_estimated(self) -> bool:
@@ -86,7 +88,7 @@ class InstanceDependentLabels:
             A corruption with ``mean`` and ``std`` filled in.
         """
         mean, std = _pixel_noise.moments_of(batches, "channel", self.channel_axis)
-        return replace(self, mean=_checked("mean", mean), std=_checked("std", std))
+        return replace(self, mean=_check_moment("mean", mean), std=_check_moment("std", std))
 
     def labels_for(
         self,
@@ -194,7 +196,7 @@ def _projection(draws: Draws, c: int, d: int, num_classes: int) -> NDArray[np.fl
     return normals.reshape(d, num_classes).astype(np.float64)
 
 
-def _checked(name: str, moment: _pixel_noise.Moment) -> tuple[float, ...]:
+def _check_moment(name: str, moment: _pixel_noise.Moment) -> tuple[float, ...]:
     values = np.atleast_1d(reals(name, moment))
     good = np.isfinite(values).all() and (name == "mean" or bool((values > 0).all()))
     if values.ndim != 1 or not good:

@@ -64,10 +64,10 @@ class TransitionLabels(_noise.LabelNoise):
         u = draws.uniform("transition_labels/flip", ids)
         if self.drawing == "exact":
             start = float(draws.uniform("transition_labels/start", [0])[0])
-            return _apportioned(matrix, clean, u, start)
+            return _exact_labels(matrix, clean, u, start)
         flipped = _noise.hits(u, 1 - np.diag(matrix)[clean], clean, self.drawing)
         noisy = clean.copy()
-        noisy[flipped] = _elsewhere(
+        noisy[flipped] = _other_classes(
             matrix, clean[flipped], draws.uniform("transition_labels/class", ids[flipped])
         )
         return noisy
@@ -101,7 +101,7 @@ def _checked_matrix(transition: ArrayLike) -> NDArray[np.float64]:
     return matrix
 
 
-def _elsewhere(matrix: NDArray[np.float64], y: Labels, u: NDArray[np.float64]) -> Labels:
+def _other_classes(matrix: NDArray[np.float64], y: Labels, u: NDArray[np.float64]) -> Labels:
     """Return where labels go that leave: by inversion of each row without its diagonal."""
     new = np.empty_like(y)
     for c in np.unique(y):
@@ -113,7 +113,7 @@ def _elsewhere(matrix: NDArray[np.float64], y: Labels, u: NDArray[np.float64]) -
     return new
 
 
-def _apportioned(
+def _exact_labels(
     matrix: NDArray[np.float64], clean: Labels, u: NDArray[np.float64], start: float
 ) -> Labels:
     """Return labels of which ``n_i T[i, j]``, up to one, go from each class to each other one."""
@@ -126,7 +126,7 @@ def _apportioned(
     before, offset = 0, int(start * _UNIT)
     for members in _noise.members_by_class(clean):
         i = int(clean[members[0]])
-        ends = before + np.cumsum([0, *_lengths(matrix[i], i, len(members))])
+        ends = before + np.cumsum([0, *_cell_sizes(matrix[i], i, len(members))])
         counts = np.diff(-((offset - ends) // _UNIT))  # of points below each end
         before = int(ends[-1])
         moved = np.repeat(np.arange(len(counts)), counts)
@@ -135,7 +135,7 @@ def _apportioned(
     return noisy
 
 
-def _lengths(row: NDArray[np.float64], i: int, n: int) -> NDArray[np.int64]:
+def _cell_sizes(row: NDArray[np.float64], i: int, n: int) -> NDArray[np.int64]:
     """Return how many of ``n`` labels of class ``i`` go to each other one, in units."""
     lengths: NDArray[np.int64] = np.rint(row / row.sum() * n * _UNIT).astype(np.int64)
     lengths[i] = 0

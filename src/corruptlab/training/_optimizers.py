@@ -85,18 +85,22 @@ class Movement:
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self._optimizer = optimizer
         self._before = [
-            (group, p, _some(p)) for group in optimizer.param_groups for p in group["params"]
+            (group, p, _sample_entries(p))
+            for group in optimizer.param_groups
+            for p in group["params"]
         ]
 
     def check(self, steps: int) -> None:
         """Raise if no parameter has moved although it should have."""
-        if any(not torch.equal(_some(p), before) for _, p, before in self._before):
+        if any(not torch.equal(_sample_entries(p), before) for _, p, before in self._before):
             return
         if all(p.grad is None for _, p, _ in self._before):
             cause = "because none of them has a gradient: the loss does not depend on them"
         elif any(
             p.grad is not None
-            and bool((float(group["lr"]) * _some(p.grad).abs() > _clearly(before)).any())
+            and bool(
+                (float(group["lr"]) * _sample_entries(p.grad).abs() > _rounding_error(before)).any()
+            )
             for group, p, before in self._before
         ):
             kind = type(self._optimizer).__name__
@@ -109,12 +113,12 @@ class Movement:
         )
 
 
-def _clearly(values: torch.Tensor) -> torch.Tensor:
+def _rounding_error(values: torch.Tensor) -> torch.Tensor:
     """Return changes that rounding does not hide."""
     return 4 * torch.finfo(values.dtype).eps * values.abs()
 
 
-def _some(values: torch.Tensor) -> torch.Tensor:
+def _sample_entries(values: torch.Tensor) -> torch.Tensor:
     flat = values.detach().flatten()
     return flat[:: max(1, len(flat) // _COMPARED)].clone()
 

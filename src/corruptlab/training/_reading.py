@@ -77,7 +77,7 @@ class BatchReader:
             generator=torch.Generator().manual_seed(0),
         )
         try:
-            yield from _started(loader)
+            yield from _start_workers(loader)
         except BaseException as error:
             if loader.num_workers:  # which live as long as the traceback knows their loader
                 traceback.clear_frames(error.__traceback__)
@@ -122,7 +122,7 @@ def _has_threads() -> bool:
     return not all(name.startswith("QueueFeederThread") for name in names)
 
 
-def _started(loader: DataLoader[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+def _start_workers(loader: DataLoader[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
     with torch.device("cpu"), warnings.catch_warnings():  # whatever device is the default
         # Workers are forked beside threads only where nothing else works: in a notebook, say.
         warnings.filterwarnings("ignore", r".*use of fork\(\) may lead to", DeprecationWarning)

@@ -133,7 +133,7 @@ def fit_replicas(
     total = len(networks) * recipe.epochs
     with recording_gradients():
         own = copied(networks[0]).to(device)
-        networks = [own if n is networks[0] else _placed(n, device) for n in networks]
+        networks = [own if n is networks[0] else _on_device(n, device) for n in networks]
         problem = _problem(networks[0], inputs.to(device), labels, subsets, recipe, seed, early)
     with (
         recording_gradients(),
@@ -144,7 +144,7 @@ def fit_replicas(
         if plan.strategy == "loop":
             outcomes = _one_by_one(networks, inputs, problem, line)
         else:
-            outcomes = _together(plan, networks, problem, line)
+            outcomes = _train_groups(plan, networks, problem, line)
     return ReplicasReport(
         stopped_by=tuple(outcome.stopped_by for outcome in outcomes),
         epochs=np.array([outcome.epochs for outcome in outcomes], np.int64),
@@ -193,7 +193,7 @@ def _problem(
     return problem
 
 
-def _together(
+def _train_groups(
     plan: ReplicaPlan, networks: list[nn.Module], problem: Problem, line: Progress
 ) -> list[Outcome]:
     """Train the replicas group by group."""
@@ -277,7 +277,7 @@ def _networks(model: nn.Module | Sequence[nn.Module], labels: Any) -> list[nn.Mo
     for network in networks:
         check_module(network)
     for network in dict.fromkeys(networks):
-        if any(is_lazy(tensor) for tensor in _all(network)):
+        if any(is_lazy(tensor) for tensor in _parameters_and_buffers(network)):
             raise ValueError(
                 "`model` must have weights to be copied, got lazy layers without any; "
                 "call it on an input first."
@@ -326,7 +326,7 @@ def _check(inputs: Any, labels: Tensor, subsets: Any, recipe: object, strategy: 
         raise ValueError(f"`subsets` must lie in 0 .. {len(inputs) - 1}, got {bad}.")
 
 
-def _all(network: nn.Module) -> list[Tensor]:
+def _parameters_and_buffers(network: nn.Module) -> list[Tensor]:
     return [*network.parameters(), *network.buffers()]
 
 
@@ -335,9 +335,9 @@ def _architecture(network: nn.Module) -> tuple[str, dict[str, torch.Size]]:
     return repr(network), {name: value.shape for name, value in network.state_dict().items()}
 
 
-def _placed(network: nn.Module, device: torch.device) -> nn.Module:
+def _on_device(network: nn.Module, device: torch.device) -> nn.Module:
     """Return a network on a device: itself, to be read only, or a copy if it is elsewhere."""
-    if all(tensor.device == device for tensor in _all(network)):
+    if all(tensor.device == device for tensor in _parameters_and_buffers(network)):
         return network
     return copied(network).to(device)
 
@@ -364,7 +364,7 @@ def _obstacle(recipe: Recipe, networks: Sequence[nn.Module]) -> str | None:
         return "recipe.precision='bfloat16'"
     if recipe.augmentation is not None and not recipe.augmentation.is_identity:
         return "recipe.augmentation"
-    if any(_draws(layer, recipe.dropout) for layer in networks[0].modules()):
+    if any(_is_random(layer, recipe.dropout) for layer in networks[0].modules()):
         return "layers of dropout"
     distinct = dict.fromkeys(networks)  # one network may stand for all
     if any(not p.requires_grad for network in distinct for p in network.parameters()):
@@ -398,7 +398,8 @@ def _fastest_plan(networks: Sequence[nn.Module], problem: Problem) -> ReplicaPla
     plans = [ReplicaPlan(strategy, group, {}) for group in groups]
     try:
         seconds = {
-            f"{strategy}, {plan.group} at a time": _timed(plan, networks, problem) for plan in plans
+            f"{strategy}, {plan.group} at a time": _seconds_per_replica(plan, networks, problem)
+            for plan in plans
         }
     except Exception:  # not every network can be mapped over, and what is wrong shows in the loop
         return ReplicaPlan("loop", 1, {})
@@ -414,11 +415,13 @@ def _shares_weights(network: nn.Module) -> bool:
     return len(names) > len(list(network.parameters()))
 
 
-def _draws(layer: nn.Module, p: float | None) -> bool:
+def _is_random(layer: nn.Module, p: float | None) -> bool:
     return isinstance(layer, _DropoutNd) and (layer.p if p is None else p) > 0
 
 
-def _timed(plan: ReplicaPlan, networks: Sequence[nn.Module], problem: Problem) -> float:
+def _seconds_per_replica(
+    plan: ReplicaPlan, networks: Sequence[nn.Module], problem: Problem
+) -> float:
     """Return the seconds that one replica's share of a step takes."""
     program = _program_for(plan.strategy, networks[: plan.group])
     alive = torch.arange(plan.group, device=problem.inputs.device)
@@ -427,7 +430,9 @@ def _timed(plan: ReplicaPlan, networks: Sequence[nn.Module], problem: Problem) -
     update = SGDStep(0.0, problem.recipe.momentum, problem.recipe.weight_decay)
     shared = problem.subsets is None
     program.logits(inputs, shared=shared)
-    step = _seconds(lambda: program.step(inputs, targets, update, shared=shared), inputs.device)
+    step = _seconds_per_step(
+        lambda: program.step(inputs, targets, update, shared=shared), inputs.device
+    )
     return step / plan.group
 
 
@@ -447,10 +452,10 @@ def _timed_loop(network: nn.Module, problem: Problem) -> float:
         optimizer.step()
 
     with torch.enable_grad():
-        return _seconds(step, inputs.device)
+        return _seconds_per_step(step, inputs.device)
 
 
-def _seconds(step: Callable[[], object], device: torch.device) -> float:
+def _seconds_per_step(step: Callable[[], object], device: torch.device) -> float:
     times = []
     for _ in range(_WARM_UP + _STEPS):
         start = time.perf_counter()

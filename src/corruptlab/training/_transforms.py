@@ -248,17 +248,21 @@ def augment(
     _check_kind(augmentation)
     _check(images, draws, augmentation, crop)
     u = dict(zip(_streams(augmentation), draws.unbind(1), strict=True))
-    seen = _place(images, u, augmentation.rotation, crop)
+    seen = _rotate_crop_flip(images, u, augmentation.rotation, crop)
     if "brightness" in u:
-        seen = shift_brightness(seen, _spread(u["brightness"], augmentation.brightness))
+        seen = shift_brightness(seen, _symmetric_range(u["brightness"], augmentation.brightness))
     if "saturation" in u:
-        seen = scale_saturation(seen, 1 + _spread(u["saturation"], augmentation.saturation))
+        seen = scale_saturation(
+            seen, 1 + _symmetric_range(u["saturation"], augmentation.saturation)
+        )
     if "hue" in u:
-        seen = shift_hue(seen, _spread(u["hue"], augmentation.hue))
+        seen = shift_hue(seen, _symmetric_range(u["hue"], augmentation.hue))
     return seen
 
 
-def _place(images: Tensor, u: Mapping[str, Tensor], rotation: float, crop: int | None) -> Tensor:
+def _rotate_crop_flip(
+    images: Tensor, u: Mapping[str, Tensor], rotation: float, crop: int | None
+) -> Tensor:
     """Rotate, crop, and flip."""
     if u.keys().isdisjoint(("top", "flip", "rotation")):
         middle = images if crop is None else center_crop(images, crop)
@@ -269,11 +273,11 @@ def _place(images: Tensor, u: Mapping[str, Tensor], rotation: float, crop: int |
     if "flip" in u:
         columns = mirrored(columns, u["flip"] < 0.5)
     if "rotation" in u:
-        return rotate(as_floats(images), rows, columns, _spread(u["rotation"], rotation))
+        return rotate(as_floats(images), rows, columns, _symmetric_range(u["rotation"], rotation))
     return as_floats(gather(images, rows, columns))
 
 
-def _spread(u: Tensor, width: float) -> Tensor:
+def _symmetric_range(u: Tensor, width: float) -> Tensor:
     """Map ``[0, 1)`` to ``[-width, width)``."""
     return (2 * u - 1) * width
 
@@ -370,7 +374,7 @@ _TINY = torch.finfo(torch.float32).tiny
 
 def shift_brightness(images: Tensor, offset: Tensor) -> Tensor:
     """Add a number to all values of an image and clip them to ``[0, 1]``."""
-    return (images + _each(offset)).clamp_(0, 1)
+    return (images + _per_image(offset)).clamp_(0, 1)
 
 
 def scale_saturation(images: Tensor, factor: Tensor) -> Tensor:
@@ -379,7 +383,7 @@ def scale_saturation(images: Tensor, factor: Tensor) -> Tensor:
     # a color c becomes V + (c - V) S' / S for S' = min(factor S, 1): S' / S = min(factor, V / C).
     value = images.amax(dim=1, keepdim=True)  # (b, 1, h, w)
     chroma = value - images.amin(dim=1, keepdim=True)
-    gain = torch.minimum(_each(factor), value / chroma.clamp_(min=_TINY))
+    gain = torch.minimum(_per_image(factor), value / chroma.clamp_(min=_TINY))
     # Rounding could pass 0 by a last digit.
     return (images - value).mul_(gain).add_(value).clamp_(min=0)
 
@@ -394,13 +398,13 @@ def shift_hue(images: Tensor, turns: Tensor) -> Tensor:
     r, g, b = images.chunk(3, dim=1)
     # Three differences >= 0, so the sum loses no digits, however faint the color is.
     hue = ((value - r) + (g - least) + (b - least)) / chroma.clamp(min=_TINY)
-    hue = torch.copysign(hue, g - b).add_(_each(6 * turns)).remainder_(6)
+    hue = torch.copysign(hue, g - b).add_(_per_image(6 * turns)).remainder_(6)
     own = 2 * torch.arange(3, device=images.device).reshape(3, 1, 1)
     # In place: fresh memory of this size costs more than a sum. This is -clip(d - 1, 0, 1).
     fall = (hue - own).abs_().sub_(3).abs_().sub_(2).clamp_(-1, 0)  # (b, 3, h, w)
     return fall.mul_(chroma).add_(value)
 
 
-def _each(numbers: Tensor) -> Tensor:
+def _per_image(numbers: Tensor) -> Tensor:
     """Return one number an image in a shape that meets images."""
     return numbers.reshape(-1, 1, 1, 1)

@@ -113,8 +113,8 @@ def audit(
         findings = _all_findings(looks, workers=workers, on_progress=line.update)
     return AuditReport(
         findings=findings,
-        train=_called(train),
-        test="" if test is None else _called(test),
+        train=_dataset_name(train),
+        test="" if test is None else _dataset_name(test),
         n_train=sizes["train"],
         n_test=sizes.get("test", 0),
         sample=sample,
@@ -136,11 +136,11 @@ def _checked_length(name: str, dataset: Any) -> int:
     return len(dataset)
 
 
-def _called(dataset: Any) -> str:
+def _dataset_name(dataset: Any) -> str:
     if not isinstance(dataset, Corrupted):
         return describe(dataset)
     done = ", ".join(map(repr, dataset.corruptions)) or "nothing done"
-    return f"{_called(dataset.dataset)} with {done}"
+    return f"{_dataset_name(dataset.dataset)} with {done}"
 
 
 def _all_findings(
@@ -152,21 +152,21 @@ def _all_findings(
     done = 0
     for look in looks:
         if isinstance(look, AuditedData):
-            data, passes = _read_through(look, partial(_after, on_progress, done))
+            data, passes = _read_through(look, partial(_report_progress, on_progress, done))
             datasets.append(data)
-            findings += [*_alone(data, datasets[0].num_classes), passes]
+            findings += [*_check_one(data, datasets[0].num_classes), passes]
             done += len(data.dataset)
     findings += loading.check_workers(datasets, workers)
-    findings += _together(datasets, len(looks))
-    return tuple(sorted(findings, key=_place))
+    findings += _check_both(datasets, len(looks))
+    return tuple(sorted(findings, key=_report_order))
 
 
-def _place(finding: Finding) -> tuple[int, int]:
+def _report_order(finding: Finding) -> tuple[int, int]:
     where, what = finding.check.split(": ")
     return ("train", "test", "both").index(where), _ORDER.index(what)
 
 
-def _after(on_progress: Callable[[int], None], before: int, n: int) -> None:
+def _report_progress(on_progress: Callable[[int], None], before: int, n: int) -> None:
     on_progress(before + n)
 
 
@@ -183,7 +183,7 @@ def _read_through(
     return data, passes
 
 
-def _alone(data: AuditedData, num_classes: int) -> list[Finding]:
+def _check_one(data: AuditedData, num_classes: int) -> list[Finding]:
     """Make the checks of one data set in this process."""
     dataset, fields = data.dataset, data.fields
     checks: dict[str, Callable[[], tuple[Status, str]]] = {
@@ -200,16 +200,16 @@ def _alone(data: AuditedData, num_classes: int) -> list[Finding]:
         checks["noise by class"] = lambda: labels.check_by_class(data)
     else:
         checks["clean labels"] = lambda: labels.check_clean(data)
-    return [_finding(data, check, _made(act)) for check, act in checks.items()]
+    return [_finding(data, check, _verdict_of(act)) for check, act in checks.items()]
 
 
-def _together(datasets: Sequence[AuditedData], asked: int) -> list[Finding]:
+def _check_both(datasets: Sequence[AuditedData], asked: int) -> list[Finding]:
     """Make the checks of both data sets together."""
     checks = {"overlap": labels.check_overlap, "shuffled pixels": labels.check_shuffles}
     findings = []
     for check, act in checks.items():
         if len(datasets) == 2:
-            verdict = _made(partial(act, *datasets))
+            verdict = _verdict_of(partial(act, *datasets))
         else:
             missing = "there is no test set." if asked == 1 else "one set has no usable items."
             verdict = "skipped", missing
@@ -217,7 +217,7 @@ def _together(datasets: Sequence[AuditedData], asked: int) -> list[Finding]:
     return findings
 
 
-def _made(check: Callable[[], tuple[Status, str]]) -> tuple[Status, str]:
+def _verdict_of(check: Callable[[], tuple[Status, str]]) -> tuple[Status, str]:
     """Make a check; an exception of the data set is its finding."""
     try:
         return check()

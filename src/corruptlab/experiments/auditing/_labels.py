@@ -39,7 +39,7 @@ def check_classes(data: AuditedData, num_classes: int) -> tuple[Status, str]:
         )
     there, counts = np.unique(labels[at], return_counts=True)
     if len(there) < num_classes:
-        return "warning", _empty(set(there.tolist()), num_classes)
+        return "warning", _describe_empty_classes(set(there.tolist()), num_classes)
     least, most = counts.argmin(), counts.argmax()
     sizes = f"{counts[least]:,}"
     if counts[most] > counts[least]:
@@ -53,7 +53,7 @@ def check_classes(data: AuditedData, num_classes: int) -> tuple[Status, str]:
     return "ok", f"{told}."
 
 
-def _empty(there: set[int], num_classes: int) -> str:
+def _describe_empty_classes(there: set[int], num_classes: int) -> str:
     missing = num_classes - len(there)
     first = ", ".join(map(str, islice((c for c in count() if c not in there), min(missing, 3))))
     told = f"{missing:,} of {num_classes:,} classes have no example, first {first}"
@@ -78,7 +78,7 @@ def check_duplicates(data: AuditedData) -> tuple[Status, str]:
     told = f"{copies:,} of {len(order):,} inputs are copies of one another"
     if not conflicting.any():
         return "ok", f"{told}; copies have equal labels."
-    pairs = _pairs(groups, positions, labels, conflicting)
+    pairs = _describe_conflicts(groups, positions, labels, conflicting)
     best = min(int(most.sum()) / len(order), 0.9999)  # never 100.00%: something is missing
     return "warning", (
         f"{told}, and of these {int(sizes[conflicting].sum()):,} have conflicting labels, "
@@ -139,7 +139,7 @@ def _grouped(keys: NDArray[np.uint64]) -> tuple[Ids, Ids]:
     return order, np.concatenate([[0], np.cumsum(new)])
 
 
-def _pairs(groups: Ids, positions: Ids, labels: Labels, conflicting: Any) -> str:
+def _describe_conflicts(groups: Ids, positions: Ids, labels: Labels, conflicting: Any) -> str:
     shown = []
     for group in np.flatnonzero(conflicting)[:_SHOWN]:
         at = np.flatnonzero(groups == group)
@@ -154,7 +154,7 @@ def check_rate(data: AuditedData) -> tuple[Status, str]:
     """Test the share of changed labels, by class where the rates differ."""
     if data.provenance is None or not data.is_traced:
         return "skipped", _UNTRACED
-    told, stages = _told(data.provenance), data.stages
+    told, stages = _describe_noise(data.provenance), data.stages
     if stages is not None and not any(is_label_corruption(c) for c, _ in stages):
         return "skipped", f"nothing was done to its labels; {told}."
     matrix = _matrix(data)
@@ -203,7 +203,7 @@ def check_clean(data: AuditedData) -> tuple[Status, str]:
     """Check that test labels are clean."""
     if data.provenance is None or not data.is_traced:
         return "skipped", _UNTRACED
-    told = _told(data.provenance)
+    told = _describe_noise(data.provenance)
     if (data.provenance.targets == data.provenance.clean_targets).all():
         return "ok", f"{told}: they are clean."
     return "error", (
@@ -241,7 +241,7 @@ def _counts(provenance: Provenance) -> NDArray[np.int64]:
     return np.bincount(pairs, minlength=k * k).reshape(k, k)
 
 
-def _told(provenance: Provenance) -> str:
+def _describe_noise(provenance: Provenance) -> str:
     n = len(provenance.targets)
     changed = int((provenance.targets != provenance.clean_targets).sum())
     return f"{changed:,} of {n:,} labels changed ({changed / n:.2%})"
@@ -273,14 +273,15 @@ def check_shuffles(train: AuditedData, test: AuditedData) -> tuple[Status, str]:
             f"training inputs have shape {train.shape} and test inputs {test.shape}, so that "
             "their pixels are not moved alike."
         )
-    if np.array_equal(_moved(a, train.shape), _moved(b, test.shape)):
+    if np.array_equal(_permuted_positions(a, train.shape), _permuted_positions(b, test.shape)):
         return (
             "ok",
-            f"one and the same permutation of the pixels in both sets ({_used(a)}).",
+            f"one and the same permutation of the pixels in both sets ({_describe_shuffles(a)}).",
         )
     return "error", (
-        f"training and test inputs have different permutations of the pixels: {_used(a)} and "
-        f"{_used(b)}. Use one seed and one definition for both."
+        "training and test inputs have different permutations of the pixels: "
+        f"{_describe_shuffles(a)} and {_describe_shuffles(b)}. Use one seed and one definition for "
+        "both."
     )
 
 
@@ -288,7 +289,7 @@ def _shuffles(data: AuditedData) -> Stages:
     return tuple(each for each in data.stages or () if isinstance(each[0], ShuffledPixels))
 
 
-def _moved(stages: Stages, shape: tuple[int, ...]) -> Array:
+def _permuted_positions(stages: Stages, shape: tuple[int, ...]) -> Array:
     numbered: Array = np.arange(int(np.prod(shape))).reshape(1, *shape)
     for corruption, draws in stages:
         assert isinstance(corruption, ShuffledPixels)
@@ -296,5 +297,5 @@ def _moved(stages: Stages, shape: tuple[int, ...]) -> Array:
     return numbered
 
 
-def _used(stages: Stages) -> str:
+def _describe_shuffles(stages: Stages) -> str:
     return ", ".join(f"{corruption!r} with seed {draws.seed}" for corruption, draws in stages)

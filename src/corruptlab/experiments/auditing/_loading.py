@@ -77,11 +77,11 @@ def check_batches(data: AuditedData) -> tuple[Status, str]:
     good = data.good
     again: list[ItemRecord] = []
     for start in range(0, len(good), _BATCH):
-        again += _fetched(data, fetch, [r.index for r in good[start : start + _BATCH]])
+        again += _fetch_records(data, fetch, [r.index for r in good[start : start + _BATCH]])
     return compared(good, again, "in batches fetched with __getitems__")
 
 
-def _fetched(data: AuditedData, fetch: Any, at: list[int]) -> list[ItemRecord]:
+def _fetch_records(data: AuditedData, fetch: Any, at: list[int]) -> list[ItemRecord]:
     try:
         items = list(fetch(list(at)))
         return [taken_apart(x, data.fields, i) for x, i in zip(items, at, strict=True)]
@@ -93,28 +93,32 @@ def check_workers(datasets: Sequence[AuditedData], workers: int) -> list[Finding
     """Read the samples in forked and in spawned workers of a ``DataLoader``."""
     if workers == 0:
         why = "no workers are asked for (workers=0)."
-        return _all(datasets, "workers", "skipped", why) + _all(datasets, "spawn", "skipped", why)
-    return _forked(datasets, workers) + _spawned(datasets, workers)
+        return _same_finding(datasets, "workers", "skipped", why) + _same_finding(
+            datasets, "spawn", "skipped", why
+        )
+    return _check_forked_workers(datasets, workers) + _check_spawned_workers(datasets, workers)
 
 
-def _forked(datasets: Sequence[AuditedData], workers: int) -> list[Finding]:
+def _check_forked_workers(datasets: Sequence[AuditedData], workers: int) -> list[Finding]:
     """Check workers that share memory, open files, and generators with this process."""
     if not _has_fork():
         why = "processes are not forked on this system; see spawn."
-        return _all(datasets, "workers", "skipped", why)
-    return _compared(datasets, workers, "fork", "workers")
+        return _same_finding(datasets, "workers", "skipped", why)
+    return _check_workers(datasets, workers, "fork", "workers")
 
 
-def _spawned(datasets: Sequence[AuditedData], workers: int) -> list[Finding]:
+def _check_spawned_workers(datasets: Sequence[AuditedData], workers: int) -> list[Finding]:
     """Check new processes, to which the data sets are sent."""
     obstacles = [_obstacle(data.dataset) for data in datasets]
     kept = [data for data, why in zip(datasets, obstacles, strict=True) if why]
     sent = [data for data, why in zip(datasets, obstacles, strict=True) if not why]
     count = 1 if _has_fork() else workers  # a start takes seconds, and two were compared there
-    findings = _all(kept, "spawn", "skipped", "it cannot be sent to a new process; see pickling.")
+    findings = _same_finding(
+        kept, "spawn", "skipped", "it cannot be sent to a new process; see pickling."
+    )
     if sent and (why := _no_start()):
-        return findings + _all(sent, "spawn", "warning", why)
-    return findings + _compared(sent, count, "spawn", "spawn")
+        return findings + _same_finding(sent, "spawn", "warning", why)
+    return findings + _check_workers(sent, count, "spawn", "spawn")
 
 
 class _Samples(Dataset[ItemRecord]):
@@ -128,7 +132,7 @@ class _Samples(Dataset[ItemRecord]):
         return read(*self.sources[which], index)
 
 
-def _compared(
+def _check_workers(
     datasets: Sequence[AuditedData], workers: int, method: _Method, check: str
 ) -> list[Finding]:
     kind = "forked" if method == "fork" else "spawned"
@@ -137,7 +141,7 @@ def _compared(
         again = _read_in_workers(datasets, workers, method) if datasets else []
     except Exception as error:
         why = f"items cannot be read {where}: {described(error)}"
-        return _all(datasets, check, "error", why)
+        return _same_finding(datasets, check, "error", why)
     return [
         Finding(f"{data.name}: {check}", *compared(data.records, records, where))
         for data, records in zip(datasets, again, strict=True)
@@ -168,7 +172,7 @@ def _has_fork() -> bool:
     return "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin"
 
 
-def _all(
+def _same_finding(
     datasets: Iterable[AuditedData], check: str, status: Status, message: str
 ) -> list[Finding]:
     return [Finding(f"{data.name}: {check}", status, message) for data in datasets]

@@ -276,7 +276,7 @@ def _predicted(
         )
     with _evaluating(predictor, on_unknown):
         found = [
-            _classes(_answer(predictor, inputs), size, num_classes)
+            _predicted_classes(_call_predictor(predictor, inputs), size, num_classes)
             for inputs, size in _batches(dataset, fields, batch_size)
         ]
     return np.concatenate(found)
@@ -291,10 +291,10 @@ def _batches(dataset: Corrupted, fields: Fields, size: int) -> Iterator[tuple[An
     for start in range(0, len(dataset), size):
         at = range(start, min(start + size, len(dataset)))
         items = dataset.__getitems__(at)
-        yield _collated([item[fields.input] for item in items]), len(at)
+        yield _collate([item[fields.input] for item in items]), len(at)
 
 
-def _collated(inputs: list[Any]) -> Any:
+def _collate(inputs: list[Any]) -> Any:
     try:
         if any(kind.__module__ == "PIL.Image" for kind in type(inputs[0]).__mro__):
             return torch.from_numpy(stacked(inputs))
@@ -383,7 +383,7 @@ def _held_by_function(function: FunctionType) -> list[object]:
     for cell in function.__closure__ or ():
         with suppress(ValueError):  # a variable that has no value yet
             held.append(cell.cell_contents)
-    names = _names(function.__code__)
+    names = _global_names(function.__code__)
     for name in names & function.__globals__.keys():
         value = function.__globals__[name]
         inside = vars(value) if isinstance(value, ModuleType) else {}
@@ -391,14 +391,14 @@ def _held_by_function(function: FunctionType) -> list[object]:
     return held
 
 
-def _names(code: CodeType) -> set[str]:
-    inner = (_names(each) for each in code.co_consts if isinstance(each, CodeType))
+def _global_names(code: CodeType) -> set[str]:
+    inner = (_global_names(each) for each in code.co_consts if isinstance(each, CodeType))
     return set(code.co_names).union(*inner)
 
 
-def _answer(predictor: Predictor, inputs: Any) -> Any:
+def _call_predictor(predictor: Predictor, inputs: Any) -> Any:
     if isinstance(predictor, nn.Module):
-        inputs = _moved(inputs, _device(predictor))
+        inputs = _to_device(inputs, _device(predictor))
     return predictor(inputs)
 
 
@@ -408,17 +408,17 @@ def _device(network: nn.Module) -> torch.device:
     return torch.device("cpu")
 
 
-def _moved(inputs: Any, device: torch.device) -> Any:
+def _to_device(inputs: Any, device: torch.device) -> Any:
     if isinstance(inputs, Tensor):
         return inputs.to(device)
     if isinstance(inputs, Mapping):
-        return {key: _moved(value, device) for key, value in inputs.items()}
+        return {key: _to_device(value, device) for key, value in inputs.items()}
     if isinstance(inputs, list | tuple):
-        return [_moved(value, device) for value in inputs]
+        return [_to_device(value, device) for value in inputs]
     return inputs
 
 
-def _classes(answer: Any, size: int, num_classes: int) -> Labels:
+def _predicted_classes(answer: Any, size: int, num_classes: int) -> Labels:
     """Return classes as given, or as the argmax of scores."""
     if not isinstance(answer, Tensor | np.ndarray | list | tuple):
         raise TypeError(

@@ -212,12 +212,12 @@ def _table(
 ) -> list[str]:
     """Lay out some epochs, evenly spread, and the end; ``-`` marks what is missing."""
     groups = [group for place, group in enumerate(_GROUPS) if noisy or place != _NOISY]
-    body = [_cells(row, str(row.epoch), noisy=noisy) for row in _spread(epochs)]
+    body = [_cells(row, str(row.epoch), noisy=noisy) for row in _rows_to_print(epochs)]
     body.append(_cells(final, "end", noisy=noisy))
     return text.grouped(groups, body, least=[_LEAST] * len(body[0]), left=0)
 
 
-def _spread(epochs: Sequence[MemorizationEpoch]) -> list[MemorizationEpoch]:
+def _rows_to_print(epochs: Sequence[MemorizationEpoch]) -> list[MemorizationEpoch]:
     """Return all rows if they are few, else some, the first and the last among them."""
     if len(epochs) <= _MOST_ROWS:
         return list(epochs)

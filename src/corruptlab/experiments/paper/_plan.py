@@ -93,7 +93,7 @@ class Plan:
 
     def __str__(self) -> str:
         lines = [f"{self.exhibit.name} on {self.device}, estimated:"]
-        names = [_called(each) for each in self.trials]
+        names = [_trial_label(each) for each in self.trials]
         width = max(map(len, [*names, *self.left_out]), default=0)
         for name, each in zip(names, self.trials, strict=True):
             mark = "  LONG" if each.seconds > _LONG_SECONDS else ""
@@ -162,9 +162,9 @@ def plan(
     left_out: dict[str, str] = {}
     with Progress(len(picked), "estimating", show=progress, least_seconds=2.0) as line:
         for done, row in enumerate(picked, 1):
-            if (why := _missing(row, specs, known)) is None:
+            if (why := _missing_input(row, specs, known)) is None:
                 try:
-                    found = _planned(shown, row, specs[row.data], numbers, known, device, out)
+                    found = _plan_row(shown, row, specs[row.data], numbers, known, device, out)
                     trials += found
                     why = _too_long(found, most_hours)
                 except MemoryError as error:
@@ -194,7 +194,7 @@ def duration(seconds: float) -> str:
     return f"about {max(1, round(seconds))} s"
 
 
-def _planned(
+def _plan_row(
     exhibit: Exhibit,
     row: Row,
     spec: str,
@@ -234,7 +234,7 @@ def _finished(store: Store, trial: str) -> bool:
     return True
 
 
-def _missing(row: Row, specs: Mapping[Any, str], changes: Mapping[str, Any]) -> str | None:
+def _missing_input(row: Row, specs: Mapping[Any, str], changes: Mapping[str, Any]) -> str | None:
     """Return what a row lacks to be run, if anything."""
     if row.data not in specs:
         known = DATA_SETS[row.data]
@@ -271,7 +271,7 @@ def _command(exhibit: Exhibit, row: Row, spec: str, seed: int, changes: Mapping[
     return shlex.join([*words, "--out", "out"])
 
 
-def _called(each: Planned) -> str:
+def _trial_label(each: Planned) -> str:
     return each.row.name if not each.seed else f"{each.row.name}, seed {each.seed}"
 
 

@@ -95,7 +95,7 @@ def train(
     """Train a network as the paper did; `stop` is an accuracy or a loss, or nothing."""
     asked = {"data": data, "model": model, "setting": setting, "p": p, "recipe": recipe}
     kept = run_context().checkpoint({**asked, "stop": stop, "record": record, "seed": seed})
-    chosen, rules = _asked(setting, p, stop, record)
+    chosen, rules = _setting_and_rules(setting, p, stop, record)
     images, test_images = loaded(data)
     pair = Pair.of(images, test_images, seed=seed, num_classes=len(images.classes))
     train_data, test_data, _ = pair.corrupted(chosen)
@@ -135,7 +135,7 @@ def train(
 def seconds_to_train(**settings: Any) -> float:
     """Return how long `train` takes if it does all epochs: some steps are timed."""
     asked = with_defaults(train, settings)
-    _asked(asked["setting"], asked["p"], asked["stop"], asked["record"])
+    _setting_and_rules(asked["setting"], asked["p"], asked["stop"], asked["record"])
     images, test_images = loaded(asked["data"])
     hyper = Recipe.from_dict(asked["recipe"])
     size = min(hyper.batch_size, len(images))
@@ -177,7 +177,7 @@ def seconds_per_step(
 TRAINING = TrialKind(train, seconds_to_train)
 
 
-def _asked(
+def _setting_and_rules(
     setting: str, p: float, stop: Mapping[str, float], record: Record | None
 ) -> tuple[Setting, Sequence[stopping.StoppingRule]]:
     """Check what is done to the data, when the fit stops, and what is recorded."""

@@ -69,9 +69,9 @@ def _log_likelihood(logits: Tensor, labels: Tensor) -> float:
 _NAMED: dict[str, Measure] = {"accuracy": _accuracy, "log-likelihood": _log_likelihood}
 
 
-def _checked(value: object, name: str) -> float:
+def _check_score(value: object, name: str) -> float:
     """Return the value of a statistic, a number or an array of one, as a finite float."""
-    number = value.item() if isinstance(value, Tensor | np.ndarray) and _one(value) else value
+    number = value.item() if isinstance(value, Tensor | np.ndarray) and _is_scalar(value) else value
     if not isinstance(number, Real):
         shape = f" of shape {tuple(value.shape)}" if isinstance(value, Tensor | np.ndarray) else ""
         kind = type(value).__name__
@@ -81,7 +81,7 @@ def _checked(value: object, name: str) -> float:
     return float(number)
 
 
-def _one(values: Tensor | NDArray[Any]) -> bool:
+def _is_scalar(values: Tensor | NDArray[Any]) -> bool:
     return values.shape in ((), (1,))
 
 
@@ -177,7 +177,7 @@ class LabelPermuter:
 
     def __init__(self, labels: NDArray[np.int64], groups: ArrayLike | None = None) -> None:
         self._labels = labels
-        self._groups = _numbered(groups, len(labels))
+        self._groups = _group_numbers(groups, len(labels))
         self._slots = np.argsort(self._groups, kind="stable")
         if not self._can_change():
             raise ValueError(
@@ -204,7 +204,7 @@ class LabelPermuter:
         return bool(((grouped[1:] == grouped[:-1]) & (labels[1:] != labels[:-1])).any())
 
 
-def _numbered(groups: ArrayLike | None, n: int) -> NDArray[np.int64]:
+def _group_numbers(groups: ArrayLike | None, n: int) -> NDArray[np.int64]:
     """Check groups and number them from 0."""
     if groups is None:
         return np.zeros(n, np.int64)
@@ -280,7 +280,7 @@ class Scorer:
         if "interrupted" in report.stopped_by:
             raise KeyboardInterrupt
         for logits, truth in zip(report.logits(inputs[held_out]), labels[:, held_out], strict=True):
-            yield _checked(self.measure(logits.cpu(), truth), self.name)
+            yield _check_score(self.measure(logits.cpu(), truth), self.name)
 
 
 @dataclass(frozen=True)

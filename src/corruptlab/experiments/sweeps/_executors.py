@@ -45,7 +45,7 @@ def attempt(function: Function, settings: Mapping[str, Any]) -> Outcome:
     with seen_interrupts() as interrupts:
         try:
             own = copy.deepcopy(dict(settings))  # a trial that changes them changes its own copy
-            result = _checked(function(**own), settings)
+            result = _check_result(function(**own), settings)
         except (Exception, SystemExit) as caught:  # a trial that calls `exit` ends itself alone
             error = described(caught)
     if interrupts:
@@ -89,7 +89,7 @@ def seen_interrupts() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, usual)
 
 
-def _checked(result: Any, settings: Mapping[str, Any]) -> Json:
+def _check_result(result: Any, settings: Mapping[str, Any]) -> Json:
     if not isinstance(result, Mapping):
         raise TypeError(
             f"`trial` must return a mapping of names to values, got {type(result).__name__}."
@@ -138,7 +138,10 @@ class Processes(ProcessPoolExecutor):
         threads = max(1, cores() // number)
         self._number = number
         super().__init__(
-            number, mp_context=context, initializer=_begin, initargs=(watched, os.getpid(), threads)
+            number,
+            mp_context=context,
+            initializer=_start_worker,
+            initargs=(watched, os.getpid(), threads),
         )
 
     def again(self) -> "Processes":
@@ -182,7 +185,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _begin(lifeline: "Connection[bytes, bytes]", sweep: int, threads: int) -> None:
+def _start_worker(lifeline: "Connection[bytes, bytes]", sweep: int, threads: int) -> None:
     if "OMP_NUM_THREADS" not in os.environ:  # otherwise the user has decided
         torch.set_num_threads(threads)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the sweep's business
@@ -201,7 +204,7 @@ class TrialExecutor:
 
     def __init__(self, executor: ExecutorLike) -> None:
         self._own = not isinstance(executor, Executor)
-        self._executor = _made(executor)
+        self._executor = _make_executor(executor)
         self.slots  # noqa: B018  # names a missing extra before any work
 
     @property
@@ -240,7 +243,7 @@ class TrialExecutor:
                 f"`executor` must be able to go on, got a broken {type(old).__name__}; what is "
                 "finished is kept, and the same call with a new executor goes on from there."
             ) from error
-        self._executor = old.again() if isinstance(old, Processes) else _rebuilt(old)
+        self._executor = old.again() if isinstance(old, Processes) else _rebuild_pool(old)
         if self._own:
             old.shutdown(wait=False)
         self._own = True
@@ -251,7 +254,7 @@ class TrialExecutor:
             self._executor.shutdown(wait=not interrupted, cancel_futures=True)
 
 
-def _made(executor: ExecutorLike) -> Executor:
+def _make_executor(executor: ExecutorLike) -> Executor:
     if executor is None:
         return SerialExecutor()
     if isinstance(executor, Executor):
@@ -266,7 +269,7 @@ def _made(executor: ExecutorLike) -> Executor:
     return Processes(number)
 
 
-def _rebuilt(old: Any) -> ProcessPoolExecutor:
+def _rebuild_pool(old: Any) -> ProcessPoolExecutor:
     """Return a pool like one that broke, which does not say publicly how it was made."""
     known = {
         "max_workers": old._max_workers,

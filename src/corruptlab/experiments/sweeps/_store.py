@@ -297,7 +297,7 @@ class Claims:
         """Claim a trial unless another sweep has; return whether it is this sweep's."""
         if name in self._held:
             return True
-        path, claim = self._path(name), _process()
+        path, claim = self._path(name), _this_process()
         self._held[name] = claim  # first of all, so that Ctrl-C leaves no claim behind
         mine = publish(path, claim, durable=False) or (
             self._cleared(path) and publish(path, claim, durable=False)
@@ -333,8 +333,8 @@ class Claims:
         # One that is damaged will give no sign of life.
         with suppress(ValueError, KeyError, TypeError, OverflowError, RecursionError):
             claim = json.loads(sign[0])
-            if claim["place"] == _place():
-                if not _lives(claim["pid"], claim["started"]):
+            if claim["place"] == _process_namespace():
+                if not _is_alive(claim["pid"], claim["started"]):
                     return True
                 if claim["started"]:  # otherwise a younger process may have its number
                     return False
@@ -366,13 +366,18 @@ def removed(path: Path, content: bytes) -> bool:
     return True
 
 
-def _process() -> dict[str, Any]:
+def _this_process() -> dict[str, Any]:
     # The token makes every claim differ from the one before it.
     pid = os.getpid()
-    return {"place": _place(), "pid": pid, "started": _stat(pid)[1], "token": uuid.uuid4().hex}
+    return {
+        "place": _process_namespace(),
+        "pid": pid,
+        "started": _stat(pid)[1],
+        "token": uuid.uuid4().hex,
+    }
 
 
-def _place() -> str:
+def _process_namespace() -> str:
     """Name where process numbers mean the same: this boot of this machine, this container."""
     marks = [socket.gethostname()]
     with suppress(OSError):
@@ -390,7 +395,7 @@ def _stat(pid: int) -> tuple[str, str]:
     return words[0], words[19]
 
 
-def _lives(pid: int, started: str) -> bool:
+def _is_alive(pid: int, started: str) -> bool:
     if os.name != "posix":  # elsewhere the question itself would end it
         return True
     try:
