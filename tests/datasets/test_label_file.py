@@ -134,6 +134,7 @@ def test_a_header_that_is_a_number_is_no_label_and_a_warning_tells(tmp_path: Pat
     assert_array_equal(label_file(named, header=True).labels, [3, 0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("numbered", [False, True])
 def test_a_large_json_file_is_read_in_pieces(tmp_path: Path, numbered: bool) -> None:
     labels = np.arange(300_000) % 977

@@ -328,6 +328,7 @@ def parts(state: Any, where: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from parts(value, (*where, key))
 
 
+@pytest.mark.slow
 def test_a_part_that_is_missing_or_of_another_kind_is_an_error_that_names_the_file(
     tmp_path: Path,
 ) -> None:

@@ -30,6 +30,7 @@ def run(model: nn.Module, train: Any, **changes: Any) -> FitReport:
     return fit(model, train, images(20, seed=1), **{**values, **changes})
 
 
+@pytest.mark.slow(seconds=20)
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("augmented", [True, False])
 def test_a_stream_gives_the_same_bits(workers: int, augmented: bool) -> None:
@@ -44,6 +45,7 @@ def test_a_stream_gives_the_same_bits(workers: int, augmented: bool) -> None:
     assert same_bits(one, two)
 
 
+@pytest.mark.slow(seconds=10)
 @pytest.mark.parametrize("workers", [0, 1])
 def test_nothing_that_is_corrupted_changes_on_its_way(workers: int) -> None:
     noisy = corrupt(images(), RandomLabels(), RandomPixels(), seed=5)
@@ -99,6 +101,7 @@ KINDS: dict[str, Callable[[TensorDataset], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_kind_of_item_is_learned_alike(kind: str, workers: int) -> None:
@@ -148,6 +151,7 @@ class Drawing:
         return points().tensors[0][index] + draw(), int(points().tensors[1][index])
 
 
+@pytest.mark.slow(seconds=10)
 @pytest.mark.parametrize("generator", ["torch", "numpy", "random"])
 def test_what_a_data_set_draws_depends_on_the_seed_and_not_on_the_workers(generator: str) -> None:
     def losses(seed: int, workers: int) -> tuple[float, ...]:
@@ -312,6 +316,7 @@ def test_errors_of_the_data_set_come_through() -> None:
         assert not torch.multiprocessing.active_children()
 
 
+@pytest.mark.slow(seconds=20)
 def test_readers_do_not_outlive_the_fit() -> None:
     execution = Execution(data="stream", workers=2)
     fit(network(), points(), points(20, seed=1), recipe=SHORT, execution=execution)
@@ -331,6 +336,7 @@ def test_what_fits_is_moved_without_a_word(memory: Callable[[int], None]) -> Non
         assert fit(network(), points(), recipe=SHORT).execution.data == "device"
 
 
+@pytest.mark.slow(seconds=10)
 def test_what_does_not_fit_is_streamed_with_a_word(memory: Callable[[int], None]) -> None:
     memory(NEEDED - 1)
     message = (

@@ -41,15 +41,18 @@ def test_a_sweep_that_is_killed_again_and_again_is_finished_in_the_end(
     assert killed["claims"] == []
 
 
+@pytest.mark.slow(seconds=10)
 def test_no_finished_trial_is_run_again_and_no_file_changes(found: dict[str, Any]) -> None:
     assert found["killed"]["run_again"] == []
     assert found["killed"]["changed"] == []
 
 
+@pytest.mark.slow
 def test_a_kill_costs_no_more_than_the_trial_that_was_running(found: dict[str, Any]) -> None:
     assert found["killed"]["most_lost_at_once"] <= 1
 
 
+@pytest.mark.slow
 def test_names_are_the_same_in_another_process(found: dict[str, Any], tmp_path: Path) -> None:
     assert found["names"] == list(cl.sweep({"x": [1, 0.5]}, double, out=tmp_path).ids)
 
