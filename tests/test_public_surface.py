@@ -152,9 +152,21 @@ def crossings(source: Path) -> Iterator[str]:
                     yield f"{'.'.join(here)} imports {module}"
 
 
-@pytest.mark.xfail(strict=False, reason="rooms are being joined; until then some look into others")
+# What reproducing the paper takes from below it and hands to the command line; no more may come.
+KNOWN_CROSSINGS = [
+    "corruptlab._cli._reproduce imports corruptlab.experiments.paper._exhibits.can_draw",
+    "corruptlab._cli._reproduce imports corruptlab.experiments.paper._plan.keeps_recipe",
+    "corruptlab.experiments.paper._plan imports corruptlab.experiments.sweeps._grid.trials_of",
+    "corruptlab.experiments.paper._plan imports corruptlab.experiments.sweeps._store.Store",
+    "corruptlab.experiments.paper._reproduce imports corruptlab.experiments.sweeps._store.Store",
+    "corruptlab.experiments.paper._table2 imports corruptlab.training._data.DataSource",
+    "corruptlab.experiments.paper._table2 imports corruptlab.training._data.load_data",
+    "corruptlab.experiments.paper._table2 imports corruptlab.training._distributed.Processes",
+]
+
+
 def test_what_is_private_stays_in_its_room() -> None:
-    assert list(crossings(SOURCE)) == []
+    assert sorted(crossings(SOURCE)) == KNOWN_CROSSINGS
 
 
 def test_imports_of_another_room_s_private_names_are_found(tmp_path: Path) -> None:
