@@ -447,6 +447,15 @@ def test_parts_with_different_noise_have_no_nominal_rate() -> None:
     assert corrupt(parts, HALF).nominal_matrix is None
 
 
+def test_classes_too_many_for_a_matrix_are_printed_without_a_nominal_rate() -> None:
+    noisy = corrupt(tensors(), HALF, num_classes=2**20)
+    assert noisy.nominal_rate is None
+    assert repr(noisy).endswith("of labels changed)")
+    for name in ("transition_matrix", "nominal_matrix"):
+        with pytest.raises(ValueError, match=r"^`num_classes` must be at most 32768, got 1048576"):
+            getattr(noisy, name)
+
+
 def test_noise_made_for_fewer_classes_has_no_nominal_rate_among_more() -> None:
     inner = corrupt(tensors(), AsymmetricLabels(classes="cifar10", rate=0.5))
     outer = corrupt(inner, num_classes=12)

@@ -16,7 +16,12 @@ from corruptlab._random_state import seeded_generators
 from corruptlab._types import Array, Ids, Labels, MapDataset
 from corruptlab._version import __version__
 from corruptlab.corruptions._given_labels import Manifest
-from corruptlab.corruptions._noise import checked_labels
+from corruptlab.corruptions._noise import (
+    MOST_ROWS,
+    check_num_classes,
+    checked_labels,
+    product,
+)
 from corruptlab.corruptions._protocols import Corruption, Pipeline
 from corruptlab.corruptions._specification import Specification
 
@@ -164,8 +169,12 @@ class Corrupted(Traced):
 
         ``float64`` of shape ``(num_classes, num_classes)``; the row of a class without
         examples is NaN.
+
+        Raises:
+            ValueError: If there are more than 32,768 classes, too many for a matrix.
         """
-        shape = (self.num_classes, self.num_classes)
+        k = check_num_classes(self.num_classes, most=MOST_ROWS)
+        shape = (k, k)
         pairs = self.clean_targets * self.num_classes + self.targets
         counts = np.bincount(pairs, minlength=shape[0] * shape[1]).reshape(shape)
         totals = counts.sum(axis=1, keepdims=True)
@@ -180,19 +189,25 @@ class Corrupted(Traced):
         ``float64`` of shape ``(num_classes, num_classes)``; None where a corruption
         has no matrix (it exchanges, is given, or depends on the input), or where parts with
         different corruptions were joined.
+
+        Raises:
+            ValueError: If there are more than 32,768 classes, too many for a matrix.
         """
-        whole = np.eye(self.num_classes)
+        matrices = []
         for law in self.provenance.laws or (None,):
             matrix = None if law is None else law.matrix(self.num_classes)
             if matrix is None:
                 return None
-            whole = whole @ matrix
-        return whole
+            matrices.append(matrix)
+        return product(matrices, self.num_classes)
 
     @property
     def nominal_rate(self) -> float | None:
-        """Expected share of labels that differ from the clean ones; None without a matrix."""
-        matrix = self.nominal_matrix
+        """Expected share of labels that differ from the clean ones; None without a matrix.
+
+        More than 32,768 classes are too many for one.
+        """
+        matrix = self.nominal_matrix if self.num_classes <= MOST_ROWS else None
         if matrix is None:
             return None
         return float(1 - np.diag(matrix)[self.clean_targets].mean())

@@ -2,7 +2,9 @@
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import reduce
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -18,7 +20,7 @@ Drawing: TypeAlias = Literal["independent", "exact", "exact_per_class"]
 """How labels are picked: each by itself, exactly so many, or exactly so many in each class."""
 
 _MOST_CLASSES = 1 << 31  # as many as `Draws.integers` tells apart
-_MOST_ROWS = 1 << 15  # of a table with a column for each class: 8 GiB
+MOST_ROWS = 1 << 15  # of a table with a column for each class: 8 GiB
 
 
 def changed_fields(corruption: Any) -> list[str]:
@@ -144,7 +146,12 @@ def check_num_classes(num_classes: int, least: int = 1, most: int = _MOST_CLASSE
 
 def identity(num_classes: int) -> NDArray[np.float64]:
     """Return the matrix of no noise, of a size that memory has room for."""
-    return np.eye(check_num_classes(num_classes, most=_MOST_ROWS))
+    return np.eye(check_num_classes(num_classes, most=MOST_ROWS))
+
+
+def product(matrices: Sequence[NDArray[np.float64]], num_classes: int) -> NDArray[np.float64]:
+    """Return the matrix of corruptions one after the other, each given by its own."""
+    return reduce(np.matmul, matrices) if matrices else identity(num_classes)
 
 
 def integers(name: str, values: ArrayLike) -> Labels:

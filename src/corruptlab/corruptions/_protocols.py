@@ -12,6 +12,7 @@ from corruptlab._arrays import ArrayT
 from corruptlab._data import History, chunks
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids, Labels
+from corruptlab.corruptions._noise import product
 
 
 @runtime_checkable
@@ -212,15 +213,15 @@ class Pipeline:
 
     def matrix(self, num_classes: int) -> NDArray[np.float64] | None:
         """Return the nominal transition matrix of all corruptions; None where one has none."""
-        whole = np.eye(num_classes)
+        matrices = []
         for corruption, draws in self.stages:
             if not is_label_corruption(corruption):
                 continue
             law = getattr(corruption, "matrix", None)
             if law is None:
                 return None
-            whole = whole @ law(num_classes, draws)
-        return whole
+            matrices.append(law(num_classes, draws))
+        return product(matrices, num_classes)
 
     def inputs(self, clean: Array, *, ids: Ids) -> Array:
         """Return a batch of inputs after all corruptions."""
