@@ -221,10 +221,11 @@ class Survey:
 
     def some(self, order: NDArray[np.int64]) -> tuple[NDArray[np.int64], Tensor]:
         """Return positions in an order of points, some and the last, and these points."""
-        numbers, rows = self._sample.numbers, self._sample.rows
-        _, own, positions = np.intersect1d(numbers, order, return_indices=True)
-        own = own[np.argsort(positions)]
-        rows, positions = _rows(rows, own), np.sort(positions)
+        places = np.full(len(self.y), -1)  # of all points in the order; merged ones have none
+        places[order] = np.arange(len(order))
+        positions = places[self._sample.numbers]
+        own = np.argsort(positions)[np.count_nonzero(positions < 0) :]
+        rows, positions = _rows(self._sample.rows, own), positions[own]
         if len(positions) == 0 or positions[-1] < len(order) - 1:
             last = next(
                 far.rows[column]
