@@ -2,12 +2,14 @@
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+T = TypeVar("T")
 
 
 def whole(name: str, value: object) -> int:
@@ -90,6 +92,22 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
     """Raise unless ``value`` is one of the choices; the error lists them."""
     if value not in choices:
         raise ValueError(f"`{name}` must be one of {', '.join(choices)}, got {value!r}.")
+
+
+def check_names(name: str, given: Iterable[str], known: Sequence[str]) -> None:
+    """Raise unless every name that is given is a known one; the error lists these."""
+    for each in given:
+        if each not in known:
+            raise ValueError(f"`{name}` must only name {', '.join(known)}, got {each!r}.")
+
+
+def instance(name: str, value: object, kind: type[T]) -> T:
+    """Return a value of a class, or raise TypeError."""
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        got = type(value).__name__
+        raise TypeError(f"`{name}` must be {article} {kind.__name__}, got {got}.")
+    return value
 
 
 def one_of(name: str, value: object, choices: Sequence[str]) -> Any:

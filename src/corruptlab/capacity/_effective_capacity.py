@@ -16,12 +16,13 @@ from corruptlab._checks import (
     check_confidence,
     check_number,
     check_probability,
+    instance,
     not_negative,
 )
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._statistics import clopper_pearson
-from corruptlab.capacity._replicas import Procedure, check_recipe
+from corruptlab.capacity._replicas import Procedure
 from corruptlab.training import Recipe
 
 RecipeFor: TypeAlias = Recipe | Callable[[int], Recipe]
@@ -379,7 +380,7 @@ def _search(
 
 
 def _recipe_for(recipe: object, n: int) -> Recipe:
-    return check_recipe(recipe(n) if callable(recipe) else recipe)
+    return instance("recipe", recipe(n) if callable(recipe) else recipe, Recipe)
 
 
 def next_size(low: int, high: int | None, total: int, tolerance: float) -> int | None:

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from corruptlab import training
-from corruptlab._checks import natural
+from corruptlab._checks import instance, natural
 from corruptlab._environment import Environment
-from corruptlab._modules import copied, resolve_device, scores_of
+from corruptlab._modules import copied, count_parameters, resolve_device, scores_of
 from corruptlab.training import Recipe, ReplicasReport
 
 # Replicas that are trained together: enough for one program, and their weights, gradients, and
@@ -81,7 +81,7 @@ class Procedure:
     ) -> "Procedure":
         """Check what a user gave; with ``replicas`` there may be a network for each of them."""
         first = _first_model(model, replicas)
-        checked, seed = check_recipe(recipe), natural("seed", seed)
+        checked, seed = instance("recipe", recipe, Recipe), natural("seed", seed)
         device = resolve_device(first, device)
         outputs = _count_outputs(first, inputs[:2], recipe=checked, device=device)
         if outputs < 2:
@@ -96,7 +96,7 @@ class Procedure:
     @property
     def parameters(self) -> int:
         """Number of parameters of one network."""
-        return sum(parameter.numel() for parameter in self.first_model.parameters())
+        return count_parameters(self.first_model)
 
     @property
     def first_model(self) -> nn.Module:
@@ -138,13 +138,6 @@ class Procedure:
                     raise
                 break
         return torch.cat(rows)
-
-
-def check_recipe(recipe: object) -> Recipe:
-    """Return a recipe; raise TypeError for anything else."""
-    if not isinstance(recipe, Recipe):
-        raise TypeError(f"`recipe` must be a Recipe, got {type(recipe).__name__}.")
-    return recipe
 
 
 def _count_outputs(

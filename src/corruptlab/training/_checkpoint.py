@@ -179,7 +179,7 @@ def _read(path: Path) -> object:
     except OSError:
         raise
     except Exception as error:  # a damaged file can be the cause of almost any
-        found = str(error).splitlines()[0] if str(error) else type(error).__name__
+        found = first_line(error)
         if foreign := re.search(r"GLOBAL (\S+)", str(error)):  # and not PyTorch's advice to run it
             found = f"{foreign[1]}, which is no tensor, number, or name"
         raise DataFileError(path, _EXPECTED, found.rstrip(".")) from None

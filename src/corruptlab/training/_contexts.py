@@ -21,7 +21,7 @@ def recording_gradients() -> Iterator[None]:
 
 
 @contextmanager
-def preserve_rng_state(device: torch.device) -> Iterator[None]:
+def preserve_torch_rng(device: torch.device) -> Iterator[None]:
     """Restore PyTorch's generators, on the CPU and on the device of the fit."""
     gpus = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=gpus):

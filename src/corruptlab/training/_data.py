@@ -84,24 +84,16 @@ def _varies(
     differing = reader.differing(some, seeds)
     if not processes.any(differing != ""):
         return False
-    remedy = (
-        "draw labels once, as `corrupt` does" if differing == "labels" else "a random transform"
-    )
+    cause = "draw labels once, as `corrupt` does" if differing == "labels" else "a random transform"
     text = (
-        f"`{role}` serves other {differing} at every reading ({remedy}), and so it cannot be read "
+        f"`{role}` serves other {differing} at every reading ({cause}), and so it cannot be read "
         "once for all epochs"
     )
-    if execution.data == "device":
-        raise ValueError(
-            f"{text}; use execution=Execution(data='stream'), or leave the transform out and let "
-            "`recipe.augmentation` change the images on the device."
-        )
-    if processes.first:
-        warnings.warn(
-            f"{text}: it is read anew in every epoch through a DataLoader with {execution.workers} "
-            "worker processes (see `Execution`).",
-            stacklevel=5,  # the caller of `fit`
-        )
+    remedy = (
+        "use execution=Execution(data='stream'), or leave the transform out and let "
+        "`recipe.augmentation` change the images on the device."
+    )
+    _stream_instead(text, "anew in every epoch", remedy, execution, processes)
     return True
 
 
@@ -119,15 +111,23 @@ def _fits(
         f"`{role}` needs {needed / 2**30:.1f} GiB of memory on {processes.device}, "
         f"where {free / 2**30:.1f} GiB are free"
     )
+    remedy = "try execution=Execution(data='stream', workers=4)."
+    _stream_instead(text, "batch by batch", remedy, execution, processes)
+    return False
+
+
+def _stream_instead(
+    why: str, how: str, remedy: str, execution: Execution, processes: Processes
+) -> None:
+    """Warn that a data set is streamed, or raise if it was to be on the device."""
     if execution.data == "device":
-        raise ValueError(f"{text}; try execution=Execution(data='stream', workers=4).")
+        raise ValueError(f"{why}; {remedy}")
     if processes.first:
         warnings.warn(
-            f"{text}: it is read batch by batch through a DataLoader with {execution.workers} "
-            "worker processes (see `Execution`).",
-            stacklevel=5,  # the caller of `fit`
+            f"{why}: it is read {how} through a DataLoader with {execution.workers} worker "
+            "processes (see `Execution`).",
+            stacklevel=6,  # the caller of `fit`
         )
-    return False
 
 
 def _bytes_needed(reader: BatchReader, role: str, recipe: Recipe) -> int:

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 from typing_extensions import Self
 
-from corruptlab._checks import natural
+from corruptlab._checks import check_names, natural
 
 Switch: TypeAlias = bool | Literal["auto"]
 """On, off, or whichever a short measurement finds faster."""
@@ -95,9 +95,7 @@ class Execution:
         Raises:
             ValueError: If a name is unknown.
         """
-        known = [field.name for field in fields(cls)]
-        if unknown := [name for name in values if name not in known]:
-            raise ValueError(f"`values` must only name {', '.join(known)}, got {unknown[0]!r}.")
+        check_names("values", values, [field.name for field in fields(cls)])
         return cls(**values)
 
     def _require_one_of(self, name: str, known: tuple[object, ...]) -> None:

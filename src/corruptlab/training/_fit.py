@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parameter import is_lazy
 
-from corruptlab._checks import check_number
+from corruptlab._checks import check_number, instance
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._fits import note_fit
@@ -37,7 +37,7 @@ from corruptlab.training._contexts import (
     deterministic_kernels,
     dropout_of,
     explained_memory,
-    preserve_rng_state,
+    preserve_torch_rng,
     recording_gradients,
 )
 from corruptlab.training._data import DataSource, DeviceData, load_data, spots
@@ -204,7 +204,7 @@ def fit(
         note_fit(model, recipe)
         model.to(device)
         with (
-            preserve_rng_state(device),
+            preserve_torch_rng(device),
             preserve_mode(model),
             dropout_of(model, recipe.dropout),
             deterministic_kernels(execution.deterministic, device),
@@ -406,10 +406,8 @@ def _check_kinds(
             "`model` must be made outside torch.inference_mode(), got tensors that record no "
             "gradients; copy.deepcopy(model) outside of it makes a network of others."
         )
-    if not isinstance(recipe, Recipe):
-        raise TypeError(f"`recipe` must be a Recipe, got {type(recipe).__name__}.")
-    if not isinstance(execution, Execution):
-        raise TypeError(f"`execution` must be an Execution, got {type(execution).__name__}.")
+    instance("recipe", recipe, Recipe)
+    instance("execution", execution, Execution)
     if not callable(loss) or isinstance(loss, type):
         raise TypeError(
             "`loss` must be a function of outputs and labels, such as torch.nn.CrossEntropyLoss(), "

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import torch
 from torch import Tensor
 
+from corruptlab._checks import check_names
 from corruptlab.training._transforms import (
     Augmentation,
     as_floats,
@@ -211,9 +212,7 @@ class Recipe:
         Raises:
             ValueError: If a name is unknown or a field without default is missing.
         """
-        known = [field.name for field in fields(cls)]
-        if unknown := [name for name in values if name not in known]:
-            raise ValueError(f"`values` must only name {', '.join(known)}, got {unknown[0]!r}.")
+        check_names("values", values, [field.name for field in fields(cls)])
         for field in fields(cls):
             if field.default is MISSING and field.name not in values:
                 raise ValueError(f"`values` must name {field.name}, got {sorted(values)}.")

@@ -14,6 +14,7 @@ from torch.nn.parameter import is_lazy
 from torch.utils.data import TensorDataset
 
 from corruptlab._arrays import check_classes, check_finite
+from corruptlab._checks import instance
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._modules import check_module, copied, resolve_device, scores_of
@@ -297,8 +298,7 @@ def _networks(model: nn.Module | Sequence[nn.Module], labels: Any) -> list[nn.Mo
 
 
 def _check(inputs: Any, labels: Tensor, subsets: Any, recipe: object, strategy: str) -> None:
-    if not isinstance(recipe, Recipe):
-        raise TypeError(f"`recipe` must be a Recipe, got {type(recipe).__name__}.")
+    instance("recipe", recipe, Recipe)
     if strategy not in get_args(Choice):
         raise ValueError(f"`strategy` must be one of auto, wide, vmap, loop, got {strategy!r}.")
     if not isinstance(inputs, Tensor):

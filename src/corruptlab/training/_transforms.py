@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from corruptlab._checks import natural, whole
+from corruptlab._checks import check_names, natural, whole
 from corruptlab._draws import Draws
 
 # Images worked on at once: small enough to stay in the processor's cache, and no second copy
@@ -192,9 +192,7 @@ class Augmentation:
         Raises:
             ValueError: If a name is unknown.
         """
-        known = [field.name for field in fields(cls)]
-        if unknown := [name for name in values if name not in known]:
-            raise ValueError(f"`values` must only name {', '.join(known)}, got {unknown[0]!r}.")
+        check_names("values", values, [field.name for field in fields(cls)])
         return cls(**values)
 
     def _as_float(self, name: str) -> float:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, linear
 
 from corruptlab._checks import check_choice
+from corruptlab._modules import first_line
 
 BiasTreatment: TypeAlias = Literal["append", "refuse"]
 """``"append"``: each input, and each layer below one with a bias, carries a constant 1 along."""
@@ -203,5 +204,5 @@ def _out_shape(layer: nn.Module, shape: tuple[int, ...], place: int) -> tuple[in
     except (RuntimeError, IndexError, AttributeError) as error:
         raise ValueError(
             f"`network` must take inputs of its layers' shapes, got {shape} for {layer} at place "
-            f"{place}: {str(error).splitlines()[0]}."
+            f"{place}: {first_line(error)}."
         ) from None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias
 
+from corruptlab._checks import check_names
 from corruptlab._json import decode, encode
 
 Published: TypeAlias = "float | str"
@@ -280,8 +281,7 @@ class Measurement:
             raise TypeError(f"`values` must map names to values, got {values!r}.")
         known = [each.name for each in fields(cls) if each.name != "curves"]
         needed = [name for name in known if name not in ("finished", "note")]
-        if unknown := [name for name in values if name not in known]:
-            raise ValueError(f"`values` must only name {', '.join(known)}, got {unknown[0]!r}.")
+        check_names("values", values, known)
         if missing := [name for name in needed if name not in values]:
             raise ValueError(f"`values` must name {missing[0]}, got {sorted(values)}.")
         for name, value in values.items():

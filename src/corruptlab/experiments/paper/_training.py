@@ -19,7 +19,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from corruptlab._by_name import device_for, loaded, network_for
-from corruptlab._checks import check_choice, not_negative
+from corruptlab._checks import check_choice, check_names, not_negative
 from corruptlab._json import digest, encode
 from corruptlab.experiments.paper._exhibit import TrialKind, with_defaults
 from corruptlab.experiments.randomization import Pair, Setting, chosen_settings
@@ -190,9 +190,7 @@ def _rules(stop: Mapping[str, float]) -> Sequence[stopping.StoppingRule]:
     if not isinstance(stop, Mapping):
         raise TypeError(f"`stop` must map names of rules to numbers, got {stop!r}.")
     known = {"accuracy": stopping.target, "loss": loss_at_most}
-    for name in stop:
-        if name not in known:
-            raise ValueError(f"`stop` must only name {', '.join(known)}, got {name!r}.")
+    check_names("stop", stop, list(known))
     return tuple(known[name](value) for name, value in stop.items())
 
 

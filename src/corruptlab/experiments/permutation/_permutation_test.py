@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from corruptlab._arrays import check_classes
-from corruptlab._checks import at_least, check_confidence, natural
+from corruptlab._checks import at_least, check_confidence, instance, natural
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._modules import check_module, copied, resolve_device, scores_of
@@ -172,8 +172,7 @@ def permutation_test(
 
 def _check_kinds(model: object, recipe: object) -> None:
     check_module(model)
-    if not isinstance(recipe, Recipe):
-        raise TypeError(f"`recipe` must be a Recipe, got {type(recipe).__name__}.")
+    instance("recipe", recipe, Recipe)
 
 
 def _check_levels(level: float, confidence: float, permutations: int) -> None:

@@ -11,7 +11,7 @@ from torch import nn
 from corruptlab._arrays import check_classes
 from corruptlab._by_name import describe
 from corruptlab._environment import Environment
-from corruptlab._modules import copied, resolve_device, scores_of
+from corruptlab._modules import copied, count_parameters, resolve_device, scores_of
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted, corrupt, is_input_corruption
@@ -280,7 +280,7 @@ class _InitialModel:
         self._source, self._seed = source, seed
         first = source if isinstance(source, nn.Module) else self()
         self.name = type(first).__name__
-        self.num_parameters = sum(parameter.numel() for parameter in first.parameters())
+        self.num_parameters = count_parameters(first)
 
     def __call__(self) -> nn.Module:
         """Return a fresh copy."""
