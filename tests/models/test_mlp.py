@@ -96,11 +96,20 @@ def test_unknown_names_list_the_known_ones(name: str) -> None:
         by_name(name)
 
 
+def test_any_sequence_of_sizes_is_a_shape() -> None:
+    for shape in ((3, 4), [3, 4], torch.Size((3, 4)), np.array([3, 4])):
+        assert mlp(input_shape=shape)[1].in_features == 12  # type: ignore[arg-type]
+
+
 def test_bad_sizes_and_laws_are_quoted() -> None:
     with pytest.raises(ValueError, match=r"^`widths` must be at least 1, got \(5, 0\)\.$"):
         mlp(5, 0)
     with pytest.raises(ValueError, match=r"^`num_classes` must be at least 1, got \[?0"):
         mlp(5, num_classes=0)
+    for shape in (8, None):
+        told = rf"^`input_shape` must be a tuple of integers, such as \(8,\), got {shape!r}\.$"
+        with pytest.raises(TypeError, match=told):
+            mlp(input_shape=shape)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"^`input_shape` must be at least 1, got \(-1, 4\)\.$"):
         mlp(5, input_shape=(-1, 4))
     with pytest.raises(ValueError, match=r"^`init` must be one of glorot_uniform, .* got 'zeros'"):

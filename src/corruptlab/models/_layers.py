@@ -20,7 +20,9 @@ start at 0 and 1, mean anything; accuracy in evaluation mode has to be right aft
 
 
 def check_sizes(name: str, sizes: Sequence[int]) -> None:
-    """Refuse sizes that are no integers or below 1."""
+    """Refuse sizes that are no integers or below 1, and one where several are asked for."""
+    if not hasattr(type(sizes), "__iter__"):
+        raise TypeError(f"`{name}` must be a tuple of integers, such as (8,), got {sizes!r}.")
     if any(whole(name, size) < 1 for size in sizes):
         raise ValueError(f"`{name}` must be at least 1, got {tuple(sizes)}.")
 
