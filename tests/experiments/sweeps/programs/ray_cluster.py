@@ -28,19 +28,25 @@ HEALTH = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 300}
 def trial(*, x: int, log: str, doomed: str) -> dict[str, Any]:
     note(log, x)
     here = ray.get_runtime_context()
-    if here.get_node_id() == doomed and len(runs(log)) > TRIALS // 3:
-        _held(log).touch()
+    in_the_middle = len(runs(log)) > TRIALS // 3
+    if here.get_node_id() != doomed:
+        if in_the_middle:  # however late the other node begins, it has a part
+            until(_sign(log, "held").exists, "a second trial on the doomed node")
+    elif in_the_middle and _sign(log, "finished").exists():
+        _sign(log, "held").touch()
         time.sleep(HANG)  # the node is killed meanwhile
     time.sleep(SECONDS)
     if x == 5 and runs(log).count(5) == 1:
         raise ValueError("an error of the trial's own, once")
     needs = here.get_assigned_resources()
+    if here.get_node_id() == doomed:
+        _sign(log, "finished").touch()
     return {"square": x * x, "node": here.get_node_id(), "needs": needs}
 
 
-def _held(log: str) -> Path:
-    """The sign that the doomed node is in the middle of a trial."""
-    return Path(log).with_suffix(".held")
+def _sign(log: str, what: str) -> Path:
+    """The sign that the doomed node has finished a trial, or is held in the middle of one."""
+    return Path(log).with_suffix(f".{what}")
 
 
 def main(folder: Path) -> None:
@@ -63,7 +69,7 @@ def main(folder: Path) -> None:
         refused = f"{error} {out.exists()}"
 
     def kill_in_the_middle() -> None:
-        until(lambda: _held(str(log)).exists(), "a trial on the doomed node")
+        until(_sign(str(log), "held").exists, "a trial on the doomed node")
         cluster.remove_node(doomed, allow_graceful=False)
 
     killer = threading.Thread(target=kill_in_the_middle, daemon=True)
