@@ -205,12 +205,7 @@ class DataSource(ABC):
 
     def shuffled(self, epoch: int, size: int, start: int) -> Iterator[Batch]:
         """Yield this process's share of the batches of one epoch, from batch ``start`` on."""
-        order = data_order(self._seed, epoch, len(self)).to(self._order_device)
-        draws = None
-        if self._augmented and self._recipe.augmentation is not None:
-            changes = self._recipe.augmentation
-            draws = augmentation_draws(changes, seed=self._seed, epoch=epoch, n=len(self))
-            draws = draws.to(self._order_device)
+        order, draws = self.plan(epoch)
         firsts = range(start * size, len(self), size)
         shares = [_own_share(order[first : first + size], self._processes) for first in firsts]
         steps = epoch * -(-len(self) // size) + start + np.arange(len(shares))
@@ -218,6 +213,15 @@ class DataSource(ABC):
         for (ids, weight), (inputs, targets) in zip(shares, gathered, strict=True):
             changed = None if draws is None else draws[ids].to(inputs.device, non_blocking=True)
             yield Batch(self._prepared(inputs, changed), targets, weight)
+
+    def plan(self, epoch: int) -> tuple[Tensor, Tensor | None]:
+        """Return the order ``(n,)`` of one epoch, and by example what its augmentation draws."""
+        order = data_order(self._seed, epoch, len(self)).to(self._order_device)
+        if not self._augmented or self._recipe.augmentation is None:
+            return order, None
+        changes = self._recipe.augmentation
+        draws = augmentation_draws(changes, seed=self._seed, epoch=epoch, n=len(self))
+        return order, draws.to(self._order_device)
 
     def _prepared(self, inputs: Tensor, draws: Tensor | None = None) -> Tensor:
         """Return stored inputs as the network takes them, augmented if there are draws."""
@@ -306,6 +310,17 @@ class DeviceData(DataSource):
             torch.index_select(self._rows, 0, ids, out=inputs)
             torch.index_select(self._targets, 0, ids, out=targets)
             yield inputs, targets
+
+    def gathered(self, ids: Tensor, draws: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return some inputs as the network takes them, and labels, in memory of their own.
+
+        Args:
+            ids: Which examples, on the device.
+            draws: What augmentation draws, by example of the whole epoch; None without.
+        """
+        own = None if draws is None else draws.index_select(0, ids)
+        rows = self._rows.index_select(0, ids)
+        return self._prepared(rows, own), self._targets.index_select(0, ids)
 
     def _prepared(self, inputs: Tensor, draws: Tensor | None = None) -> Tensor:
         if self._augmented:
