@@ -63,9 +63,10 @@ class FakeGPU:
 
     Attributes:
         waits: How often each line of the package made the host wait: ``"file:line what"``.
-        launches: Kernels and replays of graphs so far.
+        kernels: How much was launched so far on each GPU, by its number; a graph counts as one.
         current: The current device.
-        free, total, reserved, allocated: Bytes of memory that every GPU tells of.
+        free, total: Bytes of memory that every GPU tells of.
+        cache: Bytes that PyTorch tells of on every GPU: reserved, allocated, inactive_split.
         generators: The generator of each GPU.
         warning: Whether waits are warned of.
         capturing: The graph that is being captured.
@@ -75,9 +76,10 @@ class FakeGPU:
         self, capabilities: Sequence[tuple[int, int]] = ((9, 0),), current: int = 0
     ) -> None:
         self.waits: Counter[str] = Counter()
-        self.launches, self.current = 0, current
+        self.kernels: Counter[int] = Counter()
+        self.current = current
         self.free = self.total = 8 << 30
-        self.reserved = self.allocated = 0
+        self.cache = dict.fromkeys(("reserved", "allocated", "inactive_split"), 0)
         self.generators = tuple(torch.Generator() for _ in capabilities)
         self.capturing: Graph | None = None
         self.warning = False
@@ -97,6 +99,11 @@ class FakeGPU:
         self._exits.close()
         for address in [at for at, (storage, _) in _places.items() if storage.expired()]:
             del _places[address]
+
+    @property
+    def launches(self) -> int:
+        """Kernels and replays of graphs so far."""
+        return self.kernels.total()
 
     def wait(self, what: str) -> None:
         """Count a wait of the host for the device."""
@@ -316,7 +323,7 @@ class _Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]  # PyTorch's
             raise MixedDevicesError(f"{text}, {both}! ({name} at {_line()})")
         elif name in _WAITING:
             gpu.wait(name)
-        gpu.launches += gpu.capturing is None
+        gpu.kernels[place] += gpu.capturing is None
         return _put(self._done(func, args, kwargs, place), place)
 
     def _done(self, func: Any, args: Any, kwargs: Any, place: int) -> Any:
@@ -372,7 +379,7 @@ class Graph:
     @torch.no_grad()
     def replay(self) -> None:
         """Do what was noted, in the memory in which it was."""
-        self.gpu.launches += 1
+        self.gpu.kernels[self.gpu.current] += 1
         with torch.utils._python_dispatch._disable_current_modes():
             for func, args, kwargs, place, kept in self._noted:
                 results = _tensors(self.gpu.done(func, args, kwargs, place))
@@ -484,8 +491,15 @@ def _fakes(gpu: FakeGPU) -> list[tuple[Any, dict[str, Any]]]:
         "reset_peak_memory_stats": lambda *device: None,
         "set_sync_debug_mode": set_sync_debug_mode,
         "get_sync_debug_mode": lambda: int(gpu.warning),
-        **dict.fromkeys(("memory_allocated", "max_memory_allocated"), lambda *at: gpu.allocated),
-        **dict.fromkeys(("memory_reserved", "max_memory_reserved"), lambda *at: gpu.reserved),
+        **{
+            f"{most}memory_{name}": lambda device=None, name=name: gpu.cache[name]
+            for name in ("allocated", "reserved")
+            for most in ("", "max_")
+        },
+        "memory_stats": lambda device=None: {
+            **{f"{name}_bytes.all.current": size for name, size in gpu.cache.items()},
+            "allocation.all.allocated": gpu.kernels[gpu.index(device)],  # about as many
+        },
         "mem_get_info": lambda *device: (gpu.free, gpu.total),
         "device_count": lambda: len(gpu.generators),
         "current_device": lambda: gpu.current,

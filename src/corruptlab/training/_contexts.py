@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from corruptlab._draws import Draws
+from corruptlab._memory import full_memory
 from corruptlab.training._recipe import Recipe
 
 
@@ -37,7 +38,9 @@ def seed_layers(seed: int, device: torch.device) -> None:
     """
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
-        torch.cuda.default_generators[device.index or 0].manual_seed(seed)
+        index: int | None = device.index
+        own = torch.cuda.current_device() if index is None else index
+        torch.cuda.default_generators[own].manual_seed(seed)
 
 
 def layer_seeds(seed: int, steps: range, rank: int) -> list[int]:
@@ -148,18 +151,10 @@ def _set_tf32(wanted: _Tf32) -> None:
             switch.fp32_precision = value
 
 
-@contextmanager
-def explained_memory(recipe: Recipe, device: torch.device) -> Iterator[None]:
+def explained_memory(recipe: Recipe, device: torch.device) -> AbstractContextManager[None]:
     """Turn PyTorch's errors about memory into one that says what to change."""
-    try:
-        yield
-    except RuntimeError as error:
-        # On a CPU PyTorch has no error of its own for it, only this text.
-        full = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-        if not full:
-            raise
-        raise MemoryError(
-            f"The memory of {device} is full with batches of {recipe.batch_size}; try a smaller "
-            "`recipe.batch_size`, recipe.precision='bfloat16', or, if the data take most of it, "
-            "execution=Execution(data='stream')."
-        ) from error
+    return full_memory(
+        f"The memory of {device} is full with batches of {recipe.batch_size}; try a smaller "
+        "`recipe.batch_size`, recipe.precision='bfloat16', or, if the data take most of it, "
+        "execution=Execution(data='stream')."
+    )

@@ -102,7 +102,7 @@ def _fits(
 ) -> bool:
     """Return whether the data fit in the free memory; raise if they must and do not."""
     free = free_memory(processes.device)
-    needed = _bytes_needed(reader, role, recipe)
+    needed = _bytes_needed(reader, role, recipe, execution)
     if free is not None and processes.size > 1 and processes.device.type == "cpu":
         free //= int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # each of them holds all data
     if free is None or not processes.any(needed > _SHARE_FOR_DATA * free):
@@ -130,17 +130,20 @@ def _stream_instead(
         )
 
 
-def _bytes_needed(reader: BatchReader, role: str, recipe: Recipe) -> int:
-    """Return the bytes that all examples take while they are moved and prepared."""
+def _bytes_needed(reader: BatchReader, role: str, recipe: Recipe, execution: Execution) -> int:
+    """Return the bytes that all examples take while they are moved, prepared, and laid out."""
     inputs = reader.peek()
     recipe.check_inputs(inputs, name=role)
-    per_example = inputs.nbytes + 8
-    if not _is_augmented(recipe, role):
-        shape = list(inputs.shape[1:])
-        if recipe.crop is not None:
-            shape[-2:] = [recipe.crop] * 2
-        per_example += 4 * math.prod(shape)
-    return per_example * len(reader)
+    stored = inputs.nbytes
+    if _is_augmented(recipe, role):
+        return (stored + 8) * len(reader)
+    shape = list(inputs.shape[1:])
+    if recipe.crop is not None:
+        shape[-2:] = [recipe.crop] * 2
+    prepared = 4 * math.prod(shape)
+    may_move = execution.channels_last is not False and len(shape) == 3
+    before = max(stored, prepared) if may_move else stored  # another layout is a copy
+    return (before + prepared + 8) * len(reader)
 
 
 def _is_augmented(recipe: Recipe, role: str) -> bool:
@@ -211,7 +214,7 @@ class DataSource(ABC):
         steps = epoch * -(-len(self) // size) + start + np.arange(len(shares))
         gathered = self._gathered([ids for ids, _ in shares], steps)
         for (ids, weight), (inputs, targets) in zip(shares, gathered, strict=True):
-            changed = None if draws is None else draws[ids].to(inputs.device, non_blocking=True)
+            changed = None if draws is None else _sent(draws[ids], inputs.device)
             yield Batch(self._prepared(inputs, changed), targets, weight)
 
     def plan(self, epoch: int) -> tuple[Tensor, Tensor | None]:
@@ -423,6 +426,13 @@ class StreamedData(DataSource):
 def data_order(seed: int, epoch: int, n: int) -> Tensor:
     """Return the order ``(n,)`` in which one epoch visits the examples; it needs no history."""
     return torch.from_numpy(Draws(seed).permutations("fit/order", [epoch], n)[0])
+
+
+def _sent(rows: Tensor, device: torch.device) -> Tensor:
+    """Return rows on a device, without waiting for it."""
+    if device.type == "cuda" and rows.device.type == "cpu":
+        rows = rows.pin_memory()  # otherwise the driver waits for what was launched before
+    return rows.to(device, non_blocking=True)
 
 
 def _own_share(ids: Tensor, processes: Processes) -> tuple[Tensor, float]:
