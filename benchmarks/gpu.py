@@ -378,8 +378,8 @@ def _part(bench: Bench, work: Callable[[Bench], Found]) -> Found:
     return found
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Read the options, measure, and return 1 if a part failed."""
+def options() -> argparse.ArgumentParser:
+    """Return what reads the options."""
     about = (__doc__ or "").partition("\n")[0]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=about)
     parser.add_argument("--tiny", action="store_true", help="small sizes: the code, and no numbers")
@@ -387,6 +387,12 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", metavar="FOLDER", help="CIFAR-10; else images are made")
     parser.add_argument("--out", type=Path, default=Path("gpu.json"), help="the JSON file")
     parser.add_argument("--budget", type=float, default=450.0, help="seconds in all; 450")
+    return parser
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Read the options, measure, and return 1 if a part failed."""
+    parser = options()
     asked = parser.parse_args(words)
     if not asked.tiny and asked.device == "cpu":
         parser.error("there is no GPU; --tiny runs the same code anywhere")
