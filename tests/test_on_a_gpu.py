@@ -35,6 +35,7 @@ PLAIN = Execution(compile=False, cuda_graphs=False)
 # What is not the same everywhere: times, places, and how the work was done.
 _ELSEWHERE = (
     "not_captured",
+    "cuda_graphs",
     "seconds",
     "environment",
     "estimate",
@@ -258,6 +259,10 @@ FITS: dict[str, dict[str, Any]] = {
         }
         for name, changes in zip(["all", *IDS], [ALL, *EACH], strict=True)
         for how, way in (("resident", PLAIN), ("stream", STREAM))
+    },
+    "captured": {
+        "recipe": replace(IMAGES, augmentation=ALL),
+        "execution": replace(LAST, cuda_graphs=True),
     },
     "all, channels last": {"recipe": replace(IMAGES, augmentation=ALL), "execution": LAST},
     **{

@@ -419,6 +419,27 @@ def test_a_loss_that_is_not_finite_names_the_replica() -> None:
         fit_replicas(networks, INPUTS, LABELS, recipe=RECIPE, strategy="wide")
 
 
+class Full(nn.Linear):
+    """A layer for which there is no memory in training."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+        return super().forward(x)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "message"),
+    [
+        ("vmap", r"^The memory of cpu is full with 4 replicas and batches of 16; try fewer "),
+        ("loop", r"^The memory of cpu is full with batches of 16; try a smaller "),
+    ],
+)
+def test_full_memory_says_what_to_change(strategy: Any, message: str) -> None:
+    with pytest.raises(MemoryError, match=message):
+        fit_replicas(Full(D, K), INPUTS, LABELS, recipe=RECIPE, strategy=strategy)
+
+
 def test_global_generators_stay() -> None:
     before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[index]  # noqa: NPY002
     fit_replicas(perceptron(), INPUTS, LABELS, recipe=replace(RECIPE, epochs=2), strategy="vmap")
