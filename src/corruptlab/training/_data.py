@@ -20,7 +20,7 @@ from corruptlab._random_state import seeded_generators
 from corruptlab._types import Ids, MapDataset
 from corruptlab.training._distributed import Processes
 from corruptlab.training._execution import Execution
-from corruptlab.training._reading import BatchReader
+from corruptlab.training._reading import BatchReader, LoaderWorkers
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._transforms import augment, augmentation_draws, whiten
 
@@ -41,6 +41,7 @@ def load_data(
     processes: Processes,
     seed: int,
     progress: bool,
+    workers: LoaderWorkers | None = None,
 ) -> "DataSource":
     """Move a data set to the device, or make it a stream; errors call it by its role."""
     whole, *twice = Draws(seed).integers(f"fit/reading/{role}/whole", [0, 1, 2], 2**31).tolist()
@@ -58,7 +59,7 @@ def load_data(
                 recipe=recipe,
                 processes=processes,
                 seed=seed,
-                workers=execution.workers,
+                workers=workers or LoaderWorkers(execution.workers, processes.device),
             )
         inputs, targets = reader.read_all(progress=progress)
         device = processes.device
@@ -199,6 +200,10 @@ class DataSource(ABC):
     def _gathered(self, batches: Sequence[Tensor], steps: Ids) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield inputs and labels of some batches, to be prepared unless they are already."""
 
+    @abstractmethod
+    def end_workers(self) -> None:
+        """End the processes that read, if there are any; the next pass starts others."""
+
     def use_layout(self, *, channels_last: bool) -> None:
         """Choose how images lie in memory; their values stay."""
         self._channels_last = channels_last
@@ -300,6 +305,9 @@ class DeviceData(DataSource):
         """Return what tells these examples from others."""
         return _digest_of(self._shape, self._some, self._targets.cpu())
 
+    def end_workers(self) -> None:
+        """Do nothing: all is read."""
+
     def _gathered(self, batches: Sequence[Tensor], steps: Ids) -> Iterator[tuple[Tensor, Tensor]]:
         for ids in batches:
             inputs, targets = self._buffer(len(ids))
@@ -338,10 +346,11 @@ class StreamedData(DataSource):
         recipe: Recipe,
         processes: Processes,
         seed: int,
-        workers: int,
+        workers: LoaderWorkers,
     ) -> None:
         super().__init__(role, len(reader), recipe=recipe, processes=processes, seed=seed)
         self._reader, self._workers = reader, workers
+        workers.add(reader)
         self._num_classes: int | None = None
         recipe.check_inputs(self._stored(1), name=role)
 
@@ -378,6 +387,10 @@ class StreamedData(DataSource):
         shape = (len(self), *inputs.shape[1:])
         return _digest_of(shape, inputs, targets if known is None else known)
 
+    def end_workers(self) -> None:
+        """End the processes that read; the next pass starts others."""
+        self._workers.close()
+
     def _stored(self, count: int) -> Tensor:
         inputs, _ = self._reader.read(np.arange(min(count, len(self))))
         return inputs.to(self._processes.device)
@@ -397,7 +410,7 @@ class StreamedData(DataSource):
     ) -> Iterator[tuple[Tensor, Tensor]]:
         device = self._processes.device
         on_gpu = device.type == "cuda"
-        loaded = self._reader.load(batches, seeds, workers=self._workers, pin_memory=on_gpu)
+        loaded = self._workers.load(self._reader, batches, seeds)
         for ids, (inputs, targets) in zip(batches, loaded, strict=True):
             check_finite(inputs, self.role, ids.tolist())
             if self._num_classes is not None:

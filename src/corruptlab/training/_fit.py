@@ -51,7 +51,7 @@ from corruptlab.training._optimizers import (
     make_optimizer,
     trainable_parameters,
 )
-from corruptlab.training._reading import labels_at
+from corruptlab.training._reading import LoaderWorkers, labels_at
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._report import FitReport, Measure
 from corruptlab.training._stepper import resolve_defaults
@@ -175,6 +175,7 @@ def fit(
     processes = Processes.here(device)
     processes.check_alike(recipe=recipe, seed=seed, measure=measure)
     progress = progress and processes.first
+    workers = LoaderWorkers(execution.workers, device)
 
     def load(dataset: MapDataset[Any], role: str) -> DataSource:
         return load_data(
@@ -183,11 +184,12 @@ def fit(
             recipe=recipe,
             execution=execution,
             processes=processes,
+            workers=workers,
             seed=seed,
             progress=progress,
         )
 
-    with explained_memory(recipe, device), recording_gradients():
+    with workers, explained_memory(recipe, device), recording_gradients():
         config = FitConfig(
             recipe=recipe,
             seed=seed,
@@ -255,6 +257,8 @@ def _trained(trainer: Trainer, dataset: MapDataset[Any], *, progress: bool, name
         except KeyboardInterrupt:  # a second one, during these passes, ends the fit for good
             if trainer.config.processes.size > 1:
                 raise
+            for data in trainer.config.data:
+                data.end_workers()  # which a terminal sends Ctrl-C, too
             stopped_by = "interrupted"
             found = _measured(trainer)
         except NonFiniteLossError as error:
