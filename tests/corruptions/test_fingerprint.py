@@ -1,7 +1,7 @@
 """One noise has one fingerprint, however it came; other noise has another."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from torch.utils.data import ConcatDataset, Subset
@@ -27,7 +27,7 @@ HALF = UniformLabels(p=0.5)
 class Negatives:
     """A corruption of inputs without a ``repr`` of its own."""
 
-    stream = "negatives"
+    stream: ClassVar[str] = "negatives"
 
     def __init__(self, top: int = 255) -> None:
         self.top = top
