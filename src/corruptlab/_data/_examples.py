@@ -111,7 +111,7 @@ class Examples:
             known = self._told(given_labels(targets, self.n))
         if ids is not None:
             numbers = self._numbers(ids, known.clean_targets)
-            known = replace(known, ids=numbers, span=int(numbers.max()) + 1)
+            known = replace(known, ids=numbers, span=int(numbers.max()) + 1, size=None)
         if num_classes is not None:
             number = at_least(1, "num_classes", num_classes)
             known = replace(known.with_num_classes(number), lacks_class_0=False)

@@ -92,6 +92,8 @@ class Corrupted(Traced):
             served = self._pipeline.labels(
                 before.targets, num_classes=before.num_classes, ids=before.ids, read=read
             )
+            if before.size is not None:
+                pipeline.check_size(before.size)
         self.dataset, self.fields, self._source = examples.dataset, examples.fields, examples.source
         self._n = len(examples)
         self._served = _read_only(checked_labels(served, before.num_classes))
@@ -214,16 +216,22 @@ class Corrupted(Traced):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of everything that decides the corruption: 16 hexadecimal digits.
+        """Hash of what was done: 16 hexadecimal digits.
 
-        Equal fingerprints mean equal corruptions of equal labels; the pixels of the
-        wrapped data set do not enter.
+        It covers the labels before and after, the numbers of the examples, and the corruptions of
+        inputs with their draws; the inputs of the wrapped data set do not enter. So one noise has
+        one fingerprint, whether it was drawn, parsed from its line, or loaded from a manifest or a
+        file of labels. Of labels alone it is the `digest` of the manifest. The ``repr`` of a
+        corruption of inputs stands for it; one of your own should tell all its settings.
         """
-        what = f"{ALGORITHM}/{self._pipeline}/{self.num_classes}"
-        digest = hashlib.sha256(what.encode())
-        for array in (self.ids, self.clean_targets, self.targets):
-            digest.update(array.astype("<i8").tobytes())
-        return digest.hexdigest()[:16]
+        digest = self.manifest().digest
+        laws = (self._pipeline,) if self.provenance.laws is None else self.provenance.laws
+        stages = [stage for law in laws for stage in law.input_stages]
+        if not stages:
+            return digest
+        what = [f"{_shown(corruption)}, {draws}" for corruption, draws in stages]
+        text = "/".join([str(ALGORITHM), *what, digest])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def manifest(self) -> Manifest:
         """Return what others need to have the same labels: to save, share, and check.
@@ -317,6 +325,13 @@ class Corrupted(Traced):
             f"Corrupted({_listed(self.corruptions)}, seed={self.seed}; "
             f"{len(self)} examples, {self.realized_rate:.2%} of labels changed{nominal})"
         )
+
+
+def _shown(corruption: Corruption) -> str:
+    """Return the ``repr`` of a corruption; where that is an address in memory, what it holds."""
+    if type(corruption).__repr__ is object.__repr__:
+        return f"{type(corruption).__qualname__}({getattr(corruption, '__dict__', {})})"
+    return repr(corruption)
 
 
 def _listed(corruptions: tuple[Corruption, ...]) -> str:

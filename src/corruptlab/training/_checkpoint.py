@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from corruptlab._errors import DataFileError
+from corruptlab._json import check_regular_file
 from corruptlab._modules import first_line
 from corruptlab.training._metrics import Loss
 from corruptlab.training._recipe import Recipe
@@ -76,8 +77,9 @@ class Checkpoint:
         """Read the state, if there is one, and delete what a killed process left unfinished."""
         for partial in self.path.parent.glob(f"{self.path.stem}.*.partial"):
             partial.unlink(missing_ok=True)
-        if not self.path.exists():
+        if not os.path.lexists(self.path):
             return None
+        check_regular_file(self.path, _EXPECTED)  # reading a pipe might never end
         state = _read(self.path)
         if not isinstance(state, dict) or state.get("format") != _FORMAT:
             raise DataFileError(self.path, _EXPECTED, "something else")
