@@ -13,6 +13,7 @@ from hypothesis import settings
 
 import corruptlab as cl
 from tests import waiting
+from tests.fake_gpu import FakeGPU
 from tests.fresh import fresh_processes
 
 # A shell makes what it starts in the background deaf to Ctrl-C, which some tests press.
@@ -67,3 +68,10 @@ def cifar10_images(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) 
         pytest.skip("unpacking the images needs pillow")
     assert run.returncode == 0, run.stderr
     return cl.datasets.cifar10(folder, split="train").images
+
+
+@pytest.fixture
+def fake_gpu() -> Iterator[FakeGPU]:
+    """One GPU, for a test that does without a real one."""
+    with FakeGPU() as gpu:
+        yield gpu

@@ -35,7 +35,9 @@ def seed_layers(seed: int, device: torch.device) -> None:
     """
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
-        torch.cuda.default_generators[device.index or 0].manual_seed(seed)
+        index: int | None = device.index
+        own = torch.cuda.current_device() if index is None else index
+        torch.cuda.default_generators[own].manual_seed(seed)
 
 
 def layer_seeds(seed: int, steps: range, rank: int) -> list[int]:

@@ -103,7 +103,7 @@ def _fits(
 ) -> bool:
     """Return whether the data fit in the free memory; raise if they must and do not."""
     free = free_memory(processes.device)
-    needed = _bytes_needed(reader, role, recipe)
+    needed = _bytes_needed(reader, role, recipe, execution)
     if free is not None and processes.size > 1 and processes.device.type == "cpu":
         free //= int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # each of them holds all data
     if free is None or not processes.any(needed > _SHARE_FOR_DATA * free):
@@ -131,17 +131,20 @@ def _stream_instead(
         )
 
 
-def _bytes_needed(reader: BatchReader, role: str, recipe: Recipe) -> int:
-    """Return the bytes that all examples take while they are moved and prepared."""
+def _bytes_needed(reader: BatchReader, role: str, recipe: Recipe, execution: Execution) -> int:
+    """Return the bytes that all examples take while they are moved, prepared, and laid out."""
     inputs = reader.peek()
     recipe.check_inputs(inputs, name=role)
-    per_example = inputs.nbytes + 8
-    if not _is_augmented(recipe, role):
-        shape = list(inputs.shape[1:])
-        if recipe.crop is not None:
-            shape[-2:] = [recipe.crop] * 2
-        per_example += 4 * math.prod(shape)
-    return per_example * len(reader)
+    stored = inputs.nbytes
+    if _is_augmented(recipe, role):
+        return (stored + 8) * len(reader)
+    shape = list(inputs.shape[1:])
+    if recipe.crop is not None:
+        shape[-2:] = [recipe.crop] * 2
+    prepared = 4 * math.prod(shape)
+    may_move = execution.channels_last is not False and len(shape) == 3
+    before = max(stored, prepared) if may_move else stored  # another layout is a copy
+    return (before + prepared + 8) * len(reader)
 
 
 def _is_augmented(recipe: Recipe, role: str) -> bool:
@@ -210,18 +213,20 @@ class DataSource(ABC):
 
     def shuffled(self, epoch: int, size: int, start: int) -> Iterator[Batch]:
         """Yield this process's share of the batches of one epoch, from batch ``start`` on."""
-        order = data_order(self._seed, epoch, len(self)).to(self._order_device)
+        order = data_order(self._seed, epoch, len(self))
         draws = None
         if self._augmented and self._recipe.augmentation is not None:
             changes = self._recipe.augmentation
             draws = augmentation_draws(changes, seed=self._seed, epoch=epoch, n=len(self))
-            draws = draws.to(self._order_device)
-        firsts = range(start * size, len(self), size)
-        shares = [_own_share(order[first : first + size], self._processes) for first in firsts]
+            # In the order of their use and on the device at once: a step then waits for nothing.
+            draws = draws[order].to(self._processes.device)
+        order = order.to(self._order_device)
+        spans = [slice(first, first + size) for first in range(start * size, len(self), size)]
+        shares = [_own_share(order[span], self._processes) for span in spans]
         steps = epoch * -(-len(self) // size) + start + np.arange(len(shares))
         gathered = self._gathered([ids for ids, _ in shares], steps)
-        for (ids, weight), (inputs, targets) in zip(shares, gathered, strict=True):
-            changed = None if draws is None else draws[ids].to(inputs.device, non_blocking=True)
+        for span, (_, weight), (inputs, targets) in zip(spans, shares, gathered, strict=True):
+            changed = None if draws is None else _own_share(draws[span], self._processes)[0]
             yield Batch(self._prepared(inputs, changed), targets, weight)
 
     def _prepared(self, inputs: Tensor, draws: Tensor | None = None) -> Tensor:
@@ -423,14 +428,14 @@ def data_order(seed: int, epoch: int, n: int) -> Tensor:
     return torch.from_numpy(Draws(seed).permutations("fit/order", [epoch], n)[0])
 
 
-def _own_share(ids: Tensor, processes: Processes) -> tuple[Tensor, float]:
-    """Return which examples of a batch are this process's, and the weight of their mean loss."""
+def _own_share(batch: Tensor, processes: Processes) -> tuple[Tensor, float]:
+    """Return this process's rows of a batch, and the weight of their mean loss."""
     if processes.size == 1:
-        return ids, 1.0
-    own = ids[processes.share(len(ids))]
+        return batch, 1.0
+    own = batch[processes.share(len(batch))]
     if len(own) == 0:  # all have to take part in the exchange of gradients
-        return ids[:1], 0.0
-    return own, len(own) * processes.size / len(ids)
+        return batch[:1], 0.0
+    return own, len(own) * processes.size / len(batch)
 
 
 def spots(n: int) -> list[int]:

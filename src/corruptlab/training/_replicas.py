@@ -22,7 +22,7 @@ from corruptlab._progress import Progress
 from corruptlab.training._contexts import dropout_of, recording_gradients
 from corruptlab.training._distributed import Processes
 from corruptlab.training._fit import check_batch_norm, fit
-from corruptlab.training._optimizers import trainable_parameters
+from corruptlab.training._optimizers import can_fuse, make_optimizer, trainable_parameters
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._replica_engines import (
     Program,
@@ -443,7 +443,8 @@ def _timed_loop(network: nn.Module, problem: Problem) -> float:
     inputs, targets = problem.batch(at[:1] * 0, at)
     if problem.subsets is not None:
         inputs = inputs[0]
-    optimizer = torch.optim.SGD(own.parameters(), lr=0.0, momentum=problem.recipe.momentum)
+    parameters = trainable_parameters(own)
+    optimizer = make_optimizer(parameters, problem.recipe, None, fused=can_fuse(parameters))
 
     def step() -> None:
         loss = nn.functional.cross_entropy(own(inputs), targets[0])

@@ -135,7 +135,8 @@ def candidates(
 def fast_bfloat16(device: torch.device) -> bool:
     """Tell whether a device has instructions for bfloat16: it is 100 times slower without."""
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        with torch.cuda.device(device):  # it tells of the current one
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
     return device.type == "cpu" and supported is not None and bool(supported())
 

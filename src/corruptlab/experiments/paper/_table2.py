@@ -13,6 +13,7 @@ from torch import nn
 
 from corruptlab._by_name import device_for
 from corruptlab._data_files import listing
+from corruptlab._environment import usable_device
 from corruptlab._errors import DataFileError, require
 from corruptlab._modules import evaluating
 from corruptlab._types import MapDataset
@@ -128,7 +129,7 @@ class TopK:
             role,
             recipe=recipe,
             execution=execution,
-            processes=Processes.here(torch.device(device)),
+            processes=Processes.here(usable_device(device)),
             seed=seed,
             progress=False,
         )
