@@ -7,6 +7,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ from corruptlab.training._distributed import Processes
 from corruptlab.training._execution import Execution
 from corruptlab.training._reading import BatchReader, LoaderWorkers
 from corruptlab.training._recipe import Recipe
-from corruptlab.training._transforms import augment, augmentation_draws, whiten
+from corruptlab.training._statistics import reading_seeds, with_statistics
+from corruptlab.training._transforms import augment, augmentation_draws
 
 # Of the free memory of the device, what the data may take; the rest is for the network.
 _SHARE_FOR_DATA = 0.8
@@ -44,6 +46,15 @@ def load_data(
     workers: LoaderWorkers | None = None,
 ) -> "DataSource":
     """Move a data set to the device, or make it a stream; errors call it by its role."""
+    measured = partial(
+        with_statistics,
+        recipe,
+        role,
+        execution=execution,
+        processes=processes,
+        seed=seed,
+        progress=progress,
+    )
     whole, *twice = Draws(seed).integers(f"fit/reading/{role}/whole", [0, 1, 2], 2**31).tolist()
     with seeded_generators(whole):
         reader = BatchReader(dataset, role)
@@ -53,6 +64,7 @@ def load_data(
             or _varies(reader, role, twice, execution, processes)
             or not _fits(reader, role, recipe, execution, processes)
         ):
+            recipe = measured(reader, None)
             return StreamedData(
                 reader,
                 role,
@@ -62,6 +74,7 @@ def load_data(
                 workers=workers or LoaderWorkers(execution.workers, processes.device),
             )
         inputs, targets = reader.read_all(progress=progress)
+        recipe = measured(reader, inputs)
         device = processes.device
         return DeviceData(
             inputs.to(device),
@@ -169,7 +182,7 @@ class DataSource(ABC):
     def __init__(
         self, role: str, length: int, *, recipe: Recipe, processes: Processes, seed: int
     ) -> None:
-        self.role, self._length, self._recipe = role, length, recipe
+        self.role, self.recipe, self._length = role, recipe, length
         self._processes, self._seed = processes, seed
         self._augmented = _is_augmented(recipe, role)
         self._channels_last = False
@@ -215,8 +228,8 @@ class DataSource(ABC):
         """Yield this process's share of the batches of one epoch, from batch ``start`` on."""
         order = data_order(self._seed, epoch, len(self))
         draws = None
-        if self._augmented and self._recipe.augmentation is not None:
-            changes = self._recipe.augmentation
+        if self._augmented and self.recipe.augmentation is not None:
+            changes = self.recipe.augmentation
             draws = augmentation_draws(changes, seed=self._seed, epoch=epoch, n=len(self))
             # In the order of their use and on the device at once: a step then waits for nothing.
             draws = draws[order].to(self._processes.device)
@@ -231,13 +244,11 @@ class DataSource(ABC):
 
     def _prepared(self, inputs: Tensor, draws: Tensor | None = None) -> Tensor:
         """Return stored inputs as the network takes them, augmented if there are draws."""
-        recipe = self._recipe
+        recipe = self.recipe
         if draws is not None and recipe.augmentation is not None:
             inputs = augment(inputs, draws, augmentation=recipe.augmentation, crop=recipe.crop)
-            inputs = whiten(inputs) if recipe.whiten else inputs
-        else:
-            inputs = recipe.prepare(inputs)
-        return self._laid_out(inputs)
+            return self._laid_out(recipe._scaled(inputs))
+        return self._laid_out(recipe.prepare(inputs))
 
     def _laid_out(self, inputs: Tensor) -> Tensor:
         if self._channels_last and inputs.ndim == 4:
@@ -304,7 +315,7 @@ class DeviceData(DataSource):
     def first(self, count: int) -> Tensor:
         """Return some inputs as the network takes them."""
         inputs = self.inputs[:count]
-        return self._recipe.prepare(inputs) if self._augmented else inputs.clone()
+        return self.recipe.prepare(inputs) if self._augmented else inputs.clone()
 
     def digest(self) -> str:
         """Return what tells these examples from others."""
@@ -383,7 +394,7 @@ class StreamedData(DataSource):
 
     def first(self, count: int) -> Tensor:
         """Return some inputs as the network takes them."""
-        return self._recipe.prepare(self._stored(count))
+        return self.recipe.prepare(self._stored(count))
 
     def digest(self) -> str:
         """Return what tells these examples from others."""
@@ -405,10 +416,7 @@ class StreamedData(DataSource):
 
     def _seeds(self, purpose: str, steps: Ids) -> list[int]:
         """Return the seeds of what the data set draws in some batches."""
-        rank = f"/{self._processes.rank}" if self._processes.rank else ""
-        stream = f"fit/reading/{self.role}{purpose}{rank}"
-        seeds: list[int] = Draws(self._seed).integers(stream, steps, 2**31).tolist()
-        return seeds
+        return reading_seeds(self._seed, f"{self.role}{purpose}", steps, self._processes)
 
     def _loaded(
         self, batches: Sequence[Tensor], seeds: Sequence[int]

@@ -83,12 +83,12 @@ def fit(
 ) -> FitReport:
     """Train ``model``, in place, until every training example is right or the epochs are over.
 
-    The data are read once, moved to the device once, and cropped and whitened there once; what
-    does not fit there, and what a random transform changes at every reading, passes through
-    a ``DataLoader`` in every epoch (see `Execution`), with a warning. Each epoch visits
-    the examples in the order `Draws` gives for ``(seed, epoch)``. After every epoch the stopping
-    rules are asked; whether the training set is interpolated is judged by a pass over *all* of it
-    in evaluation mode, which gives up at the first error and is nearly free until it succeeds.
+    The data are read once, moved to the device once, and prepared there once, as the recipe says;
+    what does not fit there, and what a random transform changes at every reading, passes through a
+    ``DataLoader`` in every epoch (see `Execution`), with a warning. Each epoch visits the examples
+    in the order `Draws` gives for ``(seed, epoch)``. After every epoch the stopping rules are
+    asked; whether the training set is interpolated is judged by a pass over *all* of it in
+    evaluation mode, which gives up at the first error and is nearly free until it succeeds.
 
     On the CPU the same seed and execution give the same bits; with
     ``execution=Execution(deterministic=True)`` those of a plain loop with ``torch.optim``. On a GPU
@@ -100,7 +100,9 @@ def fit(
     all return the same report. Batch norm takes its statistics over a process's share.
 
     With ``checkpoint`` the state is kept in a folder, at least every ``checkpoint_seconds``; the
-    same call finds it there and goes on, on the CPU to the same bits as without the interruption.
+    same call finds it there and goes on, on the CPU to the same bits as without the interruption:
+    if torch's version, its number of threads, and the processor's instructions are the same. Where
+    they are not, a warning says so.
 
     Ctrl-C ends the training and returns the report of the network as it stands (while the data
     are still being read there is nothing to report, and ``KeyboardInterrupt`` passes through; so
@@ -177,11 +179,11 @@ def fit(
     progress = progress and processes.first
     workers = LoaderWorkers(execution.workers, device)
 
-    def load(dataset: MapDataset[Any], role: str) -> DataSource:
+    def load(dataset: MapDataset[Any], role: str, prepared_by: Recipe) -> DataSource:
         return load_data(
             dataset,
             role,
-            recipe=recipe,
+            recipe=prepared_by,
             execution=execution,
             processes=processes,
             workers=workers,
@@ -190,15 +192,17 @@ def fit(
         )
 
     with workers, explained_memory(recipe, device), recording_gradients():
+        known = load(train, "train", recipe)
+        recipe = known.recipe  # with the statistics of the training set
         config = FitConfig(
             recipe=recipe,
             seed=seed,
             loss=loss,
             rules=rules,
             measure=measure,
-            train=load(train, "train"),
-            validation=None if validation is None else load(validation, "validation"),
-            test=None if test is None else load(test, "test"),
+            train=known,
+            validation=None if validation is None else load(validation, "validation", recipe),
+            test=None if test is None else load(test, "test", recipe),
             processes=processes,
             execution=execution,
             checkpoint_seconds=checkpoint_seconds,
@@ -233,7 +237,7 @@ def _trainer(
     if folder is not None:
         digest = config.train.digest()
         identity = identity_of(recipe, config.seed, model, config.loss, optimizer, digest)
-        kept = Checkpoint(folder, identity)
+        kept = Checkpoint(folder, identity, recipe.standardize, config.processes)
     ways: set[Reading] = {
         "device" if isinstance(data, DeviceData) else "stream" for data in config.data
     }

@@ -193,7 +193,8 @@ def _num_classes(model: nn.Module, recipe: Recipe, split: Split) -> int:
     """Run a copy of the network on two examples, and check all labels against its outputs."""
     recipe.check_inputs(split.inputs, name="train")
     device = next((each.device for each in model.parameters()), torch.device("cpu"))
-    few = recipe.prepare(split.inputs[:2].to(device))
+    some = split.inputs[:2]
+    few = recipe.with_statistics_of(some).prepare(some.to(device))
     num_classes = scores_of(copied(model), few).shape[1]
     for role, labels in (("train", split.exchangeable), ("test", split.fixed)):
         if len(labels) > 0:

@@ -358,7 +358,8 @@ class _Run:
             if dataset is not None:
                 few = torch.from_numpy(dataset.inputs_at(range(min(size, len(dataset)))))
                 recipe.check_inputs(few, name=role)
-                scores = scores_of(model, recipe.prepare(few.to(device)))
+                tried = recipe.with_statistics_of(few, name=role)  # of all, in the fit
+                scores = scores_of(model, tried.prepare(few.to(device)))
                 labels = torch.tensor(dataset.targets)
                 check_classes(labels, f"`{role}` labels", num_classes=scores.shape[1])
 
