@@ -12,7 +12,7 @@ from corruptlab._data._fields import Fields, Key
 from corruptlab._data._inputs import as_array, as_batch, channels_first, restored, stacked
 from corruptlab._data._kinds import LABEL_ATTRIBUTES, is_joined, is_subset
 from corruptlab._data._labels import class_of, given_labels, integer_labels, relabelled
-from corruptlab._data._pairs import paired
+from corruptlab._data._pairs import Pair, paired
 from corruptlab._data._provenance import History, Provenance, Traced
 from corruptlab._data._sources import chunks, fetched, is_traced, label_lists, source_of
 
@@ -22,6 +22,7 @@ __all__ = [
     "Fields",
     "History",
     "Key",
+    "Pair",
     "Provenance",
     "Traced",
     "as_array",

@@ -13,11 +13,12 @@ from corruptlab._checks import at_least, check_confidence
 from corruptlab._data import Key
 from corruptlab._environment import Environment
 from corruptlab._fits import watched_fits
+from corruptlab._learners import Predictor
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
 from corruptlab.experiments.memorizing._canaries import Gap, Planting, Ratt
-from corruptlab.experiments.memorizing._meter import MemorizationEpoch, MemorizationMeter, Predictor
+from corruptlab.experiments.memorizing._meter import MemorizationEpoch, MemorizationMeter
 from corruptlab.plotting import fit_curves
 
 if TYPE_CHECKING:
