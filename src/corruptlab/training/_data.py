@@ -46,11 +46,12 @@ def load_data(
     workers: LoaderWorkers | None = None,
 ) -> "DataSource":
     """Move a data set to the device, or make it a stream; errors call it by its role."""
+    workers = workers or LoaderWorkers(execution.workers, processes.device)
     measured = partial(
         with_statistics,
         recipe,
         role,
-        execution=execution,
+        workers=workers,
         processes=processes,
         seed=seed,
         progress=progress,
@@ -71,7 +72,7 @@ def load_data(
                 recipe=recipe,
                 processes=processes,
                 seed=seed,
-                workers=workers or LoaderWorkers(execution.workers, processes.device),
+                workers=workers,
             )
         inputs, targets = reader.read_all(progress=progress)
         recipe = measured(reader, inputs)

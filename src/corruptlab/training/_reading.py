@@ -103,8 +103,9 @@ class LoaderWorkers:
 
     def add(self, reader: BatchReader) -> None:
         """Let the workers know one more data set; those that know fewer end."""
-        self.close()
-        self._readers.append(reader)
+        if not any(each is reader for each in self._readers):
+            self.close()
+            self._readers.append(reader)
 
     def load(
         self, reader: BatchReader, batches: Sequence[Tensor], seeds: Sequence[int]
