@@ -9,12 +9,16 @@ What differs from a CPU is as on a GPU:
 - Work that is captured as a CUDA graph is not done until the graph is replayed. What it computes
   from Python numbers stays as it was at the capture, and a wait is an error meanwhile.
 
+With ``torch.cuda.set_sync_debug_mode("warn")`` a wait is a warning, too, and what is drawn on the
+device comes from the device's generator.
+
 Streams do nothing, kernels take what the CPU's take, and ``torch.compile`` is not modelled.
 """
 
 import contextlib
 import sys
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -63,7 +67,8 @@ class FakeGPU:
         current: The current device.
         free, total: Bytes of memory that every GPU tells of.
         cache: Bytes that PyTorch tells of on every GPU: reserved, allocated, inactive_split.
-        generators: The generator of each GPU; what is drawn comes from the CPU's all the same.
+        generators: The generator of each GPU.
+        warning: Whether waits are warned of.
         capturing: The graph that is being captured.
     """
 
@@ -77,6 +82,7 @@ class FakeGPU:
         self.cache = dict.fromkeys(("reserved", "allocated", "inactive_split"), 0)
         self.generators = tuple(torch.Generator() for _ in capabilities)
         self.capturing: Graph | None = None
+        self.warning = False
         self.within: int | None = None  # the GPU of the call under way, and of memory it asks for
         self._capabilities, self._exits = capabilities, contextlib.ExitStack()
 
@@ -104,7 +110,23 @@ class FakeGPU:
         if self.capturing is not None:
             text = "CUDA error: operation not permitted when stream is capturing"
             raise RuntimeError(f"{text} ({what} at {_line()})")
+        if self.warning and what != "synchronize":
+            text = "called a synchronizing CUDA operation"
+            warnings.warn_explicit(text, UserWarning, *_caller())
         self.waits[f"{_line()} {what}"] += 1
+
+    def done(self, func: Any, args: Any, kwargs: Any, place: int) -> Any:
+        """Do an operation, which draws from the generator of its GPU."""
+        if torch.Tag.nondeterministic_seeded not in func.tags:
+            return func(*args, **kwargs)
+        host, own = torch.default_generator, self.generators[place]
+        before = host.get_state()
+        host.set_state(own.get_state())
+        try:
+            return func(*args, **kwargs)
+        finally:
+            own.set_state(host.get_state())
+            host.set_state(before)
 
     def index(self, device: Any = None) -> int:
         """Return the number of a GPU by any of its names; the current one's without a number."""
@@ -170,6 +192,14 @@ def _line() -> str:
     return f"{frame.f_code.co_filename[len(_PACKAGE) + 1 :]}:{frame.f_lineno}"
 
 
+def _caller() -> tuple[str, int]:
+    """Return the innermost line that belongs neither to PyTorch nor to this file."""
+    frame: Any = sys._getframe(1)
+    while frame.f_code.co_filename.startswith((str(Path(torch.__file__).parent), __file__)):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
+
+
 class _Calls(TorchFunctionMode):
     """What Python sees of devices: attributes, arguments, and moves from one to another."""
 
@@ -202,7 +232,11 @@ class _Calls(TorchFunctionMode):
             goal = self._place_named(goals[0])
             if goal is not None and name in ("tensor", "as_tensor", "asarray"):
                 self._gpu.wait("copy to the device")
-            return _put(func(*_on_cpu(args), **_on_cpu_by_name(kwargs)), goal)
+            outer, self._gpu.within = self._gpu.within, goal
+            try:
+                return _put(func(*_on_cpu(args), **_on_cpu_by_name(kwargs)), goal)
+            finally:
+                self._gpu.within = outer
         return self._on_its_device(func, args, kwargs)
 
     def _on_its_device(self, func: Any, args: Any, kwargs: Any) -> Any:
@@ -271,9 +305,9 @@ class _Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]  # PyTorch's
         place = next((each for each in places if each is not None), None)
         if place is None:
             place = gpu.within if not inputs else None  # memory that a composite operation wants
-            return (
-                _put(func(*args, **kwargs), place) if place is not None else func(*args, **kwargs)
-            )
+            if place is None:
+                return func(*args, **kwargs)
+            return _put(self._done(func, args, kwargs, place), place)
         if name == "copy_" and places[0] != places[1]:
             self._copy(inputs, args, kwargs)
             return func(*args, **kwargs)
@@ -289,10 +323,12 @@ class _Kernels(TorchDispatchMode):  # type: ignore[no-untyped-call]  # PyTorch's
             raise MixedDevicesError(f"{text}, {both}! ({name} at {_line()})")
         elif name in _WAITING:
             gpu.wait(name)
-        if gpu.capturing is not None:
-            return _put(gpu.capturing.run(func, args, kwargs), place)
-        gpu.kernels[place] += 1
-        return _put(func(*args, **kwargs), place)
+        gpu.kernels[place] += gpu.capturing is None
+        return _put(self._done(func, args, kwargs, place), place)
+
+    def _done(self, func: Any, args: Any, kwargs: Any, place: int) -> Any:
+        work = self._gpu.done if self._gpu.capturing is None else self._gpu.capturing.run
+        return work(func, args, kwargs, place)
 
     def _copy(self, inputs: list[Tensor], args: Any, kwargs: Any) -> None:
         """Count a copy between devices, unless the host goes on meanwhile."""
@@ -309,21 +345,23 @@ class Graph:
     gpu: FakeGPU
 
     def __init__(self, keep_graph: bool = False) -> None:
-        self._noted: list[tuple[Any, Any, Any, list[Tensor | None]]] = []
+        self._noted: list[tuple[Any, Any, Any, int, list[Tensor | None]]] = []
         self._before: list[tuple[Tensor, Tensor]] = []
 
     def capture_begin(self, pool: Any = None, capture_error_mode: str = "global") -> None:
         """Note operations from now on."""
         self.gpu.capturing = self
 
-    def run(self, func: Any, args: Any, kwargs: Any) -> Any:
+    def run(self, func: Any, args: Any, kwargs: Any, place: int) -> Any:
         """Note an operation; return its results, in which nothing is to be found yet."""
         # It is done, for shapes and memory, and undone at the end of the capture.
         self._before += [(each, each.clone()) for each in _written(func, args, kwargs)]
         taken = {_storage(each)._cdata for each in _tensors((args, kwargs))}
-        results = func(*args, **kwargs)
+        state = self.gpu.generators[place].get_state()
+        results = self.gpu.done(func, args, kwargs, place)
+        self.gpu.generators[place].set_state(state)
         new = [x if _storage(x)._cdata not in taken else None for x in _tensors(results)]
-        self._noted.append((func, args, kwargs, new))
+        self._noted.append((func, args, kwargs, place, new))
         return results
 
     @torch.no_grad()
@@ -343,8 +381,8 @@ class Graph:
         """Do what was noted, in the memory in which it was."""
         self.gpu.kernels[self.gpu.current] += 1
         with torch.utils._python_dispatch._disable_current_modes():
-            for func, args, kwargs, kept in self._noted:
-                results = _tensors(func(*args, **kwargs))
+            for func, args, kwargs, place, kept in self._noted:
+                results = _tensors(self.gpu.done(func, args, kwargs, place))
                 for old, new in zip(kept, results, strict=True):
                     if old is not None:
                         old.copy_(new)
@@ -417,6 +455,9 @@ def _fakes(gpu: FakeGPU) -> list[tuple[Any, dict[str, Any]]]:
         def elapsed_time(self, end: Any) -> float:
             return 1e3 * float(end.at - self.at)
 
+    def set_sync_debug_mode(mode: int | str) -> None:
+        gpu.warning = mode in (1, "warn")
+
     def set_device(device: Any) -> None:
         gpu.current = gpu.index(device)
 
@@ -447,7 +488,9 @@ def _fakes(gpu: FakeGPU) -> list[tuple[Any, dict[str, Any]]]:
     cuda = {
         **dict.fromkeys(("is_available", "is_initialized"), lambda: True),
         **dict.fromkeys(("init", "_lazy_init", "empty_cache"), lambda: None),
-        **dict.fromkeys(("reset_peak_memory_stats", "set_sync_debug_mode"), lambda *any_: None),
+        "reset_peak_memory_stats": lambda *device: None,
+        "set_sync_debug_mode": set_sync_debug_mode,
+        "get_sync_debug_mode": lambda: int(gpu.warning),
         **{
             f"{most}memory_{name}": lambda device=None, name=name: gpu.cache[name]
             for name in ("allocated", "reserved")
@@ -488,6 +531,7 @@ def _fakes(gpu: FakeGPU) -> list[tuple[Any, dict[str, Any]]]:
     checks = ("_cuda_graph_capture_health_check", "_accelerator_graph_capture_health_check")
     return [
         (torch.cuda, cuda),
+        (torch.cuda.random, {name: cuda[name] for name in ("device_count", "current_device")}),
         (torch.accelerator, accelerator),
         (torch, {"autocast": autocast}),
         (Tensor, {"pin_memory": _pin_memory, "is_pinned": _is_pinned}),

@@ -119,10 +119,9 @@ def test_a_captured_step_is_the_eager_one(fake_gpu: FakeGPU, make: Any) -> None:
     torch.manual_seed(1)
     found = [step(other, optimizer, batches[0], labels).item()]  # warms up
     static, graph = batches[0].clone(), torch.cuda.CUDAGraph()
-    weights, state = copy.deepcopy(other.state_dict()), torch.get_rng_state()
+    weights = copy.deepcopy(other.state_dict())
     with torch.cuda.graph(graph):
         loss = step(other, optimizer, static, labels)
-    torch.set_rng_state(state)
     for name, value in weights.items():
         assert torch.equal(value, other.state_dict()[name]), name  # nothing was done yet
     assert loss.isnan()
@@ -174,3 +173,25 @@ def test_an_optimizer_that_counts_on_the_host_cannot_be_captured(fake_gpu: FakeG
         torch.cuda.graph(torch.cuda.CUDAGraph()),
     ):
         optimizer.step()
+
+
+def test_what_is_drawn_on_the_device_leaves_the_generator_of_the_host_alone(
+    fake_gpu: FakeGPU,
+) -> None:
+    before = torch.get_rng_state()
+    torch.cuda.default_generators[0].manual_seed(3)
+    drawn = torch.rand(4, device="cuda")
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(3)
+    assert torch.equal(torch.rand(4, device="cuda"), drawn)
+    assert torch.rand(4).tolist() == drawn.tolist()
+
+
+def test_waits_are_warned_of_if_that_is_asked_for(fake_gpu: FakeGPU) -> None:
+    there = torch.ones(3, device="cuda")
+    torch.cuda.set_sync_debug_mode("warn")
+    assert torch.cuda.get_sync_debug_mode() == 1
+    with pytest.warns(UserWarning, match="called a synchronizing CUDA operation"):
+        there.sum().item()
+    torch.cuda.set_sync_debug_mode(0)
+    there.sum().item()

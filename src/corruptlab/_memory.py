@@ -1,6 +1,7 @@
 """Free memory of a GPU and of this process, within the limits of Linux control groups."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +36,19 @@ def _cached(device: torch.device) -> int:
         for name in ("reserved", "allocated", "inactive_split")
     )
     return max(0, kept - used - split)
+
+
+@contextmanager
+def full_memory(advice: str) -> Iterator[None]:
+    """Turn PyTorch's errors about memory into one that says what to change."""
+    try:
+        yield
+    except RuntimeError as error:
+        # On a CPU PyTorch has no error of its own for it, only this text.
+        full = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+        if not full:
+            raise
+        raise MemoryError(advice) from error
 
 
 def host_memory() -> int | None:

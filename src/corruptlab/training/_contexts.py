@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from corruptlab._draws import Draws
+from corruptlab._memory import full_memory
 from corruptlab.training._recipe import Recipe
 
 
@@ -84,18 +85,10 @@ def deterministic_kernels(wanted: bool, device: torch.device) -> Iterator[None]:
         torch.use_deterministic_algorithms(before)
 
 
-@contextmanager
-def explained_memory(recipe: Recipe, device: torch.device) -> Iterator[None]:
+def explained_memory(recipe: Recipe, device: torch.device) -> AbstractContextManager[None]:
     """Turn PyTorch's errors about memory into one that says what to change."""
-    try:
-        yield
-    except RuntimeError as error:
-        # On a CPU PyTorch has no error of its own for it, only this text.
-        full = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-        if not full:
-            raise
-        raise MemoryError(
-            f"The memory of {device} is full with batches of {recipe.batch_size}; try a smaller "
-            "`recipe.batch_size`, recipe.precision='bfloat16', or, if the data take most of it, "
-            "execution=Execution(data='stream')."
-        ) from error
+    return full_memory(
+        f"The memory of {device} is full with batches of {recipe.batch_size}; try a smaller "
+        "`recipe.batch_size`, recipe.precision='bfloat16', or, if the data take most of it, "
+        "execution=Execution(data='stream')."
+    )

@@ -227,21 +227,23 @@ class DataSource(ABC):
 
     def shuffled(self, epoch: int, size: int, start: int) -> Iterator[Batch]:
         """Yield this process's share of the batches of one epoch, from batch ``start`` on."""
-        order = data_order(self._seed, epoch, len(self))
-        draws = None
-        if self._augmented and self.recipe.augmentation is not None:
-            changes = self.recipe.augmentation
-            draws = augmentation_draws(changes, seed=self._seed, epoch=epoch, n=len(self))
-            # In the order of their use and on the device at once: a step then waits for nothing.
-            draws = draws[order].to(self._processes.device)
-        order = order.to(self._order_device)
-        spans = [slice(first, first + size) for first in range(start * size, len(self), size)]
-        shares = [_own_share(order[span], self._processes) for span in spans]
+        order, draws = self.plan(epoch)
+        firsts = range(start * size, len(self), size)
+        shares = [_own_share(order[first : first + size], self._processes) for first in firsts]
         steps = epoch * -(-len(self) // size) + start + np.arange(len(shares))
         gathered = self._gathered([ids for ids, _ in shares], steps)
-        for span, (_, weight), (inputs, targets) in zip(spans, shares, gathered, strict=True):
-            changed = None if draws is None else _own_share(draws[span], self._processes)[0]
+        for (ids, weight), (inputs, targets) in zip(shares, gathered, strict=True):
+            changed = None if draws is None else _sent(draws[ids], inputs.device)
             yield Batch(self._prepared(inputs, changed), targets, weight)
+
+    def plan(self, epoch: int) -> tuple[Tensor, Tensor | None]:
+        """Return the order ``(n,)`` of one epoch, and by example what its augmentation draws."""
+        order = data_order(self._seed, epoch, len(self)).to(self._order_device)
+        if not self._augmented or self.recipe.augmentation is None:
+            return order, None
+        changes = self.recipe.augmentation
+        draws = augmentation_draws(changes, seed=self._seed, epoch=epoch, n=len(self))
+        return order, draws.to(self._order_device)
 
     def _prepared(self, inputs: Tensor, draws: Tensor | None = None) -> Tensor:
         """Return stored inputs as the network takes them, augmented if there are draws."""
@@ -331,6 +333,17 @@ class DeviceData(DataSource):
             torch.index_select(self._rows, 0, ids, out=inputs)
             torch.index_select(self._targets, 0, ids, out=targets)
             yield inputs, targets
+
+    def gathered(self, ids: Tensor, draws: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return some inputs as the network takes them, and labels, in memory of their own.
+
+        Args:
+            ids: Which examples, on the device.
+            draws: What augmentation draws, by example of the whole epoch; None without.
+        """
+        own = None if draws is None else draws.index_select(0, ids)
+        rows = self._rows.index_select(0, ids)
+        return self._prepared(rows, own), self._targets.index_select(0, ids)
 
     def _prepared(self, inputs: Tensor, draws: Tensor | None = None) -> Tensor:
         if self._augmented:
@@ -437,14 +450,21 @@ def data_order(seed: int, epoch: int, n: int) -> Tensor:
     return torch.from_numpy(Draws(seed).permutations("fit/order", [epoch], n)[0])
 
 
-def _own_share(batch: Tensor, processes: Processes) -> tuple[Tensor, float]:
-    """Return this process's rows of a batch, and the weight of their mean loss."""
+def _sent(rows: Tensor, device: torch.device) -> Tensor:
+    """Return rows on a device, without waiting for it."""
+    if device.type == "cuda" and rows.device.type == "cpu":
+        rows = rows.pin_memory()  # otherwise the driver waits for what was launched before
+    return rows.to(device, non_blocking=True)
+
+
+def _own_share(ids: Tensor, processes: Processes) -> tuple[Tensor, float]:
+    """Return which examples of a batch are this process's, and the weight of their mean loss."""
     if processes.size == 1:
-        return batch, 1.0
-    own = batch[processes.share(len(batch))]
+        return ids, 1.0
+    own = ids[processes.share(len(ids))]
     if len(own) == 0:  # all have to take part in the exchange of gradients
-        return batch[:1], 0.0
-    return own, len(own) * processes.size / len(batch)
+        return ids[:1], 0.0
+    return own, len(own) * processes.size / len(ids)
 
 
 def spots(n: int) -> list[int]:

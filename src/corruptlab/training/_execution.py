@@ -20,14 +20,19 @@ class Execution:
     """How a fit uses the machine.
 
     What is left at ``"auto"`` is decided when the fit starts: a few steps of each candidate are
-    timed on a copy of the network, if the whole fit will probably take longer than half a
-    minute, and a switch is turned on if it saves at least a twentieth. A shorter fit runs
-    plainly. `FitReport.execution` holds what was decided, with no ``"auto"`` left, and can be
-    handed to another fit so that both run alike.
+    timed on a copy of the network, if the rest of the fit will probably take longer than half a
+    minute (five seconds on a GPU), and a switch is turned on if it saves at least a twentieth. A
+    shorter fit runs plainly. `FitReport.execution` holds what was decided, with no ``"auto"``
+    left, and can be handed to another fit so that both run alike.
 
     Args:
-        compile: Whether the network goes through ``torch.compile``.
-        cuda_graphs: Whether a compiled network is also recorded as CUDA graphs (GPU only).
+        compile: Whether the network goes through ``torch.compile``. If it is open, it is tried if
+            more than four minutes are left.
+        cuda_graphs: Whether the whole step is captured as a CUDA graph and replayed with one
+            launch: on a GPU, for data that are there. A graph repeats kernels, and nothing that
+            Python does. Where a step cannot be captured, because it waits for the device, draws
+            numbers on the host, counts in Python, or has hooks, steps are launched operation by
+            operation, and `FitReport.not_captured` says why.
         channels_last: Whether images lie in memory with the channels last, which convolutions
             often prefer.
         precision: Type of the products, which overrides the recipe's; None for the recipe's.
@@ -72,8 +77,6 @@ class Execution:
         self._require_one_of("data", ("device", "stream", "auto"))
         self._require_one_of("deterministic", (True, False))
         object.__setattr__(self, "workers", natural("workers", self.workers))
-        if self.cuda_graphs is True and self.compile is False:
-            raise ValueError("`cuda_graphs` must be False if `compile` is, got True.")
         if self.deterministic:
             for name in ("compile", "cuda_graphs"):
                 if getattr(self, name) is True:

@@ -293,13 +293,14 @@ def _report(
 ) -> FitReport:
     state, config, tuned = trainer.state, trainer.config, trainer.tuned
     seconds, epochs, steps = trainer.seconds, state.epochs, trainer.log.steps
-    reached = state.interpolation
+    reached, (execution, not_captured) = state.interpolation, trainer.executed
     return FitReport(
         name=name,
         stopped_by=stopped_by,
         epochs=epochs,
         steps=steps,
         seconds=seconds,
+        seconds_of_tuning=trainer.seconds_of_tuning,
         seconds_per_epoch=seconds * trainer.steps_per_epoch / steps if epochs else 0.0,
         steps_to_interpolation=None if reached is None else reached.steps,
         seconds_to_interpolation=None if reached is None else reached.seconds,
@@ -310,8 +311,9 @@ def _report(
         history=state.history,
         diagnosis=_diagnosis(trainer, dataset, found=on_train, stopped_by=stopped_by),
         recipe=config.recipe,
-        execution=trainer.execution,
+        execution=execution,
         seconds_per_step={} if tuned is None else tuned.seconds_per_step,
+        not_captured=not_captured,
         processes=config.processes.size,
         seed=config.seed,
         num_parameters=count_parameters(trainer.model),

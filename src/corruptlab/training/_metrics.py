@@ -44,37 +44,52 @@ class NonFiniteLossError(FloatingPointError):
 class LossLog:
     """Losses by step, on the device, so that no step has to wait for them.
 
-    The state is ``steps`` and append-only buffers: Ctrl-C between any two operations leaves it
-    consistent. Each process keeps what its share adds to the mean loss of a batch.
+    The losses of the epoch under way are in a buffer that never moves, so that a captured step can
+    write into it. Ctrl-C between any two operations leaves a consistent state. Each process keeps
+    what its share adds to the mean loss of a batch.
     """
 
     def __init__(self, steps_per_epoch: int, learning_rate: float, processes: Processes) -> None:
         self.steps = 0
         self._steps_per_epoch, self._learning_rate = steps_per_epoch, learning_rate
         self._processes = processes
-        self._epochs: list[Tensor] = []
+        self._epochs: list[Tensor] = []  # of whole epochs
+        self._current: Tensor | None = None  # (steps_per_epoch,)
         self._checked = 0
 
     def resume(self, losses: Sequence[float]) -> None:
         """Take over the losses of the steps that an earlier run has done."""
-        device = self._processes.device
-        epochs = -(-len(losses) // self._steps_per_epoch)
+        device, length = self._processes.device, self._steps_per_epoch
+        epochs = len(losses) // length
         # In float64, because the user's own loss may be.
-        kept = torch.zeros(epochs * self._steps_per_epoch, dtype=torch.float64, device=device)
+        kept = torch.zeros((epochs + 1) * length, dtype=torch.float64, device=device)
         if self._processes.first:
             kept[: len(losses)] = torch.tensor(losses, dtype=torch.float64, device=device)
-        self._epochs = list(kept.view(-1, self._steps_per_epoch))
+        *self._epochs, self._current = kept.view(-1, length)
         self.steps = self._checked = len(losses)
 
     def add(self, loss: Tensor) -> None:
         """Keep the loss of one step, without waiting for the device."""
         if self._processes.size > 1:  # the weights of all processes have the mean 1
             loss = loss / self._processes.size
-        epoch, step = divmod(self.steps, self._steps_per_epoch)
-        if epoch == len(self._epochs):
-            self._epochs.append(loss.new_empty(self._steps_per_epoch, requires_grad=False))
-        self._epochs[epoch][step] = loss.detach()
+        self._buffer(loss)[self.steps % self._steps_per_epoch] = loss.detach()
+        self.count()
+
+    def write(self, at: Tensor, loss: Tensor) -> None:
+        """Write a loss where a number on the device, ``int64`` ``(1,)``, says; not counted yet."""
+        buffer = self._buffer(loss)
+        buffer.index_copy_(0, at, loss.detach().reshape(1).to(buffer.dtype))
+
+    def count(self) -> None:
+        """Count a step whose loss is written."""
+        if (self.steps + 1) % self._steps_per_epoch == 0 and self._current is not None:
+            self._epochs.append(self._current.clone())
         self.steps += 1
+
+    def _buffer(self, loss: Tensor) -> Tensor:
+        if self._current is None:
+            self._current = loss.new_empty(self._steps_per_epoch, requires_grad=False)
+        return self._current
 
     @property
     def unchecked(self) -> int:
@@ -93,9 +108,9 @@ class LossLog:
     def since(self, start: int) -> list[float]:
         """Return the losses after the first ``start`` steps."""
         epoch, step = divmod(start, self._steps_per_epoch)
-        if start >= self.steps:
+        if start >= self.steps or self._current is None:
             return []
-        kept = torch.cat(self._epochs[epoch:])[step : step + self.steps - start]
+        kept = torch.cat([*self._epochs[epoch:], self._current])[step : step + self.steps - start]
         if self._processes.size > 1:  # in float64 the order of the sum leaves no trace
             kept = self._processes.total(kept.double()).float()
         losses: list[float] = kept.tolist()
