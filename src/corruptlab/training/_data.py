@@ -52,7 +52,7 @@ def load_data(
             or _varies(reader, role, twice, execution, processes)
             or not _fits(reader, role, recipe, execution, processes)
         ):
-            return StreamedData(
+            streamed = StreamedData(
                 reader,
                 role,
                 recipe=recipe,
@@ -60,9 +60,11 @@ def load_data(
                 seed=seed,
                 workers=execution.workers,
             )
+            streamed.classes = reader.classes
+            return streamed
         inputs, targets = reader.read_all(progress=progress)
         device = processes.device
-        return DeviceData(
+        held = DeviceData(
             inputs.to(device),
             targets.to(device),
             role,
@@ -70,6 +72,8 @@ def load_data(
             processes=processes,
             seed=seed,
         )
+        held.classes = reader.classes
+        return held
 
 
 def _varies(
@@ -161,6 +165,8 @@ class Batch:
 
 class DataSource(ABC):
     """The examples of one data set, prepared as the recipe says; each process sees its share."""
+
+    classes: tuple[Any, ...] | None = None  # what the labels stand for, if they are no numbers
 
     def __init__(
         self, role: str, length: int, *, recipe: Recipe, processes: Processes, seed: int
