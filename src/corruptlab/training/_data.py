@@ -66,7 +66,7 @@ def load_data(
             or not _fits(reader, role, recipe, execution, processes)
         ):
             recipe = measured(reader, None)
-            return StreamedData(
+            streamed = StreamedData(
                 reader,
                 role,
                 recipe=recipe,
@@ -74,10 +74,12 @@ def load_data(
                 seed=seed,
                 workers=workers,
             )
+            streamed.classes = reader.classes
+            return streamed
         inputs, targets = reader.read_all(progress=progress)
         recipe = measured(reader, inputs)
         device = processes.device
-        return DeviceData(
+        held = DeviceData(
             inputs.to(device),
             targets.to(device),
             role,
@@ -85,6 +87,8 @@ def load_data(
             processes=processes,
             seed=seed,
         )
+        held.classes = reader.classes
+        return held
 
 
 def _varies(
@@ -179,6 +183,8 @@ class Batch:
 
 class DataSource(ABC):
     """The examples of one data set, prepared as the recipe says; each process sees its share."""
+
+    classes: tuple[Any, ...] | None = None  # what the labels stand for, if they are no numbers
 
     def __init__(
         self, role: str, length: int, *, recipe: Recipe, processes: Processes, seed: int

@@ -331,6 +331,11 @@ def _check_outputs(model: nn.Module, sources: Sequence[DataSource]) -> int:
             raise ValueError(
                 f"`{source.role}` inputs must have the shape of `train`'s, {want}, got {got}."
             )
+        if source.classes != sources[0].classes:
+            raise ValueError(
+                f"`{source.role}` must have the classes of `train`, {sources[0].classes}, got "
+                f"{source.classes}; give it theirs with corrupt({source.role}, classes=...)."
+            )
     num_classes = scores_of(model, inputs).shape[1]
     for source in sources:
         source.check_labels(num_classes)

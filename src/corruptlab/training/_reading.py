@@ -44,6 +44,12 @@ class BatchReader:
         known = self.examples.listed_labels()
         return None if known is None else torch.from_numpy(known.copy())
 
+    @property
+    def classes(self) -> tuple[Any, ...] | None:
+        """What the labels 0, 1, ... stand for; None if items carry these very numbers."""
+        encoding = self.examples.source.encoding
+        return None if encoding is None else encoding.classes
+
     def peek(self) -> Tensor:
         """Return the first input, ``(1, ...)``, drawn from the global generators as they are."""
         return torch.from_numpy(self.examples.inputs_at([0]))
