@@ -337,6 +337,11 @@ def test_training_accuracy_is_measured_without_augmentation() -> None:
             r"^`cuda_graphs` must not be True if `deterministic` is, got True\.$",
         ),
         (
+            lambda: Execution(tf32="auto"),  # type: ignore[arg-type]
+            ValueError,
+            r"^`tf32` must be one of True, False, got 'auto'\.$",
+        ),
+        (
             lambda: Execution(deterministic=True, compile=True),
             ValueError,
             r"^`compile` must not be True if `deterministic` is, got True\.$",

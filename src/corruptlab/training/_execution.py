@@ -36,6 +36,9 @@ class Execution:
         channels_last: Whether images lie in memory with the channels last, which convolutions
             often prefer.
         precision: Type of the products, which overrides the recipe's; None for the recipe's.
+        tf32: Whether a GPU may round the factors of float32 products to the 10 bits of TF32, which
+            is several times faster. PyTorch's defaults do so in convolutions, and not in matrix
+            products; here neither does unless asked. During a fit it overrides those settings.
         data: ``"device"`` for all data on the device before the first step; ``"stream"`` for
             batches read by a ``DataLoader`` while the device works; ``"auto"`` for the first if
             the data fit in the device's free memory, and else the second. Data that change from
@@ -66,6 +69,7 @@ class Execution:
     cuda_graphs: Switch = "auto"
     channels_last: Switch = "auto"
     precision: Literal["float32", "bfloat16", "auto"] | None = None
+    tf32: bool = False
     data: Reading = "auto"
     workers: int = 0
     deterministic: bool = False
@@ -74,6 +78,7 @@ class Execution:
         for name in ("compile", "cuda_graphs", "channels_last"):
             self._require_one_of(name, (True, False, "auto"))
         self._require_one_of("precision", ("float32", "bfloat16", "auto", None))
+        self._require_one_of("tf32", (True, False))
         self._require_one_of("data", ("device", "stream", "auto"))
         self._require_one_of("deterministic", (True, False))
         object.__setattr__(self, "workers", natural("workers", self.workers))

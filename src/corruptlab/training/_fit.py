@@ -37,6 +37,7 @@ from corruptlab.training._contexts import (
     deterministic_kernels,
     dropout_of,
     explained_memory,
+    float32_products,
     preserve_torch_rng,
     recording_gradients,
 )
@@ -214,6 +215,7 @@ def fit(
             preserve_mode(model),
             dropout_of(model, recipe.dropout),
             deterministic_kernels(execution.deterministic, device),
+            float32_products(device, tf32=execution.tf32),
         ):
             _check_loss(loss, _check_outputs(model, config.data), device)
             one = partial(config.train.first, 1)

@@ -19,7 +19,7 @@ from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._modules import check_module, copied, resolve_device, scores_of
 from corruptlab._progress import Progress
-from corruptlab.training._contexts import dropout_of, recording_gradients
+from corruptlab.training._contexts import dropout_of, float32_products, recording_gradients
 from corruptlab.training._distributed import Processes
 from corruptlab.training._fit import check_batch_norm, fit
 from corruptlab.training._optimizers import can_fuse, make_optimizer, trainable_parameters
@@ -141,6 +141,7 @@ def fit_replicas(
     with (
         recording_gradients(),
         dropout_of(networks[0], recipe.dropout),
+        float32_products(device, tf32=False),
         Progress(total, "replicas", show=progress) as line,
     ):
         plan = _plan(strategy, networks, problem)
