@@ -181,6 +181,12 @@ def test_only_the_first_process_writes_checkpoints(found: Any) -> None:
     assert found[1]["written"]["saved"] == []
 
 
+def test_the_first_process_alone_is_told_of_epochs_and_its_error_is_everyone_s(found: Any) -> None:
+    one, two = (each["followed"] for each in found)
+    assert one == {"told": [1, 2], "error": "no answer", "epochs": 2}
+    assert two == {**one, "told": []}
+
+
 def test_too_little_memory_in_one_process_streams_in_all_and_one_says_so(found: Any) -> None:
     one, two = (each["warned"] for each in found)
     assert one["report"]["execution"]["data"] == two["report"]["execution"]["data"] == "stream"

@@ -69,10 +69,10 @@ class Learner(Protocol):
 
 
 def is_learner(model: object) -> bool:
-    """Return whether something is an estimator or a training function, and no network."""
+    """Return whether something is an estimator or a training function, and nothing else."""
     if isinstance(model, nn.Module | type):
         return False
-    return hasattr(model, "fit") or _takes_data(model)
+    return hasattr(model, "fit") or (callable(model) and _takes_data(model, apart=True))
 
 
 def trainable(model: Any) -> "Trainable":
@@ -142,8 +142,8 @@ class FunctionLearner:
         if callable(getattr(predictor, "predict", None)):
             return EstimatorAnswers(predictor, targets)
         raise TypeError(
-            f"`model` must return a predictor, a network or a function of a batch of inputs, got "
-            f"{type(predictor).__name__} from {self.name}."
+            "the learner must return a predictor, a network or a function of a batch of inputs, "
+            f"got {type(predictor).__name__} from {self.name}."
         )
 
     def identity(self) -> Json:
@@ -221,16 +221,20 @@ Trainable: TypeAlias = EstimatorLearner | FunctionLearner
 """A learner that was checked."""
 
 
-def _takes_data(function: Any) -> bool:
-    """Return whether a function can be called as ``train(data, seed=seed)``."""
-    if not callable(function):
-        return False
+def _takes_data(function: Any, *, apart: bool = False) -> bool:
+    """Return whether a function can be called as ``train(data, seed=seed)``, or in no other way."""
     try:
         signature = inspect.signature(function)
     except ValueError:  # some functions written in C have none
-        return True
+        return not apart
+    if apart and _binds(signature, None, None):
+        return False
+    return _binds(signature, None, seed=0)
+
+
+def _binds(signature: inspect.Signature, *args: object, **keywords: object) -> bool:
     try:
-        signature.bind(None, seed=0)
+        signature.bind(*args, **keywords)
     except TypeError:
         return False
     return True

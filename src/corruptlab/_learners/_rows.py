@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from corruptlab._arrays import to_numpy
-from corruptlab._data import Examples, Pair, chunks, open_dataset, paired
+from corruptlab._data import Examples, Key, Pair, Provenance, chunks, open_dataset, paired
 from corruptlab._draws import Draws
 from corruptlab._learners._predictor import collated
 from corruptlab._types import Array, Ids
@@ -203,21 +203,26 @@ class LabelledData(Dataset[Any]):
 
 
 def read_examples(
-    dataset: Any, name: str, *, numbers: bool | None = None
-) -> tuple[Rows, NDArray[Any], int | None]:
-    """Return the rows of a data set or pair, its labels, and the number of classes it tells."""
+    dataset: Any,
+    name: str,
+    *,
+    numbers: bool | None = None,
+    input_key: Key | None = None,
+    label_key: Key | None = None,
+) -> tuple[Rows, NDArray[Any], Provenance | None]:
+    """Return the rows of a data set or pair, its labels, and what else is known of classes."""
     if (pair := _as_pair(dataset, name)) is not None:
         rows: Rows = PairRows(pair[0])
         labels = _labels_of(pair[1], len(rows), name)
         return rows, labels, None
-    examples = open_dataset(dataset, name)
+    examples = open_dataset(dataset, name, input_key=input_key, label_key=label_key)
     if not numbers:
         try:
             known = examples.provenance()
         except TypeError:  # names, or numbers
             pass
         else:
-            return DatasetRows(examples), known.targets, known.num_classes
+            return DatasetRows(examples), known.targets, known
     values: list[Any] = []
     for at in chunks(len(examples)):
         items = examples.items_at(at)

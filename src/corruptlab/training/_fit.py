@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,7 @@ from corruptlab.training._contexts import (
 from corruptlab.training._data import DataSource, DeviceData, load_data, spots
 from corruptlab.training._diagnosis import Cause, FitRecord, diagnose
 from corruptlab.training._distributed import Processes, own_device
+from corruptlab.training._epoch_report import OnEpochEnd
 from corruptlab.training._execution import Execution, Reading
 from corruptlab.training._metrics import FullPass, Loss, NonFiniteLossError
 from corruptlab.training._optimizers import (
@@ -79,6 +80,7 @@ def fit(
     execution: Execution = _AS_MEASURED,
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_seconds: float = 60.0,
+    on_epoch_end: OnEpochEnd | None = None,
     progress: bool = False,
     name: str = "",
 ) -> FitReport:
@@ -130,6 +132,11 @@ def fit(
         execution: How the machine is used.
         checkpoint: Folder for the checkpoints of this fit alone, or None for none.
         checkpoint_seconds: Seconds between two checkpoints, >= 0; one more is made at the end.
+        on_epoch_end: Called with an `EpochReport` after every epoch, before the stopping rules are
+            asked, and of several processes in the first. Its time is not counted. If it raises an
+            error, the fit ends: the error passes through, with the report so far as its attribute
+            ``report``, after a last checkpoint. A fit that is resumed tells of an epoch
+            once more if it was killed before a checkpoint held it.
         progress: Whether to show progress on standard error.
         name: What to call this fit in its report and progress line.
 
@@ -166,6 +173,7 @@ def fit(
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
     )
+    check_on_epoch_end(on_epoch_end)
     if measure not in get_args(Measure):
         raise ValueError(f"`measure` must be one of loss, test, all, got {measure!r}.")
     rules = checked_rules(
@@ -207,6 +215,8 @@ def fit(
             processes=processes,
             execution=execution,
             checkpoint_seconds=checkpoint_seconds,
+            on_epoch_end=on_epoch_end,
+            name=name,
         )
         note_fit(model, recipe)
         model.to(device)
@@ -222,6 +232,14 @@ def fit(
             check_batch_norm(model, one, len(config.train), recipe.batch_size, processes)
             trainer = _trainer(model, config, optimizer, checkpoint)
             return _trained(trainer, train, progress=progress, name=name)
+
+
+def check_on_epoch_end(on_epoch_end: object) -> None:
+    """Reject what cannot be called."""
+    if on_epoch_end is not None and not callable(on_epoch_end):
+        raise TypeError(
+            f"`on_epoch_end` must be a function of an EpochReport, got {kind_of(on_epoch_end)}."
+        )
 
 
 def _trainer(
@@ -271,6 +289,15 @@ def _trained(trainer: Trainer, dataset: MapDataset[Any], *, progress: bool, name
             kept = trainer.checkpoint
             if kept is not None and kept.path.exists():
                 error.checkpoint = kept.path
+            raise
+        except Exception as error:
+            if error is trainer.failure:
+                trainer.save()
+                found = _measured(trainer)
+                with suppress(AttributeError):  # an error of a frozen class keeps nothing
+                    error.report = _report(  # type: ignore[attr-defined]  # documented
+                        trainer, dataset, *found, stopped_by="on_epoch_end", name=name
+                    )
             raise
     return _report(trainer, dataset, *found, stopped_by=stopped_by, name=name)
 

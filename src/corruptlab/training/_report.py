@@ -59,7 +59,8 @@ class FitReport:
     Attributes:
         name: What the user called this fit; may be empty.
         stopped_by: Why it ended: the name of the stopping rule, such as ``"interpolated"``;
-            ``"epochs"`` if the recipe's were over; ``"interrupted"`` by Ctrl-C.
+            ``"epochs"`` if the recipe's were over; ``"interrupted"`` by Ctrl-C;
+            ``"on_epoch_end"`` by an error in that function.
         epochs: Finished epochs.
         steps: Updates of the weights.
         seconds: Time spent training, over all runs of a resumed fit, without reading the data,

@@ -654,7 +654,7 @@ def returning(answer: Callable[[Any], Any]) -> Any:
         (
             lambda data, *, seed: None,
             {},
-            r"^`model` must return a predictor, .* got NoneType from <lambda>\.$",
+            r"^the learner must return a predictor, .* got NoneType from <lambda>\.$",
         ),
         (returning(lambda x: None), {}, r"^the predictor must return a tensor or an array of .* N"),
         (

@@ -244,6 +244,23 @@ def written() -> dict[str, Any]:
     return {"saved": saved}
 
 
+def followed() -> dict[str, Any]:
+    """Who is told of an epoch; and an error of the one who is, that all raise with the report."""
+    told: list[int] = []
+
+    def follow(now: cl.training.EpochReport) -> None:
+        told.append(now.epoch)
+        if now.epoch == 2:
+            raise ConnectionError("no answer")
+
+    try:
+        fitted(network(), points(), on_epoch_end=follow)
+    except ConnectionError as error:
+        report: cl.FitReport = error.report  # type: ignore[attr-defined]  # documented
+        return {"told": told, "error": str(error), "epochs": report.epochs}
+    return {}
+
+
 _folders: list[TemporaryDirectory[str]] = []
 
 
@@ -279,6 +296,7 @@ SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {
         errors,
         warned,
         written,
+        followed,
     )
 }
 

@@ -65,8 +65,9 @@ class LearnedSplit:
         """Read the data and split them."""
         check_test_or_folds(test, folds)
         with seeded_generators(reading_seed(seed, "train")):
-            rows, labels, k = _learners.read_examples(train, "train", numbers=learner.numbers)
+            rows, labels, known = _learners.read_examples(train, "train", numbers=learner.numbers)
             rows = learner.rows(rows)
+        k = None if known is None else known.num_classes
         if test is None:
             targets = _learners.code(labels, "train", numbers=learner.numbers, num_classes=k)
             parts = [(a.numpy(), b.numpy()) for a, b in parts_of(folds, len(rows), seed)]
