@@ -39,10 +39,10 @@ class Corrupted(Traced):
     """A data set whose labels or inputs were corrupted in a known way.
 
     Every item keeps its structure (tuple, named tuple, list, dictionary); its label and its input
-    are served as the types they had. The corruption is a pure function of the
-    seed and the example's number: the same in every epoch, worker, rank, batch, and order of
-    access. Images are read from the wrapped data set when asked for, and never copied; labels
-    are corrupted once, here.
+    are served as the types they had, unless a corruption is told another. The corruption is a pure
+    function of the seed and the example's number: the same in every epoch, worker, rank, batch, and
+    order of access. Images are read from the wrapped data set when asked for, and never copied;
+    labels are corrupted once, here.
 
     Use `corrupt` to build it.
 
@@ -338,9 +338,10 @@ class Corrupted(Traced):
             return items
         inputs = [fields.input_of(x, "dataset", i) for x, i in zip(items, at, strict=True)]
         arrays = [as_array(x, "dataset", i) for x, i in zip(inputs, at, strict=True)]
-        moved = self._pipeline.inputs(as_batch(arrays, "dataset", at), ids=self.ids[at])
+        batch = as_batch(arrays, "dataset", at)
+        moved = self._pipeline.inputs(batch, ids=self.ids[at])
         return [
-            fields.with_input(item, restored(old, new))
+            fields.with_input(item, restored(old, new, batch))
             for item, old, new in zip(items, inputs, moved, strict=True)
         ]
 

@@ -63,7 +63,7 @@ class InputCorruption(Protocol):
     stream: ClassVar[str]
 
     def inputs(self, clean: ArrayT, *, draws: Draws, ids: ArrayLike | None = None) -> ArrayT:
-        """Return the new inputs, of the shape, kind, and type that came in."""
+        """Return the new inputs, of the shape and kind that came in; another type is kept."""
 
 
 @runtime_checkable
