@@ -24,8 +24,8 @@ def corrupts(kind: Kind) -> None:
     assert noisy.num_classes >= CLASSES
     at = list(range(len(noisy)))
     for items in ([noisy[i] for i in at], noisy.__getitems__(at)):
-        served = [cl.corrupt([item], num_classes=noisy.num_classes).targets[0] for item in items]
-        assert_array_equal(served, noisy.targets)
+        served = cl.corrupt(items, num_classes=noisy.num_classes)
+        assert_array_equal(served.clean_targets, noisy.targets)
     assert_array_equal(noisy.inputs_at(at), kind.inputs)
 
 
