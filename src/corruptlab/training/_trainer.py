@@ -33,9 +33,9 @@ from corruptlab.training._stepper import (
 )
 from corruptlab.training._stopping import StoppingRule, budget
 
-# Batches of a pass that keeps nothing for a gradient can be larger, which is faster; but not
-# so much larger that a network whose training fits in the memory is too large for it.
-_MEASURED_AT_ONCE, _TIMES_A_BATCH = 256, 8
+# Batches of a pass that keeps nothing for a gradient can be larger, which is faster: at most as
+# many examples, and as many batches of training, for which a GPU most likely has room.
+_MEASURED_AT_ONCE = {"cpu": (256, 8), "cuda": (4096, 32)}
 
 # Settings of PyTorch's optimizers that change speed and last digits, but not what is meant.
 _HOW = ("foreach", "fused", "capturable")
@@ -180,6 +180,7 @@ class Trainer:
         self.checkpoint = checkpoint
         self.failure: Exception | None = None  # of `on_epoch_end`
         self._last_pass: tuple[int, FullPass | None] = -1, None  # over train, and its step
+        self._missed = -1, math.inf  # a step, and an accuracy that was out of reach at it
         self._start = start
         self._watch = Stopwatch(0.0, 0.0)
         self._settled: tuple[int, float] | None = None  # steps and seconds of the first look
@@ -187,9 +188,10 @@ class Trainer:
         self._uncaptured = "the fit was over before it knew how fast it is"
         self._looked = self._saved = time.perf_counter()
         self._next_look = 0  # the step of the next look, which several processes agree on
-        batch = config.recipe.batch_size
-        at_once = max(batch, min(_MEASURED_AT_ONCE, _TIMES_A_BATCH * batch))
-        self._evaluator = Evaluator(config.loss, at_once, config.processes)
+        batch, kind = config.recipe.batch_size, config.processes.device.type
+        most, times = _MEASURED_AT_ONCE.get(kind, _MEASURED_AT_ONCE["cpu"])
+        at_once = max(batch, min(most, times * batch))
+        self._evaluator = Evaluator(config.loss, at_once, batch, config.processes)
 
     # ---------------------------------------------------------------- what stopping rules may know
 
@@ -226,10 +228,14 @@ class Trainer:
     def reaches(self, accuracy: float) -> bool:
         """Tell whether the network is right on at least this share of the training examples."""
         if (known := self._known_pass) is None:
+            step, missed = self._missed
+            if step == self.log.steps and accuracy >= missed:
+                return False
             self.config.processes.share_buffers(self.model)
             with self._steps.stepper.autocast():
                 known = self._evaluator.pass_that_reaches(accuracy, self.model, self.config.train)
             if known is None:
+                self._missed = self.log.steps, accuracy
                 return False
             self._last_pass = self.log.steps, known
         return known.accuracy >= accuracy
