@@ -249,18 +249,21 @@ class Corrupted(Traced):
     def fingerprint(self) -> str:
         """Hash of what was done: 16 hexadecimal digits.
 
-        It covers the labels before and after, the numbers of the examples, and the corruptions of
-        inputs with their draws; the inputs of the wrapped data set do not enter. So one noise has
-        one fingerprint, whether it was drawn, parsed from its line, or loaded from a manifest or a
-        file of labels. Of labels alone it is the `digest` of the manifest. The ``repr`` of a
-        corruption of inputs stands for it; one of your own should tell all its settings.
+        It covers the labels before and after, the names of the classes, the numbers of the
+        examples, and the corruptions of inputs with their draws; the inputs of the wrapped data set
+        do not enter. So one noise has one fingerprint, whether it was drawn, parsed from its line,
+        or loaded from a manifest or a file of labels. Of integer labels alone it is the `digest` of
+        the manifest. The ``repr`` of a corruption of inputs stands for it; one of your own should
+        tell all its settings.
         """
         digest = self.manifest().digest
         laws = (self._pipeline,) if self.provenance.laws is None else self.provenance.laws
         stages = [stage for law in laws for stage in law.input_stages]
-        if not stages:
-            return digest
         what = [f"{_shown(corruption)}, {draws}" for corruption, draws in stages]
+        if (encoding := self.provenance.encoding) is not None:
+            what.append(repr(encoding.classes))
+        if not what:
+            return digest
         text = "/".join([str(ALGORITHM), *what, digest])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
