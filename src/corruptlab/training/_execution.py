@@ -44,12 +44,13 @@ class Execution:
             the data fit in the device's free memory, and else the second. Data that change from
             one reading to the next (a random transform), seen in 32 items that are read twice,
             are streamed, too, and refused by ``"device"``.
-        workers: Processes that read a stream, >= 0. A process is forked only while it has no
-            other threads, and not from Python 3.12 on: a lock that a thread holds stays locked in
-            a forked process. Otherwise workers come from a fork server, so that the data set has to
-            be picklable, and each worker has a copy. Where new processes would not find the data
-            set (a class defined in a notebook), or would run the script again (without ``if
-            __name__ == "__main__":``), workers are forked all the same.
+        workers: Processes that read all streams of a fit, >= 0. They start with its first batch,
+            know the data sets as these are then, and end with it. A process is forked only while
+            it has no other threads, and not from Python 3.12 on: a lock that a thread holds stays
+            locked in a forked process. Otherwise workers come from a fork server, so that the data
+            set has to be picklable, and each worker has a copy. Where new processes would not find
+            the data set (a class defined in a notebook), or would run the script again (without
+            ``if __name__ == "__main__":``), workers are forked all the same.
         deterministic: Whether to leave out all that could make bits differ between two runs: no
             measured choice, nothing compiled, no fused optimizer, and an error from PyTorch for
             any GPU kernel that has no deterministic version.

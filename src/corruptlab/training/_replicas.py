@@ -35,6 +35,7 @@ from corruptlab.training._replica_engines import (
 )
 from corruptlab.training._replicas_run import Outcome, Problem, Run
 from corruptlab.training._report import ReplicasReport
+from corruptlab.training._standardization import warn_of_constants
 from corruptlab.training._stopping import StoppingRule, checked_rules, interpolated
 
 Choice: TypeAlias = Literal["auto", "wide", "vmap", "loop"]
@@ -85,8 +86,8 @@ def fit_replicas(
     the processor's cache, and takes the fastest.
 
     Dropout, augmentation, bfloat16, optimizers other than plain SGD, frozen or shared parameters,
-    and backward hooks go through the loop only. Ctrl-C ends the training and returns the report of
-    what was done.
+    backward hooks, and statistics of each subset (``standardize``) go through the loop only. Ctrl-C
+    ends the training and returns the report of what was done.
 
     Args:
         model: The network that is copied, or R networks of one architecture, each with its own
@@ -142,7 +143,8 @@ def fit_replicas(
     with full_memory(advice), recording_gradients():
         own = copied(networks[0]).to(device)
         networks = [own if n is networks[0] else _on_device(n, device) for n in networks]
-        problem = _problem(networks[0], inputs.to(device), labels, subsets, recipe, seed, early)
+        common = _common_recipe(recipe, inputs, subsets)
+        problem = _problem(networks[0], inputs.to(device), labels, subsets, common, seed, early)
     with (
         full_memory(advice),
         recording_gradients(),
@@ -165,12 +167,24 @@ def fit_replicas(
         group=plan.group,
         seconds_per_step=plan.seconds_per_step,
         seconds=time.perf_counter() - start,
-        recipe=recipe,
+        recipe=common,
         seed=seed,
         environment=Environment.here(device),
         _network=networks[0],
         _states=tuple(outcome.state for outcome in outcomes),
+        _recipes=tuple(outcome.recipe or common for outcome in outcomes),
     )
+
+
+def _common_recipe(recipe: Recipe, inputs: Tensor, subsets: Tensor | None) -> Recipe:
+    """Return the recipe with the statistics that all replicas share, if they share their inputs."""
+    if subsets is not None:
+        return recipe
+    common = recipe.with_statistics_of(inputs)
+    if recipe.needs_statistics:
+        shape = recipe.input_shape(inputs.shape[1:])
+        warn_of_constants(common.standardize, shape, "inputs", stacklevel=4)
+    return common
 
 
 def _problem(
@@ -184,7 +198,9 @@ def _problem(
 ) -> Problem:
     """Prepare the inputs, and reject what does not suit the network."""
     recipe.check_inputs(inputs)
-    prepared = recipe.prepare(inputs)
+    check_finite(inputs, "inputs")
+    # Replicas with statistics of their own are fitted one by one, and prepared there.
+    prepared = recipe.with_statistics_of(inputs).prepare(inputs)
     check_finite(prepared, "inputs")
     problem = Problem(
         inputs=prepared,
@@ -256,15 +272,21 @@ def _one_by_one(
             losses=list(report.losses),
             train_accuracy=report.train_accuracy,
             train_loss=report.train_loss,
+            recipe=report.recipe,
         )
         line.update((replica + 1) * problem.recipe.epochs)
         if report.stopped_by == "interrupted":
             break
+    if problem.recipe.needs_statistics and problem.subsets is not None:  # also of the unfinished
+        for outcome, own in zip(outcomes, problem.subsets.cpu(), strict=True):
+            outcome.recipe = outcome.recipe or problem.recipe.with_statistics_of(inputs[own])
     return outcomes
 
 
 def _plan(strategy: Choice, networks: list[nn.Module], problem: Problem) -> ReplicaPlan:
     reason = _obstacle(problem.recipe, networks)
+    if reason is None and problem.recipe.needs_statistics:
+        reason = "recipe.standardize and subsets"
     if strategy == "wide" and not is_perceptron(networks[0]):
         raise ValueError("`strategy` must not be 'wide' for a network that is no perceptron.")
     if strategy in ("wide", "vmap") and reason is not None:

@@ -26,6 +26,7 @@ class Outcome:
     losses: list[float] = field(default_factory=list)
     train_accuracy: float = math.nan
     train_loss: float = math.nan
+    recipe: Recipe | None = None  # with statistics of its own, if it has any
 
 
 @dataclass(frozen=True)

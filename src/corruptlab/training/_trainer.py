@@ -10,11 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from corruptlab._modules import preserve_mode
 from corruptlab._progress import Progress
 from corruptlab.training._checkpoint import Checkpoint, check_kind, check_tensors, is_finite
 from corruptlab.training._contexts import layer_seeds
 from corruptlab.training._data import DataSource, DeviceData
 from corruptlab.training._distributed import Processes
+from corruptlab.training._epoch_report import EpochReport, OnEpochEnd
 from corruptlab.training._execution import Execution
 from corruptlab.training._metrics import Evaluator, FullPass, Loss, LossLog, NonFiniteLossError
 from corruptlab.training._optimizers import Movement, set_rate
@@ -61,6 +63,8 @@ class FitConfig:
     processes: Processes
     execution: Execution
     checkpoint_seconds: float
+    on_epoch_end: OnEpochEnd | None
+    name: str
 
     @property
     def data(self) -> list[DataSource]:
@@ -174,6 +178,7 @@ class Trainer:
         self.state = FitState()
         self.tuned: Tuned | None = None
         self.checkpoint = checkpoint
+        self.failure: Exception | None = None  # of `on_epoch_end`
         self._last_pass: tuple[int, FullPass | None] = -1, None  # over train, and its step
         self._missed = -1, math.inf  # a step, and an accuracy that was out of reach at it
         self._start = start
@@ -274,6 +279,7 @@ class Trainer:
                 movement.check(self.log.steps)
                 movement = None
             self._end_epoch(epoch)
+            self._tell_of_epoch(epoch)
             if rule := self._met(self.config.rules):
                 return rule.name
             self._save_if_due()
@@ -342,6 +348,34 @@ class Trainer:
             reached = Interpolation(self.log.steps, self.seconds)
         history = (*self.state.history, end)
         self.state = replace(self.state, epochs=epoch + 1, history=history, interpolation=reached)
+
+    def _tell_of_epoch(self, epoch: int) -> None:
+        """Tell whoever follows the fit, in one process only; the modes of layers are put back."""
+        tell, end = self.config.on_epoch_end, self.state.history[-1]
+        if tell is None:
+            return
+        now = EpochReport(
+            name=self.config.name,
+            epoch=epoch + 1,
+            step=self.log.steps,
+            loss=end.loss,
+            losses=tuple(self.log.since(epoch * self.steps_per_epoch)),
+            train_accuracy=end.train,
+            validation_accuracy=end.validation,
+            test_accuracy=end.test,
+            learning_rate=float(self.optimizer.param_groups[0]["lr"]),
+            seconds=self.seconds,
+        )
+
+        def work() -> None:
+            tell(now)
+
+        try:
+            with preserve_mode(self.model):
+                self.config.processes.from_first(work)
+        except Exception as error:
+            self.failure = error
+            raise
 
     def _accuracy_of(self, source: DataSource | None, wanted: bool) -> float | None:
         return self.measure(source).accuracy if source is not None and wanted else None

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -138,7 +139,8 @@ class TopK:
     def __call__(self, network: nn.Module) -> tuple[float, float]:
         """Return both shares; the network, on the device, is measured in evaluation mode."""
         first = among = 0
-        with evaluating(network):
+        with evaluating(network), ExitStack() as at_end:
+            at_end.callback(self.source.end_workers)
             for inputs, targets in self.source.in_order(self.size):
                 outputs = network(inputs)
                 best = outputs.topk(min(self.k, outputs.shape[1]), dim=1).indices
