@@ -17,7 +17,14 @@ from corruptlab._arrays import check_classes, check_finite
 from corruptlab._checks import instance
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
-from corruptlab._modules import check_module, copied, resolve_device, scores_of
+from corruptlab._modules import (
+    ModelSource,
+    check_module,
+    copied,
+    network_of,
+    resolve_device,
+    scores_of,
+)
 from corruptlab._progress import Progress
 from corruptlab.training._contexts import dropout_of, recording_gradients
 from corruptlab.training._distributed import Processes
@@ -57,7 +64,7 @@ class ReplicaPlan:
 
 
 def fit_replicas(
-    model: nn.Module | Sequence[nn.Module],
+    model: ModelSource | Sequence[nn.Module],
     inputs: Tensor,
     labels: Tensor,
     *,
@@ -89,8 +96,9 @@ def fit_replicas(
     ends the training and returns the report of what was done.
 
     Args:
-        model: The network that is copied, or R networks of one architecture, each with its own
-            initial weights. They are not changed.
+        model: The network that is copied, a function without arguments that makes it (called with
+            PyTorch's generator seeded by ``seed``, for every copy), or R networks of one
+            architecture, each with its own initial weights. They are not changed.
         inputs: All inputs, shape ``(n, ...)``: bytes or floats, cropped and whitened by the
             recipe, as in `fit`.
         labels: ``int64``, shape ``(R, n)``: row r holds the labels of replica r.
@@ -126,7 +134,7 @@ def fit_replicas(
 
     Source: Zhang et al. 2017, §2: the same network, again and again, on other labels.
     """
-    networks = _networks(model, labels)
+    networks = _networks(model, labels, seed)
     _check(inputs, labels, subsets, recipe, strategy)
     early = _stops_early(stop)
     Draws(seed)
@@ -290,13 +298,16 @@ def _plan(strategy: Choice, networks: list[nn.Module], problem: Problem) -> Repl
     return ReplicaPlan(chosen, len(networks), {})
 
 
-def _networks(model: nn.Module | Sequence[nn.Module], labels: Any) -> list[nn.Module]:
+def _networks(model: ModelSource | Sequence[nn.Module], labels: Any, seed: int) -> list[nn.Module]:
     if not isinstance(labels, Tensor):
         raise TypeError(f"`labels` must be a tensor, got {type(labels).__name__}.")
     if labels.ndim != 2 or len(labels) == 0:
         raise ValueError(f"`labels` must have shape (R, n) with R >= 1, got {tuple(labels.shape)}.")
     # A Sequential has a length too, but it is one network.
-    networks = list(model) if isinstance(model, Sequence) else [model] * len(labels)
+    if isinstance(model, Sequence):
+        networks = list(model)
+    else:
+        networks = [network_of(model, seed=seed)] * len(labels)
     for network in networks:
         check_module(network)
     for network in dict.fromkeys(networks):

@@ -16,7 +16,7 @@ from corruptlab._arrays import check_classes
 from corruptlab._checks import at_least, check_confidence, instance, natural
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
-from corruptlab._modules import check_module, copied, resolve_device, scores_of
+from corruptlab._modules import ModelSource, copied, network_of, resolve_device, scores_of
 from corruptlab._progress import Progress
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted, Corruption, is_input_corruption
@@ -36,7 +36,7 @@ _UNTIL_INTERPOLATED = (stopping.interpolated(),)
 
 
 def permutation_test(
-    model: nn.Module,
+    model: ModelSource,
     train: MapDataset[Any],
     test: MapDataset[Any] | None = None,
     *,
@@ -69,7 +69,7 @@ def permutation_test(
 
     Args:
         model: The network; every copy starts from its weights, which must not come from training on
-            these labels. It is not changed.
+            these labels. It is not changed. Or a function without arguments that makes it.
         train: Any map-style data set of (input, label) items, read once: what random transforms
             draw then is what all copies are trained on.
         test: Likewise, to measure on; or give ``folds``.
@@ -125,7 +125,8 @@ def permutation_test(
     Source: Ojala and Garriga 2010, "Permutation tests for studying classifier performance", test 1;
     Phipson and Smyth 2010; Besag and Clifford 1991, "Sequential Monte Carlo p-values".
     """
-    _check_kinds(model, recipe)
+    instance("recipe", recipe, Recipe)
+    network = network_of(model, seed=seed)
     name, measure = measure_named(statistic)
     permutations = at_least(1, "permutations", permutations)
     limit = None if stop_after is None else at_least(1, "stop_after", stop_after)
@@ -133,12 +134,12 @@ def permutation_test(
     _check_levels(level, confidence, permutations)
     corruptions = _checked_baselines(baselines)
     rules = stopping.checked_rules(stop, has_test=False, has_validation=False)
-    seed, where = natural("seed", seed), resolve_device(model, device)
+    seed, where = natural("seed", seed), resolve_device(network, device)
     start = time.perf_counter()
     split = Split.of(train, test, folds, seed=seed, progress=progress)
     permuter = LabelPermuter(split.exchangeable, groups)
-    num_classes = _num_classes(model, recipe, split)
-    scorer = Scorer(model, recipe, measure, name, seed, where, rules)
+    num_classes = _num_classes(network, recipe, split)
+    scorer = Scorer(network, recipe, measure, name, seed, where, rules)
     baseline_runs = _Baselines(corruptions, train, test, folds, num_classes, scorer, repeats, seed)
     baseline_runs.check()
     sampler = NullSampler(scorer, split, permuter, permutations, limit, seed)
@@ -168,11 +169,6 @@ def permutation_test(
         seconds=time.perf_counter() - start,
         environment=Environment.here(where),
     )
-
-
-def _check_kinds(model: object, recipe: object) -> None:
-    check_module(model)
-    instance("recipe", recipe, Recipe)
 
 
 def _check_levels(level: float, confidence: float, permutations: int) -> None:
