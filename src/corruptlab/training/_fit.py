@@ -31,6 +31,7 @@ from corruptlab._modules import (
     scores_of,
 )
 from corruptlab._progress import Progress
+from corruptlab._random_state import exclusive_generators
 from corruptlab._types import MapDataset
 from corruptlab.training._checkpoint import Checkpoint, identity_of
 from corruptlab.training._contexts import (
@@ -103,6 +104,8 @@ def fit(
     same call finds it there and goes on, on the CPU to the same bits as without the interruption:
     if torch's version, its number of threads, and the processor's instructions are the same. Where
     they are not, a warning says so.
+
+    Fits in several threads take turns, because threads share the global generators.
 
     Ctrl-C ends the training and returns the report of the network as it stands (while the data
     are still being read there is nothing to report, and ``KeyboardInterrupt`` passes through; so
@@ -189,7 +192,7 @@ def fit(
             progress=progress,
         )
 
-    with explained_memory(recipe, device), recording_gradients():
+    with exclusive_generators(), explained_memory(recipe, device), recording_gradients():
         known = load(train, "train", recipe)
         recipe = known.recipe  # with the statistics of the training set
         config = FitConfig(
