@@ -2,6 +2,7 @@
 
 import copy
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -50,7 +51,7 @@ def with_dropout(seed: int) -> Any:
     model = copy.deepcopy(MODEL)
     fit(model, points(), recipe=replace(RECIPE, epochs=2, dropout=0.3), seed=seed, stop=())
     assert model[2].p == 0.5
-    return model[0].weight.tolist()
+    return next(model.parameters()).tolist()
 
 
 def with_random_transforms(seed: int) -> Any:
@@ -58,7 +59,7 @@ def with_random_transforms(seed: int) -> Any:
     streamed = Execution(data="stream")
     recipe = replace(RECIPE, epochs=2)
     fit(model, Jittered(), recipe=recipe, seed=seed, stop=(), execution=streamed)
-    return model[0].weight.tolist()
+    return next(model.parameters()).tolist()
 
 
 def of_replicas(seed: int) -> Any:
@@ -140,15 +141,18 @@ def test_a_forked_process_waits_for_no_thread_of_its_parent() -> None:
     thread = threading.Thread(target=hold)
     thread.start()
     held.wait(waiting.HANG)
+    if (child := os.fork()) == 0:
+        with seeded_generators(0):
+            os._exit(7)
     try:
-        if (child := os.fork()) == 0:
-            with seeded_generators(0):
-                os._exit(7)
         waiting.until(lambda: ended(child), "the end of the child")
         assert STATUS[child] == 7
     finally:
         done.set()
         thread.join()
+        if child not in STATUS:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
 
 STATUS: dict[int, int] = {}
