@@ -27,6 +27,7 @@ from corruptlab import Execution, FitReport, RandomLabels, Recipe, corrupt, fit,
 from corruptlab.datasets import DataFileError
 from corruptlab.training import NonFiniteLossError
 from tests import waiting
+from tests.damage import NO_FILES
 
 from .cases import network, points
 from .clock import Clock, Timed
@@ -291,6 +292,15 @@ def test_a_truncated_file_is_an_error_that_names_it(kept: Path, left: int) -> No
     message = rf"^{re.escape(str(kept))}: expected a checkpoint of `fit`, found .+[^.]\.$"
     with pytest.raises(DataFileError, match=message):
         run(Watched(), checkpoint=kept.parent)
+
+
+@pytest.mark.parametrize(("make", "found"), NO_FILES, ids=[found for _, found in NO_FILES])
+def test_what_is_no_file_is_named_and_never_waited_for(
+    make: Callable[[Path], None], found: str, tmp_path: Path
+) -> None:
+    make(tmp_path / "fit.pt")
+    with pytest.raises(DataFileError, match=rf"fit\.pt: expected a checkpoint .*, found {found}"):
+        run(Watched(), checkpoint=tmp_path)
 
 
 class Trap:

@@ -2,6 +2,7 @@
 
 from corruptlab.training import recipes, stopping
 from corruptlab.training._diagnosis import Cause
+from corruptlab.training._epoch_report import EpochReport
 from corruptlab.training._execution import Execution
 from corruptlab.training._fit import fit
 from corruptlab.training._metrics import NonFiniteLossError
@@ -15,6 +16,7 @@ __all__ = [
     "Augmentation",
     "Cause",
     "EpochEnd",
+    "EpochReport",
     "Execution",
     "FitReport",
     "NonFiniteLossError",

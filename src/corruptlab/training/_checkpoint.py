@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from corruptlab._environment import Environment
 from corruptlab._errors import DataFileError
+from corruptlab._json import check_regular_file
 from corruptlab._modules import first_line
 from corruptlab.training._distributed import Processes
 from corruptlab.training._metrics import Loss
@@ -95,8 +96,9 @@ class Checkpoint:
         """Read the state, if there is one, and delete what a killed process left unfinished."""
         for partial in self.path.parent.glob(f"{self.path.stem}.*.partial"):
             partial.unlink(missing_ok=True)
-        if not self.path.exists():
+        if not os.path.lexists(self.path):
             return None
+        check_regular_file(self.path, _EXPECTED)  # reading a pipe might never end
         state = _read(self.path)
         if not isinstance(state, dict) or state.get("format") != _FORMAT:
             raise DataFileError(self.path, _EXPECTED, "something else")

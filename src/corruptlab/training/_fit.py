@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -38,12 +38,14 @@ from corruptlab.training._contexts import (
     deterministic_kernels,
     dropout_of,
     explained_memory,
+    float32_products,
     preserve_torch_rng,
     recording_gradients,
 )
 from corruptlab.training._data import DataSource, DeviceData, load_data, spots
 from corruptlab.training._diagnosis import Cause, FitRecord, diagnose
 from corruptlab.training._distributed import Processes, own_device
+from corruptlab.training._epoch_report import OnEpochEnd
 from corruptlab.training._execution import Execution, Reading
 from corruptlab.training._metrics import FullPass, Loss, NonFiniteLossError
 from corruptlab.training._optimizers import (
@@ -52,7 +54,7 @@ from corruptlab.training._optimizers import (
     make_optimizer,
     trainable_parameters,
 )
-from corruptlab.training._reading import labels_at
+from corruptlab.training._reading import LoaderWorkers, labels_at
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._report import FitReport, Measure
 from corruptlab.training._stepper import resolve_defaults
@@ -79,6 +81,7 @@ def fit(
     execution: Execution = _AS_MEASURED,
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_seconds: float = 60.0,
+    on_epoch_end: OnEpochEnd | None = None,
     progress: bool = False,
     name: str = "",
 ) -> FitReport:
@@ -132,6 +135,11 @@ def fit(
         execution: How the machine is used.
         checkpoint: Folder for the checkpoints of this fit alone, or None for none.
         checkpoint_seconds: Seconds between two checkpoints, >= 0; one more is made at the end.
+        on_epoch_end: Called with an `EpochReport` after every epoch, before the stopping rules are
+            asked, and of several processes in the first. Its time is not counted. If it raises an
+            error, the fit ends: the error passes through, with the report so far as its attribute
+            ``report``, after a last checkpoint. A fit that is resumed tells of an epoch
+            once more if it was killed before a checkpoint held it.
         progress: Whether to show progress on standard error.
         name: What to call this fit in its report and progress line.
 
@@ -168,6 +176,7 @@ def fit(
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
     )
+    check_on_epoch_end(on_epoch_end)
     if measure not in get_args(Measure):
         raise ValueError(f"`measure` must be one of loss, test, all, got {measure!r}.")
     rules = checked_rules(
@@ -180,6 +189,7 @@ def fit(
     processes = Processes.here(device)
     processes.check_alike(recipe=recipe, seed=seed, measure=measure)
     progress = progress and processes.first
+    workers = LoaderWorkers(execution.workers, device)
 
     def load(dataset: MapDataset[Any], role: str, prepared_by: Recipe) -> DataSource:
         return load_data(
@@ -188,11 +198,13 @@ def fit(
             recipe=prepared_by,
             execution=execution,
             processes=processes,
+            workers=workers,
             seed=seed,
             progress=progress,
         )
 
-    with exclusive_generators(), explained_memory(recipe, device), recording_gradients():
+    alone = exclusive_generators()
+    with alone, workers, explained_memory(recipe, device), recording_gradients():
         known = load(train, "train", recipe)
         recipe = known.recipe  # with the statistics of the training set
         config = FitConfig(
@@ -207,6 +219,8 @@ def fit(
             processes=processes,
             execution=execution,
             checkpoint_seconds=checkpoint_seconds,
+            on_epoch_end=on_epoch_end,
+            name=name,
         )
         note_fit(model, recipe)
         model.to(device)
@@ -215,12 +229,21 @@ def fit(
             preserve_mode(model),
             dropout_of(model, recipe.dropout),
             deterministic_kernels(execution.deterministic, device),
+            float32_products(device, tf32=execution.tf32),
         ):
             _check_loss(loss, _check_outputs(model, config.data), device)
             one = partial(config.train.first, 1)
             check_batch_norm(model, one, len(config.train), recipe.batch_size, processes)
             trainer = _trainer(model, config, optimizer, checkpoint)
             return _trained(trainer, train, progress=progress, name=name)
+
+
+def check_on_epoch_end(on_epoch_end: object) -> None:
+    """Reject what cannot be called."""
+    if on_epoch_end is not None and not callable(on_epoch_end):
+        raise TypeError(
+            f"`on_epoch_end` must be a function of an EpochReport, got {kind_of(on_epoch_end)}."
+        )
 
 
 def _trainer(
@@ -262,12 +285,23 @@ def _trained(trainer: Trainer, dataset: MapDataset[Any], *, progress: bool, name
         except KeyboardInterrupt:  # a second one, during these passes, ends the fit for good
             if trainer.config.processes.size > 1:
                 raise
+            for data in trainer.config.data:
+                data.end_workers()  # which a terminal sends Ctrl-C, too
             stopped_by = "interrupted"
             found = _measured(trainer)
         except NonFiniteLossError as error:
             kept = trainer.checkpoint
             if kept is not None and kept.path.exists():
                 error.checkpoint = kept.path
+            raise
+        except Exception as error:
+            if error is trainer.failure:
+                trainer.save()
+                found = _measured(trainer)
+                with suppress(AttributeError):  # an error of a frozen class keeps nothing
+                    error.report = _report(  # type: ignore[attr-defined]  # documented
+                        trainer, dataset, *found, stopped_by="on_epoch_end", name=name
+                    )
             raise
     return _report(trainer, dataset, *found, stopped_by=stopped_by, name=name)
 
@@ -292,13 +326,14 @@ def _report(
 ) -> FitReport:
     state, config, tuned = trainer.state, trainer.config, trainer.tuned
     seconds, epochs, steps = trainer.seconds, state.epochs, trainer.log.steps
-    reached = state.interpolation
+    reached, (execution, not_captured) = state.interpolation, trainer.executed
     return FitReport(
         name=name,
         stopped_by=stopped_by,
         epochs=epochs,
         steps=steps,
         seconds=seconds,
+        seconds_of_tuning=trainer.seconds_of_tuning,
         seconds_per_epoch=seconds * trainer.steps_per_epoch / steps if epochs else 0.0,
         steps_to_interpolation=None if reached is None else reached.steps,
         seconds_to_interpolation=None if reached is None else reached.seconds,
@@ -309,8 +344,9 @@ def _report(
         history=state.history,
         diagnosis=_diagnosis(trainer, dataset, found=on_train, stopped_by=stopped_by),
         recipe=config.recipe,
-        execution=trainer.execution,
+        execution=execution,
         seconds_per_step={} if tuned is None else tuned.seconds_per_step,
+        not_captured=not_captured,
         processes=config.processes.size,
         seed=config.seed,
         num_parameters=count_parameters(trainer.model),
@@ -327,6 +363,11 @@ def _check_outputs(model: nn.Module, sources: Sequence[DataSource]) -> int:
         if got != want:
             raise ValueError(
                 f"`{source.role}` inputs must have the shape of `train`'s, {want}, got {got}."
+            )
+        if source.classes != sources[0].classes:
+            raise ValueError(
+                f"`{source.role}` must have the classes of `train`, {sources[0].classes}, got "
+                f"{source.classes}; give it theirs with corrupt({source.role}, classes=...)."
             )
     num_classes = scores_of(model, inputs).shape[1]
     for source in sources:

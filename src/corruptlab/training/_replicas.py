@@ -26,10 +26,10 @@ from corruptlab._modules import (
     scores_of,
 )
 from corruptlab._progress import Progress
-from corruptlab.training._contexts import dropout_of, recording_gradients
+from corruptlab.training._contexts import dropout_of, float32_products, recording_gradients
 from corruptlab.training._distributed import Processes
 from corruptlab.training._fit import check_batch_norm, fit
-from corruptlab.training._optimizers import trainable_parameters
+from corruptlab.training._optimizers import can_fuse, make_optimizer, trainable_parameters
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._replica_engines import (
     Program,
@@ -149,6 +149,7 @@ def fit_replicas(
     with (
         recording_gradients(),
         dropout_of(networks[0], recipe.dropout),
+        float32_products(device, tf32=False),
         Progress(total, "replicas", show=progress) as line,
     ):
         plan = _plan(strategy, networks, problem)
@@ -476,7 +477,8 @@ def _timed_loop(network: nn.Module, problem: Problem) -> float:
     inputs, targets = problem.batch(at[:1] * 0, at)
     if problem.subsets is not None:
         inputs = inputs[0]
-    optimizer = torch.optim.SGD(own.parameters(), lr=0.0, momentum=problem.recipe.momentum)
+    parameters = trainable_parameters(own)
+    optimizer = make_optimizer(parameters, problem.recipe, None, fused=can_fuse(parameters))
 
     def step() -> None:
         loss = nn.functional.cross_entropy(own(inputs), targets[0])

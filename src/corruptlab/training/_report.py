@@ -59,11 +59,14 @@ class FitReport:
     Attributes:
         name: What the user called this fit; may be empty.
         stopped_by: Why it ended: the name of the stopping rule, such as ``"interpolated"``;
-            ``"epochs"`` if the recipe's were over; ``"interrupted"`` by Ctrl-C.
+            ``"epochs"`` if the recipe's were over; ``"interrupted"`` by Ctrl-C;
+            ``"on_epoch_end"`` by an error in that function.
         epochs: Finished epochs.
         steps: Updates of the weights.
-        seconds: Time spent training, over all runs of a resumed fit, without reading the data
-            and without the passes that measure accuracy.
+        seconds: Time spent training, over all runs of a resumed fit, without reading the data,
+            without the passes that measure accuracy, and without ``seconds_of_tuning``.
+        seconds_of_tuning: Time spent on how to train: on trying the candidates of
+            ``seconds_per_step``, and on capturing steps.
         seconds_per_epoch: The same for a finished epoch, on average; 0.0 before the first is.
         steps_to_interpolation: Updates until the network was right on every training example,
             seen at the end of an epoch; None if it never was.
@@ -79,6 +82,8 @@ class FitReport:
             ``recipe.prepare(inputs)`` prepares other inputs as the fit did.
         execution: How the machine was used in the end; hand it to another fit to run it alike.
         seconds_per_step: What was measured to decide that, by candidate; empty if nothing was.
+        not_captured: Why steps, or those of the last and smaller batch, are not replayed as CUDA
+            graphs; empty if they are.
         processes: How many processes trained together.
         seed: The seed of the data order and of what layers draw.
         num_parameters: Numbers in the network's parameters.
@@ -99,6 +104,7 @@ class FitReport:
     epochs: int
     steps: int
     seconds: float
+    seconds_of_tuning: float
     seconds_per_epoch: float
     steps_to_interpolation: int | None
     seconds_to_interpolation: float | None
@@ -111,6 +117,7 @@ class FitReport:
     recipe: Recipe
     execution: Execution
     seconds_per_step: dict[str, float]
+    not_captured: str
     processes: int
     seed: int
     num_parameters: int

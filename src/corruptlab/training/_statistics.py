@@ -11,8 +11,7 @@ from corruptlab._draws import Draws
 from corruptlab._progress import Progress
 from corruptlab._types import Ids
 from corruptlab.training._distributed import Processes
-from corruptlab.training._execution import Execution
-from corruptlab.training._reading import BatchReader
+from corruptlab.training._reading import BatchReader, LoaderWorkers
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._standardization import blocks, warn_of_constants
 
@@ -23,7 +22,7 @@ def with_statistics(
     reader: BatchReader,
     inputs: Tensor | None,
     *,
-    execution: Execution,
+    workers: LoaderWorkers,
     processes: Processes,
     seed: int,
     progress: bool,
@@ -41,7 +40,8 @@ def with_statistics(
     if inputs is None:
         seeds = reading_seeds(seed, f"{role}/statistics", np.arange(len(parts)), processes)
         batches = [torch.arange(ids.start, ids.stop, device="cpu") for ids in parts]
-        loaded = reader.load(batches, seeds, workers=execution.workers, pin_memory=False)
+        workers.add(reader)
+        loaded = workers.load(reader, batches, seeds)
         read = (some for some, _ in loaded)
     else:
         check_finite(inputs, role)  # in every process, or the others would wait

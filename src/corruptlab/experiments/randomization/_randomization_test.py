@@ -24,7 +24,7 @@ from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted, corrupt, is_input_corruption
 from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
 from corruptlab.experiments.randomization._settings import SETTINGS, Setting, chosen_settings
-from corruptlab.training import Execution, Recipe, fit
+from corruptlab.training import EpochReport, Execution, Recipe, fit
 
 _Corrupted: TypeAlias = tuple[Corrupted, Corrupted | None, Setting]
 
@@ -40,6 +40,7 @@ def randomization_test(
     seed: int = 0,
     num_classes: int | None = None,
     device: torch.device | str | None = None,
+    on_epoch_end: Callable[[EpochReport], object] | None = None,
     progress: bool = False,
     model_name: str = "",
     data_name: str = "",
@@ -71,6 +72,8 @@ def randomization_test(
         seed: Seed of corruptions, data order, and of what layers draw; an integer >= 0.
         num_classes: Number of classes, if the training set does not say it and lacks the last.
         device: Where to train; by default as `fit` chooses.
+        on_epoch_end: Called after every epoch of every fit, as `fit` does; its report has the
+            setting's label as name.
         progress: Whether to show the progress of each fit on standard error.
         model_name: What reports call the network; by default its type.
         data_name: What reports call the data; by default the training set's ``name`` or type.
@@ -111,6 +114,7 @@ def randomization_test(
         seed=seed,
         num_classes=num_classes,
         device=device,
+        on_epoch_end=on_epoch_end,
         progress=progress,
         model_name=model_name,
         data_name=data_name,
@@ -130,6 +134,7 @@ def iter_randomization_test(
     seed: int = 0,
     num_classes: int | None = None,
     device: torch.device | str | None = None,
+    on_epoch_end: Callable[[EpochReport], object] | None = None,
     progress: bool = False,
     model_name: str = "",
     data_name: str = "",
@@ -150,6 +155,7 @@ def iter_randomization_test(
         seed: Likewise.
         num_classes: Likewise.
         device: Likewise.
+        on_epoch_end: Likewise.
         progress: Likewise.
         model_name: Likewise.
         data_name: Likewise.
@@ -195,7 +201,7 @@ def iter_randomization_test(
         seed=data.seed,
         environment=Environment.here(),
     )
-    return _Run(fresh, data, start, device, progress).reports()
+    return _Run(fresh, data, start, device, on_epoch_end, progress).reports()
 
 
 @dataclass(frozen=True)
@@ -294,6 +300,7 @@ class _Run:
     data: Pair
     start: RandomizationReport
     device: torch.device | str | None
+    on_epoch_end: Callable[[EpochReport], object] | None
     progress: bool
 
     def reports(self) -> Iterator[RandomizationReport]:
@@ -369,6 +376,7 @@ class _Run:
             device=self.device,
             # What the first fit found fastest holds for all, or their times could not be compared.
             execution=_executed_alike(report),
+            on_epoch_end=self.on_epoch_end,
             progress=self.progress,
             name=setting.label,
         )
