@@ -28,6 +28,11 @@ def check_module(model: object) -> None:
     if not isinstance(model, nn.Module):
         call = "; call it, because `fit` trains the network itself" if callable(model) else ""
         raise TypeError(f"`model` must be a torch.nn.Module, got {kind_of(model)}{call}.")
+    if any(each.is_meta for each in (*model.parameters(), *model.buffers())):
+        raise ValueError(
+            "`model` must have weights with values, got some on the meta device; "
+            "model.to_empty(device=...) gives them memory, and reset_parameters() values."
+        )
     sharded = any(
         kind.__name__ == _SHARDED for layer in model.modules() for kind in type(layer).mro()
     )

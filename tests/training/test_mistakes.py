@@ -244,7 +244,7 @@ def test_losses_and_optimizers_of_every_kind_train() -> None:
 
 @pytest.mark.parametrize("role", ["train", "test", "validation"])
 def test_errors_about_items_name_the_argument(role: str) -> None:
-    served = {"train": points(), role: [(torch.zeros(6), "cat")]}
+    served = {"train": points(), role: [(torch.zeros(6), None)]}
     with pytest.raises(TypeError, match=rf"^`{role}` must have labels that are one integer class"):
         fit(network(), **served, recipe=SHORT)  # type: ignore[arg-type]  # the mistake
 

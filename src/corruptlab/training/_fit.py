@@ -376,9 +376,10 @@ def _check_outputs(model: nn.Module, sources: Sequence[DataSource]) -> int:
 
 
 def _check_loss(loss: Loss, num_classes: int, device: torch.device) -> None:
-    """Try the loss on two examples."""
-    outputs = torch.zeros(2, num_classes, dtype=torch.float32, device=device)
-    labels = torch.zeros(2, dtype=torch.int64, device=device)
+    """Try the loss on some examples, not as many as there are classes: shapes must not agree."""
+    count = 3 if num_classes == 2 else 2
+    outputs = torch.zeros(count, num_classes, dtype=torch.float32, device=device)
+    labels = torch.zeros(count, dtype=torch.int64, device=device)
     tried: Callable[[Tensor, Tensor], object] = loss  # whose type is only a promise
     try:
         with torch.no_grad():

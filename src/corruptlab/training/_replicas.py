@@ -13,7 +13,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parameter import is_lazy
 from torch.utils.data import TensorDataset
 
-from corruptlab._arrays import check_classes, check_finite
+from corruptlab._arrays import check_classes, check_dense, check_finite
 from corruptlab._checks import instance
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
@@ -22,6 +22,7 @@ from corruptlab._modules import (
     check_module,
     copied,
     network_of,
+    preserve_mode,
     resolve_device,
     scores_of,
 )
@@ -29,6 +30,7 @@ from corruptlab._progress import Progress
 from corruptlab.training._contexts import dropout_of, float32_products, recording_gradients
 from corruptlab.training._distributed import Processes
 from corruptlab.training._fit import check_batch_norm, fit
+from corruptlab.training._metrics import check_gradient
 from corruptlab.training._optimizers import can_fuse, make_optimizer, trainable_parameters
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._replica_engines import (
@@ -213,6 +215,8 @@ def _problem(
     )
     trainable_parameters(network)
     scores = scores_of(network, prepared[:2].clone())
+    with preserve_mode(network), torch.enable_grad():
+        check_gradient(network.eval()(prepared[:2].clone()))
     check_classes(labels, "`labels`", num_classes=scores.shape[1])
     alone = Processes(0, 1, inputs.device)
     check_batch_norm(network, prepared[:1].clone, problem.size, recipe.batch_size, alone)
@@ -337,6 +341,8 @@ def _check(inputs: Any, labels: Tensor, subsets: Any, recipe: object, strategy: 
         raise ValueError(f"`strategy` must be one of auto, wide, vmap, loop, got {strategy!r}.")
     if not isinstance(inputs, Tensor):
         raise TypeError(f"`inputs` must be a tensor, got {type(inputs).__name__}.")
+    check_dense(inputs, "inputs")
+    check_dense(labels, "labels")
     if labels.dtype != torch.int64:
         raise TypeError(f"`labels` must be int64, got {labels.dtype}.")
     if len(inputs) != labels.shape[1] or len(inputs) == 0:

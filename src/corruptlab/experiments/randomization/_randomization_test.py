@@ -1,6 +1,6 @@
 """The randomization test: the same network and recipe on the same data, corrupted in known ways."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
