@@ -19,7 +19,7 @@ from corruptlab.training._contexts import seed_layers
 from corruptlab.training._data import Batch, DataSource, DeviceData
 from corruptlab.training._distributed import Processes
 from corruptlab.training._execution import Execution
-from corruptlab.training._metrics import Loss, LossLog
+from corruptlab.training._metrics import Loss, LossLog, check_gradient
 
 # A fit that is over sooner is not worth measuring, which takes a GPU about a second.
 _SECONDS_WORTH_MEASURING = {"cpu": 30.0, "cuda": 5.0}
@@ -78,12 +78,7 @@ class Stepper:
     def step(self, inputs: Tensor, targets: Tensor, weight: float = 1.0) -> Tensor:
         """Do one step; return what this share adds to the mean loss before it, on the device."""
         loss = self._mean_loss(inputs, targets)
-        if not loss.requires_grad:
-            raise ValueError(
-                "`model` and `loss` must compute a loss that depends on the parameters, got one "
-                "without a gradient; look for torch.no_grad(), .detach(), and conversions to NumPy "
-                "in the forward pass."
-            )
+        check_gradient(loss)
         if weight != 1.0:
             loss = loss * weight
         self._optimizer.zero_grad(set_to_none=True)

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from corruptlab._arrays import check_dense
 from corruptlab._checks import at_least
 
 Rows: TypeAlias = Tensor | ArrayLike
@@ -127,6 +128,7 @@ class _Kind(NamedTuple):
 def _array(name: str, values: Any) -> Any:
     """Return real numbers as they are if they are an array or a tensor, else as an array."""
     if isinstance(values, Tensor):
+        check_dense(values, name)
         if values.is_complex():
             raise TypeError(f"`{name}` must hold real numbers, got {values.dtype}.")
         return values.detach()

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from corruptlab._arrays import check_dense
 from corruptlab._checks import at_least
 from corruptlab._duplicates import equal_groups
 
@@ -33,6 +34,7 @@ def tensor_of(name: str, values: Values) -> Tensor:
         except (TypeError, ValueError):
             kind = f"an array of {values.dtype}" if isinstance(values, np.ndarray) else repr(values)
             raise TypeError(f"`{name}` must hold numbers, got {kind}.") from None
+    check_dense(values, name)
     if values.is_complex() or values.dtype == torch.bool:
         raise TypeError(f"`{name}` must hold real numbers, got {values.dtype}.")
     return values.detach()
