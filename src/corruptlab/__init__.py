@@ -31,6 +31,7 @@ from corruptlab.corruptions import (
     TransitionLabels,
     UniformLabels,
     corrupt,
+    corrupt_labels,
     materialize,
 )
 from corruptlab.models import inception_v3, mlp, small_alexnet, small_inception
@@ -123,6 +124,7 @@ __all__ = [
     "audit",
     "capacity",
     "corrupt",
+    "corrupt_labels",
     "corruptions",
     "datasets",
     "effective_capacity",

@@ -62,12 +62,14 @@ MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a class for a model": (
         {"model": nn.Linear},
         TypeError,
-        "`model` must be a torch.nn.Module, got the class Linear.",
+        "`model` must be a torch.nn.Module, got the class Linear; call it, because `fit` trains "
+        "the network itself.",
     ),
     "a function for a model": (
         {"model": print},
         TypeError,
-        "`model` must be a torch.nn.Module, got builtin_function_or_method.",
+        "`model` must be a torch.nn.Module, got builtin_function_or_method; call it, because `fit` "
+        "trains the network itself.",
     ),
     "a dictionary of outputs": (
         {"model": Giving(lambda scores, _: {"logits": scores})},

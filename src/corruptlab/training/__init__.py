@@ -9,6 +9,7 @@ from corruptlab.training._metrics import NonFiniteLossError
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._replicas import fit_replicas
 from corruptlab.training._report import EpochEnd, FitReport, ReplicasReport
+from corruptlab.training._standardization import Standardization
 from corruptlab.training._transforms import Augmentation, center_crop, whiten
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "NonFiniteLossError",
     "Recipe",
     "ReplicasReport",
+    "Standardization",
     "center_crop",
     "fit",
     "fit_replicas",

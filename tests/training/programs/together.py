@@ -1,11 +1,9 @@
 """Small fits that two processes do together; the tests do them alone and compare.
 
-    python -m torch.distributed.run --standalone --nproc-per-node=2 \
-        -m tests.training.programs.together FOLDER
+python -m tests.training.programs.launch tests.training.programs.together 2 1 FOLDER
 """
 
 import os
-import sys
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -307,7 +305,3 @@ def main(folder: Path) -> None:
     torch.set_num_threads(1)
     found = {name: scenario() for name, scenario in SCENARIOS.items()}
     torch.save(found, folder / f"{rank()}.pt")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -16,7 +16,14 @@ from corruptlab._by_name import describe
 from corruptlab._checks import natural
 from corruptlab._environment import Environment
 from corruptlab._learners import trainable
-from corruptlab._modules import copied, count_parameters, resolve_device, scores_of
+from corruptlab._modules import (
+    ModelSource,
+    copied,
+    count_parameters,
+    network_of,
+    resolve_device,
+    scores_of,
+)
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted, corrupt, is_input_corruption
@@ -24,8 +31,6 @@ from corruptlab.experiments.randomization._learned import LearnerReport, Learner
 from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
 from corruptlab.experiments.randomization._settings import SETTINGS, Setting, chosen_settings
 from corruptlab.training import EpochReport, Execution, Recipe, fit
-
-ModelSource: TypeAlias = nn.Module | Callable[[], nn.Module]
 
 Data: TypeAlias = MapDataset[Any] | tuple[Any, Any]
 """A data set of (input, label) items, or a pair of inputs and labels."""
@@ -373,32 +378,16 @@ class Pair:
 
 
 class _InitialModel:
-    """Copies of one network, or calls of one function under one seed: equal initial weights."""
+    """Copies of one network, which may be made by a function: equal initial weights."""
 
     def __init__(self, source: ModelSource, *, seed: int) -> None:
-        if not (isinstance(source, nn.Module) or callable(source)):
-            raise TypeError(
-                "`model` must be a torch.nn.Module or a function that makes one, "
-                f"got {type(source).__name__}."
-            )
-        self._source, self._seed = source, seed
-        first = source if isinstance(source, nn.Module) else self()
-        self.name = type(first).__name__
-        self.num_parameters = count_parameters(first)
+        self._network = network_of(source, seed=seed)
+        self.name = type(self._network).__name__
+        self.num_parameters = count_parameters(self._network)
 
     def __call__(self) -> nn.Module:
         """Return a fresh copy."""
-        if isinstance(self._source, nn.Module):
-            return copied(self._source)
-        with torch.inference_mode(mode=False), torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(self._seed)
-            model = self._source()
-        if not isinstance(model, nn.Module):
-            raise TypeError(
-                "`model` must make a torch.nn.Module when called, "
-                f"got one that makes {type(model).__name__}."
-            )
-        return model
+        return copied(self._network)
 
 
 @dataclass(frozen=True)
@@ -463,7 +452,8 @@ class _Run:
             if dataset is not None:
                 few = torch.from_numpy(dataset.inputs_at(range(min(size, len(dataset)))))
                 recipe.check_inputs(few, name=role)
-                scores = scores_of(model, recipe.prepare(few.to(device)))
+                tried = recipe.with_statistics_of(few, name=role)  # of all, in the fit
+                scores = scores_of(model, tried.prepare(few.to(device)))
                 labels = torch.tensor(dataset.targets)
                 check_classes(labels, f"`{role}` labels", num_classes=scores.shape[1])
 
