@@ -114,6 +114,8 @@ class Examples:
             known = replace(known, ids=numbers, span=int(numbers.max()) + 1, size=None)
         if num_classes is not None:
             number = at_least(1, "num_classes", num_classes)
+            if number > _MOST_CLASSES:
+                raise ValueError(f"`num_classes` must be at most {_MOST_CLASSES}, got {number}.")
             known = replace(known.with_num_classes(number), lacks_class_0=False)
         self._check_range(known)
         self.check_length()
