@@ -12,6 +12,7 @@ import typing
 
 from corruptlab import corruptions, datasets, models, plotting, training
 from corruptlab._draws import Draws
+from corruptlab._learners import LabelledData, Learner
 from corruptlab._version import __version__
 from corruptlab.corruptions import (
     AsymmetricLabels,
@@ -30,6 +31,7 @@ from corruptlab.corruptions import (
     TransitionLabels,
     UniformLabels,
     corrupt,
+    corrupt_labels,
     materialize,
 )
 from corruptlab.models import inception_v3, mlp, small_alexnet, small_inception
@@ -100,6 +102,8 @@ __all__ = [
     "GivenLabels",
     "InstanceDependentLabels",
     "KernelInterpolant",
+    "LabelledData",
+    "Learner",
     "MemorizationReport",
     "PMDLabels",
     "PairFlipLabels",
@@ -120,6 +124,7 @@ __all__ = [
     "audit",
     "capacity",
     "corrupt",
+    "corrupt_labels",
     "corruptions",
     "datasets",
     "effective_capacity",

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
-from corruptlab._data._fields import Key
+from corruptlab._data._fields import Fields, Key
 from corruptlab._data._pairs import Pair
 from corruptlab._types import Ids
 
@@ -186,6 +186,38 @@ def own_attribute(dataset: Any, name: str) -> Any:
         return getattr(dataset, name)
     except Exception:
         return None
+
+
+def label_lists(dataset: Any, fields: Fields) -> dict[str, Any]:
+    """Return what a data set itself may list its labels in, by name: guesses, to be checked."""
+    found = {}
+    tensors = own_attribute(dataset, "tensors")
+    if isinstance(tensors, tuple) and isinstance(fields.label, int) and fields.label < len(tensors):
+        found[f"tensors[{fields.label}]"] = tensors[fields.label]
+    for name in LABEL_ATTRIBUTES:
+        values = own_attribute(dataset, name)
+        if hasattr(type(values), "__len__") and not isinstance(values, str | dict):
+            found[name] = values
+    return found
+
+
+def positive_int(value: Any) -> int | None:
+    is_number = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return int(value) if is_number and value > 0 else None
+
+
+def number_of_names(classes: Any, n: int) -> int | None:
+    """Return how many classes are named; None for what cannot be one name a class."""
+    if isinstance(classes, str | bytes) or not hasattr(type(classes), "__len__"):
+        return None
+    try:
+        names = list(classes)
+        distinct = len({str(name) for name in names})
+        are_names = all(isinstance(name, str | tuple | int | np.integer) for name in names)
+    except Exception:  # whatever it is, it is no list
+        return None
+    # A few classes of ImageNet share a name, but what repeats most of its values names no classes.
+    return len(names) if are_names and 2 * distinct > len(names) != n else None
 
 
 def own_attributes(dataset: Any) -> list[Any]:

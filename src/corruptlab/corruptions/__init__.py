@@ -1,6 +1,7 @@
 """Corruptions: label noise, pixel permutations, and Gaussian inputs, as pure functions."""
 
 from corruptlab.corruptions._asymmetric_labels import AsymmetricLabels
+from corruptlab.corruptions._corrupt_labels import CorruptedLabels, corrupt_labels
 from corruptlab.corruptions._corrupted import Corrupted, corrupt
 from corruptlab.corruptions._exchanged_labels import ExchangedLabels
 from corruptlab.corruptions._gaussian_pixels import GaussianPixels
@@ -27,6 +28,7 @@ from corruptlab.corruptions._uniform_labels import RandomLabels, UniformLabels
 __all__ = [
     "AsymmetricLabels",
     "Corrupted",
+    "CorruptedLabels",
     "Corruption",
     "Estimated",
     "ExampleReader",
@@ -48,6 +50,7 @@ __all__ = [
     "TransitionLabels",
     "UniformLabels",
     "corrupt",
+    "corrupt_labels",
     "example_reader",
     "is_input_corruption",
     "is_label_corruption",

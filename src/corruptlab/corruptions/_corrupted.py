@@ -10,7 +10,16 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from corruptlab._data import History, Key, Traced, as_array, as_batch, open_dataset, restored
+from corruptlab._data import (
+    History,
+    InputKey,
+    Key,
+    Traced,
+    as_array,
+    as_batch,
+    open_dataset,
+    restored,
+)
 from corruptlab._draws import ALGORITHM, Draws
 from corruptlab._random_state import seeded_generators
 from corruptlab._types import Array, Ids, Labels, MapDataset
@@ -38,12 +47,16 @@ class Corrupted(Traced):
     Use `corrupt` to build it.
 
     Args:
-        dataset: Any map-style data set of (input, label) items, or a pair of arrays ``(X, y)``.
+        dataset: Any map-style data set of (input, label) items, a pair of arrays ``(X, y)``, inputs
+            alone if ``targets`` are given, or a data frame if ``label_key`` names a column.
         corruptions: What is done, in this order.
         seed: Seed of all randomness; an integer >= 0.
         num_classes: Number of classes. By default what ``dataset.num_classes`` or
             ``dataset.classes`` says, if it fits the labels, or else the largest label plus 1.
         targets: The labels, shape ``(n,)``, instead of those that ``dataset`` serves.
+        classes: What the labels 0, 1, ... stand for, if labels are no such numbers. By default
+            ``dataset.classes`` if it holds all labels; categories in their order; names sorted;
+            False before True; -1 before +1.
         ids: Numbers of the examples, shape ``(n,)``, >= 0. By default their positions in the
             data set from which ``dataset`` is cut.
         input_key: Position or name of the input in an item; by default what a corrupted
@@ -57,7 +70,7 @@ class Corrupted(Traced):
 
     Raises:
         TypeError: If ``dataset`` is not map-style, a corruption is not one, or a label is
-            not one integer class.
+            not one class: an integer, a name, or a boolean.
         ValueError: If the data set is empty, or an argument does not fit it.
 
     Example:
@@ -76,16 +89,23 @@ class Corrupted(Traced):
         seed: int = 0,
         num_classes: int | None = None,
         targets: ArrayLike | None = None,
+        classes: Sequence[Any] | None = None,
         ids: ArrayLike | None = None,
-        input_key: Key | None = None,
+        input_key: InputKey | None = None,
         label_key: Key | None = None,
     ) -> None:
         self.seed = Draws(seed).seed
         # What is read here depends on the seed alone, whatever random transforms draw.
         word = int(Draws(self.seed).integers("corrupt/reading", [0], 2**31)[0])
         with seeded_generators(word):
-            examples = open_dataset(dataset, input_key=input_key, label_key=label_key)
-            before = examples.provenance(targets=targets, ids=ids, num_classes=num_classes)
+            examples = open_dataset(
+                dataset,
+                input_key=input_key,
+                label_key=label_key,
+                targets=targets,
+                classes=classes,
+            )
+            before = examples.provenance(ids=ids, num_classes=num_classes)
             pipeline = Pipeline.of(corruptions, self.seed, before.history)
             read = examples.inputs_at
             self._pipeline = pipeline.estimated(read, before.ids)
@@ -122,8 +142,19 @@ class Corrupted(Traced):
         return self.provenance.num_classes
 
     @property
+    def classes(self) -> Sequence[Any]:
+        """What the labels 0, 1, ... stand for: the values that items carry, or names.
+
+        Raises:
+            AttributeError: If items carry these numbers, and the wrapped data set names no classes.
+        """
+        encoding = self.provenance.encoding
+        found: Sequence[Any] = self.dataset.classes if encoding is None else encoding.classes
+        return found
+
+    @property
     def targets(self) -> Labels:
-        """Labels as served, ``int64``, shape ``(n,)``, read-only."""
+        """Labels as served, ``int64``, shape ``(n,)``, read-only; names by their numbers."""
         return self.provenance.targets
 
     @property
@@ -218,18 +249,21 @@ class Corrupted(Traced):
     def fingerprint(self) -> str:
         """Hash of what was done: 16 hexadecimal digits.
 
-        It covers the labels before and after, the numbers of the examples, and the corruptions of
-        inputs with their draws; the inputs of the wrapped data set do not enter. So one noise has
-        one fingerprint, whether it was drawn, parsed from its line, or loaded from a manifest or a
-        file of labels. Of labels alone it is the `digest` of the manifest. The ``repr`` of a
-        corruption of inputs stands for it; one of your own should tell all its settings.
+        It covers the labels before and after, the names of the classes, the numbers of the
+        examples, and the corruptions of inputs with their draws; the inputs of the wrapped data set
+        do not enter. So one noise has one fingerprint, whether it was drawn, parsed from its line,
+        or loaded from a manifest or a file of labels. Of integer labels alone it is the `digest` of
+        the manifest. The ``repr`` of a corruption of inputs stands for it; one of your own should
+        tell all its settings.
         """
         digest = self.manifest().digest
         laws = (self._pipeline,) if self.provenance.laws is None else self.provenance.laws
         stages = [stage for law in laws for stage in law.input_stages]
-        if not stages:
-            return digest
         what = [f"{_shown(corruption)}, {draws}" for corruption, draws in stages]
+        if (encoding := self.provenance.encoding) is not None:
+            what.append(repr(encoding.classes))
+        if not what:
+            return digest
         text = "/".join([str(ALGORITHM), *what, digest])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -281,7 +315,10 @@ class Corrupted(Traced):
         if self._pipeline.changes_inputs:
             return self.__getitems__([index])[0]
         position = self._position(index)
-        return self._source.relabelled_item(position, self._served.item(position))
+        label = self._served.item(position)
+        encoding = self.provenance.encoding
+        shown = label if encoding is None else encoding.classes[label]
+        return self._source.relabelled_item(position, shown)
 
     def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Any]:
         """Return several corrupted examples, corrupted as one batch.
@@ -297,7 +334,9 @@ class Corrupted(Traced):
         """
         at = [self._position(index) for index in indices]
         fields = self.fields
-        items = self._source.relabelled(np.asarray(at), self._served[at])
+        encoding, labels = self.provenance.encoding, self._served[at]
+        shown = labels if encoding is None else encoding.decode(labels)
+        items = self._source.relabelled(np.asarray(at), shown)
         if not self._pipeline.changes_inputs:
             return items
         inputs = [fields.input_of(x, "dataset", i) for x, i in zip(items, at, strict=True)]
@@ -345,8 +384,9 @@ def corrupt(
     seed: int = 0,
     num_classes: int | None = None,
     targets: ArrayLike | None = None,
+    classes: Sequence[Any] | None = None,
     ids: ArrayLike | None = None,
-    input_key: Key | None = None,
+    input_key: InputKey | None = None,
     label_key: Key | None = None,
 ) -> Corrupted:
     """Corrupt a data set in a known way.
@@ -355,12 +395,15 @@ def corrupt(
     its own, so only the order among corruptions of labels, and among those of inputs, matters.
 
     Args:
-        dataset: Any map-style data set of (input, label) items, or a pair of arrays ``(X, y)``.
+        dataset: Any map-style data set of (input, label) items, a pair of arrays ``(X, y)``, inputs
+            alone if ``targets`` are given, or a data frame if ``label_key`` names a column.
         *corruptions: What to do, in this order.
         seed: Seed of all randomness; an integer >= 0. Use one seed for training and test set, so
             that both get the same `ShuffledPixels`.
         num_classes: Number of classes, if the data set does not tell.
         targets: The labels, instead of those that ``dataset`` serves.
+        classes: What the labels 0, 1, ... stand for, if they are no such numbers; give a test
+            set the ``classes`` of the training set.
         ids: Numbers of the examples, if they are not their positions.
         input_key: Position or name of the input in an item.
         label_key: Position or name of the label in an item.
@@ -370,7 +413,7 @@ def corrupt(
 
     Raises:
         TypeError: If ``dataset`` is not map-style, a corruption is not one, or a label is
-            not one integer class.
+            not one class: an integer, a name, or a boolean.
         ValueError: If the data set is empty, or an argument does not fit it.
 
     Example:
@@ -388,6 +431,7 @@ def corrupt(
         seed=seed,
         num_classes=num_classes,
         targets=targets,
+        classes=classes,
         ids=ids,
         input_key=input_key,
         label_key=label_key,

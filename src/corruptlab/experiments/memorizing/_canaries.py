@@ -38,8 +38,8 @@ class Planting:
         canaries: int | float,
         held_out: int | None,
         num_classes: int | None,
-        input_key: Key | None,
-        label_key: Key | None,
+        input_key: Key | None = None,
+        label_key: Key | None = None,
         seed: int,
     ) -> "Planting":
         """Draw the canaries and their labels."""
