@@ -1,5 +1,6 @@
 """Given labels are those of the right examples, or are refused; manifests survive the trip."""
 
+import hashlib
 import json
 import os
 import pickle
@@ -153,6 +154,13 @@ def test_a_manifest_brings_the_same_labels_elsewhere(tmp_path: Path) -> None:
     assert (loaded.corruption, loaded.seed, loaded.algorithm) == ("UniformLabels(p=0.5)", 3, 1)
     assert loaded.num_classes == 10
     assert loaded.digest == noisy.manifest().digest
+
+
+def test_digests_are_those_of_the_first_day(tmp_path: Path) -> None:
+    noisy = corrupt(tensors(), HALF, seed=3).manifest()
+    whole = np.stack([noisy.ids, noisy.clean_targets, noisy.targets])
+    assert noisy.digest == hashlib.sha256(b"<i8(3, 60)" + whole.tobytes()).hexdigest()[:16]
+    assert Manifest.load(noisy.save(tmp_path / "noise.npz")).digest == noisy.digest
 
 
 def test_a_manifest_of_a_part_serves_that_part(tmp_path: Path) -> None:

@@ -142,3 +142,21 @@ def test_global_generators_are_left_as_they_were() -> None:
     before = states()
     audit(Local(cases.Augmented()), workers=2 if FORKS else 0, sample=4)
     assert states() == before
+
+
+def test_a_pair_of_arrays_is_read_as_its_rows() -> None:
+    inputs, labels = np.arange(120.0).reshape(60, 2), np.arange(60) % 3
+    report = audit((inputs, labels), (inputs[:5], labels[:5]), workers=0)
+    assert (report.n_train, report.n_test) == (60, 5)
+    assert report["both: overlap"].status == "error"
+    with pytest.raises(
+        ValueError, match=r"^`test` must have one label for each .* 60 inputs and 9"
+    ):
+        audit((inputs, labels), (inputs, labels[:9]))
+
+
+def test_classes_are_not_counted_where_no_label_can_be_read() -> None:
+    names = (np.arange(120.0).reshape(60, 2), [f"class {i % 3}" for i in range(60)])
+    report = audit(names, workers=0)
+    assert report["train: items"].status == "error"
+    assert report["train: classes"].status == "skipped"
