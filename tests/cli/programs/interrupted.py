@@ -30,7 +30,8 @@ def ended(number: int, begun: Callable[[], object], command: list[str]) -> dict[
         status = corruptlab(command)
         sys.stdout.flush(), sys.stderr.flush()
         os._exit(status)
-    os.close(out), os.close(err)
+    for pipe in (out, err):
+        os.close(pipe)
     until(lambda: begun() or os.waitid(os.P_PID, child, _LOOK), "what it is to be ended after")
     os.kill(child, number)
     # To the end: until its workers have ended, too, which hold the pipes.
