@@ -282,6 +282,7 @@ def test_an_array_of_another_size_or_kind_is_refused_before_memory_is_taken(
     assert peak < 1_000_000
 
 
+@pytest.mark.slow
 def test_a_changed_byte_is_a_data_file_error_or_harmless(tmp_path: Path) -> None:
     noisy = corrupt(tensors(), HALF, seed=3)
     path = noisy.manifest().save(tmp_path / "noise.npz")

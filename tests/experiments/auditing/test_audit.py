@@ -63,6 +63,7 @@ def test_report_prints_every_finding_in_at_most_100_columns(
     assert repr(broken_and_good).startswith("AuditReport(Forgetful (60 examples), test set Pict")
 
 
+@pytest.mark.slow
 def test_report_is_json_frozen_and_names_what_made_it(broken_and_good: AuditReport) -> None:
     read = json.loads(json.dumps(broken_and_good.to_dict()))
     assert read["kind"] == "audit"

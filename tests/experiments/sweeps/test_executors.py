@@ -101,6 +101,7 @@ def test_a_trial_that_always_kills_its_worker_fails_alone(
     assert max(runs(log).count(x) for x in range(6) if x != 3) <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("others", [[], [5]], ids=["none waits", "one waits"])
 def test_a_trial_is_not_lost_again_and_again_with_the_one_that_kills_its_worker(
     others: list[int], tmp_path: Path, pool: ProcessPoolExecutor
