@@ -12,6 +12,7 @@ import typing
 
 from corruptlab import corruptions, datasets, models, plotting, training
 from corruptlab._draws import Draws
+from corruptlab._learners import LabelledData, Learner
 from corruptlab._version import __version__
 from corruptlab.corruptions import (
     AsymmetricLabels,
@@ -101,6 +102,8 @@ __all__ = [
     "GivenLabels",
     "InstanceDependentLabels",
     "KernelInterpolant",
+    "LabelledData",
+    "Learner",
     "MemorizationReport",
     "PMDLabels",
     "PairFlipLabels",

@@ -44,6 +44,15 @@ def like(original: ArrayT, values: Array) -> ArrayT:
     return values.astype(original.dtype, copy=False)
 
 
+def in_place_of(original: ArrayT, values: Array, before: Array) -> ArrayT:
+    """Return what became of an array; of another type only if it is of another one than before."""
+    if values.dtype == before.dtype:  # which is float32 for bfloat16, too
+        return like(original, values)
+    if isinstance(original, torch.Tensor):
+        return torch.from_numpy(np.ascontiguousarray(values)).to(original.device)
+    return values
+
+
 def read_inputs(inputs: Rows, name: str = "inputs") -> Tensor:
     """Return finite bytes or floats ``(n, ...)`` as a tensor, without a copy where possible."""
     if not isinstance(inputs, Tensor | np.ndarray):

@@ -1,6 +1,7 @@
 """Free memory of a GPU and of this process, within the limits of Linux control groups."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +23,32 @@ VERSION_2 = GroupFiles("memory.max", "memory.current", "inactive_file")
 def free_memory(device: torch.device) -> int | None:
     """Return the free bytes of a device, or None if they cannot be determined."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        return int(torch.cuda.mem_get_info(device)[0]) + _cached(device)
     return host_memory() if device.type == "cpu" else None
+
+
+def _cached(device: torch.device) -> int:
+    """Return the bytes that PyTorch keeps of a GPU and would give back where they are needed."""
+    known = torch.cuda.memory_stats(device)  # empty before anything was on the GPU
+    # What is left of a block that is in use stays with it.
+    kept, used, split = (
+        int(known.get(f"{name}_bytes.all.current", 0))
+        for name in ("reserved", "allocated", "inactive_split")
+    )
+    return max(0, kept - used - split)
+
+
+@contextmanager
+def full_memory(advice: str) -> Iterator[None]:
+    """Turn PyTorch's errors about memory into one that says what to change."""
+    try:
+        yield
+    except RuntimeError as error:
+        # On a CPU PyTorch has no error of its own for it, only this text.
+        full = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+        if not full:
+            raise
+        raise MemoryError(advice) from error
 
 
 def host_memory() -> int | None:

@@ -25,7 +25,12 @@ def seeded_generators(seed: int) -> Iterator[None]:
     """Seed the global generators with ``seed`` in ``[0, 2**32)``, and restore them at the end."""
     # It costs about a tenth of a millisecond, so that it can be done for each item.
     with preserve_rng_state():
-        random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002  # users' transforms draw from it
-        torch.default_generator.manual_seed(seed)
+        seed_generators(seed)
         yield
+
+
+def seed_generators(seed: int) -> None:
+    """Seed the global generators with ``seed`` in ``[0, 2**32)``."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  # users' transforms draw from it
+    torch.default_generator.manual_seed(seed)

@@ -7,6 +7,7 @@ say something else in an attribute, a part, or a method that must not be believe
 from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -359,6 +360,7 @@ NAMES = ["targets", "labels", "y", "features", "classes", "num_classes", "tensor
          "inputs_at", "data", "_fields"]  # fmt: skip
 
 
+@cache
 def attributes() -> dict[str, Callable[[], Kind]]:
     return {
         f"{name}: {meaning}": lambda name=name, value=value: same(rows(**{name: value}))  # type: ignore[misc]
@@ -367,6 +369,7 @@ def attributes() -> dict[str, Callable[[], Kind]]:
     }
 
 
+@cache
 def catalogue() -> dict[str, Callable[[], Kind]]:
     """Return every kind but those that differ in one attribute."""
     groups = {"items": ITEMS, "label": LABELS, "known": KNOWN, "other": OVERRIDDEN}

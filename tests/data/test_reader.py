@@ -119,6 +119,11 @@ def test_hugging_face_files_keep_count_too(tmp_path: Any) -> None:
     whole = library.load_from_disk(str(tmp_path / "saved"))
     assert_array_equal(cl.corrupt(whole.select(range(20, 40))).ids, np.arange(20, 40))
     assert_array_equal(cl.corrupt(whole.select(range(20, 40)).select([4])).ids, [24])
+    given, too_many = cl.GivenLabels(np.zeros(60, int)), cl.GivenLabels(np.zeros(61, int))
+    for part in (whole, whole.select(range(20))):
+        assert not cl.corrupt(part, given).targets.any()
+    with pytest.raises(ValueError, match=r"got 61 labels, .* and 60 examples"):
+        cl.corrupt(whole, too_many)
 
 
 def test_what_is_known_of_the_noise_is_found_beneath_a_transform() -> None:

@@ -4,6 +4,7 @@ import random
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -376,13 +377,21 @@ def test_augmented_images_need_no_room_for_what_is_prepared(memory: Callable[[in
         fit(Watched(), images(), recipe=PIXELS)
 
 
-def test_cropped_images_need_room_for_the_crop(memory: Callable[[int], None]) -> None:
-    recipe = replace(PIXELS, augmentation=None)
-    memory(56 * (3 * 8 * 8 + 8 + 4 * 3 * 6 * 6))
-    assert fit(Watched(), images(), recipe=recipe).execution.data == "device"
-    memory(56 * (3 * 8 * 8 + 8 + 4 * 3 * 6 * 6) - 1)
+@pytest.mark.parametrize(
+    ("channels_last", "before"),
+    [(False, 3 * 8 * 8), ("auto", 4 * 3 * 6 * 6), (True, 4 * 3 * 6 * 6)],
+)
+def test_cropped_images_need_room_for_the_crop_and_what_it_is_made_of(
+    memory: Callable[[int], None], channels_last: Any, before: int
+) -> None:
+    # Made of what is stored at first, and of itself where the channels may move to the end.
+    recipe, execution = replace(PIXELS, augmentation=None), Execution(channels_last=channels_last)
+    memory(56 * (before + 8 + 4 * 3 * 6 * 6))
+    run = partial(fit, train=images(), recipe=recipe, execution=execution)
+    assert run(Watched()).execution.data == "device"
+    memory(56 * (before + 8 + 4 * 3 * 6 * 6) - 1)
     with pytest.warns(UserWarning, match=r"^`train` needs"):
-        fit(Watched(), images(), recipe=recipe)
+        run(Watched())
 
 
 def test_a_recipe_s_crop_is_checked_before_anything_else_is_read() -> None:

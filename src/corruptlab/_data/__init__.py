@@ -22,7 +22,7 @@ from corruptlab._data._labels import (
     number_of,
     relabelled,
 )
-from corruptlab._data._pairs import Pair
+from corruptlab._data._pairs import Pair, paired
 from corruptlab._data._provenance import History, Provenance, Traced, is_traced
 from corruptlab._data._sources import chunks, fetched, source_of
 
@@ -55,6 +55,7 @@ __all__ = [
     "noise_beneath",
     "number_of",
     "open_dataset",
+    "paired",
     "read_container",
     "relabelled",
     "restored",

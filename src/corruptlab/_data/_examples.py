@@ -126,7 +126,7 @@ class Examples:
             )
         if ids is not None:
             numbers = self._numbers(ids, known.clean_targets)
-            known = replace(known, ids=numbers, span=int(numbers.max()) + 1)
+            known = replace(known, ids=numbers, span=int(numbers.max()) + 1, size=None)
         if num_classes is not None:
             number = at_least(1, "num_classes", num_classes)
             if known.encoding is not None and number != len(known.encoding):

@@ -82,6 +82,10 @@ class Fields:
             return [(item[0], label) for item, label in zip(items, new, strict=True)]
         return [_replace_field(item, key, label) for item, label in zip(items, new, strict=True)]
 
+    def with_label(self, item: Any, value: Any) -> Any:
+        """Return an item of the same structure with this very label."""
+        return _replace_field(item, self.label, value)
+
     def with_input(self, item: Any, value: Any) -> Any:
         """Return an item of the same structure with another input."""
         if isinstance(self.input, tuple):

@@ -48,8 +48,8 @@ class Kind(Protocol):
     def num_classes(self, dataset: Any, key: Key) -> int | None:
         """Return the number of classes, if the class itself keeps it."""
 
-    def ids(self, dataset: Any) -> tuple[Ids, int] | None:
-        """Return numbers of the examples and how many there are in the whole."""
+    def ids(self, dataset: Any) -> tuple[Ids, int, int | None] | None:
+        """Return numbers of the examples, the end of all numbers, and the size of the whole."""
 
 
 class _Plain:
@@ -64,7 +64,7 @@ class _Plain:
     def num_classes(self, dataset: Any, key: Key) -> int | None:
         return None
 
-    def ids(self, dataset: Any) -> tuple[Ids, int] | None:
+    def ids(self, dataset: Any) -> tuple[Ids, int, int | None] | None:
         return None
 
 
@@ -144,11 +144,11 @@ class _HuggingFace(_Plain):
         number = getattr(dataset.features.get(key), "num_classes", None)
         return number if isinstance(number, int) else None
 
-    def ids(self, dataset: Any) -> tuple[Ids, int] | None:
+    def ids(self, dataset: Any) -> tuple[Ids, int, int | None] | None:
         first, n = _first_row(dataset.data), dataset.data.num_rows
         indices = dataset._indices  # what `select`, `shuffle`, and `train_test_split` leave
         rows = np.arange(n) if indices is None else indices.column(0).to_numpy()
-        return first + rows.astype(np.int64), first + n
+        return first + rows.astype(np.int64), first + n, n if _is_whole(dataset.data) else None
 
 
 _KINDS: tuple[Kind, ...] = (_Tensors(), _Pairs(), _Ours(), _Torchvision(), _HuggingFace())
@@ -261,6 +261,12 @@ def _tensor_at(rows: tuple[Any, ...], key: Key | None) -> Rows | None:
         return None
     values = rows[key]
     return values if isinstance(values, torch.Tensor | np.ndarray) else None
+
+
+def _is_whole(table: Any) -> bool:
+    """Return whether a table is known not to be cut from another one."""
+    replays = getattr(table, "replays", None)  # one in memory does not tell
+    return replays is not None and all(name != "slice" for name, *_ in replays)
 
 
 def _first_row(table: Any) -> int:

@@ -32,6 +32,7 @@ class Provenance:
         ids: Numbers of the examples: who each one is, wherever it stands.
         span: How many numbers the whole, uncut data set takes.
         num_classes: Number of classes of the whole.
+        size: Number of examples of the whole; None where it is not known.
         lacks_class_0: Whether nothing speaks of a class 0: no label of the whole, and no number of
             classes that somebody told.
         is_traced: Whether corruptlab has seen the clean labels of all examples.
@@ -45,6 +46,7 @@ class Provenance:
     ids: Ids
     span: int
     num_classes: int
+    size: int | None
     lacks_class_0: bool = False
     is_traced: bool = False
     history: History = field(default_factory=Counter)
@@ -68,6 +70,7 @@ class Provenance:
         encoding = joint_encoding([part.encoding for part in parts if len(part.targets)])
         parts = [part._encoded(encoding) for part in parts]
         num_classes = max(part.num_classes for part in parts)
+        sizes = [part.size for part in parts if part.size is not None]
         first, *others = [part.with_num_classes(num_classes).laws for part in parts]
         return cls(
             np.concatenate([part.targets for part in parts]),
@@ -75,6 +78,7 @@ class Provenance:
             np.concatenate([part.ids + at for part, at in zip(parts, starts[:-1], strict=True)]),
             starts[-1],
             num_classes,
+            sum(sizes) if len(sizes) == len(parts) else None,
             all(part.lacks_class_0 for part in parts),
             all(part.is_traced for part in parts),
             reduce(or_, (part.history for part in parts)),  # the most of each

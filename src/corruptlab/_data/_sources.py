@@ -239,10 +239,10 @@ class Leaf:
         for known in wrapped:
             if serves(known, labels, self.encoding):
                 return known.with_num_classes(max(num_classes, known.num_classes))
-        ids = None if kind is None else kind.ids(self.dataset)
-        numbers, span = (np.arange(self._n), self._n) if ids is None else ids
+        told = None if kind is None else kind.ids(self.dataset)
+        ids, span, size = (np.arange(self._n), self._n, self._n) if told is None else told
         return Provenance(
-            labels, labels, numbers, span, num_classes, lacks_class_0, encoding=self.encoding
+            labels, labels, ids, span, num_classes, size, lacks_class_0, encoding=self.encoding
         )
 
     @property

@@ -145,7 +145,7 @@ def _count_outputs(
 ) -> int:
     """Try a copy of a network on some stored inputs."""
     recipe.check_inputs(inputs)
-    prepared = recipe.prepare(inputs.to(device))
+    prepared = recipe.with_statistics_of(inputs).prepare(inputs.to(device))
     return scores_of(copied(model).to(device), prepared.clone()).shape[1]
 
 

@@ -36,7 +36,7 @@ from corruptlab.corruptions._noise import (
     checked_labels,
     product,
 )
-from corruptlab.corruptions._protocols import Corruption, Pipeline
+from corruptlab.corruptions._protocols import Corruption, Pipeline, listed, shown
 from corruptlab.corruptions._specification import Specification
 
 ItemField = Literal["index", "id", "clean_label", "is_corrupted"]
@@ -47,10 +47,10 @@ class Corrupted(Forwarding):
     """A data set whose labels or inputs were corrupted in a known way.
 
     Every item keeps its structure (tuple, named tuple, list, dictionary); its label and its input
-    are served as the types they had. The corruption is a pure function of the
-    seed and the example's number: the same in every epoch, worker, rank, batch, and order of
-    access. Images are read from the wrapped data set when asked for, and never copied; labels
-    are corrupted once, here.
+    are served as the types they had, unless a corruption is told another. The corruption is a pure
+    function of the seed and the example's number: the same in every epoch, worker, rank, batch, and
+    order of access. Images are read from the wrapped data set when asked for, and never copied;
+    labels are corrupted once, here.
 
     Use `corrupt` to build it.
 
@@ -126,6 +126,8 @@ class Corrupted(Forwarding):
             served = self._pipeline.labels(
                 before.targets, num_classes=before.num_classes, ids=before.ids, read=read
             )
+            if before.size is not None:
+                pipeline.check_size(before.size)
         self._transforms: tuple[Callable[[Any], Any], ...] = ()
         self._added: tuple[str, ...] = ()
         self.dataset, self.fields, self._source = examples.dataset, examples.fields, examples.source
@@ -266,18 +268,25 @@ class Corrupted(Forwarding):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of everything that decides the corruption: 16 hexadecimal digits.
+        """Hash of what was done: 16 hexadecimal digits.
 
-        Equal fingerprints mean equal corruptions of equal labels; the pixels of the
-        wrapped data set do not enter.
+        It covers the labels before and after, the names of the classes, the numbers of the
+        examples, and the corruptions of inputs with their draws; the inputs of the wrapped data set
+        do not enter. So one noise has one fingerprint, whether it was drawn, parsed from its line,
+        or loaded from a manifest or a file of labels. Of integer labels alone it is the `digest` of
+        the manifest. The ``repr`` of a corruption of inputs stands for it; one of your own should
+        tell all its settings.
         """
-        encoding = self.provenance.encoding
-        names = "" if encoding is None else f"/{encoding.classes}"
-        what = f"{ALGORITHM}/{self._pipeline}/{self.num_classes}{names}"
-        digest = hashlib.sha256(what.encode())
-        for array in (self.ids, self.clean_targets, self.targets):
-            digest.update(array.astype("<i8").tobytes())
-        return digest.hexdigest()[:16]
+        digest = self.manifest().digest
+        laws = (self._pipeline,) if self.provenance.laws is None else self.provenance.laws
+        stages = [stage for law in laws for stage in law.input_stages]
+        what = [f"{shown(corruption)}, {draws}" for corruption, draws in stages]
+        if (encoding := self.provenance.encoding) is not None:
+            what.append(repr(encoding.classes))
+        if not what:
+            return digest
+        text = "/".join([str(ALGORITHM), *what, digest])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def manifest(self) -> Manifest:
         """Return what others need to have the same labels: to save, share, and check.
@@ -286,7 +295,7 @@ class Corrupted(Forwarding):
             The manifest; load it with `GivenLabels.from_manifest`.
         """
         return Manifest(
-            corruption=_listed(self.corruptions),
+            corruption=listed(self.corruptions),
             seed=self.seed,
             algorithm=ALGORITHM,
             num_classes=self.num_classes,
@@ -446,9 +455,10 @@ class Corrupted(Forwarding):
         fields = self.fields
         inputs = [fields.input_of(x, "dataset", i) for x, i in zip(items, at, strict=True)]
         arrays = [as_array(x, "dataset", i) for x, i in zip(inputs, at, strict=True)]
-        moved = self._pipeline.inputs(as_batch(arrays, "dataset", at), ids=self.ids[at])
+        batch = as_batch(arrays, "dataset", at)
+        moved = self._pipeline.inputs(batch, ids=self.ids[at])
         return [
-            fields.with_input(item, restored(old, new))
+            fields.with_input(item, restored(old, new, batch))
             for item, old, new in zip(items, inputs, moved, strict=True)
         ]
 
@@ -466,7 +476,7 @@ class Corrupted(Forwarding):
         rate = self.nominal_rate if self.provenance.changes_labels else None
         nominal = "" if rate is None else f", {rate:.2%} expected"
         return (
-            f"Corrupted({_listed(self.corruptions)}, seed={self.seed}; "
+            f"Corrupted({listed(self.corruptions)}, seed={self.seed}; "
             f"{len(self)} examples, {self.realized_rate:.2%} of labels changed{nominal})"
         )
 
@@ -480,10 +490,6 @@ def _check_one_input(examples: Examples) -> None:
             f"corrupted, got a {type(value).__name__} of {len(value)}; put a transform that makes "
             "several views on top: corrupt(dataset, ...).with_transform(...)."
         )
-
-
-def _listed(corruptions: tuple[Corruption, ...]) -> str:
-    return ", ".join(repr(corruption) for corruption in corruptions) or "nothing"
 
 
 def _read_only(array: Array) -> Array:

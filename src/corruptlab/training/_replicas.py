@@ -19,10 +19,10 @@ from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._modules import check_module, copied, resolve_device, scores_of
 from corruptlab._progress import Progress
-from corruptlab.training._contexts import dropout_of, recording_gradients
+from corruptlab.training._contexts import dropout_of, float32_products, recording_gradients
 from corruptlab.training._distributed import Processes
 from corruptlab.training._fit import check_batch_norm, fit
-from corruptlab.training._optimizers import trainable_parameters
+from corruptlab.training._optimizers import can_fuse, make_optimizer, trainable_parameters
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._replica_engines import (
     Program,
@@ -34,6 +34,7 @@ from corruptlab.training._replica_engines import (
 )
 from corruptlab.training._replicas_run import Outcome, Problem, Run
 from corruptlab.training._report import ReplicasReport
+from corruptlab.training._standardization import warn_of_constants
 from corruptlab.training._stopping import StoppingRule, checked_rules, interpolated
 
 Choice: TypeAlias = Literal["auto", "wide", "vmap", "loop"]
@@ -84,8 +85,8 @@ def fit_replicas(
     the processor's cache, and takes the fastest.
 
     Dropout, augmentation, bfloat16, optimizers other than plain SGD, frozen or shared parameters,
-    and backward hooks go through the loop only. Ctrl-C ends the training and returns the report of
-    what was done.
+    backward hooks, and statistics of each subset (``standardize``) go through the loop only. Ctrl-C
+    ends the training and returns the report of what was done.
 
     Args:
         model: The network that is copied, or R networks of one architecture, each with its own
@@ -135,10 +136,12 @@ def fit_replicas(
     with recording_gradients():
         own = copied(networks[0]).to(device)
         networks = [own if n is networks[0] else _on_device(n, device) for n in networks]
-        problem = _problem(networks[0], inputs.to(device), labels, subsets, recipe, seed, early)
+        common = _common_recipe(recipe, inputs, subsets)
+        problem = _problem(networks[0], inputs.to(device), labels, subsets, common, seed, early)
     with (
         recording_gradients(),
         dropout_of(networks[0], recipe.dropout),
+        float32_products(device, tf32=False),
         Progress(total, "replicas", show=progress) as line,
     ):
         plan = _plan(strategy, networks, problem)
@@ -156,12 +159,24 @@ def fit_replicas(
         group=plan.group,
         seconds_per_step=plan.seconds_per_step,
         seconds=time.perf_counter() - start,
-        recipe=recipe,
+        recipe=common,
         seed=seed,
         environment=Environment.here(device),
         _network=networks[0],
         _states=tuple(outcome.state for outcome in outcomes),
+        _recipes=tuple(outcome.recipe or common for outcome in outcomes),
     )
+
+
+def _common_recipe(recipe: Recipe, inputs: Tensor, subsets: Tensor | None) -> Recipe:
+    """Return the recipe with the statistics that all replicas share, if they share their inputs."""
+    if subsets is not None:
+        return recipe
+    common = recipe.with_statistics_of(inputs)
+    if recipe.needs_statistics:
+        shape = recipe.input_shape(inputs.shape[1:])
+        warn_of_constants(common.standardize, shape, "inputs", stacklevel=4)
+    return common
 
 
 def _problem(
@@ -175,7 +190,9 @@ def _problem(
 ) -> Problem:
     """Prepare the inputs, and reject what does not suit the network."""
     recipe.check_inputs(inputs)
-    prepared = recipe.prepare(inputs)
+    check_finite(inputs, "inputs")
+    # Replicas with statistics of their own are fitted one by one, and prepared there.
+    prepared = recipe.with_statistics_of(inputs).prepare(inputs)
     check_finite(prepared, "inputs")
     problem = Problem(
         inputs=prepared,
@@ -247,15 +264,21 @@ def _one_by_one(
             losses=list(report.losses),
             train_accuracy=report.train_accuracy,
             train_loss=report.train_loss,
+            recipe=report.recipe,
         )
         line.update((replica + 1) * problem.recipe.epochs)
         if report.stopped_by == "interrupted":
             break
+    if problem.recipe.needs_statistics and problem.subsets is not None:  # also of the unfinished
+        for outcome, own in zip(outcomes, problem.subsets.cpu(), strict=True):
+            outcome.recipe = outcome.recipe or problem.recipe.with_statistics_of(inputs[own])
     return outcomes
 
 
 def _plan(strategy: Choice, networks: list[nn.Module], problem: Problem) -> ReplicaPlan:
     reason = _obstacle(problem.recipe, networks)
+    if reason is None and problem.recipe.needs_statistics:
+        reason = "recipe.standardize and subsets"
     if strategy == "wide" and not is_perceptron(networks[0]):
         raise ValueError("`strategy` must not be 'wide' for a network that is no perceptron.")
     if strategy in ("wide", "vmap") and reason is not None:
@@ -443,7 +466,8 @@ def _timed_loop(network: nn.Module, problem: Problem) -> float:
     inputs, targets = problem.batch(at[:1] * 0, at)
     if problem.subsets is not None:
         inputs = inputs[0]
-    optimizer = torch.optim.SGD(own.parameters(), lr=0.0, momentum=problem.recipe.momentum)
+    parameters = trainable_parameters(own)
+    optimizer = make_optimizer(parameters, problem.recipe, None, fused=can_fuse(parameters))
 
     def step() -> None:
         loss = nn.functional.cross_entropy(own(inputs), targets[0])

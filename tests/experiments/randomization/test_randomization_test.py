@@ -134,6 +134,9 @@ def test_gaussian_test_inputs_have_the_moments_of_the_training_set() -> None:
     assert isinstance(noise, GaussianPixels)
     assert noise.mean == pytest.approx(values.mean().item())
     assert noise.std == pytest.approx(values.std(correction=0).item())
+    drawn = torch.stack([x for x, _ in train])  # as they are drawn, not clipped like bytes
+    assert drawn.dtype is torch.float32
+    assert drawn.min() < 0
 
 
 def test_own_settings_run_beside_the_paper_s() -> None:

@@ -40,8 +40,8 @@ class Planting:
         canaries: int | float,
         held_out: int | None,
         num_classes: int | None,
-        input_key: Key | None,
-        label_key: Key | None,
+        input_key: Key | None = None,
+        label_key: Key | None = None,
         seed: int,
         noisy: ArrayLike | None = None,
     ) -> "Planting":

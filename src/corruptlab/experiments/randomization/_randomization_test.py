@@ -17,7 +17,7 @@ from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted, corrupt, is_input_corruption
 from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
 from corruptlab.experiments.randomization._settings import SETTINGS, Setting, chosen_settings
-from corruptlab.training import Execution, Recipe, fit
+from corruptlab.training import EpochReport, Execution, Recipe, fit
 
 ModelSource: TypeAlias = nn.Module | Callable[[], nn.Module]
 
@@ -35,6 +35,7 @@ def randomization_test(
     seed: int = 0,
     num_classes: int | None = None,
     device: torch.device | str | None = None,
+    on_epoch_end: Callable[[EpochReport], object] | None = None,
     progress: bool = False,
     model_name: str = "",
     data_name: str = "",
@@ -66,6 +67,8 @@ def randomization_test(
         seed: Seed of corruptions, data order, and of what layers draw; an integer >= 0.
         num_classes: Number of classes, if the training set does not say it and lacks the last.
         device: Where to train; by default as `fit` chooses.
+        on_epoch_end: Called after every epoch of every fit, as `fit` does; its report has the
+            setting's label as name.
         progress: Whether to show the progress of each fit on standard error.
         model_name: What reports call the network; by default its type.
         data_name: What reports call the data; by default the training set's ``name`` or type.
@@ -106,6 +109,7 @@ def randomization_test(
         seed=seed,
         num_classes=num_classes,
         device=device,
+        on_epoch_end=on_epoch_end,
         progress=progress,
         model_name=model_name,
         data_name=data_name,
@@ -125,6 +129,7 @@ def iter_randomization_test(
     seed: int = 0,
     num_classes: int | None = None,
     device: torch.device | str | None = None,
+    on_epoch_end: Callable[[EpochReport], object] | None = None,
     progress: bool = False,
     model_name: str = "",
     data_name: str = "",
@@ -145,6 +150,7 @@ def iter_randomization_test(
         seed: Likewise.
         num_classes: Likewise.
         device: Likewise.
+        on_epoch_end: Likewise.
         progress: Likewise.
         model_name: Likewise.
         data_name: Likewise.
@@ -190,7 +196,7 @@ def iter_randomization_test(
         seed=data.seed,
         environment=Environment.here(),
     )
-    return _Run(fresh, data, start, device, progress).reports()
+    return _Run(fresh, data, start, device, on_epoch_end, progress).reports()
 
 
 @dataclass(frozen=True)
@@ -305,6 +311,7 @@ class _Run:
     data: Pair
     start: RandomizationReport
     device: torch.device | str | None
+    on_epoch_end: Callable[[EpochReport], object] | None
     progress: bool
 
     def reports(self) -> Iterator[RandomizationReport]:
@@ -358,7 +365,8 @@ class _Run:
             if dataset is not None:
                 few = torch.from_numpy(dataset.inputs_at(range(min(size, len(dataset)))))
                 recipe.check_inputs(few, name=role)
-                scores = scores_of(model, recipe.prepare(few.to(device)))
+                tried = recipe.with_statistics_of(few, name=role)  # of all, in the fit
+                scores = scores_of(model, tried.prepare(few.to(device)))
                 labels = torch.tensor(dataset.targets)
                 check_classes(labels, f"`{role}` labels", num_classes=scores.shape[1])
 
@@ -379,6 +387,7 @@ class _Run:
             device=self.device,
             # What the first fit found fastest holds for all, or their times could not be compared.
             execution=_executed_alike(report),
+            on_epoch_end=self.on_epoch_end,
             progress=self.progress,
             name=setting.label,
         )

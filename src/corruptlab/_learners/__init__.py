@@ -1,0 +1,35 @@
+"""Learners: whatever can be trained on examples, by one protocol."""
+
+from corruptlab._learners._answers import Wanted, from_logits
+from corruptlab._learners._learner import Learner, Trainable, is_learner, predicted, trainable
+from corruptlab._learners._predictor import Predictor, called, collated, evaluating_networks
+from corruptlab._learners._rows import (
+    DatasetRows,
+    LabelledData,
+    PairRows,
+    Rows,
+    Targets,
+    code,
+    read_examples,
+)
+
+__all__ = [
+    "DatasetRows",
+    "LabelledData",
+    "Learner",
+    "PairRows",
+    "Predictor",
+    "Rows",
+    "Targets",
+    "Trainable",
+    "Wanted",
+    "called",
+    "code",
+    "collated",
+    "evaluating_networks",
+    "from_logits",
+    "is_learner",
+    "predicted",
+    "read_examples",
+    "trainable",
+]
