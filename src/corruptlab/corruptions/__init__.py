@@ -1,8 +1,9 @@
 """Corruptions: label noise, pixel permutations, and Gaussian inputs, as pure functions."""
 
 from corruptlab.corruptions._asymmetric_labels import AsymmetricLabels
+from corruptlab.corruptions._corrupt import corrupt
 from corruptlab.corruptions._corrupt_labels import CorruptedLabels, corrupt_labels
-from corruptlab.corruptions._corrupted import Corrupted, corrupt
+from corruptlab.corruptions._corrupted import Corrupted
 from corruptlab.corruptions._exchanged_labels import ExchangedLabels
 from corruptlab.corruptions._gaussian_pixels import GaussianPixels
 from corruptlab.corruptions._given_labels import GivenLabels, Manifest
