@@ -10,7 +10,7 @@ rethinking generalization", ICLR, arXiv 1611.03530.
 import importlib
 import typing
 
-from corruptlab import corruptions, datasets, models, plotting, training
+from corruptlab import corruptions, datasets, heads, models, plotting, training
 from corruptlab._draws import Draws
 from corruptlab._version import __version__
 from corruptlab.corruptions import (
@@ -32,6 +32,7 @@ from corruptlab.corruptions import (
     corrupt,
     materialize,
 )
+from corruptlab.heads import HeadsReport, RandomLabelHeads, with_ids
 from corruptlab.models import inception_v3, mlp, small_alexnet, small_inception
 from corruptlab.training import (
     Augmentation,
@@ -98,11 +99,13 @@ __all__ = [
     "FitReport",
     "GaussianPixels",
     "GivenLabels",
+    "HeadsReport",
     "InstanceDependentLabels",
     "KernelInterpolant",
     "MemorizationReport",
     "PMDLabels",
     "PairFlipLabels",
+    "RandomLabelHeads",
     "RandomLabels",
     "RandomPixels",
     "RandomizationReport",
@@ -126,6 +129,7 @@ __all__ = [
     "experiments",
     "fit",
     "fit_replicas",
+    "heads",
     "inception_v3",
     "interpolate",
     "materialize",
@@ -147,4 +151,5 @@ __all__ = [
     "sweep",
     "sweeps",
     "training",
+    "with_ids",
 ]
