@@ -289,6 +289,21 @@ def test_regularizer_is_the_mean_divergence_from_uniform_times_its_factor() -> N
     assert float(added.detach()) > 0
 
 
+def test_regularizer_s_gradient_is_that_of_the_heads_before_their_step() -> None:
+    model = nn.Sequential(nn.Identity())
+    heads = cl.RandomLabelHeads(model, data(), layers=["0"], factor=1.0, learning_rate=20.0)
+    model(inputs())
+    heads.loss(torch.arange(N))
+    before = heads._readers.weights[0].clone()
+    x, y = inputs().requires_grad_(), inputs().requires_grad_()
+    model(x)
+    heads.loss(torch.arange(N)).backward()  # type: ignore[no-untyped-call]
+    logs = (standard(y) @ before.T).log_softmax(1)
+    (-logs.mean()).backward()  # type: ignore[no-untyped-call]
+    assert not torch.allclose(before, heads._readers.weights[0], rtol=0.1)
+    torch.testing.assert_close(x.grad, y.grad)
+
+
 def test_regularizer_s_gradient_hides_examples_and_moves_no_head() -> None:
     model = nn.Sequential(nn.Linear(D, 32))
     heads = cl.RandomLabelHeads(model, data(), layers=["0"], factor=1.0)
