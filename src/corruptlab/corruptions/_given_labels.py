@@ -67,7 +67,7 @@ class Manifest:
         # That of one array with these as its rows, without making it.
         state = hashlib.sha256(f"<i8{(3, len(self.ids))}".encode())
         for row in (self.ids, self.clean_targets, self.targets):
-            state.update(np.ascontiguousarray(row, "<i8"))
+            state.update(np.ascontiguousarray(row, "<i8").data)
         return state.hexdigest()[:16]
 
     def save(self, path: "str | PathLike[str]") -> Path:
