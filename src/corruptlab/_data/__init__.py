@@ -1,5 +1,6 @@
 """The one reader of data sets: what items serve is what counts."""
 
+from corruptlab._data._beneath import noise_beneath
 from corruptlab._data._containers import read_container, written_like
 from corruptlab._data._examples import (
     Examples,
@@ -51,6 +52,7 @@ __all__ = [
     "is_traced",
     "label_lists",
     "listed_provenance",
+    "noise_beneath",
     "number_of",
     "open_dataset",
     "paired",

@@ -48,3 +48,14 @@ def _known_provenance(dataset: Any) -> Provenance | None:
         known_parts = [part for part in parts if part is not None]
         return Provenance.joined(known_parts) if len(known_parts) == len(parts) else None
     return None
+
+
+def noise_beneath(dataset: Any, depth: int = _DEEPEST_WRAPPING) -> bool:
+    """Return whether there is a corrupted data set with other labels than clean ones beneath."""
+    if is_traced(dataset):
+        known: Provenance = dataset.provenance
+        return not np.array_equal(known.targets, known.clean_targets)
+    if not depth or not hasattr(type(dataset), "__getitem__"):
+        return False
+    parts = dataset.datasets if is_joined(dataset) else own_attributes(dataset)
+    return any(noise_beneath(part, depth - 1) for part in parts)

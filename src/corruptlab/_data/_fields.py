@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from corruptlab._data._encoding import LabelEncoding
-from corruptlab._data._labels import all_relabelled, relabelled
+from corruptlab._data._labels import all_relabelled, named_kind, plain, relabelled
 from corruptlab._types import Array
 
 Key: TypeAlias = int | str
@@ -47,7 +47,7 @@ class Fields:
         if has_fields(item):
             return cls(
                 _position_of(item, "input_key", input_key, 0),
-                _position_of(item, "label_key", label_key, 1),
+                _position_of(item, "label_key", label_key, 1 if label_key else _label_at(item)),
             )
         raise TypeError(
             f"`{name}` must have items that are tuples, lists, or dictionaries with an input "
@@ -152,6 +152,23 @@ def _no_such_field(argument: str, key: Key | None, item: Mapping[Any, Any]) -> V
         f"`{argument}` must name a field of the items, got {key!r}; "
         f"the fields are {sorted(map(str, item))}."
     )
+
+
+def _label_at(item: Sequence[Any]) -> int:
+    """Return 1, where labels usually are; refuse to guess where another part looks like one."""
+    if len(item) > 2 and not _may_be_label(item[1]):
+        found = [k for k, part in enumerate(item) if k != 1 and _may_be_label(part)]
+        if found:
+            raise ValueError(
+                "`label_key` must say which part of an item is the label, as part 1 is a "
+                f"{type(item[1]).__name__} and no class; pass label_key={found[0]}, for instance."
+            )
+    return 1
+
+
+def _may_be_label(part: Any) -> bool:
+    """Return whether a part of an item could be a class: one integer, name, or boolean."""
+    return named_kind(part) is not None or isinstance(plain(part), int)
 
 
 def _position_of(item: Sequence[Any], argument: str, key: Key | None, default: int) -> Key:

@@ -44,9 +44,24 @@ class PairRows:
         return list(zip(rows, labels, strict=True))
 
     def digest(self) -> str:
+        """Return a hash of everything."""
         found = hashlib.sha256()
         _update(found, self.whole)
         return found.hexdigest()
+
+    def dataset(self, codes: NDArray[np.int64], argument: str) -> Any:
+        """Return a data set whose inputs can be corrupted, with codes as labels."""
+        inputs = np.asarray(self.whole)
+        if inputs.dtype.kind not in "buif":
+            raise TypeError(
+                f"`{argument}` must corrupt inputs that are an array of numbers, "
+                f"got {type(self.whole).__name__}."
+            )
+        return inputs, codes
+
+    def like(self, corrupted: Any) -> "PairRows":
+        """Return the rows of such a data set after its corruption."""
+        return PairRows(corrupted.inputs_at(np.arange(len(corrupted))))
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,8 @@ class DatasetRows:
     def inputs(self, at: Ids) -> Any:
         fields, name = self.examples.fields, self.examples.name
         items = self.examples.items_at(at)
+        if fields.input is None:  # whatever a dictionary has besides its label
+            return collated([{k: v for k, v in x.items() if k != fields.label} for x in items])
         return collated(
             [fields.input_of(item, name, int(i)) for item, i in zip(items, at, strict=True)]
         )
@@ -73,10 +90,19 @@ class DatasetRows:
         ]
 
     def digest(self) -> str:
+        """Return a hash of some inputs."""
         order = Draws(0).permutations("learners/digest", [0], len(self))[0]
         found = hashlib.sha256(str(len(self)).encode())
         _update(found, self.inputs(np.sort(order[:_LOOKED_AT])))
         return found.hexdigest()
+
+    def dataset(self, codes: NDArray[np.int64], argument: str) -> Any:
+        """Return a data set whose inputs can be corrupted; its labels are to be told as codes."""
+        return self.examples.dataset
+
+    def like(self, corrupted: Any) -> "DatasetRows":
+        """Return the rows of such a data set after its corruption."""
+        return DatasetRows(open_dataset(corrupted, self.examples.name))
 
 
 Rows: TypeAlias = PairRows | DatasetRows
@@ -231,6 +257,15 @@ def read_examples(
             for item, i in zip(items, at, strict=True)
         ]
     return DatasetRows(examples), _labels_of(values, len(examples), name), None
+
+
+def joined(labels: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:
+    """Return the labels of a training set, and then those of its test set."""
+    if (labels.dtype.kind in "US") != (truth.dtype.kind in "US"):
+        raise TypeError(
+            f"`test` must have labels like those of `train`, {labels.dtype}, got {truth.dtype}."
+        )
+    return np.concatenate([labels, truth])
 
 
 def code(

@@ -1,8 +1,9 @@
 """Corruptions: label noise, pixel permutations, and Gaussian inputs, as pure functions."""
 
 from corruptlab.corruptions._asymmetric_labels import AsymmetricLabels
+from corruptlab.corruptions._corrupt import corrupt
 from corruptlab.corruptions._corrupt_labels import CorruptedLabels, corrupt_labels
-from corruptlab.corruptions._corrupted import Corrupted, corrupt
+from corruptlab.corruptions._corrupted import Corrupted
 from corruptlab.corruptions._exchanged_labels import ExchangedLabels
 from corruptlab.corruptions._gaussian_pixels import GaussianPixels
 from corruptlab.corruptions._given_labels import GivenLabels, Manifest
@@ -20,6 +21,7 @@ from corruptlab.corruptions._protocols import (
     is_label_corruption,
 )
 from corruptlab.corruptions._reader import ExampleReader, example_reader, materialize, served_labels
+from corruptlab.corruptions._resampled_values import ResampledValues
 from corruptlab.corruptions._specification import Specification
 from corruptlab.corruptions._symmetric_labels import SymmetricLabels
 from corruptlab.corruptions._transition_labels import TransitionLabels
@@ -44,6 +46,7 @@ __all__ = [
     "PairFlipLabels",
     "RandomLabels",
     "RandomPixels",
+    "ResampledValues",
     "ShuffledPixels",
     "Specification",
     "SymmetricLabels",

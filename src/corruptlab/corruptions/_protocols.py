@@ -264,3 +264,15 @@ def _check(corruption: Any) -> None:
         "`corruptions` must have a stream and a `labels`, `labels_for`, or `inputs` method, "
         f"got {corruption!r}{remedy}."
     )
+
+
+def shown(corruption: Corruption) -> str:
+    """Return the ``repr`` of a corruption; where that is an address in memory, what it holds."""
+    if type(corruption).__repr__ is object.__repr__:
+        return f"{type(corruption).__qualname__}({getattr(corruption, '__dict__', {})})"
+    return repr(corruption)
+
+
+def listed(corruptions: tuple[Corruption, ...]) -> str:
+    """Return several corruptions as they are printed."""
+    return ", ".join(repr(corruption) for corruption in corruptions) or "nothing"

@@ -16,6 +16,8 @@ from corruptlab.experiments.paper import Reproduction, reproduce
 from corruptlab.experiments.permutation import Baseline, PermutationTest, permutation_test
 from corruptlab.experiments.randomization import (
     SETTINGS,
+    LearnerReport,
+    LearnerResult,
     RandomizationReport,
     Setting,
     SettingResult,
@@ -32,6 +34,8 @@ __all__ = [
     "Finding",
     "Fitted",
     "Gap",
+    "LearnerReport",
+    "LearnerResult",
     "MemorizationEpoch",
     "MemorizationMeter",
     "MemorizationReport",

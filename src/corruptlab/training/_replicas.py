@@ -17,6 +17,7 @@ from corruptlab._arrays import check_classes, check_dense, check_finite
 from corruptlab._checks import instance
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
+from corruptlab._memory import full_memory
 from corruptlab._modules import (
     ModelSource,
     check_module,
@@ -121,6 +122,7 @@ def fit_replicas(
         TypeError: If an argument is of a wrong kind.
         ValueError: If shapes do not agree, a label or position is out of range, an input is not
             finite, architectures differ, or ``strategy`` does not suit.
+        MemoryError: If the memory of the device is full.
         NonFiniteLossError: If the loss of a replica becomes infinite or not a number; the message
             says whose. Nothing is returned then.
 
@@ -143,12 +145,18 @@ def fit_replicas(
     start = time.perf_counter()
     device = resolve_device(networks[0], device)
     total = len(networks) * recipe.epochs
-    with recording_gradients():
+    advice = (
+        f"The memory of {device} is full with {len(networks)} replicas and batches of "
+        f"{recipe.batch_size}; try fewer replicas in a call, strategy='loop', or a smaller "
+        "`recipe.batch_size`."
+    )
+    with full_memory(advice), recording_gradients():
         own = copied(networks[0]).to(device)
         networks = [own if n is networks[0] else _on_device(n, device) for n in networks]
         common = _common_recipe(recipe, inputs, subsets)
         problem = _problem(networks[0], inputs.to(device), labels, subsets, common, seed, early)
     with (
+        full_memory(advice),
         recording_gradients(),
         dropout_of(networks[0], recipe.dropout),
         float32_products(device, tf32=False),

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from corruptlab._modules import first_line
 from corruptlab.training._capture import WARM_UP, Captured, uncapturable
+from corruptlab.training._compilation import Compiled
 from corruptlab.training._contexts import seed_layers
 from corruptlab.training._data import Batch, DataSource, DeviceData
 from corruptlab.training._distributed import Processes
@@ -63,7 +64,12 @@ class Stepper:
         self._mean_loss: Loss = mean_loss
         if execution.compile is True:
             # One program for whole batches and one for the last: general shapes are slower.
-            self._mean_loss = torch.compile(mean_loss, dynamic=False)
+            self._mean_loss = Compiled(mean_loss, dynamic=False)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether steps go through compiled programs, as far as any was done."""
+        return isinstance(self._mean_loss, Compiled) and not self._mean_loss.failed
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Return the context in which the products of the network have the wanted type."""

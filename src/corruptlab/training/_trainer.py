@@ -253,7 +253,8 @@ class Trainer:
         steps = self._steps
         captured = isinstance(steps, GraphSteps) and steps.captured
         refusal = steps.refusal if isinstance(steps, GraphSteps) else self._uncaptured
-        return replace(self.execution, cuda_graphs=captured), refusal
+        compiled = steps.stepper.compiled
+        return replace(self.execution, cuda_graphs=captured, compile=compiled), refusal
 
     @property
     def steps_at_most(self) -> int:

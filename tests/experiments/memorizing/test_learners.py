@@ -1,5 +1,6 @@
 """Memorization of estimators, training functions, and networks with a recipe."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,7 @@ def test_a_network_with_a_recipe_is_fitted_and_followed() -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
     recipe = cl.Recipe(learning_rate=0.02, epochs=4, batch_size=20)
     found = run(model, recipe=recipe)
+    assert run(lambda: copy.deepcopy(model), recipe=recipe).final == found.final
     assert len(found.epochs) == 4
     assert found.train_function == "Sequential"
     assert found.final.held_out_true.share == 1.0

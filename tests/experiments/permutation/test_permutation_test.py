@@ -231,6 +231,7 @@ def test_weak_signal_is_found_the_more_often_the_more_examples_there_are() -> No
     assert_allclose([power(40, 0.5), power(120, 0.5)], [4, 12], atol=2)
 
 
+@pytest.mark.slow
 def test_a_dependence_on_the_group_alone_is_not_found_within_groups() -> None:
     """Labels that follow a site, and inputs that show it: a signal only across sites."""
     site, found = torch.arange(60) % 2, []

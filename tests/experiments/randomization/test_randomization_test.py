@@ -386,7 +386,12 @@ def never() -> nn.Module:
         ),
         ({"p": 1.5}, ValueError, r"^`p` must lie in \[0, 1\], got 1\.5\.$"),
         ({"seed": -1}, ValueError, r"^`seed` must be at least 0, got -1\.$"),
-        ({"recipe": None}, TypeError, r"^`recipe` must be a corruptlab\.Recipe, got NoneType\.$"),
+        (
+            {"recipe": None},
+            TypeError,
+            r"^`recipe` must be given with a torch\.nn\.Module, got None\.$",
+        ),
+        ({"recipe": 3}, TypeError, r"^`recipe` must be a corruptlab\.Recipe, got int\.$"),
         ({"train": Subset(bars(), [])}, ValueError, r"^`dataset` must hold at least one example"),
         (
             {"model": 3},

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from corruptlab._arrays import check_dense
 from corruptlab._checks import at_least
+from corruptlab._memory import check_fits
 
 Rows: TypeAlias = Tensor | ArrayLike
 """Numbers along a first axis of points; a memory map is one, too."""
@@ -185,7 +186,9 @@ class Classes:
             )
         if y.ndim != 1:
             raise ValueError(f"`y` must have shape (n,) for class labels, got {tuple(y.shape)}.")
-        at_least(1, "num_classes", num_classes)
+        k = at_least(1, "num_classes", num_classes)
+        if encoding != "index":  # a target and a weight for each point and class
+            check_fits("num_classes", num_classes, 16 * len(y) * k)
         return cls(num_classes, encoding)
 
     def check(self, labels: Tensor, first: int) -> None:

@@ -208,7 +208,7 @@ class MemorizationMeter:
             held_out_true=held_out_true,
             clean=Fitted.of(seen, train.targets, data.clean),
             noisy=Fitted.of(seen, train.targets, data.noisy),
-            noisy_true=Fitted.of(seen, train.clean_targets, data.noisy),
+            noisy_true=Fitted.of(seen, train.clean_targets, data.clean_label_known),
             gap=Gap.of(planted, held_out, confidence=self._confidence),
             ratt=Ratt.of(
                 planted_wrong=Fitted.of(seen, train.targets, data.planted & train.is_corrupted),

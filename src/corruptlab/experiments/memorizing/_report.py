@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from numpy.typing import ArrayLike
 from torch import nn
 
 from corruptlab import _text as text
@@ -305,6 +306,7 @@ def memorization_report(
     recipe: Recipe | None = None,
     canaries: int | float = 0.05,
     held_out: int | None = None,
+    noisy: ArrayLike | None = None,
     num_classes: int | None = None,
     input_key: Key | None = None,
     label_key: Key | None = None,
@@ -347,6 +349,8 @@ def memorization_report(
         canaries: How many to plant: a number >= 2, or a share of the examples in ``(0, 1)``, which
             is rounded to a number. Intervals shrink like one over its root.
         held_out: How many to hold out, >= 2; by default as many.
+        noisy: Which examples have a wrong label, booleans of shape ``(n,)``, where ``train`` is
+            not `Corrupted` and you know it, as after noise of your own.
         num_classes: Number of classes K, if the data set does not tell.
         input_key: Position or name of the input in an item.
         label_key: Position or name of the label in an item.
@@ -395,6 +399,7 @@ def memorization_report(
                 num_classes=trained.num_classes,
                 **trained.keys,
                 seed=seed,
+                noisy=noisy,
             )
             meter = MemorizationMeter(
                 planting, confidence=confidence, batch_size=batch_size, fits=fits

@@ -28,8 +28,6 @@ from corruptlab.experiments.permutation._learned import (
     LearnedStatistic,
     SerialSampler,
     SweptSampler,
-    check_pickles,
-    kept_in,
 )
 from corruptlab.experiments.permutation._null import LabelPermuter, NullSampler, Scorer, Split
 from corruptlab.experiments.permutation._result import Baseline, PermutationTest
@@ -163,7 +161,7 @@ def permutation_test(
     _check_levels(level, confidence, permutations)
     corruptions, start = _checked_baselines(baselines), time.perf_counter()
     plan = _Plan(permutations, limit, groups, seed, progress)
-    with kept_in(executor, out) as folder:
+    with _learners.kept_in(executor, out) as folder:
         if recipe is None:
             own_stop = None if stop is _UNTIL_INTERPOLATED else stop
             _check_left_out("an estimator or a function", device=device, stop=own_stop)
@@ -260,7 +258,7 @@ def _of_learner(
     learned = LearnedStatistic(learner, split, permuter, plan.groups, measure, plan.seed)
     sampler: _Sampler = SerialSampler(learned, plan.permutations, plan.stop_after)
     if folder is not None:
-        check_pickles(learned)
+        _learners.check_pickles(model=learner, statistic=measure)
         sampler = SweptSampler(
             learned, plan.permutations, plan.stop_after, executor, folder, plan.progress
         )

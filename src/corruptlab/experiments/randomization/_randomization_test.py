@@ -1,16 +1,21 @@
 """The randomization test: the same network and recipe on the same data, corrupted in known ways."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict, overload
 
 import torch
 from torch import nn
+from typing_extensions import Unpack
 
 from corruptlab._arrays import check_classes
 from corruptlab._by_name import describe
+from corruptlab._checks import natural
 from corruptlab._environment import Environment
+from corruptlab._learners import trainable
 from corruptlab._modules import (
     ModelSource,
     copied,
@@ -22,29 +27,69 @@ from corruptlab._modules import (
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted, corrupt, is_input_corruption
+from corruptlab.experiments.randomization._learned import LearnerReport, LearnerTest
 from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
 from corruptlab.experiments.randomization._settings import SETTINGS, Setting, chosen_settings
 from corruptlab.training import EpochReport, Execution, Recipe, fit
 
+Data: TypeAlias = MapDataset[Any] | tuple[Any, Any]
+"""A data set of (input, label) items, or a pair of inputs and labels."""
+
 _Corrupted: TypeAlias = tuple[Corrupted, Corrupted | None, Setting]
 
 
+class _Options(TypedDict, total=False):
+    """What both tests take, whatever the learner."""
+
+    settings: Iterable[str | Setting]
+    p: float
+    seed: int
+    num_classes: int | None
+    device: torch.device | str | None
+    on_epoch_end: Callable[[EpochReport], object] | None
+    executor: Executor | int | None
+    out: str | os.PathLike[str] | None
+    progress: bool
+    model_name: str
+    data_name: str
+
+
+@overload
 def randomization_test(
     model: ModelSource,
-    train: MapDataset[Any],
-    test: MapDataset[Any] | None = None,
+    train: Data,
+    test: Data | None = None,
     *,
     recipe: Recipe,
+    **options: Unpack[_Options],
+) -> RandomizationReport: ...
+@overload
+def randomization_test(
+    model: Any,
+    train: Data,
+    test: Data | None = None,
+    *,
+    recipe: None = None,
+    **options: Unpack[_Options],
+) -> LearnerReport: ...
+def randomization_test(
+    model: Any,
+    train: Data,
+    test: Data | None = None,
+    *,
+    recipe: Recipe | None = None,
     settings: Iterable[str | Setting] = SETTINGS,
     p: float = 0.5,
     seed: int = 0,
     num_classes: int | None = None,
     device: torch.device | str | None = None,
     on_epoch_end: Callable[[EpochReport], object] | None = None,
+    executor: Executor | int | None = None,
+    out: str | os.PathLike[str] | None = None,
     progress: bool = False,
     model_name: str = "",
     data_name: str = "",
-) -> RandomizationReport:
+) -> RandomizationReport | LearnerReport:
     """Train one network from the same start on differently corrupted copies of one data set.
 
     Architecture, initial weights, hyper-parameters, and data order are the same for every setting;
@@ -62,10 +107,12 @@ def randomization_test(
 
     Args:
         model: A network, which is copied and never changed, or a function without arguments
-            that makes one. It gets float32 inputs as the recipe makes them.
-        train: Any map-style data set of (input, label) items.
+            that makes one. It gets float32 inputs as the recipe makes them. Without a recipe, an
+            estimator of scikit-learn's protocol, or a function ``train(data, *, seed) -> predict``
+            (see `Learner`).
+        train: Any map-style data set of (input, label) items, or a pair ``(X, y)``.
         test: Likewise, or None to measure no test accuracy.
-        recipe: The hyper-parameters.
+        recipe: The hyper-parameters of a network; nothing for other learners.
         settings: Names among `SETTINGS`, your own `Setting` objects, or both. Those without
             corruptions are run first, the others in the order given.
         p: Probability that a label is redrawn in ``"partial-labels"``, in ``[0, 1]``.
@@ -74,12 +121,17 @@ def randomization_test(
         device: Where to train; by default as `fit` chooses.
         on_epoch_end: Called after every epoch of every fit, as `fit` does; its report has the
             setting's label as name.
+        executor: Where to train an estimator or a function: None for this process, a number of
+            processes, or any ``concurrent.futures.Executor``, as `sweep` takes them.
+        out: Folder in which every finished setting of an estimator or a function is kept; the same
+            call goes on from there.
         progress: Whether to show the progress of each fit on standard error.
         model_name: What reports call the network; by default its type.
         data_name: What reports call the data; by default the training set's ``name`` or type.
 
     Returns:
-        One row a setting, a table when printed, and a figure.
+        One row a setting, a table when printed, and a figure. Of an estimator or a function, a
+        `LearnerReport` with accuracies alone.
 
     Raises:
         TypeError: If an argument is of a wrong kind.
@@ -104,7 +156,8 @@ def randomization_test(
 
     Source: Zhang et al. 2017, §2.1 and Fig. 1a.
     """
-    reports = iter_randomization_test(
+    run: Any = iter_randomization_test  # whose overloads tell learners apart
+    reports: Iterator[RandomizationReport] | Iterator[LearnerReport] = run(
         model,
         train,
         test,
@@ -115,6 +168,8 @@ def randomization_test(
         num_classes=num_classes,
         device=device,
         on_epoch_end=on_epoch_end,
+        executor=executor,
+        out=out,
         progress=progress,
         model_name=model_name,
         data_name=data_name,
@@ -123,22 +178,42 @@ def randomization_test(
     return last
 
 
+@overload
 def iter_randomization_test(
     model: ModelSource,
-    train: MapDataset[Any],
-    test: MapDataset[Any] | None = None,
+    train: Data,
+    test: Data | None = None,
     *,
     recipe: Recipe,
+    **options: Unpack[_Options],
+) -> Iterator[RandomizationReport]: ...
+@overload
+def iter_randomization_test(
+    model: Any,
+    train: Data,
+    test: Data | None = None,
+    *,
+    recipe: None = None,
+    **options: Unpack[_Options],
+) -> Iterator[LearnerReport]: ...
+def iter_randomization_test(
+    model: Any,
+    train: Data,
+    test: Data | None = None,
+    *,
+    recipe: Recipe | None = None,
     settings: Iterable[str | Setting] = SETTINGS,
     p: float = 0.5,
     seed: int = 0,
     num_classes: int | None = None,
     device: torch.device | str | None = None,
     on_epoch_end: Callable[[EpochReport], object] | None = None,
+    executor: Executor | int | None = None,
+    out: str | os.PathLike[str] | None = None,
     progress: bool = False,
     model_name: str = "",
     data_name: str = "",
-) -> Iterator[RandomizationReport]:
+) -> Iterator[RandomizationReport] | Iterator[LearnerReport]:
     """Run a randomization test and give the report so far after every setting.
 
     The arguments are those of `randomization_test`, which returns the last of these reports; they
@@ -156,6 +231,8 @@ def iter_randomization_test(
         num_classes: Likewise.
         device: Likewise.
         on_epoch_end: Likewise.
+        executor: Likewise.
+        out: Likewise.
         progress: Likewise.
         model_name: Likewise.
         data_name: Likewise.
@@ -182,9 +259,24 @@ def iter_randomization_test(
         5 done, 1 to go
         6 done, 0 to go
     """
+    todo = chosen_settings(settings, p=p)
+    if recipe is None:
+        _check_left_out("an estimator or a function", device=device, on_epoch_end=on_epoch_end)
+        return LearnerTest.of(
+            trainable(model),
+            train,
+            test,
+            todo,
+            seed=natural("seed", seed),
+            num_classes=num_classes,
+            executor=executor,
+            out=out,
+            progress=progress,
+            names=(model_name, data_name),
+        ).reports()
     if not isinstance(recipe, Recipe):
         raise TypeError(f"`recipe` must be a corruptlab.Recipe, got {type(recipe).__name__}.")
-    todo = chosen_settings(settings, p=p)
+    _check_left_out("a network", executor=executor, out=out)
     data = Pair.of(train, test, seed=seed, num_classes=num_classes)
     fresh = _InitialModel(model, seed=seed)
     start = RandomizationReport(
@@ -202,6 +294,12 @@ def iter_randomization_test(
         environment=Environment.here(),
     )
     return _Run(fresh, data, start, device, on_epoch_end, progress).reports()
+
+
+def _check_left_out(kind: str, **options: object) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise ValueError(f"`{name}` must be left out with {kind}, got {value!r}.")
 
 
 @dataclass(frozen=True)
