@@ -92,6 +92,16 @@ def test_far_apart_ids_agree_with_single_reads() -> None:
     assert_array_equal(Draws(1).words("s", ids), single)
 
 
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 9])
+@pytest.mark.parametrize("n", [31, 33, 5000])
+def test_many_ids_far_apart_agree_with_single_reads(n: int, width: int) -> None:
+    ids = np.random.default_rng(n).integers(0, (1 << 62) // width, n)
+    ids[-5:] = 0, 1, 2, 3, (1 << 62) // width - 1
+    words = Draws(5).words("scattered", ids, width)
+    for i in (*range(0, n, 1 + n // 50), n - 5, n - 4, n - 3, n - 2, n - 1):
+        assert_array_equal(words[i], Draws(5).words("scattered", [ids[i]], width)[0])
+
+
 def test_seed_stream_and_repeat_each_change_the_words() -> None:
     base = Draws(0).words("s", range(4))
     for other in (Draws(1).words("s", range(4)), Draws(0).words("t", range(4)),

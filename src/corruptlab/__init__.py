@@ -17,6 +17,7 @@ from corruptlab._version import __version__
 from corruptlab.corruptions import (
     AsymmetricLabels,
     Corrupted,
+    CorruptedStream,
     ExchangedLabels,
     GaussianPixels,
     GivenLabels,
@@ -96,6 +97,7 @@ __all__ = [
     "AsymmetricLabels",
     "Augmentation",
     "Corrupted",
+    "CorruptedStream",
     "Draws",
     "ExchangedLabels",
     "Execution",

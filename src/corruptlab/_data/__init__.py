@@ -20,6 +20,7 @@ from corruptlab._data._labels import (
     given_labels,
     integer_labels,
     number_of,
+    plain,
     relabelled,
 )
 from corruptlab._data._pairs import Pair, paired
@@ -56,6 +57,7 @@ __all__ = [
     "number_of",
     "open_dataset",
     "paired",
+    "plain",
     "read_container",
     "relabelled",
     "restored",

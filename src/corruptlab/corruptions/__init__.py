@@ -23,6 +23,7 @@ from corruptlab.corruptions._protocols import (
 from corruptlab.corruptions._reader import ExampleReader, example_reader, materialize, served_labels
 from corruptlab.corruptions._resampled_values import ResampledValues
 from corruptlab.corruptions._specification import Specification
+from corruptlab.corruptions._stream import CorruptedStream
 from corruptlab.corruptions._symmetric_labels import SymmetricLabels
 from corruptlab.corruptions._transition_labels import TransitionLabels
 from corruptlab.corruptions._uniform_labels import RandomLabels, UniformLabels
@@ -31,6 +32,7 @@ __all__ = [
     "AsymmetricLabels",
     "Corrupted",
     "CorruptedLabels",
+    "CorruptedStream",
     "Corruption",
     "Estimated",
     "ExampleReader",

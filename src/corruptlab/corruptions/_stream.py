@@ -1,0 +1,274 @@
+"""Corrupt a stream of samples: what has no length and no items by position."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import IterableDataset, get_worker_info
+
+from corruptlab._checks import at_least
+from corruptlab._data import (
+    Fields,
+    History,
+    InputKey,
+    Key,
+    as_array,
+    as_batch,
+    encoding_of,
+    number_of,
+    plain,
+    restored,
+)
+from corruptlab._draws import Draws
+from corruptlab._types import Ids, Labels
+from corruptlab.corruptions._exchanged_labels import ExchangedLabels
+from corruptlab.corruptions._protocols import (
+    Corruption,
+    Estimated,
+    Pipeline,
+    listed,
+)
+
+_CHUNK = 256  # samples that are corrupted together: one at a time would cost 20 times as much
+
+
+class CorruptedStream(IterableDataset[Any]):
+    """A stream of samples whose labels or inputs are corrupted in a known way.
+
+    For what has no items by position: an ``IterableDataset``, a pipeline of webdataset, a generator
+    function's result in a list. The noise follows the sample's key, so it is the same in every
+    pass, worker, and order, and it is the noise that `corrupt` gives with ``ids=``: the keys, or
+    what `example_id` makes of names.
+
+    Up to 256 samples are read ahead, to be corrupted together. Each keeps its structure, and its
+    label and input keep their types.
+
+    Args:
+        stream: Anything to iterate over, anew in each pass, that yields (input, label) samples:
+            tuples, lists, or dictionaries.
+        *corruptions: What to do, in this order. They must need one sample at a time: no
+            `ExchangedLabels`, no exact drawing, no numbers still to be estimated.
+        key: What tells samples apart: the name or position of a field, or a function of a sample.
+            Its values are integers >= 0 or texts, each once in a pass. Without one the samples
+            are numbered as they come, which is refused in several workers or processes.
+        num_classes: Number of classes; it may be left out if ``classes`` are given.
+        classes: What the labels stand for, if they are no integers from 0 on; as in `corrupt`.
+        seed: Seed of all randomness; an integer >= 0.
+        input_key: Position or name of the input in a sample.
+        label_key: Position or name of the label in a sample.
+        repeats: Whether a key may come again in a pass, as in resampled streams. By default that is
+            an error, and keys are remembered, about 60 bytes each.
+
+    Attributes:
+        stream: The wrapped stream.
+        num_classes: Number of classes.
+        seed: The seed.
+
+    Raises:
+        TypeError: If ``stream`` cannot be iterated over, or a corruption is not one.
+        ValueError: If a corruption needs the whole data set, or nothing tells the number of
+            classes. While samples are read: if a key repeats or is missing, a label is no class,
+            or there is no key and there are several workers.
+
+    Example:
+        >>> import corruptlab as cl
+        >>> samples = [{"__key__": f"{i:04}", "x": i, "cls": i % 3} for i in range(300)]
+        >>> noisy = cl.CorruptedStream(
+        ...     samples, cl.UniformLabels(p=0.5), key="__key__", label_key="cls", num_classes=3
+        ... )
+        >>> sum(new["cls"] != old["cls"] for new, old in zip(noisy, samples))
+        87
+    """
+
+    def __init__(
+        self,
+        stream: Iterable[Any],
+        *corruptions: Corruption,
+        key: Key | Callable[[Any], int | str] | None = None,
+        num_classes: int | None = None,
+        classes: Sequence[Any] | None = None,
+        seed: int = 0,
+        input_key: InputKey | None = None,
+        label_key: Key | None = None,
+        repeats: bool = False,
+    ) -> None:
+        if not hasattr(type(stream), "__iter__") or isinstance(stream, Iterator):
+            got = type(stream).__name__
+            raise TypeError(f"`stream` must be iterable, anew in each pass, got {got}.")
+        for corruption in corruptions:
+            _check_alone(corruption)
+        self.seed = Draws(seed).seed
+        self._pipeline = Pipeline.of(corruptions, self.seed, History())
+        self._encoding = None if classes is None else encoding_of(classes)
+        if self._encoding is not None:
+            num_classes = len(self._encoding) if num_classes is None else num_classes
+        if num_classes is None:
+            raise ValueError(
+                "`num_classes` must be given, or `classes`, as a stream does not tell, got neither."
+            )
+        self.num_classes = at_least(1, "num_classes", num_classes)
+        if self._encoding is not None and self.num_classes != len(self._encoding):
+            raise ValueError(
+                f"`num_classes` must be the number of `classes`, {len(self._encoding)}, "
+                f"got {self.num_classes}."
+            )
+        self.stream, self._key, self._repeats = stream, key, repeats
+        self._input_key, self._label_key = input_key, label_key
+
+    @staticmethod
+    def example_id(key: Any) -> int:
+        """Return the number of the example with a key: what draws its noise.
+
+        Args:
+            key: An integer >= 0, or a text.
+
+        Returns:
+            The integer itself; of a text the first 62 bits of its BLAKE2b hash (UTF-8), so that two
+            of a million texts collide with probability 1e-7.
+
+        Raises:
+            TypeError: If ``key`` is neither.
+            ValueError: If it is negative, or 2**62 and more.
+
+        Example:
+            >>> import corruptlab as cl
+            >>> cl.CorruptedStream.example_id(7), cl.CorruptedStream.example_id("0007")
+            (7, 4175664641299286737)
+        """
+        if isinstance(key, str):
+            digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
+            return int.from_bytes(digest, "big") >> 2
+        number = plain(key)
+        if type(number) is not int:
+            raise TypeError(f"`key` must be an integer or a text for each sample, got {key!r}.")
+        if not 0 <= number < 1 << 62:
+            raise ValueError(f"`key` must lie in 0 .. 2**62 - 1, got {number}.")
+        return number
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the corrupted samples of one pass.
+
+        Yields:
+            A sample of the structure that the stream has.
+
+        Raises:
+            ValueError: If a key repeats, or there is none and there are several workers.
+        """
+        if self._key is None and (several := _several_processes()):
+            raise ValueError(
+                f"`key` must name what tells samples apart where there are {several}, each of "
+                "which counts from 0, got None."
+            )
+        samples = iter(self.stream)
+        first = next(samples, None)
+        if first is None:
+            return
+        fields = Fields.of(first, self._input_key, self._label_key, "stream")
+        seen: set[int] = set()
+        start, chunk = 0, [first, *islice(samples, _CHUNK - 1)]
+        while chunk:
+            yield from self._corrupted(chunk, self._ids(chunk, start, seen), fields, start)
+            start += len(chunk)
+            chunk = list(islice(samples, _CHUNK))
+
+    def _corrupted(
+        self, samples: Sequence[Any], ids: Ids, fields: Fields, start: int
+    ) -> Sequence[Any]:
+        clean = self._labels(samples, fields, start)
+
+        def read(at: Ids) -> Any:
+            found = [fields.input_of(samples[i], "stream", start + i) for i in at.tolist()]
+            where = [start + i for i in at.tolist()]
+            arrays = [as_array(x, "stream", i) for x, i in zip(found, where, strict=True)]
+            return as_batch(arrays, "stream", where)
+
+        noisy = self._pipeline.labels(clean, num_classes=self.num_classes, ids=ids, read=read)
+        shown = noisy if self._encoding is None else self._encoding.decode(noisy)
+        items = fields.all_relabelled(samples, shown)
+        if not self._pipeline.changes_inputs:
+            return items
+        batch = read(np.arange(len(samples)))
+        moved = self._pipeline.inputs(batch, ids=ids)
+        return [
+            fields.with_input(item, restored(fields.input_of(item, "stream", start), new, batch))
+            for item, new in zip(items, moved, strict=True)
+        ]
+
+    def _labels(self, samples: Sequence[Any], fields: Fields, start: int) -> Labels:
+        labels = np.empty(len(samples), np.int64)
+        for i, sample in enumerate(samples):
+            label = fields.label_of(sample, "stream", start + i)
+            labels[i] = number_of(label, self._encoding, "stream", start + i)
+        if len(wrong := np.flatnonzero((labels < 0) | (labels >= self.num_classes))):
+            raise ValueError(
+                f"`stream` must have labels in 0 .. {self.num_classes - 1}, "
+                f"got {labels[wrong[0]]} in sample {start + int(wrong[0])}."
+            )
+        return labels
+
+    def _ids(self, samples: Sequence[Any], start: int, seen: set[int]) -> Ids:
+        """Return the numbers of some samples; `seen` are those of the ones before."""
+        if self._key is None:
+            return np.arange(start, start + len(samples))
+        keys = [self._key_of(sample, start + i) for i, sample in enumerate(samples)]
+        ids = [self.example_id(key) for key in keys]
+        if not self._repeats:
+            fresh = set(ids)
+            if len(fresh) < len(ids) or not seen.isdisjoint(fresh):
+                self._refuse_repeat(keys, ids, start, seen)
+            seen |= fresh
+        return np.array(ids, np.int64)
+
+    def _key_of(self, sample: Any, position: int) -> Any:
+        if callable(self._key):
+            return self._key(sample)
+        try:
+            return sample[self._key]
+        except (TypeError, LookupError):
+            raise ValueError(
+                f"`key` must name a field of every sample, got {self._key!r}, which sample "
+                f"{position} does not have."
+            ) from None
+
+    @staticmethod
+    def _refuse_repeat(keys: Sequence[Any], ids: Sequence[int], start: int, seen: set[int]) -> None:
+        for i, number in enumerate(ids):
+            if number in seen:
+                raise ValueError(
+                    f"`key` must name each sample once in a pass, got {keys[i]!r} again in sample "
+                    f"{start + i}; pass repeats=True for a resampled stream."
+                )
+            seen.add(number)
+
+    def __repr__(self) -> str:
+        kind = type(self.stream).__name__
+        return f"CorruptedStream({kind}, {listed(self._pipeline.corruptions)}, seed={self.seed})"
+
+
+def _check_alone(corruption: Any) -> None:
+    """Refuse a corruption that has to see the whole data set."""
+    why = ""
+    if isinstance(corruption, ExchangedLabels):
+        why = "permutes the labels of all"
+    elif getattr(corruption, "drawing", "independent") != "independent":
+        why = "picks an exact number of all"
+    elif isinstance(corruption, Estimated) and not corruption.is_estimated:
+        why = "estimates numbers from all; give them, for instance mean= and std="
+    if why:
+        raise ValueError(
+            f"`corruptions` must need one sample at a time in a stream, got {corruption!r}, "
+            f"which {why}."
+        )
+
+
+def _several_processes() -> str:
+    worker = get_worker_info()
+    if worker is not None and worker.num_workers > 1:
+        return f"{worker.num_workers} workers"
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        size = torch.distributed.get_world_size()
+        return f"{size} processes" if size > 1 else ""
+    return ""
