@@ -16,7 +16,11 @@ from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted, corrupt, is_input_corruption
 from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
-from corruptlab.experiments.randomization._settings import SETTINGS, Setting, chosen_settings
+from corruptlab.experiments.randomization._settings import (
+    Setting,
+    chosen_settings,
+    suitable_settings,
+)
 from corruptlab.training import Execution, Recipe, fit
 
 ModelSource: TypeAlias = nn.Module | Callable[[], nn.Module]
@@ -30,7 +34,7 @@ def randomization_test(
     test: MapDataset[Any] | None = None,
     *,
     recipe: Recipe,
-    settings: Iterable[str | Setting] = SETTINGS,
+    settings: Iterable[str | Setting] | None = None,
     p: float = 0.5,
     seed: int = 0,
     num_classes: int | None = None,
@@ -60,8 +64,9 @@ def randomization_test(
         train: Any map-style data set of (input, label) items.
         test: Likewise, or None to measure no test accuracy.
         recipe: The hyper-parameters.
-        settings: Names among `SETTINGS`, your own `Setting` objects, or both. Those without
-            corruptions are run first, the others in the order given.
+        settings: Names among `SETTINGS` and `TOKEN_SETTINGS`, your own `Setting` objects, or both.
+            Those without corruptions are run first, the others in the order given. None: the six
+            of `TOKEN_SETTINGS` if inputs are rows of integers, except bytes, or else of `SETTINGS`.
         p: Probability that a label is redrawn in ``"partial-labels"``, in ``[0, 1]``.
         seed: Seed of corruptions, data order, and of what layers draw; an integer >= 0.
         num_classes: Number of classes, if the training set does not say it and lacks the last.
@@ -120,7 +125,7 @@ def iter_randomization_test(
     test: MapDataset[Any] | None = None,
     *,
     recipe: Recipe,
-    settings: Iterable[str | Setting] = SETTINGS,
+    settings: Iterable[str | Setting] | None = None,
     p: float = 0.5,
     seed: int = 0,
     num_classes: int | None = None,
@@ -173,8 +178,10 @@ def iter_randomization_test(
     """
     if not isinstance(recipe, Recipe):
         raise TypeError(f"`recipe` must be a corruptlab.Recipe, got {type(recipe).__name__}.")
-    todo = chosen_settings(settings, p=p)
+    todo = None if settings is None else chosen_settings(settings, p=p)  # before data are read
     data = Pair.of(train, test, seed=seed, num_classes=num_classes)
+    if todo is None:
+        todo = chosen_settings(data.suitable_settings(), p=p)
     fresh = _InitialModel(model, seed=seed)
     start = RandomizationReport(
         rows=(),
@@ -248,6 +255,11 @@ class Pair:
         own = corrupt(test, seed=seed, num_classes=clean.num_classes)
         numbers = int(clean.ids.max()) + 1 + own.ids
         return cls(clean, corrupt(own, seed=seed, ids=numbers), clean.seed)
+
+    def suitable_settings(self) -> tuple[str, ...]:
+        """Return the names of the settings that suit the type of the inputs."""
+        with preserve_rng_state():  # random transforms of the data would move them
+            return suitable_settings(self.train.inputs_at([0]))
 
     def corrupted(self, setting: Setting) -> tuple[Corrupted, Corrupted | None, Setting]:
         """Corrupt both sets.
