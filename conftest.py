@@ -1,14 +1,18 @@
 """Settings of every test run, and a collector of Markdown pages: each page is one slow test.
 
 `--doctest-glob` would take a block's closing fence for expected output. Here every line outside the
-```python blocks is blanked, which keeps the line numbers, and the rest is one doctest.
+```python blocks is blanked, which keeps the line numbers, and the rest is one doctest. A block that
+begins with ```python needs=xgboost is in a test of its own, with the others that need nothing, and
+skipped where that package is not installed.
 """
 
 import doctest
+import gc
+import importlib.util
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,12 +26,14 @@ collect_ignore = ["docs/_ext", "docs/api", "docs/conf.py", "docs/examples", "doc
 
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 _BLOCK = re.compile(
-    r"^[ \t]*```(?:python|pycon|py)\b[^\n]*\n(.*?)^[ \t]*```[ \t]*$", re.DOTALL | re.MULTILINE
+    r"^[ \t]*```(?:python|pycon|py)\b(?:[ \t]+needs=(?P<needs>[\w,]+))?[^\n]*\n(?P<code>.*?)"
+    r"^[ \t]*```[ \t]*$",
+    re.DOTALL | re.MULTILINE,
 )
 
 
 _SLOW = (
-    "slow(seconds=5): takes more than some seconds; `-m 'not slow'` leaves it out, and otherwise "
+    "slow(seconds=5): takes more than half a second; `-m 'not slow'` leaves it out, and otherwise "
     "it comes late, the longest first"
 )
 
@@ -36,15 +42,30 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _SLOW)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    gc.disable()  # what is collected stays: looking for garbage takes a quarter of the time
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 class PageError(Exception):
     """An example of a page does not do what the page says."""
 
 
 class PageItem(pytest.Item):
+    needs = ""
+
     def runtest(self) -> None:
+        for package in filter(None, self.needs.split(",")):
+            if importlib.util.find_spec(package) is None:
+                pytest.skip(f"{package} is not installed")
         text = self.path.read_text(encoding="utf-8")
         page = doctest.DocTestParser().get_doctest(
-            examples_only(text), {}, self.path.name, str(self.path), 0
+            examples_only(text, self.needs), {}, self.path.name, str(self.path), 0
         )
         report: list[str] = []
         before = Path.cwd()
@@ -69,26 +90,30 @@ class PageItem(pytest.Item):
 class PageFile(pytest.File):
     def collect(self) -> Iterator[PageItem]:
         text = self.path.read_text(encoding="utf-8")
-        blocks = _BLOCK.findall(text)
+        blocks = list(_BLOCK.finditer(text))
         for block in blocks:
-            if ">>> " not in block:
-                first = block.strip().partition("\n")[0]
+            if ">>> " not in block["code"]:
+                first = block["code"].strip().partition("\n")[0]
                 raise self.CollectError(
                     f"{self.path}: the ```python block that begins with {first!r} has no `>>>` "
                     "line, so nothing would run it."
                 )
-        if blocks:
-            page = PageItem.from_parent(self, name="examples")
+        for needs in dict.fromkeys(block["needs"] or "" for block in blocks):
+            name = f"examples that need {needs}" if needs else "examples"
+            page = PageItem.from_parent(self, name=name)
+            page.needs = needs
             page.add_marker(pytest.mark.slow)
             yield page
 
 
-def examples_only(text: str) -> str:
-    """Blank every line that is not inside a ```python block."""
+def examples_only(text: str, needs: str = "") -> str:
+    """Blank every line that is not inside a ```python block that needs nothing, or this."""
     kept = [""] * (text.count("\n") + 1)
     for block in _BLOCK.finditer(text):
-        first = text.count("\n", 0, block.start(1))
-        lines = block[1].split("\n")
+        if block["needs"] not in (None, needs):
+            continue
+        first = text.count("\n", 0, block.start("code"))
+        lines = block["code"].split("\n")
         kept[first : first + len(lines)] = lines
     return "\n".join(kept)
 

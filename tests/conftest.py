@@ -3,6 +3,7 @@
 import importlib.util
 import signal
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +13,8 @@ from hypothesis import settings
 
 import corruptlab as cl
 from tests import waiting
+from tests.fake_gpu import FakeGPU
+from tests.fresh import fresh_processes
 
 # A shell makes what it starts in the background deaf to Ctrl-C, which some tests press.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -24,6 +27,13 @@ settings.register_profile("corruptlab", derandomize=True, deadline=None, databas
 settings.load_profile("corruptlab")
 
 _SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def fresh() -> Iterator[Callable[[str], str]]:
+    """Runs a program in a process of its own that has imported nothing but PyTorch."""
+    with fresh_processes() as run:
+        yield run
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +68,10 @@ def cifar10_images(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) 
         pytest.skip("unpacking the images needs pillow")
     assert run.returncode == 0, run.stderr
     return cl.datasets.cifar10(folder, split="train").images
+
+
+@pytest.fixture
+def fake_gpu() -> Iterator[FakeGPU]:
+    """One GPU, for a test that does without a real one."""
+    with FakeGPU() as gpu:
+        yield gpu

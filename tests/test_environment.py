@@ -10,6 +10,7 @@ import torch
 
 from corruptlab import __version__
 from corruptlab._environment import Environment, usable_device
+from tests.fake_gpu import FakeGPU
 
 
 def test_environment_names_this_process() -> None:
@@ -38,6 +39,12 @@ def test_environment_reads_as_one_line() -> None:
 @pytest.mark.parametrize("device", ["cpu", torch.device("cpu")])
 def test_device_comes_back_whether_it_is_given_by_name_or_not(device: torch.device | str) -> None:
     assert usable_device(device) == torch.device("cpu")
+
+
+def test_gpu_without_a_number_is_the_current_one() -> None:
+    with FakeGPU([(9, 0), (9, 0)], current=1):
+        assert usable_device("cuda") == torch.device("cuda:1")
+        assert usable_device(torch.device("cuda:0")) == torch.device("cuda:0")
 
 
 @pytest.mark.parametrize("device", [3.5, None])

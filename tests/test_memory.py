@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from corruptlab._memory import VERSION_1, VERSION_2, control_group_room, free_memory
+from tests.fake_gpu import FakeGPU
 
 
 def group(folder: Path, limit: object, used: int, cache: int, version: int) -> None:
@@ -67,3 +68,10 @@ def test_free_memory_is_what_the_system_says() -> None:
     free = free_memory(torch.device("cpu"))
     assert free is None or 2**20 < free < 2**50
     assert free_memory(torch.device("meta")) is None
+
+
+def test_what_pytorch_would_give_back_of_a_gpu_is_free(fake_gpu: FakeGPU) -> None:
+    fake_gpu.free = 1000
+    assert free_memory(torch.device("cuda:0")) == 1000
+    fake_gpu.cache = {"reserved": 700, "allocated": 400, "inactive_split": 50}
+    assert free_memory(torch.device("cuda:0")) == 1000 + 700 - 400 - 50

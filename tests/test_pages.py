@@ -82,3 +82,17 @@ def test_block_that_nothing_runs_is_red(tmp_path: Path) -> None:
     code, output = run_page(tmp_path, GOOD + "\n```python\nx = 4\n```\n")
     assert code != 0
     assert "begins with 'x = 4' has no `>>>` line" in output
+
+
+def test_block_that_needs_a_package_is_a_test_of_its_own_and_skipped_without_it(
+    tmp_path: Path,
+) -> None:
+    missing = "\n```python needs=json,no_such_package\n>>> x + 2\n'not run'\n```\n"
+    code, output = run_page(tmp_path, GOOD + missing)
+    assert code == 0, output
+    assert "1 passed, 1 skipped" in output
+    there = missing.replace(",no_such_package", "")
+    code, output = run_page(tmp_path, GOOD + there)
+    assert code == 1
+    assert "1 failed, 1 passed" in output
+    assert "Got:\n    4" in output  # with what the blocks that need nothing have made

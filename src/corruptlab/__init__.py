@@ -12,6 +12,7 @@ import typing
 
 from corruptlab import corruptions, datasets, heads, models, plotting, training
 from corruptlab._draws import Draws
+from corruptlab._learners import LabelledData, Learner
 from corruptlab._version import __version__
 from corruptlab.corruptions import (
     AsymmetricLabels,
@@ -31,6 +32,7 @@ from corruptlab.corruptions import (
     TransitionLabels,
     UniformLabels,
     corrupt,
+    corrupt_labels,
     materialize,
 )
 from corruptlab.heads import HeadsReport, RandomLabelHeads, with_ids
@@ -103,6 +105,8 @@ __all__ = [
     "HeadsReport",
     "InstanceDependentLabels",
     "KernelInterpolant",
+    "LabelledData",
+    "Learner",
     "MemorizationReport",
     "PMDLabels",
     "PairFlipLabels",
@@ -125,6 +129,7 @@ __all__ = [
     "audit",
     "capacity",
     "corrupt",
+    "corrupt_labels",
     "corruptions",
     "datasets",
     "effective_capacity",

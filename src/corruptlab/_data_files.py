@@ -80,7 +80,8 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
                 expected = f"lines of at most {_LONGEST_LINE:,} bytes"
                 raise DataFileError(path, expected, f"a longer one, line {number}")
             try:
-                text = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+                # A tab at the start may separate a column without a name from the next.
+                text = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip().lstrip(" ")
             except UnicodeDecodeError:
                 raise DataFileError(path, "UTF-8 text", f"other bytes in line {number}") from None
             if text:

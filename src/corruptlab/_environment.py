@@ -54,10 +54,11 @@ class Environment:
 
 
 def usable_device(device: torch.device | str) -> torch.device:
-    """Return an available device; raise TypeError or ValueError for anything else."""
+    """Return an available device, a GPU by its number; raise TypeError or ValueError otherwise."""
     try:
-        torch.empty(1, device=device).cpu()
-        return torch.device(device)
+        tried = torch.empty(1, device=torch.device(device))
+        tried.cpu()
+        return tried.device
     except TypeError:
         raise TypeError(
             f"`device` must be a torch.device or a name such as 'cuda:0', got {device!r}."

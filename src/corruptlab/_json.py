@@ -1,6 +1,8 @@
 """Values as JSON that tells apart what differs, their digests, and files that hold them."""
 
+import functools
 import hashlib
+import inspect
 import json
 import math
 import os
@@ -101,6 +103,27 @@ def check_regular_file(path: Path, expected: str) -> None:
 
 def _no_such_number(name: str) -> None:
     raise ValueError(f"JSON has no number {name}")
+
+
+def identity_of(function: Any, argument: str = "trial") -> Json:
+    """Return what tells a function from others: its name, and what is bound to it."""
+    if isinstance(function, functools.partial):
+        return {
+            "partial": identity_of(function.func, argument),
+            "arguments": encode(function.args, argument),
+            "keywords": encode(function.keywords, argument),
+        }
+    if inspect.ismethod(function):
+        owner = function.__self__
+        of = kind_of(owner) if inspect.isclass(owner) else encode(owner, argument)
+        return {"method": function.__name__, "of": of}
+    if not callable(function):
+        raise TypeError(f"`{argument}` must be a function, got {function!r}.")
+    if not inspect.isroutine(function) and not inspect.isclass(function):
+        return encode(function, argument)
+    if getattr(function, "__module__", None) is None:  # such as ``str.upper``
+        raise TypeError(f"`{argument}` must be a function of a module, got {function!r}.")
+    return kind_of(function)
 
 
 def kind_of(kind: Any) -> str:

@@ -1,10 +1,15 @@
 """Free memory of a GPU and of this process, within the limits of Linux control groups."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
+
+_GIB = 1 << 30
+_NEVER_ASKED = _GIB  # bytes: to ask takes longer than to have them
+_BEYOND_MACHINES = 1 << 45  # bytes, where the system does not tell
 
 
 class GroupFiles(NamedTuple):
@@ -22,14 +27,50 @@ VERSION_2 = GroupFiles("memory.max", "memory.current", "inactive_file")
 def free_memory(device: torch.device) -> int | None:
     """Return the free bytes of a device, or None if they cannot be determined."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        return int(torch.cuda.mem_get_info(device)[0]) + _cached(device)
     return host_memory() if device.type == "cpu" else None
+
+
+def _cached(device: torch.device) -> int:
+    """Return the bytes that PyTorch keeps of a GPU and would give back where they are needed."""
+    known = torch.cuda.memory_stats(device)  # empty before anything was on the GPU
+    # What is left of a block that is in use stays with it.
+    kept, used, split = (
+        int(known.get(f"{name}_bytes.all.current", 0))
+        for name in ("reserved", "allocated", "inactive_split")
+    )
+    return max(0, kept - used - split)
+
+
+@contextmanager
+def full_memory(advice: str) -> Iterator[None]:
+    """Turn PyTorch's errors about memory into one that says what to change."""
+    try:
+        yield
+    except RuntimeError as error:
+        # On a CPU PyTorch has no error of its own for it, only this text.
+        full = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+        if not full:
+            raise
+        raise MemoryError(advice) from error
 
 
 def host_memory() -> int | None:
     """Return the bytes that this process can use without swapping, or None if unknown."""
     limits = [limit for limit in (_system(), control_group_room()) if limit is not None]
     return min(limits, default=None)
+
+
+def check_fits(name: str, value: object, needed: int, kind: str = "a number that fits") -> None:
+    """Refuse what takes ``needed`` bytes at least, if this process cannot have them."""
+    free = host_memory() if needed > _NEVER_ASKED else None
+    if needed <= (_BEYOND_MACHINES if free is None else free):
+        return
+    room = "" if free is None else f" where {free / _GIB:,.1f} GiB are free"
+    raise ValueError(
+        f"`{name}` must be {kind} the memory, got {value!r}, which takes at least "
+        f"{needed / _GIB:,.1f} GiB{room}."
+    )
 
 
 def _system(table: Path = Path("/proc/meminfo")) -> int | None:

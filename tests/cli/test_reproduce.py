@@ -36,7 +36,10 @@ def test_rows_come_out_beside_what_was_published(
     assert main(command(data, out, *picked)) == 0
     shown, told = capsys.readouterr()
     plain, random = rows(shown)
-    assert (plain[0], random[0]) == ("mlp-1x512 plain", "mlp-1x512 random-labels")
+    departed = " (recipe.epochs=2)"
+    assert (plain[0], random[0]) == tuple(
+        f"mlp-1x512 {name}{departed}" for name in ("plain", "random-labels")
+    )
     assert (plain[2], plain[5], random[2], random[5]) == ("100.00", "50.51", "99.34", "10.61")
     report = json.loads((out / "table1" / "report.json").read_text())
     measured = report["rows"][0]["measured"]
@@ -264,10 +267,6 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["table1", "--set", "p=0", "--set", "p=0.5"], r"--set must name p once, got 0 and 0\.5"),
     (["table1", "--set", "width=3"], r"--set must name parameters of the rows \(.*\), got 'width'"),
     (["table1", "--note", "in haste"], r"--note must go with --keep, got 'in haste' alone"),
-    (
-        ["table1", "--epochs", "1", "--keep", "results"],
-        r"--keep must go with the rows' own recipes, got --epochs or --set",
-    ),
 ]
 
 
@@ -307,12 +306,14 @@ def test_a_place_for_results_that_is_no_folder_is_refused_before_any_work(
     assert not out.exists()
 
 
-def test_a_value_for_one_row_is_kept_for_no_other(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_what_was_set_is_kept_as_a_departure(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = ["--rows", "cifar10", "--rows", "cifar10-conv", "--set", "gamma=4", "--keep", "results"]
-    assert main(command("fashion-mnist-mini", tmp_path / "out", *more, what="table3")) == 2
-    check_mistake(capsys, r"--keep must go with the rows' own recipes")
+    more = ["--rows", "depth 2", "--set", "depth=3", "--keep", str(tmp_path / "results")]
+    assert main(command(data, tmp_path / "out", *more, what="theorem1")) == 0
+    assert "depth 2 (depth=3)" in capsys.readouterr().out
+    (kept,) = paper.kept_results(tmp_path / "results", "theorem1")
+    assert kept.departures == {"depth": 3}
 
 
 def test_a_figure_of_nothing_is_told_and_the_report_is_there(

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
 from scipy.stats import kstest, norm
 
-from corruptlab import Draws, GaussianPixels
+from corruptlab import Draws, GaussianPixels, Specification, corrupt
 
 from .cases import Array, images
 
@@ -91,6 +92,50 @@ def test_integers_are_rounded_and_clipped_and_floats_are_not() -> None:
     assert bare.min() < 0
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.float32, np.float64])
+def test_draws_of_another_type_are_bare_and_those_in_place_of_bytes_are_scaled(
+    dtype: Any, kind: Any
+) -> None:
+    draws = Draws(3)
+    bare = GaussianPixels(mean=30.0, std=80.0).inputs(np.zeros((4, 100), np.float32), draws=draws)
+    noise = GaussianPixels(mean=30.0, std=80.0, dtype=dtype)
+    new = noise.inputs(np.zeros((4, 100), kind), draws=draws)
+    assert new.dtype == dtype
+    assert_array_equal(new, bare / np.float32(255) if kind is np.uint8 else bare)
+    assert new.min() < 0
+    tensor = noise.inputs(torch.zeros(4, 100, dtype=torch.uint8), draws=draws)
+    assert tensor.dtype is getattr(torch, dtype)
+
+
+def test_floats_keep_the_moments_that_clipped_bytes_lose() -> None:
+    dark = np.where(np.arange(200_000) % 10 < 8, 0, 200).astype(np.uint8).reshape(2_000, 100)
+    bare = GaussianPixels(dtype="float32").estimated([dark])
+    assert (bare.mean, bare.std) == (40, 80)
+    n = dark.size
+    z = bare.inputs(dark, draws=Draws(0)) * 255.0
+    assert norm.sf(abs(z.mean() - 40) / (80 / math.sqrt(n))) > 1e-4
+    assert norm.sf(abs(z.std() - 80) / (80 / math.sqrt(2 * n))) > 1e-4
+    clipped = GaussianPixels().estimated([dark]).inputs(dark, draws=Draws(0))
+    assert clipped.mean() > 53
+    assert clipped.std() < 60
+
+
+@pytest.mark.parametrize("form", ["tensor", "array", "image"])
+def test_items_have_the_type_that_is_asked_for(form: str) -> None:
+    images = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
+    make: Any = {"tensor": torch.from_numpy, "array": np.asarray, "image": Image.fromarray}[form]
+    noisy = corrupt([(make(x), 0) for x in images], GaussianPixels(dtype="float32"), seed=1)
+    item = noisy[1][0]
+    assert isinstance(item, torch.Tensor if form == "tensor" else np.ndarray)
+    assert tuple(item.shape) == (4, 5, 3)
+    batch = noisy.inputs_at([0, 1])
+    assert batch.dtype == np.float32
+    assert_array_equal(item, np.moveaxis(batch[1], 0, -1) if form == "image" else batch[1])
+    line = Specification.parse(str(noisy.specification))
+    assert line.corruptions == noisy.corruptions
+
+
 def test_tensors_come_back_as_tensors_of_their_type() -> None:
     new = GaussianPixels(mean=0.0, std=1.0).inputs(torch.zeros(2, 3).bfloat16(), draws=Draws(0))
     assert new.dtype is torch.bfloat16
@@ -117,6 +162,7 @@ def test_equal_moments_make_equal_corruptions() -> None:
             {"mean": 1.0, "std": 1.0, "per": "channel"},
             r"^`mean` must be one number for each channel for per='channel', got 1\.0\.$",
         ),
+        ({"dtype": "int8"}, r"^`dtype` must be 'float32' or 'float64', got 'int8'\.$"),
         ({"per": "row"}, r"^`per` must be 'overall', 'channel', or 'pixel', got 'row'\.$"),
     ],
 )

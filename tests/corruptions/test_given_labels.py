@@ -1,5 +1,6 @@
 """Given labels are those of the right examples, or are refused; manifests survive the trip."""
 
+import hashlib
 import json
 import os
 import pickle
@@ -12,9 +13,17 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
-from torch.utils.data import Subset, TensorDataset
+from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
-from corruptlab import Draws, ExchangedLabels, GivenLabels, RandomLabels, UniformLabels, corrupt
+from corruptlab import (
+    Draws,
+    ExchangedLabels,
+    GivenLabels,
+    PMDLabels,
+    RandomLabels,
+    UniformLabels,
+    corrupt,
+)
 from corruptlab.corruptions import Manifest
 from corruptlab.datasets import DataFileError
 
@@ -43,6 +52,19 @@ def test_order_of_the_given_does_not_matter_when_numbered() -> None:
     assert shuffled != GivenLabels(NEW)
 
 
+def test_labels_of_the_whole_suit_its_parts() -> None:
+    given = GivenLabels(NEW)
+    assert_array_equal(corrupt(Subset(tensors(), [1, 1]), given).targets, NEW[[1, 1]])
+    assert_array_equal(corrupt(Subset(corrupt(tensors(), HALF), [4]), given).targets, NEW[[4]])
+    numbered = corrupt(tensors(2), given, ids=[13, 5], num_classes=10)
+    assert_array_equal(numbered.targets, NEW[[13, 5]])
+    assert_array_equal(corrupt(numbered, given).targets, NEW[[13, 5]])
+    first, second = Subset(tensors(), range(20)), Subset(tensors(), range(50))
+    joined = GivenLabels(np.concatenate([NEW, CLEAN]))
+    both = corrupt(ConcatDataset([first, second]), joined)
+    assert_array_equal(both.targets, np.concatenate([NEW[:20], CLEAN[:50]]))
+
+
 def given_for(dataset: Any, **arguments: Any) -> Any:
     return lambda: corrupt(dataset, GivenLabels(**arguments))
 
@@ -63,7 +85,7 @@ def given_for(dataset: Any, **arguments: Any) -> Any:
         (
             given_for(tensors(), given=NEW + 5),
             ValueError,
-            r"^`given` must lie in 0 \.\. 9, got 5 \.\. 14\.$",
+            r"^`given` must lie in 0 \.\. 9, got 5 \.\. 14; .*, pass num_classes=\.$",
         ),
         (
             given_for(tensors(), given=NEW, clean=CLEAN[:5]),
@@ -79,6 +101,41 @@ def given_for(dataset: Any, **arguments: Any) -> Any:
             given_for(tensors(), given=NEW * 0.5),
             TypeError,
             r"^`given` must be one integer for each example, got float64 of shape \(60,\)\.$",
+        ),
+        (
+            given_for(tensors(), given=np.append(NEW, 1)),
+            ValueError,
+            r"^`given` must have .* alone, got 61 labels, the last for example 60, and 60 examples",
+        ),
+        (
+            given_for(Subset(tensors(), [7, 7, 9]), given=np.append(NEW, 1)),
+            ValueError,
+            r"^`given` must have .* got 61 labels, the last for example 60, and 60 examples",
+        ),
+        (
+            given_for(ConcatDataset([tensors(20), tensors(30)]), given=NEW),
+            ValueError,
+            r"^`given` must have .* got 60 labels, the last for example 59, and 50 examples",
+        ),
+        (
+            given_for(corrupt(tensors(), HALF), given=np.append(NEW, 1)),
+            ValueError,
+            r"^`given` must have .* got 61 labels, the last for example 60, and 60 examples",
+        ),
+        (
+            given_for(tensors(3), given=[1, 2, 0, 1], ids=[0, 2, 1, 70]),
+            ValueError,
+            r"^`given` must have .* got 4 labels, the last for example 70, and 3 examples",
+        ),
+        (
+            lambda: GivenLabels(NEW).labels(CLEAN[:59], num_classes=10, draws=Draws(0)),
+            ValueError,
+            r"^`given` must have .* got 60 labels, the last for example 59, and 59 examples",
+        ),
+        (
+            lambda: corrupt(tensors(2), PMDLabels(np.full((3, 2), 0.5), kind="I")),
+            ValueError,
+            r"^`eta` must have a row for each example of `dataset`, got 3 rows and 2 examples",
         ),
         (given_for(tensors(), given=[]), TypeError, r"^`given` must be one integer for each"),
     ],
@@ -97,6 +154,13 @@ def test_a_manifest_brings_the_same_labels_elsewhere(tmp_path: Path) -> None:
     assert (loaded.corruption, loaded.seed, loaded.algorithm) == ("UniformLabels(p=0.5)", 3, 1)
     assert loaded.num_classes == 10
     assert loaded.digest == noisy.manifest().digest
+
+
+def test_digests_are_those_of_the_first_day(tmp_path: Path) -> None:
+    noisy = corrupt(tensors(), HALF, seed=3).manifest()
+    whole = np.stack([noisy.ids, noisy.clean_targets, noisy.targets])
+    assert noisy.digest == hashlib.sha256(b"<i8(3, 60)" + whole.tobytes()).hexdigest()[:16]
+    assert Manifest.load(noisy.save(tmp_path / "noise.npz")).digest == noisy.digest
 
 
 def test_a_manifest_of_a_part_serves_that_part(tmp_path: Path) -> None:
@@ -218,6 +282,7 @@ def test_an_array_of_another_size_or_kind_is_refused_before_memory_is_taken(
     assert peak < 1_000_000
 
 
+@pytest.mark.slow
 def test_a_changed_byte_is_a_data_file_error_or_harmless(tmp_path: Path) -> None:
     noisy = corrupt(tensors(), HALF, seed=3)
     path = noisy.manifest().save(tmp_path / "noise.npz")

@@ -7,6 +7,7 @@ say something else in an attribute, a part, or a method that must not be believe
 from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -222,6 +223,56 @@ LABELS: dict[str, Callable[[], Kind]] = {
     "tensors of shape (n, 1)": lambda: same(tensors(Y[:, None])),
 }
 
+NAMES_OF = np.array(["ant", "bee", "cat"])  # sorted, so that each has its number
+
+NAMED: dict[str, Callable[[], Kind]] = {
+    "names": lambda: same(rows(lambda y: str(NAMES_OF[y]))),
+    "NumPy's strings": lambda: same(rows(lambda y: NAMES_OF[y])),
+    "names in lists of one": lambda: same(rows(lambda y: [str(NAMES_OF[y])])),
+    "names with the order told": lambda: same(rows(lambda y: "zyx"[y], classes=list("zyx"))),
+    "names in a wrong list": lambda: same(rows(lambda y: "abc"[y], targets=["a"] * N)),
+    "names in a right list": lambda: same(rows(lambda y: "abc"[y], targets=["abc"[y] for y in Y])),
+    "subset of names": lambda: cut(rows(lambda y: str(NAMES_OF[y]))),
+    "joined names": lambda: same(
+        ConcatDataset([Subset(rows(lambda y: "abc"[y]), range(k, k + 20)) for k in (0, 20, 40)])
+    ),
+    "corrupted names": lambda: same(cl.corrupt(rows(lambda y: "abc"[y]))),
+    "wrapper of corrupted names": lambda: twice(Transformed(cl.corrupt(rows(lambda y: "abc"[y])))),
+    "booleans": lambda: Kind(rows(lambda y: y > 0), X, 1 * (Y > 0)),
+    "booleans in tensors": lambda: Kind(tensors(Y > 0), X, 1 * (Y > 0)),
+    "NumPy's booleans": lambda: Kind(rows(lambda y: np.bool_(y > 0)), X, 1 * (Y > 0)),
+    "-1 and +1": lambda: Kind(tensors(2 * (Y > 0) - 1), X, 1 * (Y > 0)),
+    "Hugging Face, names": lambda: hugging_face_names(),
+}
+
+NAMED_PAIRS: dict[str, Callable[[], Kind]] = {
+    "names in an array": lambda: same((X, NAMES_OF[Y])),
+    "names in wide texts": lambda: same((X, NAMES_OF[Y].astype("U33"))),
+    "names in a list": lambda: same((X, NAMES_OF[Y].tolist())),
+    "names as objects": lambda: same((X, NAMES_OF[Y].astype(object))),
+    "names as bytes": lambda: same((X, NAMES_OF[Y].astype(bytes))),
+    "pandas, names": lambda: pandas_labels(lambda pd: pd.Series(NAMES_OF[Y])),
+    "pandas, objects": lambda: pandas_labels(lambda pd: pd.Series(NAMES_OF[Y], dtype=object)),
+    "pandas, integers": lambda: pandas_labels(lambda pd: pd.Series(Y, dtype="Int64")),
+    "pandas, categories": lambda: pandas_labels(
+        lambda pd: pd.Series(pd.Categorical.from_codes(Y, ["z", "a", "f"]))
+    ),
+    "pandas, numbers as categories": lambda: pandas_labels(
+        lambda pd: pd.Categorical.from_codes(Y, [7, 3, 5])
+    ),
+}
+
+
+def hugging_face_names() -> Kind:
+    names = NAMES_OF[Y].tolist()
+    return hugging_face(lambda d: d.remove_columns("label").add_column("label", names))
+
+
+def pandas_labels(make: Callable[[Any], Any]) -> Kind:
+    pd = pytest.importorskip("pandas", reason="pandas cannot be imported", exc_type=ImportError)
+    return same((X, make(pd)))
+
+
 KNOWN: dict[str, Callable[[], Kind]] = {
     "images": images,
     "subset": lambda: cut(tensors()),
@@ -309,6 +360,7 @@ NAMES = ["targets", "labels", "y", "features", "classes", "num_classes", "tensor
          "inputs_at", "data", "_fields"]  # fmt: skip
 
 
+@cache
 def attributes() -> dict[str, Callable[[], Kind]]:
     return {
         f"{name}: {meaning}": lambda name=name, value=value: same(rows(**{name: value}))  # type: ignore[misc]
@@ -317,9 +369,11 @@ def attributes() -> dict[str, Callable[[], Kind]]:
     }
 
 
+@cache
 def catalogue() -> dict[str, Callable[[], Kind]]:
     """Return every kind but those that differ in one attribute."""
-    groups = {"items": ITEMS, "label": LABELS, "known": KNOWN, "pair": PAIRS, "other": OVERRIDDEN}
+    groups = {"items": ITEMS, "label": LABELS, "known": KNOWN, "other": OVERRIDDEN}
+    groups |= {"named": NAMED, "pair": PAIRS | NAMED_PAIRS}
     return {
         f"{group}: {name}": make for group, kinds in groups.items() for name, make in kinds.items()
     }

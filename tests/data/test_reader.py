@@ -119,6 +119,11 @@ def test_hugging_face_files_keep_count_too(tmp_path: Any) -> None:
     whole = library.load_from_disk(str(tmp_path / "saved"))
     assert_array_equal(cl.corrupt(whole.select(range(20, 40))).ids, np.arange(20, 40))
     assert_array_equal(cl.corrupt(whole.select(range(20, 40)).select([4])).ids, [24])
+    given, too_many = cl.GivenLabels(np.zeros(60, int)), cl.GivenLabels(np.zeros(61, int))
+    for part in (whole, whole.select(range(20))):
+        assert not cl.corrupt(part, given).targets.any()
+    with pytest.raises(ValueError, match=r"got 61 labels, .* and 60 examples"):
+        cl.corrupt(whole, too_many)
 
 
 def test_what_is_known_of_the_noise_is_found_beneath_a_transform() -> None:
@@ -220,14 +225,17 @@ BAD: dict[str, tuple[Any, str]] = {
     "None": (item(None), r"^`dataset` must have items .* got NoneType at position 7\.$"),
     "no label": (item((0, None)), ONE_CLASS + r"None at position 7; leave out what has no label"),
     "short": (item((0,)), r"^`dataset` must have .* 1, got a tuple of length 1 at position 7"),
-    "name": (item((0, "cat")), ONE_CLASS + r"'cat' at position 7; map names to classes first"),
-    "bool": (item((0, True)), ONE_CLASS + r"True at position 7; map them first, .* int\(label\)"),
+    "name": (item((0, "cat")), ONE_CLASS + r"'cat' at position 7; give all labels one type"),
+    "bool": (item((0, True)), ONE_CLASS + r"True at position 7; give all labels one type"),
     "float": (item((0, 1.0)), ONE_CLASS + r"1\.0 at position 7; map them first, .* int\(label\)"),
     "soft": (item((0, [0.5, 0.5])), ONE_CLASS + r".* at position 7; turn soft .* argmax\.$"),
     "huge": (item((0, 2**70)), ONE_CLASS + r"\d+ at position 7; number the classes from 0 first"),
     "large": (item((0, 2**40)), r"^`dataset` must have labels below 2147483648, got \d+ at .* 7;"),
     "unsigned": ((np.zeros(2), np.array([2**63, 0], np.uint64)), ONE_CLASS + r".* at position 0;"),
-    "names": ((np.zeros(2), np.array(["a", "b"])), ONE_CLASS + r".* at position 0; map names"),
+    "late number": (
+        Rows([(0, "a"), (0, "b"), (0, 3)]),
+        r"^`dataset` must be one class for each example, got 3 at position 2; give all labels one",
+    ),
     "shrinking": (Shrinking(rows().items), r"^`dataset` must keep its length, got 59 at first and"),
     "negative": (Negative([]), r"^`dataset` must have a length that is at least 0: "),
     "long": (Long(rows().items), r"^`dataset` must serve an item at every .* at position 60: "),

@@ -125,10 +125,13 @@ def test_each_name_reads_its_own_key(tmp_path: Path, which: Any, key: str) -> No
     assert_array_equal(people.noisy, (CLEAN + 1) % 10)
     assert_array_equal(people.clean, CLEAN)
     assert people.name == f"CIFAR-10N {which}"
+    by_key = cifar_n(tmp_path, which=key)  # type: ignore[arg-type]  # of a parameter
+    assert_array_equal(by_key.noisy, people.noisy)
+    assert by_key.name == people.name
 
 
 def test_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
-    known = "aggregate, random1, random2, random3, worst, fine, coarse"
+    known = "aggregate, random1, random2, random3, worst, fine, coarse, aggre_label, .*"
     with pytest.raises(ValueError, match=rf"^`which` must be one of {known}, got 'worse'\.$"):
         cifar_n(tmp_path, which="worse")  # type: ignore[arg-type]  # that is the point
 

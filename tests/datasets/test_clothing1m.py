@@ -171,14 +171,54 @@ def refusal(folder: Path, split: Any = "clean_train") -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "name", ["clean_train_key_list.txt", "clean_label_kv.txt", "noisy_label_kv.txt"]
-)
+@pytest.mark.parametrize("name", ["clean_train_key_list.txt", "clean_label_kv.txt"])
 def test_missing_text_file_is_named(tree: Path, name: str) -> None:
     (tree / name).unlink()
     assert refusal(tree).startswith(
         f"{tree}: expected {name}, there or in annotations, found only "
     )
+
+
+@pytest.mark.parametrize("split", ["noisy_train", "clean_train"])
+def test_labels_that_are_not_served_may_be_missing(tree: Path, split: Any) -> None:
+    served, other = "noisy_label_kv.txt", "clean_label_kv.txt"
+    if split != "noisy_train":
+        served, other = other, served
+    (tree / other).unlink()
+    images = clothing1m(tree, split=split)
+    column = 0 if split == "noisy_train" else 1
+    assert_array_equal(images.targets, [LABELS[key][column] for key in LISTS[split]])
+    assert repr(images).endswith("14 classes, 0 with both labels)")
+    (tree / other).symlink_to(tree / "gone")
+    assert refusal(tree, split).startswith(f"{tree}: expected {other}, there or in annotations")
+    (tree / other).unlink()
+    (tree / served).unlink()
+    assert refusal(tree, split).startswith(f"{tree}: expected {served}, there or in annotations")
+
+
+@pytest.mark.parametrize("below", [".", "annotations"])
+@pytest.mark.parametrize("absent", [0, 2])
+def test_images_may_lie_in_folders_beside_the_lists(
+    tmp_path: Path, below: str, absent: int
+) -> None:
+    write_texts(tmp_path / below)
+    write_images(tmp_path)
+    for each in (tmp_path / "images").iterdir():
+        each.rename(tmp_path / each.name)  # 0, 1, ... instead of images/0, images/1, ...
+    images = clothing1m(tmp_path, split="clean_train")
+    assert list(images.paths) == [key.removeprefix("images/") for key in LISTS["clean_train"]]
+    assert images[1][0].getpixel((4, 2)) == colour(LISTS["clean_train"][1])
+    (tmp_path / images.paths[absent]).unlink()  # one alone does not tell where the others are
+    assert list(clothing1m(tmp_path, split="clean_train").paths) == list(images.paths)
+
+
+def test_lists_may_leave_out_the_folder_of_all_images(tree: Path) -> None:
+    write_images(tree)
+    for path in tree.glob("*.txt"):
+        path.write_text(path.read_text().replace("images/", ""))
+    images = clothing1m(tree, split="clean_train")
+    assert list(images.paths) == LISTS["clean_train"]
+    assert images[1][0].getpixel((4, 2)) == colour(LISTS["clean_train"][1])
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:

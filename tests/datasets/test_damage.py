@@ -72,13 +72,20 @@ def table(folder: Path) -> tuple[Path, Callable[[], Any]]:
     return folder / "x.csv", lambda: label_file(folder / "x.csv")
 
 
+def names(folder: Path) -> tuple[Path, Callable[[], Any]]:
+    files = [f"{i % 7}/{i}.jpg" for i in range(40)]
+    (folder / "x.tsv").write_text("".join(f"{path}\t{i % 7}\n" for i, path in enumerate(files)))
+    return folder / "x.tsv", lambda: label_file(folder / "x.tsv", match=files)
+
+
 def objects(folder: Path) -> tuple[Path, Callable[[], Any]]:
     (folder / "x.json").write_text(json.dumps({str(i): i % 7 for i in range(40)}))
     return folder / "x.json", lambda: label_file(folder / "x.json")
 
 
 KINDS = (
-    idx_plain, idx_packed, cifar_binary, human, clothes, photograph, npy, npz, table, objects,
+    idx_plain, idx_packed, cifar_binary, human, clothes, photograph, npy, npz, table, names,
+    objects,
 )  # fmt: skip
 EVERY = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 

@@ -84,6 +84,7 @@ def test_labels_come_in_the_order_of_the_file(
         text("labels.csv", ",0\n2,3\n0,0\n3,12\n1,7\n"),  # likewise, a series without a name
         text("labels.csv", "index;label\n2;3\n0;0\n3;12\n1;7\n"),
         text("labels.tsv", "2\t3\n0\t0\n3\t12\n1\t7\n"),
+        text("labels.tsv", "\t0\n2\t3\n0\t0\n3\t12\n1\t7\n"),  # as pandas writes it
         text("labels.json", '{"2": 3, "0": 0, "3": 12, "1": 7}'),
     ],
 )
@@ -134,6 +135,29 @@ def test_a_header_that_is_a_number_is_no_label_and_a_warning_tells(tmp_path: Pat
     assert_array_equal(label_file(named, header=True).labels, [3, 0])
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["x.csv", "x.txt"])
+@pytest.mark.parametrize("first", [0, 7])
+def test_the_number_of_examples_tells_headers_from_labels(
+    tmp_path: Path, name: str, first: int
+) -> None:
+    path = text(name, f"{first}\n3\n0\n12\n7\n")(tmp_path)
+    assert_array_equal(label_file(path, num_examples=4).labels, LABELS)
+    assert_array_equal(label_file(path, num_examples=5).labels, [first, *LABELS])
+    assert refusal(path, num_examples=3) == f"{path}: expected 3 labels, found 5."
+    assert refusal(path, num_examples=5, header=True) == f"{path}: expected 5 labels, found 4."
+    pairs = text(name, "0,1\n0,5\n1,6\n")(tmp_path)  # columns that pandas numbered
+    read = label_file(pairs, num_examples=2)
+    assert (read.labels.tolist(), read.ids.tolist()) == ([5, 6], [0, 1])  # type: ignore[union-attr]
+
+
+def test_every_format_has_the_number_of_labels_that_is_asked_for(tmp_path: Path) -> None:
+    for write in (npy(), npz(labels=LABELS), text("x.json", "[3, 0, 12, 7]")):
+        path = write(tmp_path)
+        assert_array_equal(label_file(path, num_examples=4).labels, LABELS)
+        assert refusal(path, num_examples=5) == f"{path}: expected 5 labels, found 4."
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("numbered", [False, True])
 def test_a_large_json_file_is_read_in_pieces(tmp_path: Path, numbered: bool) -> None:
@@ -174,6 +198,8 @@ def test_one_of_several_arrays_is_named(tmp_path: Path) -> None:
     [
         ("x.pkl", {}, r"^`path` must end in \.npy, \.npz, .*, or have no end, got 'x\.pkl'\.$"),
         ("x.npy", {"header": True}, r"^`header` must be left out for a \.npy file, got True\.$"),
+        ("x.npy", {"match": ["a"]}, r"^`match` must be left out for a \.npy file, got \['a'\]\.$"),
+        ("x.csv", {"num_examples": 0}, r"^`num_examples` must be at least 1, got 0\.$"),
         ("x.npy", {"array": "a"}, r"^`array` must be left out for a \.npy file, got 'a'\.$"),
         ("x.csv", {"num_classes": 0}, r"^`num_classes` must be at least 1, got 0\.$"),
     ],
@@ -274,6 +300,8 @@ def test_file_without_labels_is_refused(tmp_path: Path, write: Callable[[Path], 
         ("label\n1\n\ncat\n", "rows `label` of integers", "'cat' in line 4"),
         ("1\n2,3\n", "rows `label` of integers", "'2,3' in line 2"),
         ("0,1\n1\n", "rows `index,label` of integers", "'1' in line 2"),
+        ("a.jpg,0\n", "rows `index,label` of integers (`match` finds examples by file name)",
+         "'a.jpg,0' in line 1"),
         ("0,cat\n1,dog\n", "rows `index,label` of integers", "'0,cat' in line 1"),
         ("1,2,3\n", "rows `index,label` of integers", "'1,2,3' in line 1"),
         ("1;2\n3,4\n", "rows `index,label` of integers", "'3,4' in line 2"),

@@ -8,6 +8,7 @@ import random
 import re
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -26,6 +27,7 @@ from corruptlab import Execution, FitReport, RandomLabels, Recipe, corrupt, fit,
 from corruptlab.datasets import DataFileError
 from corruptlab.training import NonFiniteLossError
 from tests import waiting
+from tests.damage import NO_FILES
 
 from .cases import network, points
 from .clock import Clock, Timed
@@ -292,6 +294,15 @@ def test_a_truncated_file_is_an_error_that_names_it(kept: Path, left: int) -> No
         run(Watched(), checkpoint=kept.parent)
 
 
+@pytest.mark.parametrize(("make", "found"), NO_FILES, ids=[found for _, found in NO_FILES])
+def test_what_is_no_file_is_named_and_never_waited_for(
+    make: Callable[[Path], None], found: str, tmp_path: Path
+) -> None:
+    make(tmp_path / "fit.pt")
+    with pytest.raises(DataFileError, match=rf"fit\.pt: expected a checkpoint .*, found {found}"):
+        run(Watched(), checkpoint=tmp_path)
+
+
 class Trap:
     """What runs code when it is unpickled."""
 
@@ -357,9 +368,11 @@ def test_a_part_that_is_missing_or_of_another_kind_is_an_error_that_names_the_fi
             else:
                 inside(damaged, where)[where[-1]] = value
             torch.save(damaged, path)
-            with suppress(DataFileError):  # and no other; what is possible there is believed
+            # And no other error; what is possible there is believed, other bits with a warning.
+            with suppress(DataFileError), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "the checkpoint in .* was written with")
                 act()
-    for name in set(whole) - {"format", "identity"}:
+    for name in set(whole) - {"format", "identity", "standardize", "bits"}:
         torch.save({key: value for key, value in whole.items() if key != name}, path)
         with pytest.raises(DataFileError, match=f"found no part '{name}'"):
             act()
@@ -376,6 +389,7 @@ def test_a_damaged_checkpoint_leaves_the_network_as_it_was(kept: Path) -> None:
     assert same_bits(model, Watched())
 
 
+@pytest.mark.slow
 def test_one_wrong_bit_is_found_wherever_it_matters(kept: Path) -> None:
     whole, bits = kept.read_bytes(), random.Random(0)
     expected, found = run(one := Watched(), checkpoint=kept.parent), 0

@@ -1,8 +1,6 @@
 """The path of ImageNet: many files, many classes, workers, processes, and a large network."""
 
 import math
-import os
-import sys
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
@@ -14,9 +12,9 @@ from PIL import UnidentifiedImageError
 from torch import nn
 
 from corruptlab import Draws, Execution, RandomLabels, Recipe, corrupt, fit
-from tests import waiting
 
 from .programs.imagenet import EXAMPLES, image_folder
+from .programs.launch import launched, left
 from .programs.vision import image_tree
 
 CLASSES = 1000
@@ -38,6 +36,7 @@ def test_wrapping_a_thousand_files_decodes_a_few(tree: Path) -> None:
     assert 0 < len(decoded) < 10
 
 
+@pytest.mark.slow
 def test_a_fit_decodes_each_file_once_an_epoch_and_a_few_more(tree: Path) -> None:
     decoded: list[str] = []
     noisy = corrupt(image_folder(tree, decoded, 16), RandomLabels(), seed=0)
@@ -70,11 +69,8 @@ def test_an_unreadable_picture_is_named(tree: Path, tmp_path: Path) -> None:
 def test_inception_v3_is_trained_by_two_processes_with_two_workers_each(
     tree: Path, tmp_path: Path
 ) -> None:
-    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    program = ["-m", "tests.training.programs.imagenet", str(tree), str(tmp_path)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = waiting.run([*run, *program], cwd=Path(__file__).parents[2], env=environment)
-    assert done.returncode == 0, done.stderr
+    done = launched("imagenet", 2, 1, tmp_path, str(tree))
+    assert (done.returncode, left(tmp_path, 0)["failure"]) == (0, ""), done.stderr
     one, two = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     assert one["report"] == two["report"]
     assert one["weights"] == two["weights"]

@@ -1,12 +1,10 @@
-"""Several processes under `torchrun`: one fit, whoever does it, and whoever dies meanwhile.
+"""Several processes under `torchrun`'s agent: one fit, whoever does it, and whoever dies meanwhile.
 
 Two processes do all scenarios of `programs.together` in one start, because a start costs seconds.
 What one process finds is found here, by the same functions.
 """
 
-import os
-import subprocess
-import sys
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,10 +13,11 @@ import pytest
 import torch
 
 from corruptlab import Draws
-from tests import waiting
+from tests import once
 
 from .cases import network
 from .programs import together
+from .programs.launch import launched, left
 from .programs.problem import RECIPE as PIXELS
 from .programs.together import SCENARIOS
 
@@ -39,25 +38,19 @@ ALIKE = [
 ]
 
 
-def torchrun(module: str, folder: Path, processes: int) -> "subprocess.CompletedProcess[str]":
-    program = ["-m", f"tests.training.programs.{module}", str(folder)]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return waiting.run(
-        [*command, f"--nproc-per-node={processes}", *program],
-        cwd=Path(__file__).parents[2],
-        env=environment,
-    )
-
-
 @pytest.fixture(scope="module")
 def launch(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What two processes found, and what they said."""
-    folder = tmp_path_factory.mktemp("together")
-    done = torchrun("together", folder, 2)
-    assert done.returncode == 0, done.stderr
+
+    def fill(folder: Path) -> None:
+        done = launched("together", 2, 1, folder)
+        assert done.returncode == 0, done.stderr
+        (folder / "said.json").write_text(json.dumps([done.stdout, done.stderr]))
+
+    folder = once.folder_of(tmp_path_factory, "together", fill)
+    assert left(folder, 0)["failure"] == ""
     found = [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
-    return found, done
+    return found, json.loads((folder / "said.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -177,15 +170,21 @@ def test_a_stream_of_two_processes_learns_what_whole_data_would(found: Any) -> N
 
 
 def test_only_the_first_process_shows_progress(launch: Any) -> None:
-    _, done = launch
-    assert done.stderr.count("shown  30/30  epoch 5") == 1
-    assert "Warning" not in done.stderr
-    assert done.stdout == ""
+    _, (output, errors) = launch
+    assert errors.count("shown  30/30  epoch 5") == 1
+    assert "Warning" not in errors
+    assert output == ""
 
 
 def test_only_the_first_process_writes_checkpoints(found: Any) -> None:
     assert set(found[0]["written"]["saved"]) == {0}
     assert found[1]["written"]["saved"] == []
+
+
+def test_the_first_process_alone_is_told_of_epochs_and_its_error_is_everyone_s(found: Any) -> None:
+    one, two = (each["followed"] for each in found)
+    assert one == {"told": [1, 2], "error": "no answer", "epochs": 2}
+    assert two == {**one, "told": []}
 
 
 def test_too_little_memory_in_one_process_streams_in_all_and_one_says_so(found: Any) -> None:
@@ -232,12 +231,12 @@ def test_two_processes_resume_to_the_same_bits(found: Any) -> None:
 def test_the_death_of_one_process_ends_all_and_the_same_command_goes_on(
     tmp_path: Path,
 ) -> None:
-    done = torchrun("killed_together", tmp_path, 3)
-    assert done.returncode != 0
-    assert "exitcode  : -9" in done.stderr
-    assert not list(tmp_path.glob("*.pt"))  # the others have not finished without it
-    again = torchrun("killed_together", tmp_path, 3)
-    assert again.returncode == 0, again.stderr
+    done = launched("killed_together", 3, 2, tmp_path)
+    assert done.returncode == 0, done.stderr
+    killed, again = (left(tmp_path, time) for time in range(2))
+    assert "exitcode  : -9" in killed["failure"]
+    assert not any(name.endswith(".pt") for name in killed["files"])  # without it no other finishes
+    assert again["failure"] == ""
     results = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(3)]
     for finished, never_killed in results:
         assert 0 < finished["passes"] <= 20 < never_killed["passes"] == 40

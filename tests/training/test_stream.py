@@ -1,9 +1,11 @@
 """Streams: the same fit to the bit, whoever reads the examples and from whatever."""
 
+import itertools
 import random
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -252,9 +254,14 @@ def test_items_that_change_do_not_go_to_the_device_once_and_for_all() -> None:
 # ----------------------------------------------------------------------------------- wrong examples
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-@pytest.mark.parametrize("bad", [0, 13, 58])
-@pytest.mark.parametrize("value", [torch.nan, -torch.inf])
+@pytest.mark.parametrize(
+    ("bad", "value", "workers"),
+    [
+        *itertools.product([0, 13, 58], [torch.nan, -torch.inf], [0]),
+        (13, torch.nan, 1),
+        (58, -torch.inf, 1),
+    ],
+)
 def test_an_input_that_is_not_finite_is_named_whatever_the_order(
     bad: int, value: float, workers: int
 ) -> None:
@@ -376,13 +383,21 @@ def test_augmented_images_need_no_room_for_what_is_prepared(memory: Callable[[in
         fit(Watched(), images(), recipe=PIXELS)
 
 
-def test_cropped_images_need_room_for_the_crop(memory: Callable[[int], None]) -> None:
-    recipe = replace(PIXELS, augmentation=None)
-    memory(56 * (3 * 8 * 8 + 8 + 4 * 3 * 6 * 6))
-    assert fit(Watched(), images(), recipe=recipe).execution.data == "device"
-    memory(56 * (3 * 8 * 8 + 8 + 4 * 3 * 6 * 6) - 1)
+@pytest.mark.parametrize(
+    ("channels_last", "before"),
+    [(False, 3 * 8 * 8), ("auto", 4 * 3 * 6 * 6), (True, 4 * 3 * 6 * 6)],
+)
+def test_cropped_images_need_room_for_the_crop_and_what_it_is_made_of(
+    memory: Callable[[int], None], channels_last: Any, before: int
+) -> None:
+    # Made of what is stored at first, and of itself where the channels may move to the end.
+    recipe, execution = replace(PIXELS, augmentation=None), Execution(channels_last=channels_last)
+    memory(56 * (before + 8 + 4 * 3 * 6 * 6))
+    run = partial(fit, train=images(), recipe=recipe, execution=execution)
+    assert run(Watched()).execution.data == "device"
+    memory(56 * (before + 8 + 4 * 3 * 6 * 6) - 1)
     with pytest.warns(UserWarning, match=r"^`train` needs"):
-        fit(Watched(), images(), recipe=recipe)
+        run(Watched())
 
 
 def test_a_recipe_s_crop_is_checked_before_anything_else_is_read() -> None:

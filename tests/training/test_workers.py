@@ -4,18 +4,23 @@ import os
 import sys
 import textwrap
 import threading
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from torch.utils.data import get_worker_info
 
-from corruptlab import Execution, Recipe, fit
+from corruptlab import Execution, FitReport, Recipe, fit, stopping
 from tests import waiting
 
 from .cases import network, points
+from .programs.problem import lasting
 
 RECIPE = Recipe(learning_rate=0.1, epochs=1, batch_size=20, whiten=False, decay=0.95)
 IMPORTED_BY = os.getpid()
@@ -86,6 +91,158 @@ def test_what_cannot_be_sent_is_one_clear_error_that_names_the_part() -> None:
         assert losses(data, 0) == losses(points(), 0)  # here it can be read
 
 
+# ------------------------------------------------------------------------- as long as the fit lives
+
+
+class Signed:
+    """A data set whose items say which process read them."""
+
+    def __len__(self) -> int:
+        return 30
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return torch.full((6,), float(os.getpid()), dtype=torch.float64), index % 3
+
+
+class Noting(nn.Module):
+    """A network that notes the first number of every input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.seen = network(), Counter[float]()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.seen.update(x[:, 0].tolist())
+        out: torch.Tensor = self.body(x / 2**22)
+        return out
+
+
+@pytest.mark.parametrize("way", ["no_other_threads", "another_thread"])
+def test_the_same_workers_read_every_pass_over_every_data_set(
+    way: str, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue(way)
+    model, recipe = Noting(), replace(RECIPE, epochs=3, batch_size=5)
+    execution = Execution(data="stream", workers=2)
+    data: Any = {"train": Signed(), "test": Signed(), "validation": Signed()}
+    fit(model, **data, recipe=recipe, stop=(), measure="all", execution=execution)
+    tried = model.seen.pop(float(os.getpid()))  # before the first pass
+    assert tried == 2
+    assert len(model.seen) == 2
+    # Each epoch trains, and measures three data sets; the network at the end is tested again.
+    assert model.seen.total() == (3 * 4 + 1) * 30
+    assert not torch.multiprocessing.active_children()
+
+
+def test_passes_that_are_given_up_leave_nothing_to_the_next(always_looking: None) -> None:
+    """The last steps are not done, and no pass goes on after the first error."""
+    recipe = replace(RECIPE, epochs=3, batch_size=2)
+    rules = (stopping.interpolated(), stopping.budget(45))
+
+    def found(workers: int) -> FitReport:
+        execution = Execution(data="stream", workers=workers)
+        test = points(40, seed=1)
+        return fit(network(), points(), test, recipe=recipe, stop=rules, execution=execution)
+
+    alone, together = found(0), found(2)
+    assert together.stopped_by == "budget"
+    assert together.steps % 30
+    kept = {"execution": None, "diagnosis": None}
+    assert {**lasting(together), **kept} == {**lasting(alone), **kept}
+
+
+class BrokenLater(Asking):
+    """A data set with an item that can be read twice."""
+
+    times = 0
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        self.times += index == 41
+        if self.times > 2:
+            raise OSError("file 41 is gone")
+        inputs, targets = points().tensors
+        return inputs[index], int(targets[index])
+
+
+def test_errors_of_a_later_epoch_come_through() -> None:
+    execution = Execution(data="stream", workers=1)
+    recipe = replace(RECIPE, epochs=9)
+    model = Noting()
+    with pytest.raises(OSError, match="file 41 is gone") as caught:
+        fit(model, BrokenLater(forked=False), recipe=recipe, stop=(), execution=execution)
+    assert 2 * 60 < model.seen.total() < 3 * 60 + 2
+    assert caught.tb is not None  # who still looks at the error keeps no workers alive
+    assert not torch.multiprocessing.active_children()
+
+
+class SentOnce(Asking):
+    """A data set that can be sent to one worker, after it was tried whether it can be."""
+
+    times = 0
+
+    def __reduce__(self) -> Any:
+        type(self).times += 1
+        if self.times > 2:
+            raise OSError("sent twice")
+        return partial(SentOnce, forked=False), ()
+
+
+# PyTorch's iterator stumbles over itself, but ends them.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("another_thread")
+def test_workers_that_have_started_end_if_another_cannot() -> None:
+    with pytest.raises(OSError, match="sent twice") as caught:
+        losses(SentOnce(forked=False), 2)
+    assert SentOnce.times == 3
+    assert caught.tb is not None
+    assert not torch.multiprocessing.active_children()
+
+
+INTERRUPTED = """
+import os, signal, threading
+import torch
+from corruptlab import Execution, fit
+from tests.training.cases import RECIPE, network, points
+
+class Interrupted(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.steps = network(), 0
+
+    def forward(self, x):
+        self.steps += self.training
+        if self.training and self.steps == 8:  # in the second epoch, as a terminal does it
+            os.killpg(0, signal.SIGINT)
+        return self.body(x)
+
+def interrupted_fit():
+    execution = Execution(data="stream", workers=2)
+    data = points(), points(20)
+    report = fit(Interrupted(), *data, recipe=RECIPE, stop=(), execution=execution)
+    assert 0 < report.test_accuracy <= 1
+    assert not torch.multiprocessing.active_children()
+    print(report.stopped_by, report.epochs)
+
+if __name__ == "__main__":
+    others, threading.enumerate = threading.enumerate, lambda: [threading.current_thread()]
+    interrupted_fit()  # with workers that are forked if this Python does that
+    threading.enumerate, over = others, threading.Event()
+    threading.Thread(target=over.wait).start()
+    interrupted_fit()  # with others
+    over.set()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="it takes groups of processes")
+def test_ctrl_c_in_a_terminal_ends_the_workers_and_the_network_is_measured(tmp_path: Path) -> None:
+    (path := tmp_path / "program.py").write_text(INTERRUPTED)
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = waiting.run([sys.executable, str(path)], start_new_session=True, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, 2 * "interrupted 1\n", "")
+
+
 SCRIPT = """
 import os, sys, threading
 import torch
@@ -127,7 +284,8 @@ def test_data_sets_of_the_main_module_are_read_without_a_warning(way: str, tmp_p
     guard = "if __name__ == '__main__':\n    " if way == "script" else ""
     program = f"FORKED = {way != 'script'}\n" + textwrap.dedent(SCRIPT) + guard + "main()\n"
     (path := tmp_path / "program.py").write_text(program)
-    python = [sys.executable, "-W", "error"]
+    # PyTorch 2.6 leaves a temporary folder to the end of the process, which is a warning.
+    python = [sys.executable, "-W", "error", "-W", "ignore:Implicitly cleaning:ResourceWarning"]
     if way == "standard input":
         done = waiting.run([*python, "-"], input=program)
     else:

@@ -7,16 +7,8 @@ from typing import Any
 
 from corruptlab._cli import _output as cli
 from corruptlab._cli._output import DONE, INTERRUPTED, MISTAKES, NOT_ALL, Output, UserError
-from corruptlab.experiments.paper import (
-    EXHIBITS,
-    Reproduction,
-    exhibit,
-    kept_results,
-    plan,
-    reproduce,
-)
+from corruptlab.experiments.paper import EXHIBITS, Reproduction, kept_results, plan, reproduce
 from corruptlab.experiments.paper._exhibits import can_draw
-from corruptlab.experiments.paper._plan import keeps_recipe
 
 _DESCRIPTION = """\
 A table or figure of Zhang et al. 2017, row by row: what is measured here beside what was
@@ -72,7 +64,8 @@ def _add(reproduce: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--keep",
         metavar="FOLDER",
-        help="add what was measured to the results there, such as docs/results",
+        help="add what was measured to the results there, such as docs/results; "
+        "what --set and --epochs changed is kept with it and shown",
     )
     how.add_argument(
         "--note", default="", metavar="TEXT", help="what else there is to know, kept with them"
@@ -88,20 +81,12 @@ def run_reproduce(options: argparse.Namespace) -> int:
         if options.estimate:
             cli.show(plan(out=options.out, progress=True, **asked))
             return DONE
-        if options.keep and not _own_recipes(asked):
-            raise UserError("--keep must go with the rows' own recipes, got --epochs or --set.")
         if options.note and not options.keep:
             raise UserError(f"--note must go with --keep, got {options.note!r} alone.")
         if options.keep:  # what cannot be added to is better found now
             kept_results(cli.writable("--keep", options.keep), options.what)
         found = reproduce(out=options.out, executor=workers, progress=True, **asked)
     return _shown(found, options)
-
-
-def _own_recipes(asked: dict[str, Any]) -> bool:
-    """Return whether nothing is changed but what the picked rows ask for."""
-    rows = exhibit(asked["what"]).picked(asked["rows"])
-    return asked["epochs"] is None and all(keeps_recipe(row, asked["changes"]) for row in rows)
 
 
 def _asked(options: argparse.Namespace) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The one reader of data sets: what items serve is what counts."""
 
+from corruptlab._data._beneath import noise_beneath
+from corruptlab._data._containers import read_container, written_like
 from corruptlab._data._examples import (
     Examples,
     checked_length,
@@ -7,20 +9,31 @@ from corruptlab._data._examples import (
     listed_provenance,
     open_dataset,
     told_classes,
+    with_encoding,
 )
-from corruptlab._data._fields import Fields, Key
+from corruptlab._data._fields import Fields, InputKey, Key
 from corruptlab._data._inputs import as_array, as_batch, channels_first, restored, stacked
-from corruptlab._data._kinds import LABEL_ATTRIBUTES, is_joined, is_subset
-from corruptlab._data._labels import class_of, given_labels, integer_labels, relabelled
-from corruptlab._data._provenance import History, Provenance, Traced
-from corruptlab._data._sources import chunks, fetched, is_traced, label_lists, source_of
+from corruptlab._data._kinds import LABEL_ATTRIBUTES, is_joined, is_subset, label_lists
+from corruptlab._data._labels import (
+    encoded_as,
+    encoding_of,
+    given_labels,
+    integer_labels,
+    number_of,
+    relabelled,
+)
+from corruptlab._data._pairs import Pair, paired
+from corruptlab._data._provenance import History, Provenance, Traced, is_traced
+from corruptlab._data._sources import chunks, fetched, source_of
 
 __all__ = [
     "LABEL_ATTRIBUTES",
     "Examples",
     "Fields",
     "History",
+    "InputKey",
     "Key",
+    "Pair",
     "Provenance",
     "Traced",
     "as_array",
@@ -28,7 +41,8 @@ __all__ = [
     "channels_first",
     "checked_length",
     "chunks",
-    "class_of",
+    "encoded_as",
+    "encoding_of",
     "fetched",
     "fields_of",
     "given_labels",
@@ -38,10 +52,16 @@ __all__ = [
     "is_traced",
     "label_lists",
     "listed_provenance",
+    "noise_beneath",
+    "number_of",
     "open_dataset",
+    "paired",
+    "read_container",
     "relabelled",
     "restored",
     "source_of",
     "stacked",
     "told_classes",
+    "with_encoding",
+    "written_like",
 ]

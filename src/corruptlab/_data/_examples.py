@@ -1,7 +1,7 @@
 """The one way to read a data set: what its items serve is what counts."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,20 +11,25 @@ from numpy.typing import ArrayLike
 from torch.utils.data import IterableDataset
 
 from corruptlab._checks import at_least, example_ids
-from corruptlab._data._fields import Fields, Key
+from corruptlab._data._encoding import LabelEncoding
+from corruptlab._data._fields import Fields, InputKey, Key, has_fields
 from corruptlab._data._kinds import is_joined, is_subset
-from corruptlab._data._labels import given_labels
-from corruptlab._data._pairs import paired
-from corruptlab._data._provenance import Provenance
+from corruptlab._data._labels import encoded_as, encoding_of, given_labels, named_kind
+from corruptlab._data._pairs import (
+    from_columns,
+    holds_inputs_alone,
+    is_frame,
+    paired,
+    with_labels,
+)
+from corruptlab._data._provenance import Provenance, is_traced
 from corruptlab._data._sources import (
     Leaf,
     Source,
     chunks,
     disagreement,
     fetched,
-    is_traced,
     labels_in,
-    read_labels,
     source_of,
 )
 from corruptlab._progress import Progress
@@ -43,6 +48,8 @@ class Examples:
         fields: Where its items keep input and label.
         n: Number of examples.
         source: How it is read.
+        targets: Labels that the user gives instead of those of the items.
+        classes: What the user says the labels stand for.
     """
 
     dataset: Any
@@ -50,6 +57,8 @@ class Examples:
     fields: Fields
     n: int
     source: Source
+    targets: ArrayLike | None = None
+    classes: LabelEncoding | None = None
 
     def __len__(self) -> int:
         return self.n
@@ -65,7 +74,8 @@ class Examples:
     def labels_at(self, at: ArrayLike) -> Labels:
         """Return labels as the items at some positions carry them, ``int64``, shape ``(k,)``."""
         where = np.asarray(at, np.int64)
-        return labels_in(self.source.items(where), self.fields, where, self.name)
+        items = self.source.items(where)
+        return labels_in(items, self.fields, where, self.name, self.source.encoding)
 
     def examples_at(self, at: ArrayLike) -> tuple[Array, Labels]:
         """Return inputs and labels at some positions, no item read twice."""
@@ -79,7 +89,7 @@ class Examples:
         """Return all labels, ``int64``, shape ``(n,)``; items are read where nothing else tells."""
         known = self.listed_labels()
         if known is None:
-            known = read_labels(self.source, self.fields, np.arange(self.n), self.name)
+            known = self.source.provenance(_labels_of_items).targets
             self.check_length()
         return known
 
@@ -100,20 +110,32 @@ class Examples:
     def provenance(
         self,
         *,
-        targets: ArrayLike | None = None,
         ids: ArrayLike | None = None,
         num_classes: int | None = None,
     ) -> Provenance:
         """Return what is known of the examples, with what the user knows better."""
-        if targets is None:
+        if self.targets is None:
             known = self.source.provenance(_labels_of_items)
         else:
-            known = self._told(given_labels(targets, self.n))
+            known = self._told(*given_labels(self.targets, self.n))
+        if self.classes not in (None, known.encoding):
+            raise ValueError(
+                "`classes` must be those that the data set was corrupted with, "
+                f"{None if known.encoding is None else known.encoding.classes}, "
+                f"got {self.classes.classes}."
+            )
         if ids is not None:
             numbers = self._numbers(ids, known.clean_targets)
-            known = replace(known, ids=numbers, span=int(numbers.max()) + 1)
+            known = replace(known, ids=numbers, span=int(numbers.max()) + 1, size=None)
         if num_classes is not None:
             number = at_least(1, "num_classes", num_classes)
+            if number > _MOST_CLASSES:
+                raise ValueError(f"`num_classes` must be at most {_MOST_CLASSES}, got {number}.")
+            if known.encoding is not None and number != len(known.encoding):
+                raise ValueError(
+                    f"`num_classes` must be {len(known.encoding)}, the number of classes in the "
+                    f"labels, got {number}; name all with `classes`."
+                )
             known = replace(known.with_num_classes(number), lacks_class_0=False)
         self._check_range(known)
         self.check_length()
@@ -127,10 +149,12 @@ class Examples:
                 f"and {len(self.dataset)} later."
             )
 
-    def _told(self, labels: Labels) -> Provenance:
+    def _told(self, labels: Labels, encoding: LabelEncoding | None) -> Provenance:
         """Return what is known of examples whose labels the user gives, and compare a few."""
+        if self.classes is not None:
+            labels, encoding = encoded_as(self.classes, labels, encoding, "targets"), self.classes
         known = self.source.provenance(lambda leaf: _classes_alone(leaf, labels))
-        wrong = disagreement(self.source, self.fields, labels, self.name)
+        wrong = disagreement(self.source, self.fields, labels, self.name, encoding)
         if wrong is not None and wrong[2] >= 0:
             warnings.warn(
                 f"`targets` gives label {wrong[1]} to item {wrong[0]}, which has label {wrong[2]} "
@@ -138,8 +162,11 @@ class Examples:
                 stacklevel=5,  # the caller of `corrupt`
             )
         num_classes = max(known.num_classes, int(labels.max()) + 1)
+        if encoding is not None:
+            num_classes = len(encoding)
         return replace(
             known,
+            encoding=encoding,
             targets=labels,
             clean_targets=labels,
             num_classes=num_classes,
@@ -201,14 +228,28 @@ def open_dataset(
     dataset: Any,
     name: str = "dataset",
     *,
-    input_key: Key | None = None,
+    input_key: InputKey | None = None,
     label_key: Key | None = None,
+    targets: ArrayLike | None = None,
+    classes: Sequence[Any] | None = None,
 ) -> Examples:
     """Read the first item of a data set or pair (X, y), and return how to read the others."""
-    dataset = paired(dataset, name)
+    if targets is not None and label_key is None and holds_inputs_alone(dataset):
+        dataset, targets = with_labels(dataset, targets, name), None
+    elif is_frame(dataset):
+        dataset, input_key, label_key = from_columns(dataset, name, input_key, label_key), 0, 1
+    else:
+        dataset = paired(dataset, name)
     n = checked_length(dataset, name)
-    fields = fields_of(dataset, fetched(dataset, [0], name)[0], input_key, label_key, name)
-    return Examples(dataset, name, fields, n, source_of(dataset, fields, name))
+    first = fetched(dataset, [0], name)[0]
+    if targets is not None and label_key is None and not has_fields(first):
+        dataset, targets = with_labels(dataset, targets, name), None
+        first = dataset[0]
+    fields = fields_of(dataset, first, input_key, label_key, name)
+    told = None if classes is None else encoding_of(classes)
+    named = targets is None and named_kind(fields.label_of(first, name, 0)) is not None
+    source = source_of(dataset, fields, name, named, told)
+    return Examples(dataset, name, fields, n, source, targets, told)
 
 
 def checked_length(dataset: Any, name: str = "dataset") -> int:
@@ -233,10 +274,18 @@ def checked_length(dataset: Any, name: str = "dataset") -> int:
     return n
 
 
+def with_encoding(dataset: Any, fields: Fields, name: str = "dataset") -> Fields:
+    """Return the fields with what the labels stand for, where they are no numbers."""
+    label = fields.label_of(fetched(dataset, [0], name)[0], name, 0)
+    source = source_of(dataset, fields, name, named_kind(label) is not None)
+    return replace(fields, encoding=source.encoding)
+
+
 def listed_provenance(dataset: Any, fields: Fields, name: str = "dataset") -> Provenance | None:
     """Return what is known of the examples without reading every item; None if labels are not."""
     try:
-        return source_of(dataset, fields, name).provenance(_listed_labels)
+        known = fields.encoding
+        return source_of(dataset, fields, name, known is not None, known).provenance(_listed_labels)
     except _NotListedError:
         return None
 
@@ -249,7 +298,7 @@ def told_classes(dataset: Any, fields: Fields) -> int | None:
 def fields_of(
     dataset: Any,
     item: Any,
-    input_key: Key | None = None,
+    input_key: InputKey | None = None,
     label_key: Key | None = None,
     name: str = "dataset",
 ) -> Fields:
@@ -269,7 +318,7 @@ def fields_of(
 
 
 def _known_fields(
-    dataset: Any, input_key: Key | None, label_key: Key | None, name: str
+    dataset: Any, input_key: InputKey | None, label_key: Key | None, name: str
 ) -> Fields | None:
     """Return the fields that `corrupt` was told or found, if there is a corruption beneath."""
     if is_traced(dataset):

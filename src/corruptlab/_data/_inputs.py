@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from corruptlab._arrays import like, to_numpy, without_values
+from corruptlab._arrays import check_dense, in_place_of, to_numpy
 from corruptlab._types import Array
 
 _MODES = ("L", "LA", "RGB", "RGBA")
@@ -45,12 +45,6 @@ def as_array(value: Any, name: str = "dataset", position: int | None = None) -> 
     )
 
 
-def check_dense(values: Any, name: str, where: str = "") -> None:
-    """Refuse tensors that are sparse, or on no device."""
-    if kind := without_values(values):
-        raise TypeError(f"`{name}` must hold dense tensors with values, got {kind}{where}.")
-
-
 def channels_first(value: Any, name: str = "dataset", position: int | None = None) -> Array:
     """Return one input as an array, PIL images with the channels first as PyTorch has them."""
     array = as_array(value, name, position)
@@ -84,11 +78,11 @@ def check_shape(
         )
 
 
-def restored(original: Any, array: Array) -> Any:
-    """Return a changed input as the type that the original had."""
+def restored(original: Any, array: Array, before: Array) -> Any:
+    """Return a changed input as the type that the original had, unless its values have another."""
     if isinstance(original, torch.Tensor):
-        return like(original, array)
-    if is_pil(original):
+        return in_place_of(original, array, before)
+    if is_pil(original) and array.dtype == before.dtype:
         from PIL import Image  # the original is one, so Pillow is there
 
         return Image.fromarray(np.ascontiguousarray(array), original.mode)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
-from corruptlab._data._fields import Key
+from corruptlab._data._fields import Fields, Key
 from corruptlab._data._pairs import Pair
 from corruptlab._types import Ids
 
@@ -48,8 +48,8 @@ class Kind(Protocol):
     def num_classes(self, dataset: Any, key: Key) -> int | None:
         """Return the number of classes, if the class itself keeps it."""
 
-    def ids(self, dataset: Any) -> tuple[Ids, int] | None:
-        """Return numbers of the examples and how many there are in the whole."""
+    def ids(self, dataset: Any) -> tuple[Ids, int, int | None] | None:
+        """Return numbers of the examples, the end of all numbers, and the size of the whole."""
 
 
 class _Plain:
@@ -64,7 +64,7 @@ class _Plain:
     def num_classes(self, dataset: Any, key: Key) -> int | None:
         return None
 
-    def ids(self, dataset: Any) -> tuple[Ids, int] | None:
+    def ids(self, dataset: Any) -> tuple[Ids, int, int | None] | None:
         return None
 
 
@@ -144,11 +144,11 @@ class _HuggingFace(_Plain):
         number = getattr(dataset.features.get(key), "num_classes", None)
         return number if isinstance(number, int) else None
 
-    def ids(self, dataset: Any) -> tuple[Ids, int] | None:
+    def ids(self, dataset: Any) -> tuple[Ids, int, int | None] | None:
         first, n = _first_row(dataset.data), dataset.data.num_rows
         indices = dataset._indices  # what `select`, `shuffle`, and `train_test_split` leave
         rows = np.arange(n) if indices is None else indices.column(0).to_numpy()
-        return first + rows.astype(np.int64), first + n
+        return first + rows.astype(np.int64), first + n, n if _is_whole(dataset.data) else None
 
 
 _KINDS: tuple[Kind, ...] = (_Tensors(), _Pairs(), _Ours(), _Torchvision(), _HuggingFace())
@@ -186,6 +186,38 @@ def own_attribute(dataset: Any, name: str) -> Any:
         return getattr(dataset, name)
     except Exception:
         return None
+
+
+def label_lists(dataset: Any, fields: Fields) -> dict[str, Any]:
+    """Return what a data set itself may list its labels in, by name: guesses, to be checked."""
+    found = {}
+    tensors = own_attribute(dataset, "tensors")
+    if isinstance(tensors, tuple) and isinstance(fields.label, int) and fields.label < len(tensors):
+        found[f"tensors[{fields.label}]"] = tensors[fields.label]
+    for name in LABEL_ATTRIBUTES:
+        values = own_attribute(dataset, name)
+        if hasattr(type(values), "__len__") and not isinstance(values, str | dict):
+            found[name] = values
+    return found
+
+
+def positive_int(value: Any) -> int | None:
+    is_number = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return int(value) if is_number and value > 0 else None
+
+
+def number_of_names(classes: Any, n: int) -> int | None:
+    """Return how many classes are named; None for what cannot be one name a class."""
+    if isinstance(classes, str | bytes) or not hasattr(type(classes), "__len__"):
+        return None
+    try:
+        names = list(classes)
+        distinct = len({str(name) for name in names})
+        are_names = all(isinstance(name, str | tuple | int | np.integer) for name in names)
+    except Exception:  # whatever it is, it is no list
+        return None
+    # A few classes of ImageNet share a name, but what repeats most of its values names no classes.
+    return len(names) if are_names and 2 * distinct > len(names) != n else None
 
 
 def own_attributes(dataset: Any) -> list[Any]:
@@ -229,6 +261,12 @@ def _tensor_at(rows: tuple[Any, ...], key: Key | None) -> Rows | None:
         return None
     values = rows[key]
     return values if isinstance(values, torch.Tensor | np.ndarray) else None
+
+
+def _is_whole(table: Any) -> bool:
+    """Return whether a table is known not to be cut from another one."""
+    replays = getattr(table, "replays", None)  # one in memory does not tell
+    return replays is not None and all(name != "slice" for name, *_ in replays)
 
 
 def _first_row(table: Any) -> int:

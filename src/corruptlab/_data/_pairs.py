@@ -9,6 +9,9 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from corruptlab._data._encoding import is_categorical
+from corruptlab._data._labels import listed_values
+
 
 @dataclass(frozen=True, eq=False)
 class Pair(Dataset[tuple[Any, Any]]):
@@ -31,40 +34,83 @@ def paired(dataset: Any, name: str) -> Any:
     """Return a pair (X, y) as a data set of its rows, and anything else as it is."""
     if not isinstance(dataset, tuple | list) or len(dataset) != 2:
         return dataset
-    inputs, labels = (_as_rows(part) for part in dataset)
+    inputs, labels = _as_rows(dataset[0]), _as_rows(dataset[1], are_labels=True)
     arrays = [_is_array(part) for part in (inputs, labels)]
     if isinstance(dataset, list) and not all(arrays):
         return dataset  # items, as a list says
     if inputs is None or labels is None or not (arrays[1] or _is_classes(labels)):
         return dataset  # two items
-    if len(inputs) != len(labels):
-        if not any(arrays):
-            return dataset
-        raise ValueError(
-            f"`{name}` must have one label for each input where it is a pair (X, y), "
-            f"got {len(inputs)} inputs and {len(labels)} labels."
-        )
+    if len(inputs) != len(labels) and not any(arrays):
+        return dataset
     if not any(arrays) and _are_items(dataset):
         raise ValueError(
             f"`{name}` must be either two items or a pair (X, y), and this tuple could be both; "
             "pass the items as a list, or X and y as arrays."
         )
-    return Pair(inputs if arrays[0] else _as_array(inputs), labels)
+    return _checked_pair(inputs if arrays[0] else _as_array(inputs), labels, name)
 
 
-def _as_rows(part: Any) -> Any:
+def _checked_pair(inputs: Any, labels: Any, name: str) -> Pair:
+    n = inputs.shape[0] if hasattr(inputs, "shape") else len(inputs)
+    if n != len(labels):
+        raise ValueError(
+            f"`{name}` must have one label for each input where it is a pair (X, y), "
+            f"got {n} inputs and {len(labels)} labels."
+        )
+    return Pair(inputs, labels)
+
+
+def is_frame(dataset: Any) -> bool:
+    """Return whether a data set is a table of pandas or the like."""
+    return hasattr(type(dataset), "to_numpy") and hasattr(type(dataset), "columns")
+
+
+def holds_inputs_alone(dataset: Any) -> bool:
+    """Return whether something is an array, a tensor, a table, or a sparse matrix of inputs."""
+    return is_frame(dataset) or (
+        hasattr(dataset, "shape") and hasattr(dataset, "dtype") and len(dataset.shape) > 0
+    )
+
+
+def with_labels(inputs: Any, targets: Any, name: str) -> Pair:
+    """Return inputs and labels side by side."""
+    rows = inputs.to_numpy() if hasattr(type(inputs), "to_numpy") else inputs
+    return _checked_pair(rows, listed_values(targets), name)
+
+
+def from_columns(frame: Any, name: str, input_key: Any, label_key: Any) -> Pair:
+    """Return the rows of a table, with one column as the label and others as the input."""
+    columns = list(frame.columns)
+    if label_key not in columns:
+        raise ValueError(
+            f"`label_key` must name the column of `{name}` that is the label, got {label_key!r}; "
+            f"the columns are {columns}."
+        )
+    if input_key is None:
+        chosen = [column for column in columns if column != label_key]
+    else:
+        chosen = list(input_key) if isinstance(input_key, list | tuple) else [input_key]
+    if unknown := [column for column in chosen if column not in columns]:
+        raise ValueError(
+            f"`input_key` must name columns of `{name}`, got {unknown[0]!r}; "
+            f"the columns are {columns}."
+        )
+    return Pair(frame[chosen].to_numpy(), listed_values(frame[label_key]))
+
+
+def _as_rows(part: Any, *, are_labels: bool = False) -> Any:
     """Return something with rows as an array, tensor, list, or tuple; None if it is none."""
     if isinstance(part, torch.Tensor | np.ndarray):
         return part if part.ndim else None
     if isinstance(part, list) or type(part) is tuple:
         return part
     if isinstance(part, Sized) and hasattr(type(part), "to_numpy"):  # of pandas and the like
-        return part.to_numpy()  # type: ignore[attr-defined]
-    return None
+        return listed_values(part) if are_labels else part.to_numpy()  # type: ignore[attr-defined]
+    return part if are_labels and is_categorical(part) else None
 
 
 def _is_array(part: Any) -> bool:
-    return isinstance(part, torch.Tensor | np.ndarray)
+    return isinstance(part, torch.Tensor | np.ndarray) or hasattr(type(part), "factorize")
 
 
 def _is_classes(labels: Any) -> bool:

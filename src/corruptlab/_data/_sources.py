@@ -9,21 +9,33 @@ import numpy as np
 import torch
 from torch.utils.data import TensorDataset
 
-from corruptlab._arrays import to_numpy
+from corruptlab._arrays import check_dense, to_numpy
+from corruptlab._data._beneath import serves, traced_within
+from corruptlab._data._encoding import LabelEncoding, is_categorical, is_signs
 from corruptlab._data._fields import Fields
-from corruptlab._data._inputs import check_dense, check_shape, stacked
+from corruptlab._data._inputs import check_shape, stacked
 from corruptlab._data._kinds import (
-    LABEL_ATTRIBUTES,
     Rows,
     batch_method,
     is_joined,
     is_subset,
     kind_of,
+    label_lists,
+    number_of_names,
     own_attribute,
-    own_attributes,
+    positive_int,
 )
-from corruptlab._data._labels import class_of, classes_of, integer_labels
-from corruptlab._data._provenance import Provenance, Traced
+from corruptlab._data._labels import (
+    classes_of,
+    encoded,
+    encoded_as,
+    given_labels,
+    integer_labels,
+    number_of,
+    plain,
+)
+from corruptlab._data._pairs import Pair
+from corruptlab._data._provenance import Provenance, is_traced, joint_encoding
 from corruptlab._draws import Draws
 from corruptlab._progress import Progress
 from corruptlab._random_state import preserve_rng_state
@@ -36,7 +48,6 @@ CHUNK = 1024
 _RANDOM_CHECKS = 256
 
 _SECONDS_WITHOUT_A_LINE = 10.0
-_DEEPEST_WRAPPING = 4
 
 
 class Source(Protocol):
@@ -51,10 +62,14 @@ class Source(Protocol):
     def examples(self, at: Ids) -> tuple[Array, Labels]:
         """Return inputs and labels, no item read twice."""
 
-    def relabelled(self, at: Ids, labels: Labels) -> list[Any]:
+    @property
+    def encoding(self) -> LabelEncoding | None:
+        """What the numbers of classes stand for; None if items carry these very numbers."""
+
+    def relabelled(self, at: Ids, labels: Array) -> list[Any]:
         """Return the items at some positions with other labels of the same types."""
 
-    def relabelled_item(self, position: int, label: int) -> Any:
+    def relabelled_item(self, position: int, label: Any) -> Any:
         """Return one item with another label of the same type."""
 
     def labels(self) -> Labels | None:
@@ -68,26 +83,26 @@ Labelled = Callable[["Leaf"], tuple[Labels, int, bool]]
 """Returns labels, number of classes, and whether class 0 is one that nothing speaks of."""
 
 
-def source_of(dataset: Any, fields: Fields, name: str) -> Source:
-    """Return the way to read a data set; `name` is what errors call it."""
+def source_of(
+    dataset: Any,
+    fields: Fields,
+    name: str,
+    named: bool = False,
+    classes: LabelEncoding | None = None,
+) -> Source:
+    """Return the way to read a data set; `name` is what errors call it.
+
+    `named` tells that labels are names or booleans, and no numbers; `classes`, what they are.
+    """
     if is_traced(dataset):
         return _TracedSource(dataset)
     if is_subset(dataset):
-        whole = source_of(dataset.dataset, fields, name)
+        whole = source_of(dataset.dataset, fields, name, named, classes)
         return _Cut(whole, np.asarray(dataset.indices, np.int64))
     if is_joined(dataset):
-        parts = tuple(source_of(part, fields, name) for part in dataset.datasets)
+        parts = tuple(source_of(part, fields, name, named, classes) for part in dataset.datasets)
         return _Joined(parts, tuple(dataset.cumulative_sizes), name)
-    return Leaf(dataset, fields, name)
-
-
-def is_traced(dataset: Any) -> bool:
-    """Return whether a data set is a `Traced` one that serves its items by our own code."""
-    kind = type(dataset)
-    return issubclass(kind, Traced) and all(
-        getattr(kind, name).__module__.startswith("corruptlab.")
-        for name in ("__getitem__", "__getitems__", "inputs_at", "__len__")
-    )
+    return Leaf(dataset, fields, name, named, classes)
 
 
 @dataclass(frozen=True)
@@ -97,6 +112,8 @@ class Leaf:
     dataset: Any
     fields: Fields
     name: str
+    named: bool = False
+    classes: LabelEncoding | None = None
 
     def items(self, at: Ids) -> list[Any]:
         return fetched(self.dataset, at.tolist(), self.name)
@@ -109,22 +126,23 @@ class Leaf:
 
     def examples(self, at: Ids) -> tuple[Array, Labels]:
         inputs, listed = self._rows(self.fields.input), self._rows(self.fields.label)
-        if inputs is not None and listed is not None:
+        if inputs is not None and listed is not None and self.encoding is None:
             labels = integer_labels(_rows_at(listed, at, self.name), len(at))
             if labels is not None:
                 return _rows_at(inputs, at, self.name), labels
         items = self.items(at)
-        return self._inputs(items, at), labels_in(items, self.fields, at, self.name)
+        labels = labels_in(items, self.fields, at, self.name, self.encoding)
+        return self._inputs(items, at), labels
 
-    def relabelled(self, at: Ids, labels: Labels) -> list[Any]:
-        if self._has_plain_labels:
+    def relabelled(self, at: Ids, labels: Array) -> list[Any]:
+        if labels.dtype == np.int64 and self._has_plain_labels:
             inputs = self.dataset.tensors[0]
             new = torch.from_numpy(labels).unbind()
             return list(zip([inputs[i] for i in at.tolist()], new, strict=True))
         return self.fields.all_relabelled(self.items(at), labels)
 
-    def relabelled_item(self, position: int, label: int) -> Any:
-        if self._has_plain_labels:  # its own label need not be looked at
+    def relabelled_item(self, position: int, label: Any) -> Any:
+        if type(label) is int and self._has_plain_labels:  # its own label need not be looked at
             return self.dataset.tensors[0][position], torch.from_numpy(np.array(label))
         return self.fields.relabelled(self.dataset[position], label)
 
@@ -145,13 +163,14 @@ class Leaf:
         """Return what the class is known to serve, or a list that agrees with enough items."""
         kind = kind_of(self.dataset)
         if kind is not None:
-            found = integer_labels(kind.labels(self.dataset, self.fields.label), self._n)
-            return None if found is None else found.copy()
+            found = encoded(kind.labels(self.dataset, self.fields.label), self._n)
+            return None if found is None else self._known_by(*found)
         for values in label_lists(self.dataset, self.fields).values():
-            found = integer_labels(values, self._n)
+            found = encoded(values, self._n)
             if found is not None:
-                wrong = disagreement(self, self.fields, found, self.name)
-                return found.copy() if wrong is None else None
+                labels, encoding = found
+                wrong = disagreement(self, self.fields, labels, self.name, encoding)
+                return self._known_by(labels, encoding) if wrong is None else None
         return None
 
     def served_labels(self) -> Labels:
@@ -159,33 +178,72 @@ class Leaf:
         known = self.labels()
         if known is not None:
             return known
-        return read_labels(self, self.fields, np.arange(self._n), self.name)
+        return self._known_by(*read_labels(self, self.fields, self.name, self._n, named=self.named))
+
+    @cached_property
+    def encoding(self) -> LabelEncoding | None:
+        """What the numbers of classes stand for; all labels are read where they are names."""
+        if self.classes is not None:
+            return self.classes
+        if self._n and (self.named or self._lists_other_classes):
+            self.served_labels()
+            found: LabelEncoding | None = self.__dict__["encoding"]
+            return found
+        return None
+
+    @property
+    def _lists_other_classes(self) -> bool:
+        """Whether integer labels beside the inputs stand for others: categories, or -1 and +1."""
+        if type(self.dataset) is TensorDataset:
+            values = self._rows(self.fields.label)
+        else:
+            values = getattr(self.dataset, "labels", None) if type(self.dataset) is Pair else None
+        if is_categorical(values):
+            return True
+        labels = integer_labels(values, self._n) if values is not None else None
+        return labels is not None and is_signs(labels)
+
+    def _known_by(self, labels: Labels, encoding: LabelEncoding | None) -> Labels:
+        """Return labels, numbered as is told, and remember what they stand for."""
+        classes = self.classes
+        if classes is None and encoding is not None:
+            names = own_attribute(self.dataset, "classes")
+            if isinstance(names, list | tuple) and all(each in names for each in encoding.classes):
+                classes = LabelEncoding(tuple(names))
+        if classes is not None:
+            labels, encoding = encoded_as(classes, labels, encoding, self.name), classes
+        self.__dict__["encoding"] = encoding
+        return labels
 
     def told_classes(self) -> list[int]:
         """Return the numbers of classes that the data set tells, the surest first."""
         kind = kind_of(self.dataset)
         told = [
             None if kind is None else kind.num_classes(self.dataset, self.fields.label),
-            _positive_int(own_attribute(self.dataset, "num_classes")),
-            _number_of_names(own_attribute(self.dataset, "classes"), self._n),
+            positive_int(own_attribute(self.dataset, "num_classes")),
+            number_of_names(own_attribute(self.dataset, "classes"), self._n),
         ]
         return [number for number in told if number is not None]
 
     def known_classes(self, labels: Labels) -> int | None:
         """Return the first of these numbers that fits the labels."""
+        if self.encoding is not None:
+            return len(self.encoding)
         least = int(labels.max(initial=0)) + 1
         return next((number for number in self.told_classes() if number >= least), None)
 
     def provenance(self, labelled: Labelled) -> Provenance:
         labels, num_classes, lacks_class_0 = labelled(self)
         kind = kind_of(self.dataset)
-        wrapped = [] if kind else _traced_within(self.dataset, self._n, _DEEPEST_WRAPPING)
+        wrapped = [] if kind else traced_within(self.dataset, self._n)
         for known in wrapped:
-            if np.array_equal(known.targets, labels):
+            if serves(known, labels, self.encoding):
                 return known.with_num_classes(max(num_classes, known.num_classes))
-        ids = None if kind is None else kind.ids(self.dataset)
-        numbers, span = (np.arange(self._n), self._n) if ids is None else ids
-        return Provenance(labels, labels, numbers, span, num_classes, lacks_class_0)
+        told = None if kind is None else kind.ids(self.dataset)
+        ids, span, size = (np.arange(self._n), self._n, self._n) if told is None else told
+        return Provenance(
+            labels, labels, ids, span, num_classes, size, lacks_class_0, encoding=self.encoding
+        )
 
     @property
     def _n(self) -> int:
@@ -215,10 +273,15 @@ class _TracedSource:
         inputs: Array = self.dataset.inputs_at(at)
         return inputs
 
-    def relabelled(self, at: Ids, labels: Labels) -> list[Any]:
+    @property
+    def encoding(self) -> LabelEncoding | None:
+        encoding: LabelEncoding | None = self.dataset.provenance.encoding
+        return encoding
+
+    def relabelled(self, at: Ids, labels: Array) -> list[Any]:
         return self.fields.all_relabelled(self.items(at), labels)
 
-    def relabelled_item(self, position: int, label: int) -> Any:
+    def relabelled_item(self, position: int, label: Any) -> Any:
         return self.fields.relabelled(self.dataset[position], label)
 
     @property
@@ -249,10 +312,14 @@ class _Cut:
     def inputs(self, at: Ids) -> Array:
         return self.whole.inputs(self.indices[at])
 
-    def relabelled(self, at: Ids, labels: Labels) -> list[Any]:
+    @property
+    def encoding(self) -> LabelEncoding | None:
+        return self.whole.encoding
+
+    def relabelled(self, at: Ids, labels: Array) -> list[Any]:
         return self.whole.relabelled(self.indices[at], labels)
 
-    def relabelled_item(self, position: int, label: int) -> Any:
+    def relabelled_item(self, position: int, label: Any) -> Any:
         return self.whole.relabelled_item(int(self.indices[position]), label)
 
     def examples(self, at: Ids) -> tuple[Array, Labels]:
@@ -283,27 +350,42 @@ class _Joined:
         split = self._split(at)
         return self._together(at, [(where, part.inputs(i)) for part, where, i in split])
 
-    def relabelled(self, at: Ids, labels: Labels) -> list[Any]:
+    @cached_property
+    def encoding(self) -> LabelEncoding | None:
+        sizes = np.diff(self.ends, prepend=0).tolist()
+        parts = zip(self.parts, sizes, strict=True)
+        return joint_encoding([part.encoding for part, size in parts if size], self.name)
+
+    def relabelled(self, at: Ids, labels: Array) -> list[Any]:
         items: list[Any] = [None] * len(at)
         for part, where, inside in self._split(at):
             for k, item in zip(where, part.relabelled(inside, labels[where]), strict=True):
                 items[k] = item
         return items
 
-    def relabelled_item(self, position: int, label: int) -> Any:
-        return self.relabelled(np.array([position]), np.array([label]))[0]
+    def relabelled_item(self, position: int, label: Any) -> Any:
+        ((part, _, inside),) = self._split(np.array([position]))
+        return part.relabelled_item(int(inside[0]), label)
 
     def examples(self, at: Ids) -> tuple[Array, Labels]:
-        read = [(where, *part.examples(inside)) for part, where, inside in self._split(at)]
+        read = [(part, where, *part.examples(inside)) for part, where, inside in self._split(at)]
         labels = np.empty(len(at), np.int64)
-        for where, _, some in read:
-            labels[where] = some
-        return self._together(at, [(where, inputs) for where, inputs, _ in read]), labels
+        for part, where, _, some in read:
+            labels[where] = self._encoded(part, some)
+        return self._together(at, [(where, inputs) for _, where, inputs, _ in read]), labels
 
     def labels(self) -> Labels | None:
-        known = [part.labels() for part in self.parts]
-        listed = [labels for labels in known if labels is not None]
-        return np.concatenate(listed) if len(listed) == len(known) else None
+        known = [(part, part.labels()) for part in self.parts]
+        listed = [(part, labels) for part, labels in known if labels is not None]
+        if len(listed) < len(known):
+            return None
+        return np.concatenate([self._encoded(part, labels) for part, labels in listed])
+
+    def _encoded(self, part: Source, labels: Labels) -> Labels:
+        """Return labels of a part with classes numbered as in the whole."""
+        if self.encoding is None or part.encoding is None or part.encoding == self.encoding:
+            return labels
+        return encoded_as(self.encoding, labels, part.encoding, self.name)
 
     def provenance(self, labelled: Labelled) -> Provenance:
         return Provenance.joined([part.provenance(labelled) for part in self.parts])
@@ -356,27 +438,39 @@ def fetched(dataset: Any, at: Sequence[int], name: str) -> list[Any]:
         ) from error
 
 
-def labels_in(items: Sequence[Any], fields: Fields, at: Ids, name: str) -> Labels:
+def labels_in(
+    items: Sequence[Any], fields: Fields, at: Ids, name: str, encoding: LabelEncoding | None = None
+) -> Labels:
     """Return the labels of some items; `at` are their positions."""
     where = at.tolist()
     found = [fields.label_of(item, name, i) for item, i in zip(items, where, strict=True)]
-    return classes_of(found, name, where)
+    return classes_of(found, name, where, encoding)
 
 
-def read_labels(source: Source, fields: Fields, at: Ids, name: str) -> Labels:
+def read_labels(
+    source: Source, fields: Fields, name: str, n: int, *, named: bool = False
+) -> tuple[Labels, LabelEncoding | None]:
     """Read items for their labels alone, with a line of progress if it takes long."""
-    labels = np.empty(len(at), np.int64)
-    with Progress(
-        len(at), f"reading the labels of `{name}`", show=True, least_seconds=_SECONDS_WITHOUT_A_LINE
-    ) as line:
-        for some in chunks(len(at)):
-            labels[some] = labels_in(source.items(at[some]), fields, at[some], name)
-            line.update(int(some[-1]) + 1)
-    return labels
+    values: list[Any] = []
+    what = f"reading the labels of `{name}`"
+    with Progress(n, what, show=True, least_seconds=_SECONDS_WITHOUT_A_LINE) as line:
+        for at in chunks(n):
+            items = source.items(at)
+            if named:
+                pairs = zip(items, at.tolist(), strict=True)
+                values += [plain(fields.label_of(item, name, i)) for item, i in pairs]
+            else:
+                values += labels_in(items, fields, at, name).tolist()
+            line.update(int(at[-1]) + 1)
+    return given_labels(values, n, name)
 
 
 def disagreement(
-    source: Source, fields: Fields, labels: Labels, name: str
+    source: Source,
+    fields: Fields,
+    labels: Labels,
+    name: str,
+    encoding: LabelEncoding | None = None,
 ) -> tuple[int, int, int] | None:
     """Return a position where one of some items has another label, with both; None if none has."""
     checked = some_of_each(labels) if len(labels) else np.zeros(0, np.int64)
@@ -386,25 +480,12 @@ def disagreement(
             items = source.items(at)
         for position, item in zip(at.tolist(), items, strict=True):
             try:
-                served = class_of(fields.label_of(item, name, position))
+                served = number_of(fields.label_of(item, name, position), encoding, name, position)
             except (TypeError, ValueError):
-                served = -1  # not one integer class
+                served = -1  # not one class
             if served != labels[position]:
                 return position, int(labels[position]), served
     return None
-
-
-def label_lists(dataset: Any, fields: Fields) -> dict[str, Any]:
-    """Return what a data set itself may list its labels in, by name: guesses, to be checked."""
-    found = {}
-    tensors = own_attribute(dataset, "tensors")
-    if isinstance(tensors, tuple) and isinstance(fields.label, int) and fields.label < len(tensors):
-        found[f"tensors[{fields.label}]"] = tensors[fields.label]
-    for name in LABEL_ATTRIBUTES:
-        values = own_attribute(dataset, name)
-        if hasattr(type(values), "__len__") and not isinstance(values, str | dict):
-            found[name] = values
-    return found
 
 
 def some_of_each(labels: Labels) -> Ids:
@@ -417,52 +498,3 @@ def some_of_each(labels: Labels) -> Ids:
 def _rows_at(rows: Rows, at: Ids, name: str) -> Array:
     check_dense(rows, name)
     return to_numpy(rows[at])
-
-
-def _positive_int(value: Any) -> int | None:
-    is_number = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    return int(value) if is_number and value > 0 else None
-
-
-def _number_of_names(classes: Any, n: int) -> int | None:
-    """Return how many classes are named; None for what cannot be one name a class."""
-    if isinstance(classes, str | bytes) or not hasattr(type(classes), "__len__"):
-        return None
-    try:
-        names = list(classes)
-        distinct = len({str(name) for name in names})
-        are_names = all(isinstance(name, str | tuple | int | np.integer) for name in names)
-    except Exception:  # whatever it is, it is no list
-        return None
-    # A few classes of ImageNet share a name, but what repeats most of its values names no classes.
-    return len(names) if are_names and 2 * distinct > len(names) != n else None
-
-
-def _traced_within(dataset: Any, n: int, depth: int) -> list[Provenance]:
-    """Return what corrupted data sets know that a foreign one of the same length holds."""
-    found: list[Provenance] = []
-    for held in own_attributes(dataset) if depth else []:
-        kind = type(held)
-        if not hasattr(kind, "__getitem__") or not hasattr(kind, "__len__"):
-            continue
-        if is_traced(held) or is_subset(held) or is_joined(held):
-            known = _known_provenance(held)
-            found += [] if known is None or len(known.targets) != n else [known]
-        else:
-            found += _traced_within(held, n, depth - 1)
-    return found
-
-
-def _known_provenance(dataset: Any) -> Provenance | None:
-    """Return what is known of examples that are all corrupted ones, cut or joined."""
-    if is_traced(dataset):
-        known: Provenance = dataset.provenance
-        return known
-    if is_subset(dataset):
-        whole = _known_provenance(dataset.dataset)
-        return None if whole is None else whole.cut(dataset.indices)
-    if is_joined(dataset):
-        parts = [_known_provenance(part) for part in dataset.datasets]
-        known_parts = [part for part in parts if part is not None]
-        return Provenance.joined(known_parts) if len(known_parts) == len(parts) else None
-    return None

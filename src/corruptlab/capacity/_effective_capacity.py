@@ -21,6 +21,7 @@ from corruptlab._checks import (
 )
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
+from corruptlab._modules import ModelSource
 from corruptlab._statistics import clopper_pearson
 from corruptlab.capacity._replicas import Procedure
 from corruptlab.training import Recipe
@@ -199,7 +200,7 @@ def _bracket(fitted: list[int], missed: list[int]) -> tuple[int, int | None]:
 
 
 def effective_capacity(
-    model: nn.Module | Sequence[nn.Module],
+    model: ModelSource | Sequence[nn.Module],
     inputs: Rows,
     *,
     recipe: RecipeFor,
@@ -232,7 +233,8 @@ def effective_capacity(
     the label ``Draws(seed).integers("effective_capacity/{n}/labels/{r}", [i], K)``.
 
     Args:
-        model: A network whose weights every replica starts from, or a sequence of ``replicas``
+        model: A network whose weights every replica starts from, a function without arguments that
+            makes it, or a sequence of ``replicas``
             networks. They are copied. Its outputs are the K classes.
         inputs: Inputs as they are stored, shape ``(N, ...)``; the recipe crops and whitens them.
         recipe: The hyper-parameters, or a function that gives them for n examples.

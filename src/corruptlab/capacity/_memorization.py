@@ -14,6 +14,7 @@ from corruptlab._arrays import Rows, read_inputs, read_labels
 from corruptlab._checks import at_least, check_number, real
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
+from corruptlab._modules import ModelSource
 from corruptlab.capacity._replicas import Procedure
 from corruptlab.training import Recipe
 
@@ -131,7 +132,7 @@ class Memorization:
 
 
 def memorization(
-    model: nn.Module | Sequence[nn.Module],
+    model: ModelSource | Sequence[nn.Module],
     inputs: Rows,
     labels: ArrayLike | Tensor,
     *,
@@ -160,7 +161,8 @@ def memorization(
     replicas keep the first ones.
 
     Args:
-        model: A network whose weights every replica starts from, or a sequence of ``replicas``
+        model: A network whose weights every replica starts from, a function without arguments that
+            makes it, or a sequence of ``replicas``
             networks. They are copied.
         inputs: Inputs as they are stored, shape ``(n, ...)``; the recipe crops and whitens them.
         labels: Their classes, shape ``(n,)``.

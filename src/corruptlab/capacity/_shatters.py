@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from corruptlab._arrays import Rows, read_inputs
 from corruptlab._checks import at_least, check_confidence
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
+from corruptlab._modules import ModelSource
 from corruptlab._statistics import clopper_pearson
 from corruptlab.capacity._replicas import Procedure
 from corruptlab.training import Recipe
@@ -106,7 +107,7 @@ class Shattering:
 
 
 def shatters(
-    model: nn.Module,
+    model: ModelSource,
     inputs: Rows,
     *,
     recipe: Recipe,
@@ -128,7 +129,8 @@ def shatters(
     binomial, and the interval for the share of all dichotomies is exact.
 
     Args:
-        model: A network with two outputs, whose weights every training starts from. It is copied.
+        model: A network with two outputs, whose weights every training starts from, which is
+            copied, or a function without arguments that makes it.
         inputs: The n points, inputs as they are stored, shape ``(n, ...)``; the recipe crops and
             whitens them.
         recipe: The hyper-parameters.

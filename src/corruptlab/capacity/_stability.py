@@ -7,12 +7,13 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor, nn
+from torch import Tensor
 
 from corruptlab._arrays import Rows, read_inputs, read_labels
 from corruptlab._checks import check_choice
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
+from corruptlab._modules import ModelSource
 from corruptlab._statistics import standard_error
 from corruptlab.capacity._replicas import Procedure, Replicas
 from corruptlab.training import Recipe
@@ -101,7 +102,7 @@ class Stability:
 
 
 def stability(
-    model: nn.Module,
+    model: ModelSource,
     inputs: Rows,
     labels: ArrayLike | Tensor,
     *,
@@ -129,7 +130,8 @@ def stability(
     can differ by rounding, which grows with the number of steps.
 
     Args:
-        model: The network that every training starts from. It is copied.
+        model: The network that every training starts from, which is copied, or a function without
+            arguments that makes it.
         inputs: Training inputs as they are stored, shape ``(n, ...)``; the recipe prepares them.
         labels: Their classes, shape ``(n,)``.
         recipe: The hyper-parameters.

@@ -1,7 +1,9 @@
 """Corruptions: label noise, pixel permutations, and Gaussian inputs, as pure functions."""
 
 from corruptlab.corruptions._asymmetric_labels import AsymmetricLabels
-from corruptlab.corruptions._corrupted import Corrupted, corrupt
+from corruptlab.corruptions._corrupt import corrupt
+from corruptlab.corruptions._corrupt_labels import CorruptedLabels, corrupt_labels
+from corruptlab.corruptions._corrupted import Corrupted
 from corruptlab.corruptions._exchanged_labels import ExchangedLabels
 from corruptlab.corruptions._gaussian_pixels import GaussianPixels
 from corruptlab.corruptions._given_labels import GivenLabels, Manifest
@@ -28,6 +30,7 @@ from corruptlab.corruptions._uniform_labels import RandomLabels, UniformLabels
 __all__ = [
     "AsymmetricLabels",
     "Corrupted",
+    "CorruptedLabels",
     "Corruption",
     "Estimated",
     "ExampleReader",
@@ -50,6 +53,7 @@ __all__ = [
     "TransitionLabels",
     "UniformLabels",
     "corrupt",
+    "corrupt_labels",
     "example_reader",
     "is_input_corruption",
     "is_label_corruption",

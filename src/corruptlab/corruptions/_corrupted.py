@@ -1,20 +1,34 @@
 """The one wrapper that turns a data set into a corrupted one."""
 
+import copy
 import hashlib
 import operator
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, SupportsIndex
+from typing import Any, Literal, SupportsIndex, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from corruptlab._data import History, Key, Traced, as_array, as_batch, open_dataset, restored
+from corruptlab._checks import check_names
+from corruptlab._data import (
+    Examples,
+    History,
+    InputKey,
+    Key,
+    as_array,
+    as_batch,
+    open_dataset,
+    relabelled,
+    restored,
+    stacked,
+)
 from corruptlab._draws import ALGORITHM, Draws
 from corruptlab._random_state import seeded_generators
 from corruptlab._types import Array, Ids, Labels, MapDataset
 from corruptlab._version import __version__
+from corruptlab.corruptions._forwarding import Forwarding
 from corruptlab.corruptions._given_labels import Manifest
 from corruptlab.corruptions._noise import (
     MOST_ROWS,
@@ -22,28 +36,39 @@ from corruptlab.corruptions._noise import (
     checked_labels,
     product,
 )
-from corruptlab.corruptions._protocols import Corruption, Pipeline
+from corruptlab.corruptions._protocols import Corruption, Pipeline, listed, shown
 from corruptlab.corruptions._specification import Specification
 
+ItemField = Literal["index", "id", "clean_label", "is_corrupted"]
+"""What `Corrupted.with_fields` can add to the items."""
 
-class Corrupted(Traced):
+
+class Corrupted(Forwarding):
     """A data set whose labels or inputs were corrupted in a known way.
 
     Every item keeps its structure (tuple, named tuple, list, dictionary); its label and its input
-    are served as the types they had. The corruption is a pure function of the
-    seed and the example's number: the same in every epoch, worker, rank, batch, and order of
-    access. Images are read from the wrapped data set when asked for, and never copied; labels
-    are corrupted once, here.
+    are served as the types they had, unless a corruption is told another. The corruption is a pure
+    function of the seed and the example's number: the same in every epoch, worker, rank, batch, and
+    order of access. Images are read from the wrapped data set when asked for, and never copied;
+    labels are corrupted once, here.
 
     Use `corrupt` to build it.
 
+    ``transform``, ``transforms``, ``classes``, ``class_to_idx``, and ``data`` are those of the
+    wrapped data set, where it has them. The first two may be set, and work below the corruption;
+    ``data`` is clean. Nothing else of the wrapped data set can be set from here.
+
     Args:
-        dataset: Any map-style data set of (input, label) items, or a pair of arrays ``(X, y)``.
+        dataset: Any map-style data set of (input, label) items, a pair of arrays ``(X, y)``, inputs
+            alone if ``targets`` are given, or a data frame if ``label_key`` names a column.
         corruptions: What is done, in this order.
         seed: Seed of all randomness; an integer >= 0.
         num_classes: Number of classes. By default what ``dataset.num_classes`` or
             ``dataset.classes`` says, if it fits the labels, or else the largest label plus 1.
         targets: The labels, shape ``(n,)``, instead of those that ``dataset`` serves.
+        classes: What the labels 0, 1, ... stand for, if labels are no such numbers. By default
+            ``dataset.classes`` if it holds all labels; categories in their order; names sorted;
+            False before True; -1 before +1.
         ids: Numbers of the examples, shape ``(n,)``, >= 0. By default their positions in the
             data set from which ``dataset`` is cut.
         input_key: Position or name of the input in an item; by default what a corrupted
@@ -57,7 +82,7 @@ class Corrupted(Traced):
 
     Raises:
         TypeError: If ``dataset`` is not map-style, a corruption is not one, or a label is
-            not one integer class.
+            not one class: an integer, a name, or a boolean.
         ValueError: If the data set is empty, or an argument does not fit it.
 
     Example:
@@ -76,22 +101,35 @@ class Corrupted(Traced):
         seed: int = 0,
         num_classes: int | None = None,
         targets: ArrayLike | None = None,
+        classes: Sequence[Any] | None = None,
         ids: ArrayLike | None = None,
-        input_key: Key | None = None,
+        input_key: InputKey | None = None,
         label_key: Key | None = None,
     ) -> None:
         self.seed = Draws(seed).seed
         # What is read here depends on the seed alone, whatever random transforms draw.
         word = int(Draws(self.seed).integers("corrupt/reading", [0], 2**31)[0])
         with seeded_generators(word):
-            examples = open_dataset(dataset, input_key=input_key, label_key=label_key)
-            before = examples.provenance(targets=targets, ids=ids, num_classes=num_classes)
+            examples = open_dataset(
+                dataset,
+                input_key=input_key,
+                label_key=label_key,
+                targets=targets,
+                classes=classes,
+            )
+            before = examples.provenance(ids=ids, num_classes=num_classes)
             pipeline = Pipeline.of(corruptions, self.seed, before.history)
+            if pipeline.changes_inputs:
+                _check_one_input(examples)
             read = examples.inputs_at
             self._pipeline = pipeline.estimated(read, before.ids)
             served = self._pipeline.labels(
                 before.targets, num_classes=before.num_classes, ids=before.ids, read=read
             )
+            if before.size is not None:
+                pipeline.check_size(before.size)
+        self._transforms: tuple[Callable[[Any], Any], ...] = ()
+        self._added: tuple[str, ...] = ()
         self.dataset, self.fields, self._source = examples.dataset, examples.fields, examples.source
         self._n = len(examples)
         self._served = _read_only(checked_labels(served, before.num_classes))
@@ -120,8 +158,24 @@ class Corrupted(Traced):
         return self.provenance.num_classes
 
     @property
+    def _data_is_clean(self) -> bool:
+        return self._pipeline.changes_inputs
+
+    @property
+    def classes(self) -> Sequence[Any]:
+        """What the labels 0, 1, ... stand for: the values that items carry, or names.
+
+        Raises:
+            AttributeError: If items carry these numbers, and the wrapped data set names no classes.
+        """
+        if self.provenance.encoding is not None:
+            return self.provenance.encoding.classes
+        found: Sequence[Any] = self._forwarded("classes")
+        return found
+
+    @property
     def targets(self) -> Labels:
-        """Labels as served, ``int64``, shape ``(n,)``, read-only."""
+        """Labels as served, ``int64``, shape ``(n,)``, read-only; names by their numbers."""
         return self.provenance.targets
 
     @property
@@ -214,16 +268,25 @@ class Corrupted(Traced):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of everything that decides the corruption: 16 hexadecimal digits.
+        """Hash of what was done: 16 hexadecimal digits.
 
-        Equal fingerprints mean equal corruptions of equal labels; the pixels of the
-        wrapped data set do not enter.
+        It covers the labels before and after, the names of the classes, the numbers of the
+        examples, and the corruptions of inputs with their draws; the inputs of the wrapped data set
+        do not enter. So one noise has one fingerprint, whether it was drawn, parsed from its line,
+        or loaded from a manifest or a file of labels. Of integer labels alone it is the `digest` of
+        the manifest. The ``repr`` of a corruption of inputs stands for it; one of your own should
+        tell all its settings.
         """
-        what = f"{ALGORITHM}/{self._pipeline}/{self.num_classes}"
-        digest = hashlib.sha256(what.encode())
-        for array in (self.ids, self.clean_targets, self.targets):
-            digest.update(array.astype("<i8").tobytes())
-        return digest.hexdigest()[:16]
+        digest = self.manifest().digest
+        laws = (self._pipeline,) if self.provenance.laws is None else self.provenance.laws
+        stages = [stage for law in laws for stage in law.input_stages]
+        what = [f"{shown(corruption)}, {draws}" for corruption, draws in stages]
+        if (encoding := self.provenance.encoding) is not None:
+            what.append(repr(encoding.classes))
+        if not what:
+            return digest
+        text = "/".join([str(ALGORITHM), *what, digest])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def manifest(self) -> Manifest:
         """Return what others need to have the same labels: to save, share, and check.
@@ -232,7 +295,7 @@ class Corrupted(Traced):
             The manifest; load it with `GivenLabels.from_manifest`.
         """
         return Manifest(
-            corruption=_listed(self.corruptions),
+            corruption=listed(self.corruptions),
             seed=self.seed,
             algorithm=ALGORITHM,
             num_classes=self.num_classes,
@@ -252,7 +315,95 @@ class Corrupted(Traced):
             Array of shape ``(k, ...)`` in the stored type; PIL images with the channels first.
         """
         at = np.asarray(indices, np.int64)
+        if self._transforms:
+            items = self.__getitems__(at.tolist())
+            pairs = zip(items, at.tolist(), strict=True)
+            return stacked([self.fields.input_of(x, "dataset", i) for x, i in pairs])
         return self._pipeline.inputs(self._source.inputs(at), ids=self.ids[at])
+
+    def with_transform(self, transform: Callable[[Any], Any]) -> "Corrupted":
+        """Return the same data set with a function applied to the corrupted input of each item.
+
+        A random augmentation belongs here, or in the wrapped data set where labels alone are
+        corrupted; one that makes several views of an input belongs here.
+
+        Args:
+            transform: A function of one input as it is served now, applied after all earlier ones.
+
+        Returns:
+            A copy that shares the wrapped data set; this one stays as it is.
+
+        Raises:
+            TypeError: If ``transform`` cannot be called.
+
+        Example:
+            >>> import corruptlab as cl
+            >>> noisy = cl.corrupt(cl.datasets.fashion_mnist_mini("train"), cl.ShuffledPixels())
+            >>> views = noisy.with_transform(lambda image: (image / 255, image.flip(-1) / 255))
+            >>> [view.shape for view in views[0][0]]
+            [torch.Size([1, 28, 28]), torch.Size([1, 28, 28])]
+        """
+        tried: object = transform  # whose type is only a promise
+        if not callable(tried):
+            got = type(transform).__name__
+            raise TypeError(f"`transform` must be a function of an input, got {got}.")
+        made = copy.copy(self)
+        made._transforms = (*self._transforms, transform)
+        return made
+
+    def with_fields(self, *names: ItemField) -> "Corrupted":
+        """Return the same data set with more in each item, as many training loops want it.
+
+        Args:
+            *names: What to add, in this order, behind the last part of an item, or to a dictionary
+                by this name: ``"index"``, the position in this data set; ``"id"``, the example's
+                number; ``"clean_label"``, of the type of the label; ``"is_corrupted"``, whether
+                the two differ.
+
+        Returns:
+            A copy that shares the wrapped data set; this one stays as it is.
+
+        Raises:
+            ValueError: If a name is unknown, or dictionaries have it already.
+
+        Example:
+            >>> import corruptlab as cl
+            >>> noisy = cl.corrupt([("a", 0), ("b", 1)], cl.RandomLabels(), seed=3)
+            >>> noisy.with_fields("index", "clean_label")[1]
+            ('b', 0, 1, 1)
+        """
+        check_names("names", names, get_args(ItemField))
+        made = copy.copy(self)
+        made._added = (*self._added, *names)
+        made[0]
+        return made
+
+    def _finished(self, item: Any, position: int) -> Any:
+        """Return an item with the transforms done and the fields added."""
+        fields = self.fields
+        added = [self._field(name, item, position) for name in self._added]
+        for transform in self._transforms:
+            item = fields.with_input(item, transform(fields.input_of(item, "dataset", position)))
+        if not isinstance(item, Mapping):
+            return item + added if isinstance(item, list) else (*item, *added)
+        if taken := [name for name in self._added if name in item]:
+            raise ValueError(f"`names` must be names that items do not have yet, got {taken[0]!r}.")
+        return {**item, **dict(zip(self._added, added, strict=True))}
+
+    def _field(self, name: str, item: Any, position: int) -> Any:
+        if name == "index":
+            return position
+        if name == "id":
+            return self.ids.item(position)
+        if name == "is_corrupted":
+            return bool(self.targets[position] != self.clean_targets[position])
+        (clean,) = self._shown(self.clean_targets[[position]]).tolist()
+        return relabelled(self.fields.label_of(item, "dataset", position), clean)
+
+    def _shown(self, labels: Labels) -> Array:
+        """Return labels as items carry them."""
+        encoding = self.provenance.encoding
+        return labels if encoding is None else encoding.decode(labels)
 
     def __len__(self) -> int:
         """Return the number of examples."""
@@ -273,7 +424,11 @@ class Corrupted(Traced):
         if self._pipeline.changes_inputs:
             return self.__getitems__([index])[0]
         position = self._position(index)
-        return self._source.relabelled_item(position, self._served.item(position))
+        label = self._served.item(position)
+        encoding = self.provenance.encoding
+        shown = label if encoding is None else encoding.classes[label]
+        item = self._source.relabelled_item(position, shown)
+        return self._finished(item, position) if self._transforms or self._added else item
 
     def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Any]:
         """Return several corrupted examples, corrupted as one batch.
@@ -288,15 +443,22 @@ class Corrupted(Traced):
             IndexError: If a position is out of range.
         """
         at = [self._position(index) for index in indices]
+        items = self._source.relabelled(np.asarray(at), self._shown(self._served[at]))
+        if self._pipeline.changes_inputs:
+            items = self._with_noise(items, at)
+        if self._transforms or self._added:
+            return [self._finished(item, i) for item, i in zip(items, at, strict=True)]
+        return items
+
+    def _with_noise(self, items: Sequence[Any], at: Sequence[int]) -> list[Any]:
+        """Return items with their inputs corrupted, as one batch."""
         fields = self.fields
-        items = self._source.relabelled(np.asarray(at), self._served[at])
-        if not self._pipeline.changes_inputs:
-            return items
         inputs = [fields.input_of(x, "dataset", i) for x, i in zip(items, at, strict=True)]
         arrays = [as_array(x, "dataset", i) for x, i in zip(inputs, at, strict=True)]
-        moved = self._pipeline.inputs(as_batch(arrays, "dataset", at), ids=self.ids[at])
+        batch = as_batch(arrays, "dataset", at)
+        moved = self._pipeline.inputs(batch, ids=self.ids[at])
         return [
-            fields.with_input(item, restored(old, new))
+            fields.with_input(item, restored(old, new, batch))
             for item, old, new in zip(items, inputs, moved, strict=True)
         ]
 
@@ -314,68 +476,20 @@ class Corrupted(Traced):
         rate = self.nominal_rate if self.provenance.changes_labels else None
         nominal = "" if rate is None else f", {rate:.2%} expected"
         return (
-            f"Corrupted({_listed(self.corruptions)}, seed={self.seed}; "
+            f"Corrupted({listed(self.corruptions)}, seed={self.seed}; "
             f"{len(self)} examples, {self.realized_rate:.2%} of labels changed{nominal})"
         )
 
 
-def _listed(corruptions: tuple[Corruption, ...]) -> str:
-    return ", ".join(repr(corruption) for corruption in corruptions) or "nothing"
-
-
-def corrupt(
-    dataset: MapDataset[Any],
-    *corruptions: Corruption,
-    seed: int = 0,
-    num_classes: int | None = None,
-    targets: ArrayLike | None = None,
-    ids: ArrayLike | None = None,
-    input_key: Key | None = None,
-    label_key: Key | None = None,
-) -> Corrupted:
-    """Corrupt a data set in a known way.
-
-    Label corruptions change labels and pixel corruptions change inputs, each from randomness of
-    its own, so only the order among corruptions of labels, and among those of inputs, matters.
-
-    Args:
-        dataset: Any map-style data set of (input, label) items, or a pair of arrays ``(X, y)``.
-        *corruptions: What to do, in this order.
-        seed: Seed of all randomness; an integer >= 0. Use one seed for training and test set, so
-            that both get the same `ShuffledPixels`.
-        num_classes: Number of classes, if the data set does not tell.
-        targets: The labels, instead of those that ``dataset`` serves.
-        ids: Numbers of the examples, if they are not their positions.
-        input_key: Position or name of the input in an item.
-        label_key: Position or name of the label in an item.
-
-    Returns:
-        The corrupted data set; see `Corrupted` for what it knows.
-
-    Raises:
-        TypeError: If ``dataset`` is not map-style, a corruption is not one, or a label is
-            not one integer class.
-        ValueError: If the data set is empty, or an argument does not fit it.
-
-    Example:
-        >>> import corruptlab as cl
-        >>> train = cl.datasets.fashion_mnist_mini("train")
-        >>> cl.corrupt(train, cl.RandomLabels(), cl.ShuffledPixels(), seed=0)
-        Corrupted(RandomLabels(), ShuffledPixels(), seed=0;
-        4000 examples, 90.00% of labels changed, 90.00% expected)
-
-    Source: Zhang et al. 2017, §2.1.
-    """
-    return Corrupted(
-        dataset,
-        *corruptions,
-        seed=seed,
-        num_classes=num_classes,
-        targets=targets,
-        ids=ids,
-        input_key=input_key,
-        label_key=label_key,
-    )
+def _check_one_input(examples: Examples) -> None:
+    """Refuse inputs of several parts where they are to be corrupted."""
+    value = examples.fields.input_of(examples.items_at([0])[0], "dataset", 0)
+    if isinstance(value, list | tuple | Mapping):
+        raise TypeError(
+            "`dataset` must serve one tensor, array, or image as the input where inputs are "
+            f"corrupted, got a {type(value).__name__} of {len(value)}; put a transform that makes "
+            "several views on top: corrupt(dataset, ...).with_transform(...)."
+        )
 
 
 def _read_only(array: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -20,12 +20,13 @@ _VALUES_AT_ONCE = 1 << 17
 class GaussianPixels(PixelNoise):
     """Replace every value of every image by a Gaussian draw with the moments of the data.
 
-    The draw follows the example and is the same in every epoch. Integer images stay integer:
-    draws are rounded and clipped to the range of the type, which moves the moments of
-    data that crowd its ends (black backgrounds). Convert images to float first to have the
-    bare Gaussian. A test set needs the moments of the training set (``corrupt(train, ...)`` shows
-    them in ``.corruptions``) and example numbers of its own (``corrupt(test, ..., ids=...)``), or
-    its example ``i`` is drawn equal to training example ``i``.
+    The draw follows the example and is the same in every epoch. Integer images stay integer by
+    default: draws are rounded and clipped to the range of the type, which moves the moments of
+    data that crowd its ends (MNIST, with its black backgrounds: mean and deviation from 33.3 and
+    78.6 to 50.7 and 56.5). With ``dtype="float32"`` the draws are served as they are. A test set
+    needs the moments of the training set (``corrupt(train, ...)`` shows them in ``.corruptions``)
+    and example numbers of its own (``corrupt(test, ..., ids=...)``), or its example ``i`` is drawn
+    equal to training example ``i``.
 
     Args:
         mean: Mean of the draws, on the scale of the stored values; a tuple with one number a
@@ -36,10 +37,14 @@ class GaussianPixels(PixelNoise):
             paper does not say which it used), each ``"channel"``, or each ``"pixel"`` and channel.
         channel_axis: Axis of one input that holds the channels. By default none for inputs of
             one or two dimensions, and for three the smaller of the first and last axis.
+        dtype: Type of the draws, ``"float32"`` or ``"float64"``, neither rounded nor clipped. Where
+            bytes come in they are divided by 255, as recipes divide bytes, so that they lie beside
+            other inputs of that data set; images of Pillow become arrays, channels last. By
+            default the type of what comes in.
 
     Raises:
         ValueError: If one of ``mean`` and ``std`` is given without the other, a number is not
-            finite, ``std`` is negative, or ``per`` is unknown or does not fit.
+            finite, ``std`` is negative, or ``dtype`` or ``per`` is unknown or does not fit.
 
     Example:
         >>> import numpy as np
@@ -48,6 +53,10 @@ class GaussianPixels(PixelNoise):
         >>> noise.inputs(np.zeros((1, 2, 2), np.uint8), draws=cl.Draws(seed=0))
         array([[[118,  88],
                 [ 81,  94]]], dtype=uint8)
+        >>> bare = cl.GaussianPixels(mean=100.0, std=20.0, dtype="float32")
+        >>> (bare.inputs(np.zeros((1, 2, 2), np.uint8), draws=cl.Draws(seed=0)) * 255).round(1)
+        array([[[117.9,  87.9],
+                [ 81.1,  93.9]]], dtype=float32)
 
     Source: Zhang et al. 2017, §2.1, "Gaussian".
     """
@@ -56,11 +65,14 @@ class GaussianPixels(PixelNoise):
     std: Moment | None = None
     per: Per = "overall"
     channel_axis: int | None = None
+    dtype: Literal["float32", "float64"] | None = None
     stream: ClassVar[str] = "gaussian_pixels"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         put(self, per=one_of("per", self.per, ("overall", "channel", "pixel")))
+        if self.dtype is not None:
+            put(self, dtype=one_of("dtype", self.dtype, ("float32", "float64")))
         check_together(self.mean, self.std)
         if self.mean is not None and self.std is not None:
             put(
@@ -99,7 +111,9 @@ class GaussianPixels(PixelNoise):
         size = channels * pixels
         std = _broadcast_moment("std", self.std, self.per, channels, pixels)
         mean = _broadcast_moment("mean", self.mean, self.per, channels, pixels)
-        drawn = np.empty(planes.shape, planes.dtype)
+        dtype = planes.dtype if self.dtype is None else np.dtype(self.dtype)
+        scale = 255 if self.dtype is not None and planes.dtype == np.uint8 else 1
+        drawn = np.empty(planes.shape, dtype)
         rows = max(1, _VALUES_AT_ONCE // size)
         for start in range(0, len(ids), rows):
             some = slice(start, start + rows)
@@ -107,7 +121,9 @@ class GaussianPixels(PixelNoise):
             z = z.reshape(-1, channels, pixels)
             z *= std
             z += mean
-            drawn[some] = _as_type(z, planes.dtype)
+            if scale != 1:
+                z /= scale
+            drawn[some] = _as_type(z, dtype)
         return drawn
 
 

@@ -1,5 +1,6 @@
 """Labels that are given: by people, by a file, by a manifest, which is noise as one small file."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from os import PathLike
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from corruptlab._arrays import ArrayT
 from corruptlab._checks import natural
 from corruptlab._data_files import read_npz
 from corruptlab._draws import Draws
@@ -62,8 +64,11 @@ class Manifest:
     @property
     def digest(self) -> str:
         """Hash of the three arrays, 16 hexadecimal digits."""
-        whole = np.stack([self.ids, self.clean_targets, self.targets])
-        return FrozenArray(whole).digest
+        # That of one array with these as its rows, without making it.
+        state = hashlib.sha256(f"<i8{(3, len(self.ids))}".encode())
+        for row in (self.ids, self.clean_targets, self.targets):
+            state.update(np.ascontiguousarray(row, "<i8").data)
+        return state.hexdigest()[:16]
 
     def save(self, path: "str | PathLike[str]") -> Path:
         """Write the manifest, whole or not at all.
@@ -138,7 +143,9 @@ class GivenLabels(LabelNoise):
     """Replace the labels by given ones, one for each example, found by its number.
 
     If the clean labels that they were made for are given too, they are compared with those of the
-    data set, so that labels of another data set, or in another order, are refused.
+    data set, so that labels of another data set, or in another order, are refused. Labels for more
+    examples than there are are refused: a header, or another split, may be among them. A part of
+    a data set, such as a ``Subset``, takes the labels of the whole.
 
     Args:
         given: The new labels, shape ``(N,)``.
@@ -147,7 +154,10 @@ class GivenLabels(LabelNoise):
 
     Raises:
         TypeError: If labels are not integers.
-        ValueError: If lengths differ, or an example is numbered twice.
+        ValueError: If lengths differ, or an example is numbered twice; in use, if an example has
+            no label, a label is no class, clean labels differ, or there are labels for more
+            examples than the whole data set has. That number is not known if ``ids`` were given to
+            `corrupt`, or of a table of Hugging Face in memory, which may be a part.
 
     Example:
         >>> import numpy as np
@@ -205,6 +215,32 @@ class GivenLabels(LabelNoise):
             manifest = Manifest.load(manifest)
         return cls(manifest.targets, clean=manifest.clean_targets, ids=manifest.ids)
 
+    def labels(
+        self, clean: ArrayT, *, num_classes: int, draws: Draws, ids: ArrayLike | None = None
+    ) -> ArrayT:
+        """Return the given labels; see `LabelNoise.labels`."""
+        noisy = super().labels(clean, num_classes=num_classes, draws=draws, ids=ids)
+        if ids is None:  # these are all examples
+            self.check_size(len(noisy))
+        return noisy
+
+    def check_size(self, size: int) -> None:
+        """Refuse a whole data set of ``size`` examples if there are labels for more.
+
+        Args:
+            size: Number of examples.
+
+        Raises:
+            ValueError: If an example with a label has a number of ``size`` or more.
+        """
+        last = int(self.ids.array[-1])  # they are sorted
+        if last >= size:
+            raise ValueError(
+                f"`given` must have labels for the examples of `dataset` alone, "
+                f"got {len(self.ids.array)} labels, the last for example {last}, "
+                f"and {size} examples; for a part of a data set use a Subset of it."
+            )
+
     def _noisy(self, clean: Labels, num_classes: int, ids: Ids, draws: Draws) -> Labels:
         known = self.ids.array
         at = np.minimum(np.searchsorted(known, ids), len(known) - 1)
@@ -226,7 +262,8 @@ class GivenLabels(LabelNoise):
         new: Labels = self.given.array[at]
         if new.min() < 0 or new.max() >= num_classes:
             raise ValueError(
-                f"`given` must lie in 0 .. {num_classes - 1}, got {new.min()} .. {new.max()}."
+                f"`given` must lie in 0 .. {num_classes - 1}, got {new.min()} .. {new.max()}; "
+                "if the data set has more classes than its labels show, pass num_classes=."
             )
         return new
 

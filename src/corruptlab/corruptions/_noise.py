@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import reduce
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import torch
@@ -103,6 +103,14 @@ class LabelNoise(ABC):
     @abstractmethod
     def _noisy(self, clean: Labels, num_classes: int, ids: Ids, draws: Draws) -> Labels:
         """Return the noisy labels, from labels and ids known to be good."""
+
+
+@runtime_checkable
+class PerExample(Protocol):
+    """A corruption that holds something for each example of one data set."""
+
+    def check_size(self, size: int) -> None:
+        """Refuse a whole, uncut data set of fewer examples, to which it cannot belong."""
 
 
 def checked_labels(labels: NDArray[Any] | torch.Tensor, num_classes: int) -> Labels:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from corruptlab._arrays import ArrayT, like, to_numpy
+from corruptlab._arrays import ArrayT, in_place_of, to_numpy
 from corruptlab._checks import whole
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids
@@ -44,7 +44,7 @@ class PixelNoise(ABC):
             ids: Example numbers, shape ``(n,)``; ``0 .. n - 1`` if not given.
 
         Returns:
-            Inputs of the shape, kind, and type of ``clean``.
+            Inputs of the shape and kind of ``clean``, and of its type unless the noise has another.
 
         Raises:
             ValueError: If the channel axis cannot be told, or ``ids`` or the noise do not fit.
@@ -52,7 +52,8 @@ class PixelNoise(ABC):
         batch = to_numpy(clean)
         ids = checked_ids(ids, len(batch))
         planes = Planes.of(batch, self.channel_axis)
-        return like(clean, planes.restore(self._changed(planes.values, ids, draws)))
+        changed = planes.restore(self._changed(planes.values, ids, draws))
+        return in_place_of(clean, changed, batch)
 
     @abstractmethod
     def _changed(self, planes: Array, ids: Ids, draws: Draws) -> Array:

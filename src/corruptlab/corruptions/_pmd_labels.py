@@ -88,6 +88,21 @@ class PMDLabels(LabelNoise):
         }[self.kind]()
         return u, s, tau
 
+    def check_size(self, size: int) -> None:
+        """Refuse a whole data set of ``size`` examples if there are rows for more.
+
+        Args:
+            size: Number of examples.
+
+        Raises:
+            ValueError: If there are more rows than examples.
+        """
+        if len(self.eta.array) > size:
+            raise ValueError(
+                f"`eta` must have a row for each example of `dataset`, got {len(self.eta.array)} "
+                f"rows and {size} examples; for a part of a data set use a Subset of it."
+            )
+
     def _noisy(self, clean: Labels, num_classes: int, ids: Ids, draws: Draws) -> Labels:
         if self.eta.array.shape[1] != num_classes:
             raise ValueError(

@@ -12,7 +12,7 @@ from corruptlab._arrays import ArrayT
 from corruptlab._data import History, chunks
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids, Labels
-from corruptlab.corruptions._noise import product
+from corruptlab.corruptions._noise import PerExample, product
 
 
 @runtime_checkable
@@ -63,7 +63,7 @@ class InputCorruption(Protocol):
     stream: ClassVar[str]
 
     def inputs(self, clean: ArrayT, *, draws: Draws, ids: ArrayLike | None = None) -> ArrayT:
-        """Return the new inputs, of the shape, kind, and type that came in."""
+        """Return the new inputs, of the shape and kind that came in; another type is kept."""
 
 
 @runtime_checkable
@@ -190,10 +190,21 @@ class Pipeline:
             used[corruption.stream, seed] += 1
         return cls(tuple(stages))
 
+    def check_size(self, size: int) -> None:
+        """Refuse corruptions that hold something for each example of a larger data set."""
+        for corruption in self.corruptions:
+            if isinstance(corruption, PerExample):
+                corruption.check_size(size)
+
     @property
     def corruptions(self) -> tuple[Corruption, ...]:
         """What is done, in this order."""
         return tuple(corruption for corruption, _ in self.stages)
+
+    @property
+    def input_stages(self) -> tuple[tuple[Corruption, Draws], ...]:
+        """Those that change inputs."""
+        return tuple(stage for stage in self.stages if is_input_corruption(stage[0]))
 
     def labels(self, clean: Labels, *, num_classes: int, ids: Ids, read: InputReader) -> Labels:
         """Return the labels of a whole data set after all corruptions."""
@@ -253,3 +264,15 @@ def _check(corruption: Any) -> None:
         "`corruptions` must have a stream and a `labels`, `labels_for`, or `inputs` method, "
         f"got {corruption!r}{remedy}."
     )
+
+
+def shown(corruption: Corruption) -> str:
+    """Return the ``repr`` of a corruption; where that is an address in memory, what it holds."""
+    if type(corruption).__repr__ is object.__repr__:
+        return f"{type(corruption).__qualname__}({getattr(corruption, '__dict__', {})})"
+    return repr(corruption)
+
+
+def listed(corruptions: tuple[Corruption, ...]) -> str:
+    """Return several corruptions as they are printed."""
+    return ", ".join(repr(corruption) for corruption in corruptions) or "nothing"

@@ -125,10 +125,19 @@ _KINDS = {
 }
 
 
+Which = Literal[
+    "aggregate", "random1", "random2", "random3", "worst", "fine", "coarse",
+    "aggre_label", "random_label1", "random_label2", "random_label3", "worse_label",
+    "noisy_label", "noisy_coarse_label",
+]  # fmt: skip
+
+_BY_KEY = {kind.noisy: name for name, kind in _KINDS.items()}
+
+
 def cifar_n(
     path: str | os.PathLike[str],
     *,
-    which: Literal["aggregate", "random1", "random2", "random3", "worst", "fine", "coarse"],
+    which: Which,
 ) -> HumanLabels:
     """Read the labels that people gave to the training images of CIFAR-10 or CIFAR-100.
 
@@ -147,7 +156,9 @@ def cifar_n(
             or ``"random3"``, what one of them said; ``"aggregate"``, the majority;
             ``"worst"``, a wrong label where there is one (the file calls it ``worse_label``). Of
             CIFAR-100, where one person did: ``"fine"``, 100 classes, or ``"coarse"``,
-            20 superclasses.
+            20 superclasses. The file's own names do as well: ``"aggre_label"``,
+            ``"random_label1"`` to ``"random_label3"``, ``"worse_label"``, ``"noisy_label"``,
+            ``"noisy_coarse_label"``.
 
     Returns:
         Noisy and clean labels of the 50,000 training images, in file order. The noise rates are
@@ -179,9 +190,11 @@ def cifar_n(
     Source: Wei et al. 2022, "Learning with noisy labels revisited: a study using real-world human
     annotations".
     """
-    if which not in _KINDS:
-        raise ValueError(f"`which` must be one of {', '.join(_KINDS)}, got {which!r}.")
-    kind = _KINDS[which]
+    name = _BY_KEY.get(which, which)
+    if name not in _KINDS:
+        known = ", ".join([*_KINDS, *_BY_KEY])
+        raise ValueError(f"`which` must be one of {known}, got {which!r}.")
+    kind = _KINDS[name]
     file = _find(Path(path).expanduser(), kind.file)
     content = saved_arrays(file)
     clean = _labels(file, content, kind.clean, kind.num_classes)
@@ -197,7 +210,7 @@ def cifar_n(
         noisy=_labels(file, content, kind.noisy, kind.num_classes),
         clean=clean,
         num_classes=kind.num_classes,
-        name=f"{kind.data_set}N {which}",
+        name=f"{kind.data_set}N {name}",
         licence=_LICENCE,
     )
 

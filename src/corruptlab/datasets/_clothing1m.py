@@ -33,6 +33,7 @@ _CLASSES = (
     "Underwear",
 )
 _SPLITS = ("noisy_train", "clean_train", "clean_val", "clean_test")
+_TRIED = 100  # images that are looked for, to see where all of them are
 _NOISY, _CLEAN = "noisy_label_kv.txt", "clean_label_kv.txt"
 # A path that leaves the folder it starts from, on any system, or that no system has.
 _OUTSIDE = re.compile(r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)|\0")
@@ -165,8 +166,9 @@ def clothing1m(
     The data may be used for research that is not commercial; its authors give it on request.
 
     Args:
-        folder: The folder with ``images`` and the text files, which may also lie in
-            ``annotations`` below it; ``~`` is the home folder.
+        folder: The folder with the text files, which may also lie in ``annotations`` below it, and
+            with the images: at the paths that the lists have, in ``images`` below it, or in folders
+            ``0`` to ``9`` where the lists say ``images/0``. ``~`` is the home folder.
         split: The list to read: ``"noisy_train"`` is ``noisy_train_key_list.txt`` (1,000,000
             images as published), and so on for ``"clean_train"`` (47,570), ``"clean_val"``
             (14,313), and ``"clean_test"`` (10,526).
@@ -175,6 +177,7 @@ def clothing1m(
 
     Returns:
         The images in the order of the list, each with its noisy label, its clean label, or both.
+        The file of labels that the split does not serve may be missing: then there are none.
 
     Raises:
         ValueError: If ``split`` is not one of its values.
@@ -210,8 +213,8 @@ def clothing1m(
     root = Path(folder).expanduser()
     serves: Literal["noisy", "clean"] = "noisy" if split == "noisy_train" else "clean"
     keys, lines, key_list = _keys(root, split)
-    labels = {name: _labels(root, name, keys) for name in (_NOISY, _CLEAN)}
     served = _NOISY if serves == "noisy" else _CLEAN
+    labels = {name: _labels(root, name, keys, may_miss=name != served) for name in (_NOISY, _CLEAN)}
     missing = np.flatnonzero(labels[served] < 0)
     if len(missing):
         first = missing[0]
@@ -219,7 +222,7 @@ def clothing1m(
         raise DataFileError(key_list, f"images that have a label in {served}", found)
     return ImageFiles(
         folder=root,
-        paths=FilePaths(keys),
+        paths=_paths(root, keys),
         noisy=labels[_NOISY],
         clean=labels[_CLEAN],
         serves=serves,
@@ -240,7 +243,8 @@ def _keys(root: Path, split: str) -> tuple[list[str], "array[int]", Path]:
     """Return the images of a list, the line of each, and the file."""
     file = _find(root, f"{split}_key_list.txt")
     keys, lines = [], array("q")
-    for number, key in numbered_lines(file):
+    for number, line in numbered_lines(file):
+        key = line.strip()
         if _OUTSIDE.search(key):
             raise DataFileError(file, "paths below the folder", f"{quoted(key)} in line {number}")
         keys.append(key)
@@ -250,12 +254,24 @@ def _keys(root: Path, split: str) -> tuple[list[str], "array[int]", Path]:
     return keys, lines, file
 
 
-def _labels(root: Path, name: str, keys: list[str]) -> Labels:
+def _paths(root: Path, keys: list[str]) -> "FilePaths":
+    """Return where the images are: at their keys, or with ``images/`` put before or left out."""
+    for here, there in (("", ""), ("", "images/"), ("images/", "")):
+        moved = [f"{there}{key.removeprefix(here)}" for key in keys]
+        if any((root / path).is_file() for path in moved[:_TRIED]):
+            return FilePaths(moved)
+    return FilePaths(keys)  # who opens one will be told
+
+
+def _labels(root: Path, name: str, keys: list[str], *, may_miss: bool) -> Labels:
     """Return the label that a file of lines ``path label`` has for each key; -1 if none."""
+    homes = (root, root / "annotations")
+    if may_miss and not any(os.path.lexists(home / name) for home in homes):
+        return np.full(len(keys), -1)
     file = _find(root, name)
     known = dict.fromkeys(keys, -1)
     for number, line in numbered_lines(file):
-        key, label = _pair(line)
+        key, label = _pair(line.strip())
         if not 0 <= label < len(_CLASSES):
             expected = f"lines `path label` with a label 0 .. {len(_CLASSES) - 1}"
             raise DataFileError(file, expected, f"{quoted(line)} in line {number}")

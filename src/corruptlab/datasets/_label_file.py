@@ -1,11 +1,12 @@
 """Labels from a file in one of the usual formats."""
 
+import csv
 import json
 import os
 import re
 import warnings
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
@@ -64,7 +65,9 @@ def label_file(
     *,
     array: str | None = None,
     num_classes: int | None = None,
+    num_examples: int | None = None,
     header: bool | None = None,
+    match: Any = None,
 ) -> FileLabels:
     r"""Read labels from a .npy, .npz, .json, .csv, .tsv, or .txt file.
 
@@ -78,25 +81,34 @@ def label_file(
             - ``.npy``: an array of integers, shape ``(n,)`` or ``(n, 1)``;
             - ``.npz``: the same, packed or not;
             - ``.json``: a list of labels, or an object of example number and label;
-            - ``.csv``, ``.tsv``, ``.txt``, or no end: rows ``label`` or ``index,label``, separated
-              by a comma, a semicolon, or a tab.
+            - ``.csv``, ``.tsv``, ``.txt``, or no end: rows ``label``, ``index,label``, or, with
+              ``match``, ``name,label``, separated by a comma, a semicolon, or a tab.
 
             ``~`` is the home folder.
         array: Name of the array in an ``.npz`` file; needed if there are several.
         num_classes: Number of classes, at least 1, to check the labels against; if not given,
             they only have to be 0 or more.
+        num_examples: Number of labels that the file must have, at least 1. It also tells whether a
+            first row of integers is a header: it is if there is one row too many.
         header: Whether the first row of a table holds names. By default it does if it is not made
-            of integers, or is the ``0`` that pandas writes above a nameless column of a ``.csv``
-            file; of that one a warning tells, since it might be a label.
+            of integers, or if ``num_examples`` says so. If that is not given, a single ``0`` in a
+            ``.csv`` file is taken for the header that pandas writes above a nameless column, with
+            a warning, since it might be a label.
+        match: What the file names in the first column of a table belong to: a data set that lists
+            its files as ``samples`` or ``imgs``, like torchvision's ``ImageFolder``, or as
+            ``paths``, like `ImageFiles`; or these paths themselves. A name is the end of one path,
+            from a folder's name on; the example numbers are the positions of these paths.
 
     Returns:
         Labels in the order of the file, with the example numbers if the file has them.
 
     Raises:
-        ValueError: If ``path`` ends in something else, ``array`` or ``header`` is given for another
-            format, or ``num_classes`` is below 1.
+        TypeError: If ``match`` lists no paths.
+        ValueError: If ``path`` ends in something else, ``array``, ``header``, or ``match`` is given
+            for another format, or ``num_classes`` or ``num_examples`` is below 1.
         DataFileError: If the file is missing, damaged, too large, or empty; holds anything but
-            integers; or a label is out of range, or an example is numbered twice.
+            integers; has another number of labels than it must; or a label is out of range, an
+            example is numbered twice, or a name is the end of no path in ``match`` or of several.
 
     Example:
         >>> import tempfile
@@ -112,6 +124,14 @@ def label_file(
         >>> noisy = cl.corrupt(pets, cl.GivenLabels(people.labels, ids=people.ids))
         >>> noisy.targets
         array([1, 1, 0])
+
+        >>> photographs = ["pets/cats/tom.jpg", "pets/dogs/rex.jpg"]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "people.tsv"
+        ...     _ = path.write_text("file\tlabel\ndogs/rex.jpg\t1\ncats/tom.jpg\t1\n")
+        ...     people = label_file(path, match=photographs)
+        >>> people.ids, people.labels
+        (array([1, 0]), array([1, 1]))
     """
     path = Path(path).expanduser()
     kind = path.suffix.lower()
@@ -122,12 +142,21 @@ def label_file(
         )
     if array is not None and kind != ".npz":
         raise ValueError(f"`array` must be left out for a {kind} file, got {array!r}.")
-    if header is not None and kind not in _TABLES:
-        raise ValueError(f"`header` must be left out for a {kind} file, got {header!r}.")
-    if num_classes is not None:
-        at_least(1, "num_classes", num_classes)
+    if kind not in _TABLES:
+        for name, value in (("header", header), ("match", match)):
+            if value is not None:
+                raise ValueError(f"`{name}` must be left out for a {kind} file, got {value!r}.")
+    for name, value in (("num_classes", num_classes), ("num_examples", num_examples)):
+        if value is not None:
+            at_least(1, name, value)
+    names = None if match is None else _Names(match)
     with opened(path, "a file of labels"):
-        labels, ids, where = _read(path, kind, array, header)
+        if kind in _TABLES:
+            labels, ids, where = _read_table(path, header, num_examples, names)
+        else:
+            labels, ids, where = _read(path, kind, array)
+    if num_examples is not None and len(labels) != num_examples:
+        raise DataFileError(path, f"{num_examples} labels", f"{len(labels)}")
     _check(path, labels, ids, where, num_classes)
     for values in (labels, ids):
         if values is not None:
@@ -135,10 +164,7 @@ def label_file(
     return FileLabels(path=path, labels=labels, ids=ids)
 
 
-def _read(path: Path, kind: str, name: str | None, header: bool | None) -> _Parts:
-    if kind in _TABLES:
-        labels, ids, lines = _read_table(path, header)
-        return labels, ids, lambda i: f"in line {lines[i]}"
+def _read(path: Path, kind: str, name: str | None) -> _Parts:
     if kind == ".json":
         return *_read_json(path), lambda i: f"at position {i}"
     labels = read_npy(path) if kind == ".npy" else read_npz(path, name)
@@ -174,26 +200,27 @@ def _check(
         raise DataFileError(path, "every example once", f"{ids[i]} again {where(i)}")
 
 
-def _read_table(path: Path, header: bool | None) -> tuple[Labels, Ids | None, Ids]:
-    """Read rows ``label`` or ``index,label``: labels, example numbers, and the line of each row."""
+def _read_table(
+    path: Path, header: bool | None, num_examples: int | None, names: "_Names | None"
+) -> _Parts:
+    """Read rows ``label``, ``index,label``, or ``name,label``."""
     columns: list[array[int]] = []
     lines = array("q")
-    separator, unclear = None, None
+    separator, first = None, [""]
     for number, text in numbered_lines(path):
-        first = not columns
-        if first:
+        if not columns:
             separator = next((each for each in ",;\t" if each in text), None)
-        fields = [field.strip().strip('"') for field in text.split(separator or "\n")]
-        if first:
-            columns = [array("q") for _ in fields[:2]]
-            unclear = header is None and path.suffix.lower() == ".csv" and fields == ["0"]
-            named = _is_header(fields) if header is None else header
-            if named or unclear:
+        cells = text.split(separator or "\n") if names is None else _cells(text, separator)
+        fields = [cell.strip().strip('"') for cell in cells]
+        if not columns:
+            columns, first = [array("q") for _ in fields[:2]], fields
+            if _is_header(fields, names) if header is None else header:
                 _check_header(path, fields, text)
                 continue
+        if names is not None and len(fields) == 2:
+            fields[0] = names.position(path, fields[0], number)
         if len(fields) != len(columns) or not all(map(_INTEGER.fullmatch, fields)):
-            expected = ("rows `label`", "rows `index,label`")[len(columns) - 1]
-            raise DataFileError(path, f"{expected} of integers", f"{quoted(text)} in line {number}")
+            raise _no_row(path, columns, fields, f"{quoted(text)} in line {number}", names)
         try:
             for column, field in zip(columns, fields, strict=True):
                 column.append(int(field))
@@ -203,22 +230,60 @@ def _read_table(path: Path, header: bool | None) -> tuple[Labels, Ids | None, Id
         lines.append(number)
         if len(lines) > MOST_LABELS:
             raise DataFileError(path, f"at most {MOST_LABELS:,} labels", "more")
-    if unclear and lines:
+    if header is None and names is None and _first_is_header(path, first, lines, num_examples):
+        columns, lines = [column[1:] for column in columns], lines[1:]
+    if names is not None and len(columns) == 1:
+        raise DataFileError(path, "rows `name,label`", "one column")
+    parts = [_int64(column) for column in columns] or [np.empty(0, np.int64)]
+    return parts[-1], parts[0] if len(parts) == 2 else None, lambda i: f"in line {lines[i]}"
+
+
+def _cells(text: str, separator: str | None) -> list[str]:
+    """Split a row with a name, which may hold the separator in quotes; a space is one, too."""
+    if separator is None:
+        return text.rsplit(maxsplit=1)
+    try:
+        return next(csv.reader([text], delimiter=separator, skipinitialspace=True))
+    except csv.Error:  # a character that is none
+        return [text]
+
+
+def _no_row(
+    path: Path, columns: list["array[int]"], fields: list[str], found: str, names: "_Names | None"
+) -> DataFileError:
+    """Return the error about a line that is no row like the others."""
+    if names is not None:
+        return DataFileError(path, "rows `name,label` with an integer label", found)
+    expected = f"{('rows `label`', 'rows `index,label`')[len(columns) - 1]} of integers"
+    is_named = [_INTEGER.fullmatch(field) is not None for field in fields] == [False, True]
+    hint = " (`match` finds examples by file name)" if is_named else ""
+    return DataFileError(path, expected + hint, found)
+
+
+def _is_header(fields: list[str], names: "_Names | None") -> bool:
+    """Return whether a first line holds words, or stands beside a column without a name."""
+    if names is not None:
+        return not _INTEGER.fullmatch(fields[-1])
+    return fields[0] == "" or not any(map(_INTEGER.fullmatch, fields))
+
+
+def _first_is_header(
+    path: Path, first: list[str], lines: "array[int]", num_examples: int | None
+) -> bool:
+    """Return whether a first line of numbers, read as a row, is a header after all."""
+    rows = len(lines)
+    if num_examples is not None:
+        return rows == num_examples + 1 and all(map(_INTEGER.fullmatch, first))
+    # pandas writes 0 above a column that has no name.
+    unclear = path.suffix.lower() == ".csv" and first == ["0"] and rows > 1
+    if unclear:
         warnings.warn(
             f"{path}: the first line, 0, is read as the header that pandas writes over a column "
-            "without a name; pass `header=False` if it is a label, or `header=True`.",
+            f"without a name, so {rows - 1} labels follow; if it is a label, pass `header=False`, "
+            "or `num_examples`, which decides.",
             stacklevel=4,
         )
-    elif unclear:  # nothing below it
-        columns[0].append(0)
-        lines.append(1)
-    parts = [_int64(column) for column in columns] or [np.empty(0, np.int64)]
-    return parts[-1], parts[0] if len(parts) == 2 else None, _int64(lines)
-
-
-def _is_header(fields: list[str]) -> bool:
-    """Return whether a first line holds names: words, or numbers beside a column without one."""
-    return fields[0] == "" or not any(map(_INTEGER.fullmatch, fields))
+    return unclear
 
 
 def _check_header(path: Path, fields: list[str], text: str) -> None:
@@ -226,6 +291,58 @@ def _check_header(path: Path, fields: list[str], text: str) -> None:
     if len(fields) > 2 or (len(fields) == 2 and fields[0].lower() in _NAMES):
         found = f"the header {quoted(text)}"
         raise DataFileError(path, "columns `label` or `index,label`", found)
+
+
+class _Names:
+    """Paths of files, found by their ends."""
+
+    def __init__(self, match: Any) -> None:
+        listed = (getattr(match, name, None) for name in ("samples", "imgs", "paths"))
+        entries = next((each for each in listed if each is not None), match)
+        paths = [_path_in(entry) for entry in entries] if isinstance(entries, Sequence) else []
+        known = [path for path in paths if path is not None]
+        if not known or len(known) < len(paths) or isinstance(entries, str):
+            raise TypeError(
+                "`match` must list paths of files as `samples`, `imgs`, or `paths`, or be a list "
+                f"of them, got {type(match).__name__}."
+            )
+        self._paths = [_steps(path) for path in known]
+        self._ends: dict[int, dict[str, int]] = {}
+
+    def position(self, path: Path, name: str, line: int) -> str:
+        """Return where the one path stands that ends so, as the fields of a row have it."""
+        steps = _steps(name)
+        at = self._ending(len(steps)).get("/".join(steps))
+        if at is None:
+            expected = f"names of the {len(self._paths)} files in `match`"
+            raise DataFileError(path, expected, f"{quoted(name)} in line {line}")
+        if at < 0:
+            expected = "names that each are the end of one path in `match`"
+            raise DataFileError(path, expected, f"{quoted(name)} in line {line}, of several")
+        return str(at)
+
+    def _ending(self, k: int) -> dict[str, int]:
+        """Return the position of each path by its last ``k`` steps; -1 if several end so."""
+        if k not in self._ends:
+            found: dict[str, int] = {}
+            for position, steps in enumerate(self._paths):
+                if 0 < k <= len(steps):
+                    end = "/".join(steps[-k:])
+                    found[end] = -1 if end in found else position
+            self._ends[k] = found
+        return self._ends[k]
+
+
+def _path_in(entry: Any) -> str | None:
+    """Return the path in an entry, which is a path or begins with one."""
+    if isinstance(entry, tuple | list) and entry:
+        entry = entry[0]
+    path = os.fspath(entry) if isinstance(entry, str | os.PathLike) else None
+    return path if isinstance(path, str) else None
+
+
+def _steps(path: str) -> list[str]:
+    return [step for step in path.replace("\\", "/").split("/") if step not in ("", ".")]
 
 
 class _Pairs(list[tuple[str, Any]]):

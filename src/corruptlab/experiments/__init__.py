@@ -17,6 +17,8 @@ from corruptlab.experiments.permutation import Baseline, PermutationTest, permut
 from corruptlab.experiments.randomization import (
     SETTINGS,
     TOKEN_SETTINGS,
+    LearnerReport,
+    LearnerResult,
     RandomizationReport,
     Setting,
     SettingResult,
@@ -35,6 +37,8 @@ __all__ = [
     "Finding",
     "Fitted",
     "Gap",
+    "LearnerReport",
+    "LearnerResult",
     "MemorizationEpoch",
     "MemorizationMeter",
     "MemorizationReport",

@@ -4,20 +4,25 @@ import hashlib
 import os
 import re
 import uuid
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from corruptlab._environment import Environment
 from corruptlab._errors import DataFileError
+from corruptlab._json import check_regular_file
 from corruptlab._modules import first_line
+from corruptlab.training._distributed import Processes
 from corruptlab.training._metrics import Loss
 from corruptlab.training._recipe import Recipe
+from corruptlab.training._standardization import Standardization
 
 _FORMAT = 1
 _NAME = "fit.pt"
@@ -32,8 +37,16 @@ class Checkpoint:
     process killed at any moment leaves a whole checkpoint. Nothing in it is ever run.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], identity: str) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        identity: str,
+        standardize: object,
+        processes: Processes,
+    ) -> None:
         self.path, self._identity = Path(folder) / _NAME, identity
+        self._standardize = standardize if isinstance(standardize, Standardization) else None
+        self._bits = _what_bits_depend_on(processes)
         self.path.parent.mkdir(parents=True, exist_ok=True)
 
     def save(self, state: dict[str, Any]) -> None:
@@ -65,30 +78,59 @@ class Checkpoint:
         partial = self.path.with_suffix(f".{uuid.uuid4().hex}.partial")
         try:
             with _explained(self.path), partial.open("wb") as file:
-                torch.save({"format": _FORMAT, "identity": self._identity, **state}, file)
+                torch.save({**self._header, **state}, file)
                 file.flush()
                 os.fsync(file.fileno())
             yield partial
         finally:
             partial.unlink(missing_ok=True)
 
+    @property
+    def _header(self) -> dict[str, Any]:
+        """What tells the fit, its statistics, and the machine; the last two may be missing."""
+        statistics = None if self._standardize is None else self._standardize.to_dict()
+        header = {"format": _FORMAT, "identity": self._identity}
+        return {**header, "standardize": statistics, "bits": self._bits}
+
     def load(self) -> dict[str, Any] | None:
         """Read the state, if there is one, and delete what a killed process left unfinished."""
         for partial in self.path.parent.glob(f"{self.path.stem}.*.partial"):
             partial.unlink(missing_ok=True)
-        if not self.path.exists():
+        if not os.path.lexists(self.path):
             return None
+        check_regular_file(self.path, _EXPECTED)  # reading a pipe might never end
         state = _read(self.path)
         if not isinstance(state, dict) or state.get("format") != _FORMAT:
             raise DataFileError(self.path, _EXPECTED, "something else")
-        if state.get("identity") != self._identity:
+        with self.understood():
+            same_statistics = self._is_prepared_alike(state.get("standardize"))
+            differing = _differing(state.get("bits", self._bits), self._bits)
+        if state.get("identity") != self._identity or not same_statistics:
             raise ValueError(
                 "`checkpoint` must be a folder of this fit alone, got "
                 f"{str(self.path.parent)!r}, which holds one of another recipe, seed, network, "
                 "loss, optimizer, or data set."
             )
+        if differing:
+            warnings.warn(
+                f"the checkpoint in {str(self.path.parent)!r} was written with {differing}: the "
+                "fit goes on, but not to the same bits as without the interruption.",
+                stacklevel=6,  # the caller of `fit`
+            )
         loaded: dict[str, Any] = state
         return loaded
+
+    def _is_prepared_alike(self, found: Any) -> bool:
+        """Return whether a checkpoint has these means and deviations, up to rounding."""
+        own = self._standardize
+        if found is None:
+            return own is None
+        check_kind("standardize", found, dict)
+        kept = Standardization.from_dict(found)
+        if own is None:
+            return False
+        pairs = ((kept.mean, own.mean), (kept.std, own.std))
+        return all(len(a) == len(b) and np.allclose(a, b, rtol=1e-9) for a, b in pairs)
 
     @contextmanager
     def understood(self) -> Iterator[None]:
@@ -100,6 +142,31 @@ class Checkpoint:
         except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             found = f"no part {error}" if isinstance(error, KeyError) else first_line(error)
             raise DataFileError(self.path, _EXPECTED, found.rstrip(".")) from error
+
+
+def _what_bits_depend_on(processes: Processes) -> dict[str, str | int]:
+    """Return what may change the last digits of sums and products; where the fit runs, no more."""
+    device = processes.device
+    here = Environment.here(device)
+    known: dict[str, str | int] = {"torch": str(here.torch), "device": here.device}
+    if device.type == "cpu":
+        capability = torch.backends.cpu.get_cpu_capability()
+        known |= {"cpu": capability, "threads": here.threads}
+    return {**known, "processes": processes.size}
+
+
+def _differing(found: Any, own: Mapping[str, str | int]) -> str:
+    """Return what differs from the machine that wrote a checkpoint, in words; empty if nothing."""
+    check_kind("bits", found, dict)
+    for name, value in found.items():
+        check_kind("name in bits", name, str)
+        check_kind(f"bits, {name}", value, str, int)
+    changes = [
+        f"{name} {found[name]}, not {value}"
+        for name, value in own.items()
+        if name in found and found[name] != value
+    ]
+    return " and ".join(changes)
 
 
 def check_kind(part: str, found: object, *kinds: type) -> None:
@@ -129,7 +196,9 @@ def identity_of(
     """Return a digest of what must not change when a fit is resumed; it may get more epochs."""
     kinds = [(name, type(layer).__qualname__) for name, layer in model.named_modules()]
     shapes = [(name, tuple(value.shape)) for name, value in _tensors(model.state_dict())]
-    meant = {**asdict(recipe), "epochs": None}
+    meant = {**recipe.to_dict(), "epochs": None}
+    if isinstance(recipe.standardize, Standardization):  # its numbers are compared up to rounding
+        meant["standardize"] = recipe.standardize.per
     named = [getattr(each, "__qualname__", type(each).__qualname__) for each in (loss, optimizer)]
     numbers = [_numbers(group) for group in optimizer.param_groups]
     text = repr((sorted(meant.items()), seed, kinds, shapes, named, numbers, data))

@@ -1,8 +1,10 @@
 """States of a network and of PyTorch that a fit changes for a while and then restores."""
 
 import os
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -10,6 +12,7 @@ from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from corruptlab._draws import Draws
+from corruptlab._memory import full_memory
 from corruptlab.training._recipe import Recipe
 
 
@@ -35,7 +38,9 @@ def seed_layers(seed: int, device: torch.device) -> None:
     """
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
-        torch.cuda.default_generators[device.index or 0].manual_seed(seed)
+        index: int | None = device.index
+        own = torch.cuda.current_device() if index is None else index
+        torch.cuda.default_generators[own].manual_seed(seed)
 
 
 def layer_seeds(seed: int, steps: range, rank: int) -> list[int]:
@@ -83,17 +88,73 @@ def deterministic_kernels(wanted: bool, device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def explained_memory(recipe: Recipe, device: torch.device) -> Iterator[None]:
-    """Turn PyTorch's errors about memory into one that says what to change."""
+def float32_products(device: torch.device, *, tf32: bool) -> Iterator[None]:
+    """Let a GPU compute products of float32 numbers with all their digits, or with TF32's."""
+    # By PyTorch's defaults convolutions do the latter, and matrix products the former.
+    if device.type != "cuda":
+        yield
+        return
+    before, name = _read_tf32(), "tf32" if tf32 else "ieee"
+    exact = before._replace(gpu=(name,) * len(before.gpu))
+    if before.cudnn is not None:
+        exact = exact._replace(cudnn=tf32)
+    if before.matmul is not None:
+        digits = "high" if tf32 else "highest"
+        exact = exact._replace(matmul=digits, cpu=(name,) * len(before.cpu))
+    _set_tf32(exact)
     try:
         yield
-    except RuntimeError as error:
-        # On a CPU PyTorch has no error of its own for it, only this text.
-        full = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-        if not full:
-            raise
-        raise MemoryError(
-            f"The memory of {device} is full with batches of {recipe.batch_size}; try a smaller "
-            "`recipe.batch_size`, recipe.precision='bfloat16', or, if the data take most of it, "
-            "execution=Execution(data='stream')."
-        ) from error
+    finally:
+        _set_tf32(before)
+
+
+class _Tf32(NamedTuple):
+    """PyTorch's settings, which it knows by two names each from PyTorch 2.9 on."""
+
+    cudnn: bool | None  # by the old names; None if they contradict the new ones, and then
+    matmul: str | None  # whoever reads or sets them gets an error
+    gpu: tuple[str, ...]  # by the new names, if there are any
+    cpu: tuple[str, ...]
+
+
+def _tf32_switches() -> tuple[list[Any], list[Any]]:
+    """Return what goes by new names: settings for the GPU, and for the CPU."""
+    backends: Any = torch.backends
+    if not hasattr(backends.cudnn, "conv"):
+        return [], []
+    return [backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn], [backends.mkldnn.matmul]
+
+
+def _read_tf32() -> _Tf32:
+    cudnn = matmul = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # newer versions warn of old names
+        with suppress(RuntimeError):
+            cudnn = torch.backends.cudnn.allow_tf32
+        with suppress(RuntimeError):
+            matmul = torch.get_float32_matmul_precision()
+    gpu, cpu = ([each.fp32_precision for each in some] for some in _tf32_switches())
+    return _Tf32(cudnn, matmul, tuple(gpu), tuple(cpu))
+
+
+def _set_tf32(wanted: _Tf32) -> None:
+    # Both names, so that neither contradicts the other; the new ones last, because an old one
+    # changes several of them.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if wanted.cudnn is not None:
+            torch.backends.cudnn.allow_tf32 = wanted.cudnn
+        if wanted.matmul is not None:
+            torch.set_float32_matmul_precision(wanted.matmul)
+    for switches, values in zip(_tf32_switches(), (wanted.gpu, wanted.cpu), strict=True):
+        for switch, value in zip(switches, values, strict=True):
+            switch.fp32_precision = value
+
+
+def explained_memory(recipe: Recipe, device: torch.device) -> AbstractContextManager[None]:
+    """Turn PyTorch's errors about memory into one that says what to change."""
+    return full_memory(
+        f"The memory of {device} is full with batches of {recipe.batch_size}; try a smaller "
+        "`recipe.batch_size`, recipe.precision='bfloat16', or, if the data take most of it, "
+        "execution=Execution(data='stream')."
+    )

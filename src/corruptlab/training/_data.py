@@ -7,6 +7,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,10 @@ from corruptlab._random_state import seeded_generators
 from corruptlab._types import Ids, MapDataset
 from corruptlab.training._distributed import Processes
 from corruptlab.training._execution import Execution
-from corruptlab.training._reading import BatchReader
+from corruptlab.training._reading import BatchReader, LoaderWorkers
 from corruptlab.training._recipe import Recipe
-from corruptlab.training._transforms import augment, augmentation_draws, whiten
+from corruptlab.training._statistics import reading_seeds, with_statistics
+from corruptlab.training._transforms import augment, augmentation_draws
 
 # Of the free memory of the device, what the data may take; the rest is for the network.
 _SHARE_FOR_DATA = 0.8
@@ -41,8 +43,19 @@ def load_data(
     processes: Processes,
     seed: int,
     progress: bool,
+    workers: LoaderWorkers | None = None,
 ) -> "DataSource":
     """Move a data set to the device, or make it a stream; errors call it by its role."""
+    workers = workers or LoaderWorkers(execution.workers, processes.device)
+    measured = partial(
+        with_statistics,
+        recipe,
+        role,
+        workers=workers,
+        processes=processes,
+        seed=seed,
+        progress=progress,
+    )
     whole, *twice = Draws(seed).integers(f"fit/reading/{role}/whole", [0, 1, 2], 2**31).tolist()
     with seeded_generators(whole):
         reader = BatchReader(dataset, role)
@@ -52,17 +65,22 @@ def load_data(
             or _varies(reader, role, twice, execution, processes)
             or not _fits(reader, role, recipe, execution, processes)
         ):
-            return StreamedData(
+            reader.examples.check_length()
+            recipe = measured(reader, None)
+            streamed = StreamedData(
                 reader,
                 role,
                 recipe=recipe,
                 processes=processes,
                 seed=seed,
-                workers=execution.workers,
+                workers=workers,
             )
+            streamed.classes = reader.classes
+            return streamed
         inputs, targets = reader.read_all(progress=progress)
+        recipe = measured(reader, inputs)
         device = processes.device
-        return DeviceData(
+        held = DeviceData(
             inputs.to(device),
             targets.to(device),
             role,
@@ -70,6 +88,8 @@ def load_data(
             processes=processes,
             seed=seed,
         )
+        held.classes = reader.classes
+        return held
 
 
 def _varies(
@@ -102,7 +122,7 @@ def _fits(
 ) -> bool:
     """Return whether the data fit in the free memory; raise if they must and do not."""
     free = free_memory(processes.device)
-    needed = _bytes_needed(reader, role, recipe)
+    needed = _bytes_needed(reader, role, recipe, execution)
     if free is not None and processes.size > 1 and processes.device.type == "cpu":
         free //= int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # each of them holds all data
     if free is None or not processes.any(needed > _SHARE_FOR_DATA * free):
@@ -130,17 +150,20 @@ def _stream_instead(
         )
 
 
-def _bytes_needed(reader: BatchReader, role: str, recipe: Recipe) -> int:
-    """Return the bytes that all examples take while they are moved and prepared."""
+def _bytes_needed(reader: BatchReader, role: str, recipe: Recipe, execution: Execution) -> int:
+    """Return the bytes that all examples take while they are moved, prepared, and laid out."""
     inputs = reader.peek()
     recipe.check_inputs(inputs, name=role)
-    per_example = inputs.nbytes + 8
-    if not _is_augmented(recipe, role):
-        shape = list(inputs.shape[1:])
-        if recipe.crop is not None:
-            shape[-2:] = [recipe.crop] * 2
-        per_example += 4 * math.prod(shape)
-    return per_example * len(reader)
+    stored = inputs.nbytes
+    if _is_augmented(recipe, role):
+        return (stored + 8) * len(reader)
+    shape = list(inputs.shape[1:])
+    if recipe.crop is not None:
+        shape[-2:] = [recipe.crop] * 2
+    prepared = 4 * math.prod(shape)
+    may_move = execution.channels_last is not False and len(shape) == 3
+    before = max(stored, prepared) if may_move else stored  # another layout is a copy
+    return (before + prepared + 8) * len(reader)
 
 
 def _is_augmented(recipe: Recipe, role: str) -> bool:
@@ -162,10 +185,12 @@ class Batch:
 class DataSource(ABC):
     """The examples of one data set, prepared as the recipe says; each process sees its share."""
 
+    classes: tuple[Any, ...] | None = None  # what the labels stand for, if they are no numbers
+
     def __init__(
         self, role: str, length: int, *, recipe: Recipe, processes: Processes, seed: int
     ) -> None:
-        self.role, self._length, self._recipe = role, length, recipe
+        self.role, self.recipe, self._length = role, recipe, length
         self._processes, self._seed = processes, seed
         self._augmented = _is_augmented(recipe, role)
         self._channels_last = False
@@ -199,35 +224,41 @@ class DataSource(ABC):
     def _gathered(self, batches: Sequence[Tensor], steps: Ids) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield inputs and labels of some batches, to be prepared unless they are already."""
 
+    @abstractmethod
+    def end_workers(self) -> None:
+        """End the processes that read, if there are any; the next pass starts others."""
+
     def use_layout(self, *, channels_last: bool) -> None:
         """Choose how images lie in memory; their values stay."""
         self._channels_last = channels_last
 
     def shuffled(self, epoch: int, size: int, start: int) -> Iterator[Batch]:
         """Yield this process's share of the batches of one epoch, from batch ``start`` on."""
-        order = data_order(self._seed, epoch, len(self)).to(self._order_device)
-        draws = None
-        if self._augmented and self._recipe.augmentation is not None:
-            changes = self._recipe.augmentation
-            draws = augmentation_draws(changes, seed=self._seed, epoch=epoch, n=len(self))
-            draws = draws.to(self._order_device)
+        order, draws = self.plan(epoch)
         firsts = range(start * size, len(self), size)
         shares = [_own_share(order[first : first + size], self._processes) for first in firsts]
         steps = epoch * -(-len(self) // size) + start + np.arange(len(shares))
         gathered = self._gathered([ids for ids, _ in shares], steps)
         for (ids, weight), (inputs, targets) in zip(shares, gathered, strict=True):
-            changed = None if draws is None else draws[ids].to(inputs.device, non_blocking=True)
+            changed = None if draws is None else _sent(draws[ids], inputs.device)
             yield Batch(self._prepared(inputs, changed), targets, weight)
+
+    def plan(self, epoch: int) -> tuple[Tensor, Tensor | None]:
+        """Return the order ``(n,)`` of one epoch, and by example what its augmentation draws."""
+        order = data_order(self._seed, epoch, len(self)).to(self._order_device)
+        if not self._augmented or self.recipe.augmentation is None:
+            return order, None
+        changes = self.recipe.augmentation
+        draws = augmentation_draws(changes, seed=self._seed, epoch=epoch, n=len(self))
+        return order, draws.to(self._order_device)
 
     def _prepared(self, inputs: Tensor, draws: Tensor | None = None) -> Tensor:
         """Return stored inputs as the network takes them, augmented if there are draws."""
-        recipe = self._recipe
+        recipe = self.recipe
         if draws is not None and recipe.augmentation is not None:
             inputs = augment(inputs, draws, augmentation=recipe.augmentation, crop=recipe.crop)
-            inputs = whiten(inputs) if recipe.whiten else inputs
-        else:
-            inputs = recipe.prepare(inputs)
-        return self._laid_out(inputs)
+            return self._laid_out(recipe._scaled(inputs))
+        return self._laid_out(recipe.prepare(inputs))
 
     def _laid_out(self, inputs: Tensor) -> Tensor:
         if self._channels_last and inputs.ndim == 4:
@@ -294,11 +325,14 @@ class DeviceData(DataSource):
     def first(self, count: int) -> Tensor:
         """Return some inputs as the network takes them."""
         inputs = self.inputs[:count]
-        return self._recipe.prepare(inputs) if self._augmented else inputs.clone()
+        return self.recipe.prepare(inputs) if self._augmented else inputs.clone()
 
     def digest(self) -> str:
         """Return what tells these examples from others."""
         return _digest_of(self._shape, self._some, self._targets.cpu())
+
+    def end_workers(self) -> None:
+        """Do nothing: all is read."""
 
     def _gathered(self, batches: Sequence[Tensor], steps: Ids) -> Iterator[tuple[Tensor, Tensor]]:
         for ids in batches:
@@ -306,6 +340,17 @@ class DeviceData(DataSource):
             torch.index_select(self._rows, 0, ids, out=inputs)
             torch.index_select(self._targets, 0, ids, out=targets)
             yield inputs, targets
+
+    def gathered(self, ids: Tensor, draws: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return some inputs as the network takes them, and labels, in memory of their own.
+
+        Args:
+            ids: Which examples, on the device.
+            draws: What augmentation draws, by example of the whole epoch; None without.
+        """
+        own = None if draws is None else draws.index_select(0, ids)
+        rows = self._rows.index_select(0, ids)
+        return self._prepared(rows, own), self._targets.index_select(0, ids)
 
     def _prepared(self, inputs: Tensor, draws: Tensor | None = None) -> Tensor:
         if self._augmented:
@@ -338,10 +383,11 @@ class StreamedData(DataSource):
         recipe: Recipe,
         processes: Processes,
         seed: int,
-        workers: int,
+        workers: LoaderWorkers,
     ) -> None:
         super().__init__(role, len(reader), recipe=recipe, processes=processes, seed=seed)
         self._reader, self._workers = reader, workers
+        workers.add(reader)
         self._num_classes: int | None = None
         recipe.check_inputs(self._stored(1), name=role)
 
@@ -369,7 +415,7 @@ class StreamedData(DataSource):
 
     def first(self, count: int) -> Tensor:
         """Return some inputs as the network takes them."""
-        return self._recipe.prepare(self._stored(count))
+        return self.recipe.prepare(self._stored(count))
 
     def digest(self) -> str:
         """Return what tells these examples from others."""
@@ -377,6 +423,10 @@ class StreamedData(DataSource):
         known = self.targets
         shape = (len(self), *inputs.shape[1:])
         return _digest_of(shape, inputs, targets if known is None else known)
+
+    def end_workers(self) -> None:
+        """End the processes that read; the next pass starts others."""
+        self._workers.close()
 
     def _stored(self, count: int) -> Tensor:
         inputs, _ = self._reader.read(np.arange(min(count, len(self))))
@@ -387,17 +437,14 @@ class StreamedData(DataSource):
 
     def _seeds(self, purpose: str, steps: Ids) -> list[int]:
         """Return the seeds of what the data set draws in some batches."""
-        rank = f"/{self._processes.rank}" if self._processes.rank else ""
-        stream = f"fit/reading/{self.role}{purpose}{rank}"
-        seeds: list[int] = Draws(self._seed).integers(stream, steps, 2**31).tolist()
-        return seeds
+        return reading_seeds(self._seed, f"{self.role}{purpose}", steps, self._processes)
 
     def _loaded(
         self, batches: Sequence[Tensor], seeds: Sequence[int]
     ) -> Iterator[tuple[Tensor, Tensor]]:
         device = self._processes.device
         on_gpu = device.type == "cuda"
-        loaded = self._reader.load(batches, seeds, workers=self._workers, pin_memory=on_gpu)
+        loaded = self._workers.load(self._reader, batches, seeds)
         for ids, (inputs, targets) in zip(batches, loaded, strict=True):
             check_finite(inputs, self.role, ids.tolist())
             if self._num_classes is not None:
@@ -408,6 +455,13 @@ class StreamedData(DataSource):
 def data_order(seed: int, epoch: int, n: int) -> Tensor:
     """Return the order ``(n,)`` in which one epoch visits the examples; it needs no history."""
     return torch.from_numpy(Draws(seed).permutations("fit/order", [epoch], n)[0])
+
+
+def _sent(rows: Tensor, device: torch.device) -> Tensor:
+    """Return rows on a device, without waiting for it."""
+    if device.type == "cuda" and rows.device.type == "cpu":
+        rows = rows.pin_memory()  # otherwise the driver waits for what was launched before
+    return rows.to(device, non_blocking=True)
 
 
 def _own_share(ids: Tensor, processes: Processes) -> tuple[Tensor, float]:

@@ -368,6 +368,9 @@ def _cut_short(record: FitRecord) -> Cause | None:
     after = f"after {_epochs(record.curve.epochs)}"
     if record.stopped_by == "interrupted":
         return Cause("interrupted", f"the fit was interrupted {after}", "Resume training.")
+    if record.stopped_by == "on_epoch_end":
+        seen = f"an error in `on_epoch_end` ended the fit {after}"
+        return Cause("interrupted", seen, "Resume training.")
     seen = f"the stopping rule {record.stopped_by!r} ended the fit {after}"
     return Cause("stopping_rule", seen, "Loosen the rule or leave it out.")
 

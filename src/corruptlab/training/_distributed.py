@@ -26,10 +26,14 @@ class Processes:
         """Find out who is there, and join them if ``torchrun`` started this process."""
         if not distributed.is_available():
             return cls(0, 1, device)
-        if not distributed.is_initialized():
-            if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-                return cls(0, 1, device)
-            distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        joined, on_gpu = distributed.is_initialized(), device.type == "cuda"
+        if not joined and int(os.environ.get("WORLD_SIZE", "1")) == 1:
+            return cls(0, 1, device)
+        if on_gpu:  # the one through which objects are exchanged
+            torch.cuda.set_device(device)
+        if not joined:
+            own = device if on_gpu else None
+            distributed.init_process_group("nccl" if on_gpu else "gloo", device_id=own)
             atexit.register(_leave)
         return cls(distributed.get_rank(), distributed.get_world_size(), device)
 

@@ -20,28 +20,37 @@ class Execution:
     """How a fit uses the machine.
 
     What is left at ``"auto"`` is decided when the fit starts: a few steps of each candidate are
-    timed on a copy of the network, if the whole fit will probably take longer than half a
-    minute, and a switch is turned on if it saves at least a twentieth. A shorter fit runs
-    plainly. `FitReport.execution` holds what was decided, with no ``"auto"`` left, and can be
-    handed to another fit so that both run alike.
+    timed on a copy of the network, if the rest of the fit will probably take longer than half a
+    minute (five seconds on a GPU), and a switch is turned on if it saves at least a twentieth. A
+    shorter fit runs plainly. `FitReport.execution` holds what was decided, with no ``"auto"``
+    left, and can be handed to another fit so that both run alike.
 
     Args:
-        compile: Whether the network goes through ``torch.compile``.
-        cuda_graphs: Whether a compiled network is also recorded as CUDA graphs (GPU only).
+        compile: Whether the network goes through ``torch.compile``. If it is open, it is tried if
+            more than four minutes are left.
+        cuda_graphs: Whether the whole step is captured as a CUDA graph and replayed with one
+            launch: on a GPU, for data that are there. A graph repeats kernels, and nothing that
+            Python does. Where a step cannot be captured, because it waits for the device, draws
+            numbers on the host, counts in Python, or has hooks, steps are launched operation by
+            operation, and `FitReport.not_captured` says why.
         channels_last: Whether images lie in memory with the channels last, which convolutions
             often prefer.
         precision: Type of the products, which overrides the recipe's; None for the recipe's.
+        tf32: Whether a GPU may round the factors of float32 products to the 10 bits of TF32, which
+            is several times faster. PyTorch's defaults do so in convolutions, and not in matrix
+            products; here neither does unless asked. During a fit it overrides those settings.
         data: ``"device"`` for all data on the device before the first step; ``"stream"`` for
             batches read by a ``DataLoader`` while the device works; ``"auto"`` for the first if
             the data fit in the device's free memory, and else the second. Data that change from
             one reading to the next (a random transform), seen in 32 items that are read twice,
             are streamed, too, and refused by ``"device"``.
-        workers: Processes that read a stream, >= 0. A process is forked only while it has no
-            other threads, and not from Python 3.12 on: a lock that a thread holds stays locked in
-            a forked process. Otherwise workers come from a fork server, so that the data set has to
-            be picklable, and each worker has a copy. Where new processes would not find the data
-            set (a class defined in a notebook), or would run the script again (without ``if
-            __name__ == "__main__":``), workers are forked all the same.
+        workers: Processes that read all streams of a fit, >= 0. They start with its first batch,
+            know the data sets as these are then, and end with it. A process is forked only while
+            it has no other threads, and not from Python 3.12 on: a lock that a thread holds stays
+            locked in a forked process. Otherwise workers come from a fork server, so that the data
+            set has to be picklable, and each worker has a copy. Where new processes would not find
+            the data set (a class defined in a notebook), or would run the script again (without
+            ``if __name__ == "__main__":``), workers are forked all the same.
         deterministic: Whether to leave out all that could make bits differ between two runs: no
             measured choice, nothing compiled, no fused optimizer, and an error from PyTorch for
             any GPU kernel that has no deterministic version.
@@ -60,6 +69,7 @@ class Execution:
     cuda_graphs: Switch = "auto"
     channels_last: Switch = "auto"
     precision: Literal["float32", "bfloat16", "auto"] | None = None
+    tf32: bool = False
     data: Reading = "auto"
     workers: int = 0
     deterministic: bool = False
@@ -68,11 +78,10 @@ class Execution:
         for name in ("compile", "cuda_graphs", "channels_last"):
             self._require_one_of(name, (True, False, "auto"))
         self._require_one_of("precision", ("float32", "bfloat16", "auto", None))
+        self._require_one_of("tf32", (True, False))
         self._require_one_of("data", ("device", "stream", "auto"))
         self._require_one_of("deterministic", (True, False))
         object.__setattr__(self, "workers", natural("workers", self.workers))
-        if self.cuda_graphs is True and self.compile is False:
-            raise ValueError("`cuda_graphs` must be False if `compile` is, got True.")
         if self.deterministic:
             for name in ("compile", "cuda_graphs"):
                 if getattr(self, name) is True:

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,18 +31,21 @@ from corruptlab._modules import (
     scores_of,
 )
 from corruptlab._progress import Progress
+from corruptlab._random_state import exclusive_generators
 from corruptlab._types import MapDataset
 from corruptlab.training._checkpoint import Checkpoint, identity_of
 from corruptlab.training._contexts import (
     deterministic_kernels,
     dropout_of,
     explained_memory,
+    float32_products,
     preserve_torch_rng,
     recording_gradients,
 )
 from corruptlab.training._data import DataSource, DeviceData, load_data, spots
 from corruptlab.training._diagnosis import Cause, FitRecord, diagnose
 from corruptlab.training._distributed import Processes, own_device
+from corruptlab.training._epoch_report import OnEpochEnd
 from corruptlab.training._execution import Execution, Reading
 from corruptlab.training._metrics import FullPass, Loss, NonFiniteLossError
 from corruptlab.training._optimizers import (
@@ -51,7 +54,7 @@ from corruptlab.training._optimizers import (
     make_optimizer,
     trainable_parameters,
 )
-from corruptlab.training._reading import labels_at
+from corruptlab.training._reading import LoaderWorkers, labels_at
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._report import FitReport, Measure
 from corruptlab.training._stepper import resolve_defaults
@@ -78,17 +81,18 @@ def fit(
     execution: Execution = _AS_MEASURED,
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_seconds: float = 60.0,
+    on_epoch_end: OnEpochEnd | None = None,
     progress: bool = False,
     name: str = "",
 ) -> FitReport:
     """Train ``model``, in place, until every training example is right or the epochs are over.
 
-    The data are read once, moved to the device once, and cropped and whitened there once; what
-    does not fit there, and what a random transform changes at every reading, passes through
-    a ``DataLoader`` in every epoch (see `Execution`), with a warning. Each epoch visits
-    the examples in the order `Draws` gives for ``(seed, epoch)``. After every epoch the stopping
-    rules are asked; whether the training set is interpolated is judged by a pass over *all* of it
-    in evaluation mode, which gives up at the first error and is nearly free until it succeeds.
+    The data are read once, moved to the device once, and prepared there once, as the recipe says;
+    what does not fit there, and what a random transform changes at every reading, passes through a
+    ``DataLoader`` in every epoch (see `Execution`), with a warning. Each epoch visits the examples
+    in the order `Draws` gives for ``(seed, epoch)``. After every epoch the stopping rules are
+    asked; whether the training set is interpolated is judged by a pass over *all* of it in
+    evaluation mode, which gives up at the first error and is nearly free until it succeeds.
 
     On the CPU the same seed and execution give the same bits; with
     ``execution=Execution(deterministic=True)`` those of a plain loop with ``torch.optim``. On a GPU
@@ -100,7 +104,11 @@ def fit(
     all return the same report. Batch norm takes its statistics over a process's share.
 
     With ``checkpoint`` the state is kept in a folder, at least every ``checkpoint_seconds``; the
-    same call finds it there and goes on, on the CPU to the same bits as without the interruption.
+    same call finds it there and goes on, on the CPU to the same bits as without the interruption:
+    if torch's version, its number of threads, and the processor's instructions are the same. Where
+    they are not, a warning says so.
+
+    Fits in several threads take turns, because threads share the global generators.
 
     Ctrl-C ends the training and returns the report of the network as it stands (while the data
     are still being read there is nothing to report, and ``KeyboardInterrupt`` passes through; so
@@ -127,6 +135,11 @@ def fit(
         execution: How the machine is used.
         checkpoint: Folder for the checkpoints of this fit alone, or None for none.
         checkpoint_seconds: Seconds between two checkpoints, >= 0; one more is made at the end.
+        on_epoch_end: Called with an `EpochReport` after every epoch, before the stopping rules are
+            asked, and of several processes in the first. Its time is not counted. If it raises an
+            error, the fit ends: the error passes through, with the report so far as its attribute
+            ``report``, after a last checkpoint. A fit that is resumed tells of an epoch
+            once more if it was killed before a checkpoint held it.
         progress: Whether to show progress on standard error.
         name: What to call this fit in its report and progress line.
 
@@ -163,6 +176,7 @@ def fit(
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
     )
+    check_on_epoch_end(on_epoch_end)
     if measure not in get_args(Measure):
         raise ValueError(f"`measure` must be one of loss, test, all, got {measure!r}.")
     rules = checked_rules(
@@ -175,31 +189,38 @@ def fit(
     processes = Processes.here(device)
     processes.check_alike(recipe=recipe, seed=seed, measure=measure)
     progress = progress and processes.first
+    workers = LoaderWorkers(execution.workers, device)
 
-    def load(dataset: MapDataset[Any], role: str) -> DataSource:
+    def load(dataset: MapDataset[Any], role: str, prepared_by: Recipe) -> DataSource:
         return load_data(
             dataset,
             role,
-            recipe=recipe,
+            recipe=prepared_by,
             execution=execution,
             processes=processes,
+            workers=workers,
             seed=seed,
             progress=progress,
         )
 
-    with explained_memory(recipe, device), recording_gradients():
+    alone = exclusive_generators()
+    with alone, workers, explained_memory(recipe, device), recording_gradients():
+        known = load(train, "train", recipe)
+        recipe = known.recipe  # with the statistics of the training set
         config = FitConfig(
             recipe=recipe,
             seed=seed,
             loss=loss,
             rules=rules,
             measure=measure,
-            train=load(train, "train"),
-            validation=None if validation is None else load(validation, "validation"),
-            test=None if test is None else load(test, "test"),
+            train=known,
+            validation=None if validation is None else load(validation, "validation", recipe),
+            test=None if test is None else load(test, "test", recipe),
             processes=processes,
             execution=execution,
             checkpoint_seconds=checkpoint_seconds,
+            on_epoch_end=on_epoch_end,
+            name=name,
         )
         note_fit(model, recipe)
         model.to(device)
@@ -208,12 +229,21 @@ def fit(
             preserve_mode(model),
             dropout_of(model, recipe.dropout),
             deterministic_kernels(execution.deterministic, device),
+            float32_products(device, tf32=execution.tf32),
         ):
             _check_loss(loss, _check_outputs(model, config.data), device)
             one = partial(config.train.first, 1)
             check_batch_norm(model, one, len(config.train), recipe.batch_size, processes)
             trainer = _trainer(model, config, optimizer, checkpoint)
             return _trained(trainer, train, progress=progress, name=name)
+
+
+def check_on_epoch_end(on_epoch_end: object) -> None:
+    """Reject what cannot be called."""
+    if on_epoch_end is not None and not callable(on_epoch_end):
+        raise TypeError(
+            f"`on_epoch_end` must be a function of an EpochReport, got {kind_of(on_epoch_end)}."
+        )
 
 
 def _trainer(
@@ -231,7 +261,7 @@ def _trainer(
     if folder is not None:
         digest = config.train.digest()
         identity = identity_of(recipe, config.seed, model, config.loss, optimizer, digest)
-        kept = Checkpoint(folder, identity)
+        kept = Checkpoint(folder, identity, recipe.standardize, config.processes)
     ways: set[Reading] = {
         "device" if isinstance(data, DeviceData) else "stream" for data in config.data
     }
@@ -255,12 +285,23 @@ def _trained(trainer: Trainer, dataset: MapDataset[Any], *, progress: bool, name
         except KeyboardInterrupt:  # a second one, during these passes, ends the fit for good
             if trainer.config.processes.size > 1:
                 raise
+            for data in trainer.config.data:
+                data.end_workers()  # which a terminal sends Ctrl-C, too
             stopped_by = "interrupted"
             found = _measured(trainer)
         except NonFiniteLossError as error:
             kept = trainer.checkpoint
             if kept is not None and kept.path.exists():
                 error.checkpoint = kept.path
+            raise
+        except Exception as error:
+            if error is trainer.failure:
+                trainer.save()
+                found = _measured(trainer)
+                with suppress(AttributeError):  # an error of a frozen class keeps nothing
+                    error.report = _report(  # type: ignore[attr-defined]  # documented
+                        trainer, dataset, *found, stopped_by="on_epoch_end", name=name
+                    )
             raise
     return _report(trainer, dataset, *found, stopped_by=stopped_by, name=name)
 
@@ -285,13 +326,14 @@ def _report(
 ) -> FitReport:
     state, config, tuned = trainer.state, trainer.config, trainer.tuned
     seconds, epochs, steps = trainer.seconds, state.epochs, trainer.log.steps
-    reached = state.interpolation
+    reached, (execution, not_captured) = state.interpolation, trainer.executed
     return FitReport(
         name=name,
         stopped_by=stopped_by,
         epochs=epochs,
         steps=steps,
         seconds=seconds,
+        seconds_of_tuning=trainer.seconds_of_tuning,
         seconds_per_epoch=seconds * trainer.steps_per_epoch / steps if epochs else 0.0,
         steps_to_interpolation=None if reached is None else reached.steps,
         seconds_to_interpolation=None if reached is None else reached.seconds,
@@ -302,8 +344,9 @@ def _report(
         history=state.history,
         diagnosis=_diagnosis(trainer, dataset, found=on_train, stopped_by=stopped_by),
         recipe=config.recipe,
-        execution=trainer.execution,
+        execution=execution,
         seconds_per_step={} if tuned is None else tuned.seconds_per_step,
+        not_captured=not_captured,
         processes=config.processes.size,
         seed=config.seed,
         num_parameters=count_parameters(trainer.model),
@@ -321,6 +364,11 @@ def _check_outputs(model: nn.Module, sources: Sequence[DataSource]) -> int:
             raise ValueError(
                 f"`{source.role}` inputs must have the shape of `train`'s, {want}, got {got}."
             )
+        if source.classes != sources[0].classes:
+            raise ValueError(
+                f"`{source.role}` must have the classes of `train`, {sources[0].classes}, got "
+                f"{source.classes}; give it theirs with corrupt({source.role}, classes=...)."
+            )
     num_classes = scores_of(model, inputs).shape[1]
     for source in sources:
         source.check_labels(num_classes)
@@ -328,9 +376,10 @@ def _check_outputs(model: nn.Module, sources: Sequence[DataSource]) -> int:
 
 
 def _check_loss(loss: Loss, num_classes: int, device: torch.device) -> None:
-    """Try the loss on two examples."""
-    outputs = torch.zeros(2, num_classes, dtype=torch.float32, device=device)
-    labels = torch.zeros(2, dtype=torch.int64, device=device)
+    """Try the loss on some examples, not as many as there are classes: shapes must not agree."""
+    count = 3 if num_classes == 2 else 2
+    outputs = torch.zeros(count, num_classes, dtype=torch.float32, device=device)
+    labels = torch.zeros(count, dtype=torch.int64, device=device)
     tried: Callable[[Tensor, Tensor], object] = loss  # whose type is only a promise
     try:
         with torch.no_grad():

@@ -1,7 +1,7 @@
 """Losses by step, and accuracy over all examples."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -15,6 +15,16 @@ from corruptlab.training._distributed import Processes
 
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """Outputs, shape ``(b, num_classes)``, and labels, shape ``(b,)``, in; their mean loss out."""
+
+
+def check_gradient(computed: Tensor) -> None:
+    """Refuse a loss, or scores, from which no gradient comes back to the parameters."""
+    if not computed.requires_grad:
+        raise ValueError(
+            "`model` and `loss` must compute a loss that depends on the parameters, got one "
+            "without a gradient; look for torch.no_grad(), .detach(), and conversions to NumPy "
+            "in the forward pass."
+        )
 
 
 class NonFiniteLossError(FloatingPointError):
@@ -44,37 +54,52 @@ class NonFiniteLossError(FloatingPointError):
 class LossLog:
     """Losses by step, on the device, so that no step has to wait for them.
 
-    The state is ``steps`` and append-only buffers: Ctrl-C between any two operations leaves it
-    consistent. Each process keeps what its share adds to the mean loss of a batch.
+    The losses of the epoch under way are in a buffer that never moves, so that a captured step can
+    write into it. Ctrl-C between any two operations leaves a consistent state. Each process keeps
+    what its share adds to the mean loss of a batch.
     """
 
     def __init__(self, steps_per_epoch: int, learning_rate: float, processes: Processes) -> None:
         self.steps = 0
         self._steps_per_epoch, self._learning_rate = steps_per_epoch, learning_rate
         self._processes = processes
-        self._epochs: list[Tensor] = []
+        self._epochs: list[Tensor] = []  # of whole epochs
+        self._current: Tensor | None = None  # (steps_per_epoch,)
         self._checked = 0
 
     def resume(self, losses: Sequence[float]) -> None:
         """Take over the losses of the steps that an earlier run has done."""
-        device = self._processes.device
-        epochs = -(-len(losses) // self._steps_per_epoch)
+        device, length = self._processes.device, self._steps_per_epoch
+        epochs = len(losses) // length
         # In float64, because the user's own loss may be.
-        kept = torch.zeros(epochs * self._steps_per_epoch, dtype=torch.float64, device=device)
+        kept = torch.zeros((epochs + 1) * length, dtype=torch.float64, device=device)
         if self._processes.first:
             kept[: len(losses)] = torch.tensor(losses, dtype=torch.float64, device=device)
-        self._epochs = list(kept.view(-1, self._steps_per_epoch))
+        *self._epochs, self._current = kept.view(-1, length)
         self.steps = self._checked = len(losses)
 
     def add(self, loss: Tensor) -> None:
         """Keep the loss of one step, without waiting for the device."""
         if self._processes.size > 1:  # the weights of all processes have the mean 1
             loss = loss / self._processes.size
-        epoch, step = divmod(self.steps, self._steps_per_epoch)
-        if epoch == len(self._epochs):
-            self._epochs.append(loss.new_empty(self._steps_per_epoch, requires_grad=False))
-        self._epochs[epoch][step] = loss.detach()
+        self._buffer(loss)[self.steps % self._steps_per_epoch] = loss.detach()
+        self.count()
+
+    def write(self, at: Tensor, loss: Tensor) -> None:
+        """Write a loss where a number on the device, ``int64`` ``(1,)``, says; not counted yet."""
+        buffer = self._buffer(loss)
+        buffer.index_copy_(0, at, loss.detach().reshape(1).to(buffer.dtype))
+
+    def count(self) -> None:
+        """Count a step whose loss is written."""
+        if (self.steps + 1) % self._steps_per_epoch == 0 and self._current is not None:
+            self._epochs.append(self._current.clone())
         self.steps += 1
+
+    def _buffer(self, loss: Tensor) -> Tensor:
+        if self._current is None:
+            self._current = loss.new_empty(self._steps_per_epoch, requires_grad=False)
+        return self._current
 
     @property
     def unchecked(self) -> int:
@@ -93,9 +118,9 @@ class LossLog:
     def since(self, start: int) -> list[float]:
         """Return the losses after the first ``start`` steps."""
         epoch, step = divmod(start, self._steps_per_epoch)
-        if start >= self.steps:
+        if start >= self.steps or self._current is None:
             return []
-        kept = torch.cat(self._epochs[epoch:])[step : step + self.steps - start]
+        kept = torch.cat([*self._epochs[epoch:], self._current])[step : step + self.steps - start]
         if self._processes.size > 1:  # in float64 the order of the sum leaves no trace
             kept = self._processes.total(kept.double()).float()
         losses: list[float] = kept.tolist()
@@ -123,53 +148,81 @@ class FullPass:
     loss: float
 
 
-@dataclass(frozen=True)
 class Evaluator:
-    """Measures a network on all of some examples; each process on its share."""
+    """Measures a network on all of some examples; each process on its share.
 
-    loss: Loss
-    size: int
-    processes: Processes
+    Args:
+        loss: Outputs and labels in, their mean loss out.
+        size: Examples at once; fewer from then on if the memory of the device is full.
+        least: Examples at once that it has room for.
+        processes: Who takes part.
+    """
+
+    def __init__(self, loss: Loss, size: int, least: int, processes: Processes) -> None:
+        self.size = size
+        self._loss, self._least, self._processes = loss, least, processes
 
     def full_pass(self, model: nn.Module, source: DataSource) -> FullPass:
         """Measure accuracy and loss over all examples."""
-        with evaluating(model):
-            return self._summary(list(self._measured(model, source)))
+        measured, _ = self._measured(model, source, 0.0)
+        return self._summary(measured)
 
     def pass_that_reaches(
         self, accuracy: float, model: nn.Module, source: DataSource
     ) -> FullPass | None:
         """Return a full pass, or None as soon as the accuracy must stay below a share."""
-        n, wrong = len(source), 0
-        measured = []
-        with evaluating(model):
-            for batch in self._measured(model, source):
-                wrong += batch.size - int(batch.hits)
-                if (n - wrong) / n < accuracy:  # rounded as the accuracy itself will be
-                    break
-                measured.append(batch)
-        if self.processes.any((n - wrong) / n < accuracy):
+        measured, in_vain = self._measured(model, source, accuracy)
+        if self._processes.any(in_vain):
             return None
         found = self._summary(measured)
         return found if found.accuracy >= accuracy else None
 
-    def _measured(self, model: nn.Module, source: DataSource) -> Iterator["_Measured"]:
+    def _measured(
+        self, model: nn.Module, source: DataSource, accuracy: float
+    ) -> tuple[list["_Measured"], bool]:
+        """Measure this process's share, or less of it and tell that a share is out of reach."""
+        while True:
+            try:
+                with evaluating(model):
+                    return self._tried(model, source, accuracy)
+            except torch.OutOfMemoryError:
+                if self.size <= self._least:
+                    raise
+            self.size = max(self._least, self.size // 2)
+
+    def _tried(
+        self, model: nn.Module, source: DataSource, accuracy: float
+    ) -> tuple[list["_Measured"], bool]:
+        n, measured = len(source), list[_Measured]()
         for inputs, targets in source.in_order(self.size):
             outputs = model(inputs).float()  # (size, num_classes)
             hits = (outputs.argmax(dim=1) == targets).sum()
-            loss = self.loss(outputs, targets) * len(targets)
-            yield _Measured(len(targets), hits, loss)
+            loss = self._loss(outputs, targets) * len(targets)
+            measured.append(_Measured(len(targets), hits, loss))
+            if accuracy > 0 and self._is_time_to_read(len(measured)):
+                right = int(torch.stack([batch.hits for batch in measured]).sum())
+                wrong = sum(batch.size for batch in measured) - right
+                if (n - wrong) / n < accuracy:  # rounded as the accuracy itself will be
+                    return measured, True
+        return measured, False
+
+    def _is_time_to_read(self, batches: int) -> bool:
+        """Tell whether to count errors so far, for which the host has to wait for a GPU."""
+        return self._processes.device.type == "cpu" or batches & (batches - 1) == 0
 
     def _summary(self, measured: list["_Measured"]) -> FullPass:
-        device = self.processes.device
-        sums = torch.zeros(3, dtype=torch.float64, device="cpu")
-        sums[0] = sum(batch.size for batch in measured)
+        sums = [float(sum(batch.size for batch in measured)), 0.0, 0.0]
         if measured:
-            sums[1] = torch.stack([batch.hits for batch in measured]).sum()
-            losses: list[float] = torch.stack([batch.loss for batch in measured]).tolist()
-            sums[2] = math.fsum(losses)
-        n, hits, loss = self.processes.total(sums.to(device)).tolist()
-        return FullPass(accuracy=hits / n, loss=loss / n)
+            losses = torch.stack([batch.loss for batch in measured])
+            exact = torch.promote_types(losses.dtype, torch.float32)  # integers to 2**24
+            hits = torch.stack([batch.hits for batch in measured])
+            values: list[float] = torch.cat([hits.to(exact), losses.to(exact)]).tolist()
+            sums[1:] = sum(values[: len(measured)]), math.fsum(values[len(measured) :])
+        if self._processes.size > 1:
+            own = torch.tensor(sums, dtype=torch.float64, device=self._processes.device)
+            sums = self._processes.total(own).tolist()
+        n, right, loss = sums
+        return FullPass(accuracy=right / n, loss=loss / n)
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,26 @@
 """How a fit reads data sets: the only file here that knows what one is."""
 
+import gc
 import multiprocessing
 import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+from typing_extensions import Self
 
 from corruptlab import _data, _new_processes
 from corruptlab._random_state import seeded_generators
 from corruptlab._types import Ids, MapDataset
+
+_Asked: TypeAlias = tuple[int, Ids, int]  # which data set, positions, and a seed of what it draws
 
 
 def labels_at(dataset: MapDataset[Any], at: Sequence[int]) -> list[int]:
@@ -30,24 +34,30 @@ class BatchReader:
     """Reads stored inputs and labels of a data set by positions, here or in worker processes."""
 
     def __init__(self, dataset: MapDataset[Any], role: str) -> None:
-        self._role, self._examples = role, _data.open_dataset(dataset, role)
+        self._role, self.examples = role, _data.open_dataset(dataset, role)
 
     def __len__(self) -> int:
-        return len(self._examples)
+        return len(self.examples)
 
     @cached_property
     def targets(self) -> Tensor | None:
         """All labels, ``(n,)``, if they are known without reading the inputs."""
-        known = self._examples.listed_labels()
+        known = self.examples.listed_labels()
         return None if known is None else torch.from_numpy(known.copy())
+
+    @property
+    def classes(self) -> tuple[Any, ...] | None:
+        """What the labels 0, 1, ... stand for; None if items carry these very numbers."""
+        encoding = self.examples.source.encoding
+        return None if encoding is None else encoding.classes
 
     def peek(self) -> Tensor:
         """Return the first input, ``(1, ...)``, drawn from the global generators as they are."""
-        return torch.from_numpy(self._examples.inputs_at([0]))
+        return torch.from_numpy(self.examples.inputs_at([0]))
 
     def read(self, at: Ids, seed: int = 0) -> tuple[Tensor, Tensor]:
         """Return inputs ``(b, ...)`` and labels ``(b,)`` at some positions."""
-        return _Batches(self._examples)[at, seed]
+        return _Batches((self.examples,))[0, at, seed]
 
     def differing(self, at: Ids, seeds: Sequence[int]) -> str:
         """Return whether "labels" or else "inputs" differ between readings; empty if none do."""
@@ -59,49 +69,12 @@ class BatchReader:
 
     def read_all(self, *, progress: bool) -> tuple[Tensor, Tensor]:
         """Return all inputs, ``(n, ...)``, and labels, ``(n,)``."""
-        return self._examples.tensors(progress=progress)
-
-    def load(
-        self, batches: Sequence[Tensor], seeds: Sequence[int], *, workers: int, pin_memory: bool
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield batches of positions; each seed decides what the data set draws meanwhile."""
-        workers = min(workers, len(batches))
-        loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(
-            _Batches(self._examples),
-            batch_size=None,  # what is asked for is a whole batch
-            sampler=[(ids.numpy(), seed) for ids, seed in zip(batches, seeds, strict=True)],
-            num_workers=workers,
-            multiprocessing_context=self._start_method() if workers else None,
-            pin_memory=pin_memory,
-            # A loader draws a seed for its workers; no global generator shall move for that.
-            generator=torch.Generator().manual_seed(0),
-        )
-        try:
-            yield from _start_workers(loader)
-        except BaseException as error:
-            if loader.num_workers:  # which live as long as the traceback knows their loader
-                traceback.clear_frames(error.__traceback__)
-            raise
-
-    def _start_method(self) -> str | None:
-        """Return how workers start; None for the way that is set or the system's, if it is safe."""
-        methods = multiprocessing.get_all_start_methods()  # the system's first
-        if (multiprocessing.get_start_method(allow_none=True) or methods[0]) != "fork":
-            return None
-        # A lock that another thread holds stays locked for ever in a process that is forked then.
-        # Python 3.12 and later warn of it, and count threads of numerical libraries too.
-        if sys.version_info < (3, 12) and not _has_threads():
-            return "fork"
-        if not self._can_be_sent:
-            return "fork"
-        # Workers come from a server that has loaded PyTorch: each starts in milliseconds.
-        multiprocessing.set_forkserver_preload(["__main__", __name__])
-        return "forkserver"
+        return self.examples.tensors(progress=progress)
 
     @cached_property
-    def _can_be_sent(self) -> bool:
+    def can_be_sent(self) -> bool:
         """Whether new processes can start here and find the data set; an error if it never can."""
-        dataset = self._examples.dataset
+        dataset = self.examples.dataset
         trial = _new_processes.PickleTrial(dataset)
         if trial.error is not None:
             kind = type(dataset).__name__
@@ -116,27 +89,115 @@ class BatchReader:
         return not trial.names_in_main or _new_processes.main_can_be_imported()
 
 
+class LoaderWorkers:
+    """The worker processes of a fit, which read batches of all data sets that it streams.
+
+    They start with the first pass over any of them, and live until `close`: a context manager.
+    """
+
+    def __init__(self, count: int, device: torch.device) -> None:
+        self._count, self._pin_memory = count, device.type == "cuda"
+        self._readers: list[BatchReader] = []
+        self._asked: list[_Asked] = []  # in this pass; the loader's sampler
+        self._loader: DataLoader[tuple[Tensor, Tensor]] | None = None
+        self._pass: Generator[tuple[Tensor, Tensor]] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def add(self, reader: BatchReader) -> None:
+        """Let the workers know one more data set; those that know fewer end."""
+        if not any(each is reader for each in self._readers):
+            self.close()
+            self._readers.append(reader)
+
+    def load(
+        self, reader: BatchReader, batches: Sequence[Tensor], seeds: Sequence[int]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Return batches of positions, which ends the last pass; each seed is for one batch.
+
+        It decides what the data set draws meanwhile.
+        """
+        self._end_pass()
+        which = self._readers.index(reader)
+        pairs = zip(batches, seeds, strict=True)
+        self._asked[:] = [(which, ids.numpy(), seed) for ids, seed in pairs]
+        self._pass = self._read()
+        return self._pass
+
+    def close(self) -> None:
+        """End the workers; the next pass starts others."""
+        self._end_pass()
+        loader, self._loader = self._loader, None
+        running: Any = None if loader is None else loader._iterator
+        if running is not None:  # it would live as long as a traceback knows it
+            running._shutdown_workers()
+
+    def _end_pass(self) -> None:
+        if self._pass is not None:
+            self._pass.close()
+
+    def _read(self) -> Generator[tuple[Tensor, Tensor]]:
+        if self._loader is None:
+            self._loader = DataLoader(
+                _Batches(tuple(reader.examples for reader in self._readers)),
+                batch_size=None,  # what is asked for is a whole batch
+                sampler=self._asked,
+                num_workers=self._count,
+                multiprocessing_context=self._start_method() if self._count else None,
+                persistent_workers=self._count > 0,
+                pin_memory=self._pin_memory,
+                # A loader draws a seed for its workers; no global generator shall move for that.
+                generator=torch.Generator().manual_seed(0),
+            )
+        yield from _iterator_of(self._loader)
+
+    def _start_method(self) -> str | None:
+        """Return how workers start; None for the way that is set or the system's, if it is safe."""
+        methods = multiprocessing.get_all_start_methods()  # the system's first
+        if (multiprocessing.get_start_method(allow_none=True) or methods[0]) != "fork":
+            return None
+        # A lock that another thread holds stays locked for ever in a process that is forked then.
+        # Python 3.12 and later warn of it, and count threads of numerical libraries too.
+        if sys.version_info < (3, 12) and not _has_threads():
+            return "fork"
+        if not all(reader.can_be_sent for reader in self._readers):
+            return "fork"
+        # Workers come from a server that has loaded PyTorch: each starts in milliseconds.
+        multiprocessing.set_forkserver_preload(["__main__", __name__])
+        return "forkserver"
+
+
 def _has_threads() -> bool:
     """Return whether this process has other threads than those that an ended loader leaves."""
     names = [t.name for t in threading.enumerate() if t is not threading.current_thread()]
     return not all(name.startswith("QueueFeederThread") for name in names)
 
 
-def _start_workers(loader: DataLoader[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+def _iterator_of(loader: DataLoader[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Return the iterator over a pass; the first one starts the workers."""
     with torch.device("cpu"), warnings.catch_warnings():  # whatever device is the default
         # Workers are forked beside threads only where nothing else works: in a notebook, say.
         warnings.filterwarnings("ignore", r".*use of fork\(\) may lead to", DeprecationWarning)
-        return iter(loader)
+        try:
+            return iter(loader)
+        except BaseException as error:  # those that did start live as long as a frame knows them
+            traceback.clear_frames(error.__traceback__)
+            gc.collect()
+            raise
 
 
 @dataclass(frozen=True)
 class _Batches(Dataset[tuple[Tensor, Tensor]]):
-    """Whole batches as the items of a data set."""
+    """Whole batches of several data sets as the items of one."""
 
-    examples: _data.Examples
+    examples: tuple[_data.Examples, ...]
 
-    def __getitem__(self, asked: tuple[Ids, int]) -> tuple[Tensor, Tensor]:
-        at, seed = asked
+    def __getitem__(self, asked: _Asked) -> tuple[Tensor, Tensor]:
+        which, at, seed = asked
         with seeded_generators(seed):
-            inputs, targets = self.examples.examples_at(at)
+            inputs, targets = self.examples[which].examples_at(at)
         return torch.from_numpy(inputs), torch.from_numpy(targets)

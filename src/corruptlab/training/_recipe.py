@@ -1,9 +1,8 @@
-"""Hyper-parameters of one fit, and the recipes by name."""
+"""Hyper-parameters of one fit."""
 
 import math
 import operator
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from numbers import Real
 from typing import Any, Literal, TypeAlias, get_args
@@ -11,7 +10,9 @@ from typing import Any, Literal, TypeAlias, get_args
 import torch
 from torch import Tensor
 
+from corruptlab._arrays import check_dense, check_finite
 from corruptlab._checks import check_names
+from corruptlab.training._standardization import Moments, Per, Standardization, blocks
 from corruptlab.training._transforms import (
     Augmentation,
     as_floats,
@@ -43,6 +44,12 @@ class Recipe:
     brightness. A decay per epoch suits one size of training set: epochs of fewer images have fewer
     steps.
 
+    Inputs are prepared in this order: crop (or augmentation, which crops), bytes / 255, ``whiten``,
+    ``standardize``. With ``standardize="channels"`` or ``"features"`` every fit measures mean and
+    standard deviation on its own training inputs, cropped in the centre, not augmented, each
+    example once, and prepares training, validation, and test inputs by them; the recipe in its
+    report holds the numbers. Data that change at every reading are measured in one reading.
+
     Args:
         learning_rate: Rate in the first epoch, > 0.
         epochs: Epochs at most, >= 1; `fit` stops earlier when the training set is interpolated.
@@ -60,6 +67,10 @@ class Recipe:
         crop: Height and width of the centre crop, >= 1, or None for whole images.
         whiten: Whether each input is shifted and scaled to mean 0 and standard deviation 1 (see
             `whiten`). Otherwise bytes are divided by 255 and floats are not changed.
+        standardize: ``"channels"`` to shift and scale each channel (the first axis of an input) to
+            mean 0 and standard deviation 1 over the training set; ``"features"`` for each value of
+            an input by itself, as for the columns of a table; a `Standardization` for given
+            numbers; None for none. What is constant is shifted only, and named in a warning.
         precision: ``"float32"``; ``"bfloat16"`` for products in that type, with float32 weights,
             sums, and losses; or ``"auto"`` for whichever is faster, by a short measurement.
 
@@ -90,6 +101,7 @@ class Recipe:
     crop: int | None = None
     whiten: bool = False
     precision: Precision = "float32"
+    standardize: Per | Standardization | None = None
 
     def __post_init__(self) -> None:
         rate = self._as_float("learning_rate")
@@ -111,6 +123,8 @@ class Recipe:
             raise TypeError(
                 f"`augmentation` must be an Augmentation or None, got {self.augmentation!r}."
             )
+        if not isinstance(self.standardize, Standardization | None):
+            self._as_choice("standardize", get_args(Per))
         self._as_choice("optimizer", get_args(Optimizer))
         self._as_choice("precision", get_args(Precision))
         if self.optimizer == "nesterov":
@@ -147,16 +161,90 @@ class Recipe:
             inputs: Stored inputs, shape ``(n, ...)``, on any device.
 
         Returns:
-            ``float32`` on the same device, cropped and whitened as the recipe says. Without
-            whitening bytes are divided by 255, and integers of other types stay as they are.
+            ``float32`` on the same device, cropped, whitened, and standardized as the recipe says.
+            If it says neither of the last two, bytes are divided by 255, and integers of other
+            types stay as they are.
 
         Raises:
             TypeError: If the inputs are of a type that cannot be whitened.
-            ValueError: If the crop does not fit the images.
+            ValueError: If the crop does not fit the images, or the recipe does not hold the
+                statistics to standardize by.
         """
-        if self.crop is not None:
-            inputs = center_crop(inputs, self.crop)
-        return whitened(inputs) if self.whiten else as_floats(inputs)
+        return self._scaled(inputs if self.crop is None else center_crop(inputs, self.crop))
+
+    def _scaled(self, inputs: Tensor) -> Tensor:
+        """Return cropped or augmented inputs as a network takes them."""
+        if self.whiten:
+            inputs = whitened(inputs)
+        if self.standardize is None:
+            return inputs if self.whiten else as_floats(inputs)
+        if isinstance(self.standardize, Standardization):
+            return self.standardize(inputs)
+        raise ValueError(
+            "`recipe.standardize` must hold the statistics of a training set, got "
+            f"{self.standardize!r}; the recipe in the report of a fit has them, and "
+            "`Recipe.with_statistics_of` measures them."
+        )
+
+    @property
+    def preparation(self) -> str:
+        """How inputs are prepared: "plain", "whitened", "standardized", or both of the last."""
+        named = {"whitened": self.whiten, "standardized": self.standardize is not None}
+        return "+".join(name for name, on in named.items() if on) or "plain"
+
+    @property
+    def needs_statistics(self) -> bool:
+        """Whether inputs are to be standardized by statistics that are not measured yet."""
+        return isinstance(self.standardize, str)
+
+    def with_statistics_of(self, inputs: Tensor, *, name: str = "inputs") -> "Recipe":
+        """Return the recipe with the means and standard deviations of training inputs.
+
+        Args:
+            inputs: Stored inputs, shape ``(n, ...)``, on any device.
+            name: What errors call them.
+
+        Returns:
+            A recipe that can `prepare` inputs; this one, if it needs no statistics.
+
+        Raises:
+            TypeError: If the inputs are of a type that cannot be prepared.
+            ValueError: If their shape does not suit, or one is not finite.
+
+        Example:
+            >>> import torch
+            >>> from corruptlab import Recipe
+            >>> recipe = Recipe(learning_rate=0.1, epochs=1, standardize="features")
+            >>> heights = torch.tensor([[160.0], [170.0], [180.0]])
+            >>> recipe.with_statistics_of(heights).standardize
+            Standardization(mean=(170.0,), std=(8.16496580927726,), per='features')
+        """
+        if not self.needs_statistics:
+            return self
+        self.check_inputs(inputs, name=name)
+        parts = blocks(range(len(inputs)), inputs.shape[1:])
+        blocks_of_inputs = ((ids, inputs[ids.start : ids.stop]) for ids in parts)
+        return self._measured_on(blocks_of_inputs, inputs[:1], name)
+
+    def _measured_on(
+        self,
+        parts: Iterable[tuple[Sequence[int], Tensor]],
+        first: Tensor,
+        name: str,
+        total: Callable[[Tensor], Tensor] = torch.clone,
+    ) -> "Recipe":
+        """Return the recipe with statistics of blocks of stored inputs; see `Moments`."""
+        per: Per = "features" if self.standardize == "features" else "channels"
+        moments = Moments(per, self._before_standardizing(first))
+        for ids, inputs in parts:
+            check_finite(inputs, name, ids)
+            moments.add(self._before_standardizing(inputs))
+        return replace(self, standardize=moments.result(total))
+
+    def _before_standardizing(self, inputs: Tensor) -> Tensor:
+        """Return stored inputs, cropped and, if the recipe says so, whitened."""
+        cropped = inputs if self.crop is None else center_crop(inputs, self.crop)
+        return whitened(cropped) if self.whiten else cropped
 
     def check_inputs(self, inputs: Tensor, *, name: str = "inputs") -> None:
         """Reject inputs that the recipe cannot prepare or augment.
@@ -169,6 +257,7 @@ class Recipe:
             TypeError: If the inputs are of a type that cannot be whitened or augmented.
             ValueError: If their shape does not suit the crop, the whitening, or the augmentation.
         """
+        check_dense(inputs, name)
         shape = tuple(inputs.shape[1:])
         if self.crop is not None and (len(shape) < 2 or min(shape[-2:]) < self.crop):
             raise ValueError(
@@ -184,6 +273,7 @@ class Recipe:
                 "`recipe.whiten` must be False for inputs of a single value, of which it would "
                 f"leave 0, got True for shape {shape} in `{name}`."
             )
+        self._check_standardizable(inputs, name)
         if self.augmentation is None or self.augmentation.is_identity:
             return
         if len(shape) != 3:
@@ -195,9 +285,33 @@ class Recipe:
         draws = augmentation_draws(self.augmentation, seed=0, epoch=0, n=0).to(inputs.device)
         augment(inputs[:0], draws, augmentation=self.augmentation, crop=self.crop)
 
+    def _check_standardizable(self, inputs: Tensor, name: str) -> None:
+        if self.standardize is None:
+            return
+        if inputs.is_complex():
+            raise TypeError(
+                f"`recipe.standardize` must be None for complex inputs, got {inputs.dtype} in "
+                f"`{name}`."
+            )
+        if inputs.ndim < 2:
+            raise ValueError(
+                f"`recipe.standardize` must be None for inputs without an axis, got `{name}` of "
+                f"shape {tuple(inputs.shape)}."
+            )
+        if isinstance(self.standardize, Standardization):
+            self.standardize.check(self.input_shape(inputs.shape[1:]), name)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary that JSON can hold."""
-        return asdict(self)
+        """Return the fields as a dictionary that JSON can hold; no ``standardize`` if it is None.
+
+        So a recipe without it has the digest that it had before there was such a field.
+        """
+        values = asdict(self)
+        if self.standardize is None:
+            del values["standardize"]
+        elif isinstance(self.standardize, Standardization):
+            values["standardize"] = self.standardize.to_dict()
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Recipe":
@@ -219,6 +333,9 @@ class Recipe:
         augmentation = values.get("augmentation")
         if isinstance(augmentation, Mapping):
             values = {**values, "augmentation": Augmentation.from_dict(augmentation)}
+        standardize = values.get("standardize")
+        if isinstance(standardize, Mapping):
+            values = {**values, "standardize": Standardization.from_dict(standardize)}
         return cls(**values)
 
     def _as_choice(self, name: str, known: tuple[str, ...]) -> None:
@@ -247,204 +364,3 @@ class Recipe:
     def _require(self, condition: bool, name: str, text: str) -> None:
         if not condition:
             raise ValueError(f"`{name}` must {text}, got {getattr(self, name)}.")
-
-
-_CIFAR10_SIZE = 50_000
-_MOST_EPOCHS = 2_000
-
-
-def cifar10(
-    model: str,
-    *,
-    weight_decay: bool = False,
-    random_crop: bool = False,
-    augmentation: bool = False,
-) -> Recipe:
-    """Return the paper's recipe for CIFAR-10: centre crop to 28x28, whitening, SGD, no regularizer.
-
-    The paper gives rate, momentum, decay, crop, and whitening. It gives neither the number of
-    epochs (100 here; a fit stops earlier when it interpolates) nor the batch size, which decides
-    how far MLPs come before the rate has decayed: random labels were fitted to 98.2, 98.8, and
-    99.4% by MLP 1x512 with batches of 128, 100, and 64 (80 epochs, seed 0, images that went
-    through JPEG once), where the paper has 99.34%. So it is 64 here for MLPs, and for
-    convolutional networks 128, as others take.
-
-    Each regularizer can be switched on by itself, for the rows of Tables 1 and 4. Random labels
-    with a random crop or the augmentation were trained longer, with a decay of 0.999 an epoch:
-    ``dataclasses.replace(recipe, decay=0.999, epochs=...)``.
-
-    Args:
-        model: Name of the network, as for `corruptlab.models.by_name`.
-        weight_decay: Whether there is weight decay. The paper does not say how much; others take
-            5e-4 for convolutional networks and 1e-4 for MLPs.
-        random_crop: Whether the 28x28 pixels are cut out at a random place in every epoch.
-        augmentation: Whether there are flips, rotations to 25 degrees, and changes of brightness,
-            saturation, and hue, as well. The paper does not say how large the last three are; they
-            are 63/255, 0.5, and 0.1 here.
-
-    Returns:
-        The recipe.
-
-    Raises:
-        ValueError: If there is no recipe for such a network.
-
-    Example:
-        >>> import corruptlab as cl
-        >>> recipe = cl.recipes.cifar10("mlp-1x512")
-        >>> recipe.learning_rate, recipe.decay, recipe.crop
-        (0.01, 0.95, 28)
-
-    Source: Zhang et al. 2017, App. A.
-    """
-    changes = None
-    if random_crop or augmentation:
-        changes = replace(_AUGMENTED if augmentation else Augmentation(), random_crop=random_crop)
-    return Recipe(
-        learning_rate=_rate(model),
-        epochs=100,
-        batch_size=_batch_size(model),
-        weight_decay=_weight_decay(model) if weight_decay else 0.0,
-        decay=0.95,
-        crop=28,
-        whiten=True,
-        augmentation=changes,
-    )
-
-
-def fashion_mnist_mini(model: str) -> Recipe:
-    """Return a recipe with which all six settings of the embedded data are interpolated in seconds.
-
-    4,000 images give 32 steps an epoch where CIFAR-10 gives 391. The paper's decay of 0.95 an
-    epoch would bring the rate to nothing before random labels are learned, so the decay, and the
-    rate of MLPs, were tuned, for all settings alike; the rest is the paper's.
-
-    Args:
-        model: Name of the network, as for `corruptlab.models.by_name`.
-
-    Returns:
-        The recipe.
-
-    Raises:
-        ValueError: If there is no recipe for such a network.
-
-    Example:
-        >>> import corruptlab as cl
-        >>> cl.recipes.fashion_mnist_mini("mlp-1x512").decay
-        0.99
-
-    Source: Zhang et al. 2017, App. A, but for rate and decay.
-    """
-    rate = _rate(model)
-    return Recipe(
-        learning_rate=3 * rate if _is_mlp(model) else rate, decay=0.99, epochs=200, whiten=True
-    )
-
-
-def default(model: str, *, input_shape: Sequence[int], n: int) -> Recipe:
-    """Return the paper's recipe, with its decay counted in images seen and not in epochs.
-
-    The rate falls by 0.95 with every 50,000 images, and there are as many steps as 100 epochs of
-    CIFAR-10 have, so the recipe does not depend on how the data is cut into epochs.
-
-    Args:
-        model: Name of the network, as for `corruptlab.models.by_name`.
-        input_shape: Shape of one stored image, ``(channels, height, width)``; images of 32x32 are
-            cropped to 28x28 as the paper's.
-        n: Number of training images, >= 1.
-
-    Returns:
-        The recipe.
-
-    Raises:
-        ValueError: If there is no recipe for such a network, or ``n < 1``.
-
-    Example:
-        >>> import corruptlab as cl
-        >>> cl.recipes.default("mlp-1x512", input_shape=(3, 32, 32), n=50_000) == (
-        ...     cl.recipes.cifar10("mlp-1x512")
-        ... )
-        True
-
-    Source: Zhang et al. 2017, App. A.
-    """
-    if n < 1:
-        raise ValueError(f"`n` must be at least 1, got {n}.")
-    share = n / _CIFAR10_SIZE
-    return Recipe(
-        learning_rate=_rate(model),
-        decay=0.95**share,
-        epochs=min(math.ceil(100 / share), _MOST_EPOCHS),
-        batch_size=_batch_size(model),
-        crop=28 if tuple(input_shape[-2:]) == (32, 32) else None,
-        whiten=True,
-    )
-
-
-def imagenet(
-    model: str = "inception-v3", *, weight_decay: bool = False, dropout: bool = False
-) -> Recipe:
-    """Return a recipe for ImageNet, at the size of the images that the data set serves.
-
-    The paper trained Inception V3 on 50 asynchronous workers with TensorFlow's own set-up, none of
-    whose numbers it gives. These are of Szegedy et al. 2016: RMSProp, and 0.045 times 0.94 every
-    two epochs (here the root of it every epoch), for 50 batches of 32 at a time, which are one
-    batch of 1,600 here. They also smoothed labels, trained a second classifier, and clipped
-    gradients. Images are whitened here one by one, where they scaled all alike. Crops and other
-    augmentation are the transforms of the data set.
-
-    Args:
-        model: ``"inception-v3"``.
-        weight_decay: Whether there is weight decay, of 4e-5.
-        dropout: Whether the network's dropout is on, at 0.2; otherwise it is switched off.
-
-    Returns:
-        The recipe.
-
-    Raises:
-        ValueError: If there is no recipe for such a network.
-
-    Example:
-        >>> import corruptlab as cl
-        >>> cl.recipes.imagenet(dropout=True).dropout
-        0.2
-
-    Source: Zhang et al. 2017, App. A and Table 2; Szegedy et al. 2016, §8.
-    """
-    if model != "inception-v3":
-        raise ValueError(f"`model` must be 'inception-v3', got {model!r}.")
-    return Recipe(
-        optimizer="rmsprop",
-        learning_rate=0.045,
-        decay=0.94**0.5,
-        epochs=100,
-        batch_size=1600,
-        weight_decay=4e-5 if weight_decay else 0.0,
-        dropout=0.2 if dropout else 0.0,
-        whiten=True,
-    )
-
-
-_AUGMENTED = Augmentation(flip=True, rotation=25.0, brightness=63 / 255, saturation=0.5, hue=0.1)
-
-
-def _rate(model: str) -> float:
-    if _is_mlp(model) or model == "small-alexnet":
-        return 0.01
-    if model in ("small-inception", "small-inception-no-bn"):
-        return 0.1
-    raise ValueError(
-        "`model` must be one of mlp-1x512, mlp-3x512 (or mlp-DEPTHxWIDTH), small-inception, "
-        f"small-inception-no-bn, small-alexnet, got {model!r}."
-    )
-
-
-def _is_mlp(model: str) -> bool:
-    return re.fullmatch(r"mlp-\d+x\d+", model) is not None
-
-
-def _batch_size(model: str) -> int:
-    return 64 if _is_mlp(model) else 128
-
-
-def _weight_decay(model: str) -> float:
-    return 1e-4 if _is_mlp(model) else 5e-4

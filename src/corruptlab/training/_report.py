@@ -59,11 +59,14 @@ class FitReport:
     Attributes:
         name: What the user called this fit; may be empty.
         stopped_by: Why it ended: the name of the stopping rule, such as ``"interpolated"``;
-            ``"epochs"`` if the recipe's were over; ``"interrupted"`` by Ctrl-C.
+            ``"epochs"`` if the recipe's were over; ``"interrupted"`` by Ctrl-C;
+            ``"on_epoch_end"`` by an error in that function.
         epochs: Finished epochs.
         steps: Updates of the weights.
-        seconds: Time spent training, over all runs of a resumed fit, without reading the data
-            and without the passes that measure accuracy.
+        seconds: Time spent training, over all runs of a resumed fit, without reading the data,
+            without the passes that measure accuracy, and without ``seconds_of_tuning``.
+        seconds_of_tuning: Time spent on how to train: on trying the candidates of
+            ``seconds_per_step``, and on capturing steps.
         seconds_per_epoch: The same for a finished epoch, on average; 0.0 before the first is.
         steps_to_interpolation: Updates until the network was right on every training example,
             seen at the end of an epoch; None if it never was.
@@ -75,9 +78,12 @@ class FitReport:
         history: What was measured at the end of each epoch.
         diagnosis: Known reasons why the training set was not interpolated, the most telling
             one first; empty if it was, or if none is seen.
-        recipe: The hyper-parameters.
+        recipe: The hyper-parameters, with the statistics that inputs were standardized by:
+            ``recipe.prepare(inputs)`` prepares other inputs as the fit did.
         execution: How the machine was used in the end; hand it to another fit to run it alike.
         seconds_per_step: What was measured to decide that, by candidate; empty if nothing was.
+        not_captured: Why steps, or those of the last and smaller batch, are not replayed as CUDA
+            graphs; empty if they are.
         processes: How many processes trained together.
         seed: The seed of the data order and of what layers draw.
         num_parameters: Numbers in the network's parameters.
@@ -98,6 +104,7 @@ class FitReport:
     epochs: int
     steps: int
     seconds: float
+    seconds_of_tuning: float
     seconds_per_epoch: float
     steps_to_interpolation: int | None
     seconds_to_interpolation: float | None
@@ -110,6 +117,7 @@ class FitReport:
     recipe: Recipe
     execution: Execution
     seconds_per_step: dict[str, float]
+    not_captured: str
     processes: int
     seed: int
     num_parameters: int
@@ -146,6 +154,7 @@ class FitReport:
             "losses": list(self.losses),
             "history": [asdict(end) for end in self.history],
             "diagnosis": [asdict(cause) for cause in self.diagnosis],
+            "recipe": self.recipe.to_dict(),
             "generalization_gap": self.generalization_gap,
             "best_test_accuracy": self.best_test_accuracy,
             "early_stopped_test_accuracy": self.early_stopped_test_accuracy,
@@ -156,7 +165,8 @@ class FitReport:
         name = f"{self.name!r}, " if self.name else ""
         return (
             f"FitReport({name}{self.stopped_by} after {self.epochs} epochs = {self.steps} steps, "
-            f"{self.seconds:.1f} s; train {self.train_accuracy:.2%}{test})"
+            f"{self.seconds:.1f} s; train {self.train_accuracy:.2%}{test}; "
+            f"inputs {self.recipe.preparation})"
         )
 
 
@@ -175,7 +185,8 @@ class ReplicasReport:
         group: How many at a time.
         seconds_per_step: What was measured to decide that, for one replica; empty if nothing was.
         seconds: Time spent, measuring included.
-        recipe: The hyper-parameters.
+        recipe: The hyper-parameters, with the statistics that inputs were standardized by; as they
+            were given if each replica has statistics of its own.
         seed: The seed of the data order.
         environment: Versions, machine, and device.
 
@@ -188,7 +199,7 @@ class ReplicasReport:
         ...                          recipe=recipe)
         >>> report  # doctest: +NORMALIZE_WHITESPACE
         ReplicasReport(3 replicas, 3 interpolated; train accuracy 100.0% on average;
-                       wide, 3 at a time)
+                       wide, 3 at a time; inputs plain)
         >>> report.logits(torch.eye(2)).argmax(dim=2).tolist()
         [[0, 1], [1, 0], [1, 1]]
     """
@@ -207,6 +218,7 @@ class ReplicasReport:
     environment: Environment
     _network: nn.Module = field(repr=False)
     _states: tuple[State, ...] = field(repr=False)
+    _recipes: tuple[Recipe, ...] = field(repr=False)  # one a replica, with its statistics
 
     def __len__(self) -> int:
         return len(self.stopped_by)
@@ -244,16 +256,18 @@ class ReplicasReport:
 
         Args:
             inputs: As they were given to `fit_replicas`, shape ``(n, ...)``; they are
-                cropped and whitened by the recipe.
+                prepared by the recipe.
 
         Returns:
             Shape ``(R, n, num_classes)``, on the device of the networks.
         """
         device = next(iter(self._states[0].values())).device
-        prepared = self.recipe.prepare(inputs.to(device))
+        inputs, prepared, prepared_by = inputs.to(device), inputs, None
         network, outputs = copied(self._network), []
         with evaluating(network):
-            for state in self._states:
+            for state, recipe in zip(self._states, self._recipes, strict=True):
+                if recipe is not prepared_by:
+                    prepared, prepared_by = recipe.prepare(inputs), recipe
                 network.load_state_dict(state)
                 # A copy of each batch, because a network may write into what it is given.
                 batches = (some.clone() for some in prepared.split(_AT_ONCE))  # type: ignore[no-untyped-call]  # PyTorch's
@@ -295,5 +309,5 @@ class ReplicasReport:
         return (
             f"ReplicasReport({len(self)} replicas, {int(self.interpolated.sum())} interpolated; "
             f"train accuracy {np.nanmean(self.train_accuracy):.1%} on average; "
-            f"{self.strategy}, {self.group} at a time)"
+            f"{self.strategy}, {self.group} at a time; inputs {self.recipe.preparation})"
         )

@@ -3,21 +3,26 @@
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from corruptlab.training._data import Batch
+from corruptlab._modules import first_line
+from corruptlab.training._capture import WARM_UP, Captured, uncapturable
+from corruptlab.training._compilation import Compiled
+from corruptlab.training._contexts import seed_layers
+from corruptlab.training._data import Batch, DataSource, DeviceData
 from corruptlab.training._distributed import Processes
 from corruptlab.training._execution import Execution
-from corruptlab.training._metrics import Loss
+from corruptlab.training._metrics import Loss, LossLog, check_gradient
 
-# A fit that is over sooner is not worth measuring.
-_SECONDS_WORTH_MEASURING = 30.0
+# A fit that is over sooner is not worth measuring, which takes a GPU about a second.
+_SECONDS_WORTH_MEASURING = {"cpu": 30.0, "cuda": 5.0}
 # Compiling a network takes from ten seconds to a minute.
 _SECONDS_WORTH_COMPILING = 240.0
 # What a switch has to save to be turned on: less is within the noise of a measurement.
@@ -38,13 +43,15 @@ class Stepper:
         processes: Processes,
     ) -> None:
         self.execution, self._optimizer, self._device = execution, optimizer, processes.device
+        self._model = model
         _use_layout(model, optimizer, channels_last=execution.channels_last is True)
         # Afterwards, because the wrapper gives gradients the layout of the weights. One of an
         # earlier stepper is at rest: it averages only after a forward pass of its own.
         network = processes.wrapped(model)
+        autocast = partial(_autocast, execution, processes.device)  # and not `self`: no circles
 
         def mean_loss(inputs: Tensor, targets: Tensor) -> Tensor:
-            with self.autocast():
+            with autocast():
                 outputs = network(inputs)
             if not isinstance(outputs, Tensor):
                 raise TypeError(
@@ -56,31 +63,145 @@ class Stepper:
 
         self._mean_loss: Loss = mean_loss
         if execution.compile is True:
-            mode = "reduce-overhead" if execution.cuda_graphs is True else None
             # One program for whole batches and one for the last: general shapes are slower.
-            self._mean_loss = torch.compile(mean_loss, dynamic=False, mode=mode)
+            self._mean_loss = Compiled(mean_loss, dynamic=False)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether steps go through compiled programs, as far as any was done."""
+        return isinstance(self._mean_loss, Compiled) and not self._mean_loss.failed
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Return the context in which the products of the network have the wanted type."""
-        if self.execution.precision != "bfloat16":
-            return nullcontext()
-        return torch.autocast(self._device.type, torch.bfloat16)
+        return _autocast(self.execution, self._device)
 
-    def step(self, batch: Batch) -> Tensor:
+    def step(self, inputs: Tensor, targets: Tensor, weight: float = 1.0) -> Tensor:
         """Do one step; return what this share adds to the mean loss before it, on the device."""
-        loss = self._mean_loss(batch.inputs, batch.targets)
-        if not loss.requires_grad:
-            raise ValueError(
-                "`model` and `loss` must compute a loss that depends on the parameters, got one "
-                "without a gradient; look for torch.no_grad(), .detach(), and conversions to NumPy "
-                "in the forward pass."
-            )
-        if batch.weight != 1.0:
-            loss = loss * batch.weight
+        loss = self._mean_loss(inputs, targets)
+        check_gradient(loss)
+        if weight != 1.0:
+            loss = loss * weight
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
         self._optimizer.step()
         return loss.detach()
+
+    def captured(self, work: Callable[[int], object], **more: Any) -> Captured:
+        """Return work that does such steps, to be recorded."""
+        return Captured(
+            work, model=self._model, optimizer=self._optimizer, device=self._device, **more
+        )
+
+
+def _autocast(execution: Execution, device: torch.device) -> AbstractContextManager[Any]:
+    if execution.precision != "bfloat16":
+        return nullcontext()
+    # What is captured must not take from a cache what was cast before.
+    cached = execution.cuda_graphs is not True
+    return torch.autocast(device.type, torch.bfloat16, cache_enabled=cached)
+
+
+class EagerSteps:
+    """Steps on the batches of a data source, each operation launched by itself."""
+
+    def __init__(self, stepper: Stepper, data: DataSource, size: int, log: LossLog) -> None:
+        self.stepper = stepper  # may be exchanged between two steps
+        self._data, self._size, self._log = data, size, log
+        self._last: Batch | None = None
+
+    def epoch(self, epoch: int, start: int, seeds: Sequence[int]) -> Iterator[None]:
+        """Do the steps of an epoch from number ``start`` on, one whenever it is asked for."""
+        batches = self._data.shuffled(epoch, self._size, start)
+        for seed, batch in zip(seeds, batches, strict=True):
+            seed_layers(seed, batch.targets.device)
+            self._log.add(self.stepper.step(batch.inputs, batch.targets, batch.weight))
+            self._last = batch
+            yield
+
+    def batch(self) -> Batch:
+        """Return the last batch, in memory of its own; there has to be one."""
+        last = cast(Batch, self._last)
+        return replace(last, inputs=last.inputs.clone(), targets=last.targets.clone())
+
+
+class GraphSteps:
+    """Steps on data that are on the device, each a single launch once it is captured.
+
+    What differs from step to step is on the device: the order of the epoch, what augmentation
+    draws in it, and the number of the step, which each step itself puts forward.
+    """
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        data: DeviceData,
+        size: int,
+        log: LossLog,
+        apart: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self.stepper, self._data, self._size, self._log = stepper, data, size, log
+        self._order, self._draws = order, draws = data.plan(0)
+        self._at = at = torch.zeros(1, dtype=torch.int64, device=order.device)
+        self._next = 0  # what `at` is
+        inside = torch.arange(size, device=order.device)
+
+        def step(count: int) -> None:  # no method: it would keep the memory of the graphs alive
+            ids = order.index_select(0, at * size + inside[:count])
+            log.write(at, stepper.step(*data.gathered(ids, draws)))
+            at.add_(1)
+
+        self._captured = stepper.captured(step, state=(at,), apart=apart)
+
+    def epoch(self, epoch: int, start: int, seeds: Sequence[int]) -> Iterator[None]:
+        """Do the steps of an epoch from number ``start`` on, one whenever it is asked for."""
+        order, draws = self._data.plan(epoch)
+        self._order.copy_(order)
+        if self._draws is not None and draws is not None:
+            self._draws.copy_(draws)
+        for number, seed in enumerate(seeds, start):
+            if self._next != number:
+                self._at.fill_(number)
+            self._captured.run(min(self._size, len(self._data) - number * self._size), seed)
+            self._next = number + 1
+            self._log.count()
+            yield
+
+    def batch(self) -> Batch:
+        """Return some batch, in memory of its own."""
+        return Batch(*self._data.gathered(self._order[: self._size], self._draws), weight=1.0)
+
+    @property
+    def captured(self) -> bool:
+        """Whether there are steps that are replayed."""
+        return bool(self._captured.sizes)
+
+    @property
+    def refusal(self) -> str:
+        """Why steps are not captured; empty if they are."""
+        if self._captured.refusal or self.captured:
+            return self._captured.refusal
+        return "the fit was over before a step was captured"
+
+
+def uncaptured(
+    execution: Execution,
+    data: DataSource,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    processes: Processes,
+) -> str:
+    """Return why steps cannot be captured, as far as that is known beforehand; or nothing."""
+    if execution.deterministic:
+        return "execution.deterministic is True"
+    if execution.cuda_graphs is False:
+        return "execution.cuda_graphs is False"
+    if processes.device.type != "cuda":
+        return f"CUDA graphs are for GPUs, and the network is on {processes.device}"
+    if processes.size > 1:
+        return "several processes train together"
+    if not isinstance(data, DeviceData):
+        return "the data are streamed"
+    return uncapturable(model, optimizer)
 
 
 def _use_layout(model: nn.Module, optimizer: torch.optim.Optimizer, *, channels_last: bool) -> None:
@@ -100,6 +221,7 @@ class Tuned:
 
     execution: Execution
     seconds_per_step: dict[str, float]
+    uncaptured: str = ""  # why not, if it was tried
 
 
 def resolve_defaults(wanted: Execution, precision: str) -> Execution:
@@ -108,34 +230,47 @@ def resolve_defaults(wanted: Execution, precision: str) -> Execution:
     return replace(
         wanted,
         compile=wanted.compile is True,
-        cuda_graphs=wanted.cuda_graphs is True and wanted.compile is True,
+        cuda_graphs=wanted.cuda_graphs is True,
         channels_last=wanted.channels_last is True,
         precision="bfloat16" if chosen == "bfloat16" else "float32",
     )
 
 
 def candidates(
-    wanted: Execution, precision: str, model: nn.Module, device: torch.device, seconds: float
+    wanted: Execution,
+    precision: str,
+    model: nn.Module,
+    device: torch.device,
+    seconds: float,
+    *,
+    capturable: bool,
 ) -> list[dict[str, Any]]:
     """Return the switches that are open and worth trying, in the order of trying."""
-    if wanted.deterministic or seconds < _SECONDS_WORTH_MEASURING:
+    least = _SECONDS_WORTH_MEASURING.get(device.type, _SECONDS_WORTH_MEASURING["cpu"])
+    if wanted.deterministic or seconds < least:
         return []
     found: list[dict[str, Any]] = []
+    # First, because what is left to gain shows when launches no longer hide it.
+    if wanted.cuda_graphs == "auto" and capturable:
+        found.append({"cuda_graphs": True})
+    products: dict[str, Any] = {}
     if wanted.channels_last == "auto" and any(isinstance(m, nn.Conv2d) for m in model.modules()):
-        found.append({"channels_last": True})
+        products["channels_last"] = True
     if (wanted.precision or precision) == "auto" and fast_bfloat16(device):
-        found.append({"precision": "bfloat16"})
+        products["precision"] = "bfloat16"
+    if len(products) == 2:  # units for short products want the channels last
+        found.append(products)
+    found += [{name: value} for name, value in products.items()]
     if wanted.compile == "auto" and seconds >= _SECONDS_WORTH_COMPILING:
         found.append({"compile": True})
-    if wanted.cuda_graphs == "auto" and wanted.compile is not False and device.type == "cuda":
-        found.append({"compile": True, "cuda_graphs": True})
     return found
 
 
 def fast_bfloat16(device: torch.device) -> bool:
     """Tell whether a device has instructions for bfloat16: it is 100 times slower without."""
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        with torch.cuda.device(device):  # it tells of the current one
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
     return device.type == "cpu" and supported is not None and bool(supported())
 
@@ -152,29 +287,49 @@ def tune(
 ) -> Tuned:
     """Turn on what makes a step faster, one switch after the other, by trying it on copies."""
     # What cannot be tried is left off: some networks cannot be copied, or compiled, or not here.
+    refusal = ""
 
     def seconds_a_step(execution: Execution) -> float:
+        nonlocal refusal
         try:
             stepper = _on_copies(model, loss, optimizer, execution, processes)
-            tried = _laid_out(batch, channels_last=execution.channels_last is True)
-            took = _seconds_a_step(lambda: stepper.step(tried), processes.device)
-        except Exception:
+            inputs, targets = _laid_out(batch, channels_last=execution.channels_last is True)
+            step: Callable[[], object] = partial(stepper.step, inputs, targets, batch.weight)
+            if execution.cuda_graphs is True:
+                eager = step
+                captured = stepper.captured(lambda size: eager())
+                step = partial(captured.run, len(targets), 0)
+                for _ in range(WARM_UP + 1):
+                    step()
+                if captured.refusal:
+                    refusal = captured.refusal
+                    return math.inf
+            took = _seconds_a_step(step, processes.device)
+        except Exception as error:
             if processes.size > 1:  # the others would wait for this one
                 raise
+            if execution.cuda_graphs is True:
+                refusal = f"{type(error).__name__} when it was tried: {first_line(error)}"
             return math.inf
         return processes.agreed(took)
 
     best, seconds = start, {"plain": seconds_a_step(start)}
     fastest = seconds["plain"]
     if math.isinf(fastest):
-        return Tuned(start, {})
+        return Tuned(start, {}, refusal or "a copy of the network cannot be trained")
     for change in changes:
         tried = replace(best, **change)
+        if tried == best:  # by a change of several switches
+            continue
         name = "+".join(change)
         seconds[name] = seconds_a_step(tried)
         if seconds[name] < _WORTHWHILE * fastest:
             best, fastest = tried, seconds[name]
-    return Tuned(best, {name: took for name, took in seconds.items() if math.isfinite(took)})
+        elif change == {"cuda_graphs": True} and not refusal:
+            one, other = 1e3 * seconds[name], 1e3 * fastest
+            refusal = f"a replay took {one:.3g} ms, and launches one by one {other:.3g} ms"
+    finite = {name: took for name, took in seconds.items() if math.isfinite(took)}
+    return Tuned(best, finite, "" if best.cuda_graphs is True else refusal)
 
 
 def _on_copies(
@@ -195,10 +350,10 @@ def _on_copies(
     )
 
 
-def _laid_out(batch: Batch, *, channels_last: bool) -> Batch:
+def _laid_out(batch: Batch, *, channels_last: bool) -> tuple[Tensor, Tensor]:
     if not channels_last or batch.inputs.ndim != 4:
-        return batch
-    return replace(batch, inputs=batch.inputs.contiguous(memory_format=torch.channels_last))
+        return batch.inputs, batch.targets
+    return batch.inputs.contiguous(memory_format=torch.channels_last), batch.targets
 
 
 def _seconds_a_step(step: Callable[[], object], device: torch.device) -> float:

@@ -10,22 +10,32 @@ from typing import Any
 import torch
 from torch import nn
 
+from corruptlab._modules import preserve_mode
 from corruptlab._progress import Progress
 from corruptlab.training._checkpoint import Checkpoint, check_kind, check_tensors, is_finite
-from corruptlab.training._contexts import layer_seeds, seed_layers
-from corruptlab.training._data import Batch, DataSource
+from corruptlab.training._contexts import layer_seeds
+from corruptlab.training._data import DataSource, DeviceData
 from corruptlab.training._distributed import Processes
+from corruptlab.training._epoch_report import EpochReport, OnEpochEnd
 from corruptlab.training._execution import Execution
 from corruptlab.training._metrics import Evaluator, FullPass, Loss, LossLog, NonFiniteLossError
 from corruptlab.training._optimizers import Movement, set_rate
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._report import EpochEnd, Measure
-from corruptlab.training._stepper import Stepper, Tuned, candidates, tune
+from corruptlab.training._stepper import (
+    EagerSteps,
+    GraphSteps,
+    Stepper,
+    Tuned,
+    candidates,
+    tune,
+    uncaptured,
+)
 from corruptlab.training._stopping import StoppingRule, budget
 
-# Batches of a pass that keeps nothing for a gradient can be larger, which is faster; but not
-# so much larger that a network whose training fits in the memory is too large for it.
-_MEASURED_AT_ONCE, _TIMES_A_BATCH = 256, 8
+# Batches of a pass that keeps nothing for a gradient can be larger, which is faster: at most as
+# many examples, and as many batches of training, for which a GPU most likely has room.
+_MEASURED_AT_ONCE = {"cpu": (256, 8), "cuda": (4096, 32)}
 
 # Settings of PyTorch's optimizers that change speed and last digits, but not what is meant.
 _HOW = ("foreach", "fused", "capturable")
@@ -53,6 +63,8 @@ class FitConfig:
     processes: Processes
     execution: Execution
     checkpoint_seconds: float
+    on_epoch_end: OnEpochEnd | None
+    name: str
 
     @property
     def data(self) -> list[DataSource]:
@@ -74,6 +86,7 @@ class FitState:
 
     epochs: int = 0
     seconds: float = 0.0
+    seconds_of_tuning: float = 0.0
     history: tuple[EpochEnd, ...] = ()
     interpolation: Interpolation | None = None
 
@@ -88,11 +101,16 @@ class FitState:
         state = cls(
             epochs=values["epochs"],
             seconds=values["seconds"],
+            seconds_of_tuning=values.get("seconds_of_tuning", 0.0),  # older ones have none
             history=tuple(EpochEnd(**end) for end in values["history"]),
             interpolation=None if reached is None else Interpolation(**reached),
         )
         check_kind("epochs", state.epochs, int)
-        numbers = [state.seconds, *([] if reached is None else reached.values())]
+        numbers = [
+            state.seconds,
+            state.seconds_of_tuning,
+            *([] if reached is None else reached.values()),
+        ]
         for end in state.history:
             check_kind("loss of an epoch", end.loss, int, float)
             numbers += [value for value in asdict(end).values() if value is not None]
@@ -101,6 +119,45 @@ class FitState:
         if state.epochs != len(state.history):
             raise ValueError(f"{state.epochs} epochs with {len(state.history)} ends")
         return state
+
+
+class Stopwatch:
+    """Seconds spent training, and those spent on how to train.
+
+    Args:
+        seconds: Those of earlier runs.
+        apart_seconds: Likewise, those that are no training time.
+    """
+
+    def __init__(self, seconds: float, apart_seconds: float) -> None:
+        self.apart_seconds, self._seconds = apart_seconds, seconds
+        self._since: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent training."""
+        since = self._since
+        return self._seconds + (0.0 if since is None else time.perf_counter() - since)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count what follows as training."""
+        self._since = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds, self._since = self.seconds, None
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Count a part of it as no training."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - begun
+            self.apart_seconds += spent
+            self._seconds -= spent
 
 
 class Trainer:
@@ -121,14 +178,20 @@ class Trainer:
         self.state = FitState()
         self.tuned: Tuned | None = None
         self.checkpoint = checkpoint
+        self.failure: Exception | None = None  # of `on_epoch_end`
         self._last_pass: tuple[int, FullPass | None] = -1, None  # over train, and its step
+        self._missed = -1, math.inf  # a step, and an accuracy that was out of reach at it
         self._start = start
-        self._running_since: float | None = None
+        self._watch = Stopwatch(0.0, 0.0)
+        self._settled: tuple[int, float] | None = None  # steps and seconds of the first look
+        self._steps: EagerSteps | GraphSteps  # from the first call of `_use` on
+        self._uncaptured = "the fit was over before it knew how fast it is"
         self._looked = self._saved = time.perf_counter()
         self._next_look = 0  # the step of the next look, which several processes agree on
-        batch = config.recipe.batch_size
-        at_once = max(batch, min(_MEASURED_AT_ONCE, _TIMES_A_BATCH * batch))
-        self._evaluator = Evaluator(config.loss, at_once, config.processes)
+        batch, kind = config.recipe.batch_size, config.processes.device.type
+        most, times = _MEASURED_AT_ONCE.get(kind, _MEASURED_AT_ONCE["cpu"])
+        at_once = max(batch, min(most, times * batch))
+        self._evaluator = Evaluator(config.loss, at_once, batch, config.processes)
 
     # ---------------------------------------------------------------- what stopping rules may know
 
@@ -140,9 +203,12 @@ class Trainer:
     @property
     def seconds(self) -> float:
         """Seconds spent training."""
-        running = self._running_since
-        since = 0.0 if running is None else time.perf_counter() - running
-        return self.config.processes.agreed(self.state.seconds + since)
+        return self.config.processes.agreed(self._watch.seconds)
+
+    @property
+    def seconds_of_tuning(self) -> float:
+        """Seconds spent choosing and capturing how a step is done."""
+        return self.config.processes.agreed(self._watch.apart_seconds)
 
     @property
     def epoch_losses(self) -> Sequence[float]:
@@ -162,10 +228,14 @@ class Trainer:
     def reaches(self, accuracy: float) -> bool:
         """Tell whether the network is right on at least this share of the training examples."""
         if (known := self._known_pass) is None:
+            step, missed = self._missed
+            if step == self.log.steps and accuracy >= missed:
+                return False
             self.config.processes.share_buffers(self.model)
-            with self._stepper.autocast():
+            with self._steps.stepper.autocast():
                 known = self._evaluator.pass_that_reaches(accuracy, self.model, self.config.train)
             if known is None:
+                self._missed = self.log.steps, accuracy
                 return False
             self._last_pass = self.log.steps, known
         return known.accuracy >= accuracy
@@ -174,8 +244,17 @@ class Trainer:
 
     @property
     def execution(self) -> Execution:
-        """How it is done now."""
+        """How it is to be done now."""
         return self._start if self.tuned is None else self.tuned.execution
+
+    @property
+    def executed(self) -> tuple[Execution, str]:
+        """How it is done, and why steps are not captured; empty if they are."""
+        steps = self._steps
+        captured = isinstance(steps, GraphSteps) and steps.captured
+        refusal = steps.refusal if isinstance(steps, GraphSteps) else self._uncaptured
+        compiled = steps.stepper.compiled
+        return replace(self.execution, cuda_graphs=captured, compile=compiled), refusal
 
     @property
     def steps_at_most(self) -> int:
@@ -192,7 +271,7 @@ class Trainer:
             return rule.name
         movement = None if self.log.steps else Movement(self.optimizer)
         for epoch in range(self.epochs, self.config.recipe.epochs):
-            with self._clock():
+            with self._watch.running():
                 stopped_by = self._epoch(epoch, line)
             if stopped_by:
                 return stopped_by
@@ -200,6 +279,7 @@ class Trainer:
                 movement.check(self.log.steps)
                 movement = None
             self._end_epoch(epoch)
+            self._tell_of_epoch(epoch)
             if rule := self._met(self.config.rules):
                 return rule.name
             self._save_if_due()
@@ -211,7 +291,7 @@ class Trainer:
         if on_train and (known := self._known_pass) is not None:
             return known
         self.config.processes.share_buffers(self.model)
-        with self._stepper.autocast():
+        with self._steps.stepper.autocast():
             found = self._evaluator.full_pass(self.model, source)
         if on_train:
             self._last_pass = self.log.steps, found
@@ -238,18 +318,19 @@ class Trainer:
         """Do the steps of one epoch that are left, and tell which rule ended it in the middle."""
         recipe, first = self.config.recipe, epoch * self.steps_per_epoch
         set_rate(self.optimizer, recipe, epoch)
-        steps = range(self.log.steps, first + self.steps_per_epoch)
-        seeds = layer_seeds(self.config.seed, steps, self.config.processes.rank)
-        batches = self.config.train.shuffled(epoch, recipe.batch_size, steps.start - first)
-        for seed, batch in zip(seeds, batches, strict=True):
-            seed_layers(seed, self.config.processes.device)
-            self.log.add(self._stepper.step(batch))
-            if self._time_to_look():
-                self._look(epoch, line)
-                self._tune_if_due(batch)
-                self._save_if_due()
-                if rule := self._met(self._budgets):
-                    return rule.name
+        end = first + self.steps_per_epoch
+        while self.log.steps < end:
+            start, steps = self.log.steps, self._steps
+            seeds = layer_seeds(self.config.seed, range(start, end), self.config.processes.rank)
+            for _ in steps.epoch(epoch, start - first, seeds):
+                if self._time_to_look():
+                    self._look(epoch, line)
+                    self._tune_if_due()
+                    self._save_if_due()
+                    if rule := self._met(self._budgets):
+                        return rule.name
+                if self._steps is not steps:  # and the rest of the epoch is done by others
+                    break
         self._look(epoch, line)
         return None
 
@@ -267,6 +348,34 @@ class Trainer:
             reached = Interpolation(self.log.steps, self.seconds)
         history = (*self.state.history, end)
         self.state = replace(self.state, epochs=epoch + 1, history=history, interpolation=reached)
+
+    def _tell_of_epoch(self, epoch: int) -> None:
+        """Tell whoever follows the fit, in one process only; the modes of layers are put back."""
+        tell, end = self.config.on_epoch_end, self.state.history[-1]
+        if tell is None:
+            return
+        now = EpochReport(
+            name=self.config.name,
+            epoch=epoch + 1,
+            step=self.log.steps,
+            loss=end.loss,
+            losses=tuple(self.log.since(epoch * self.steps_per_epoch)),
+            train_accuracy=end.train,
+            validation_accuracy=end.validation,
+            test_accuracy=end.test,
+            learning_rate=float(self.optimizer.param_groups[0]["lr"]),
+            seconds=self.seconds,
+        )
+
+        def work() -> None:
+            tell(now)
+
+        try:
+            with preserve_mode(self.model):
+                self.config.processes.from_first(work)
+        except Exception as error:
+            self.failure = error
+            raise
 
     def _accuracy_of(self, source: DataSource | None, wanted: bool) -> float | None:
         return self.measure(source).accuracy if source is not None and wanted else None
@@ -299,45 +408,60 @@ class Trainer:
             ahead = self.config.processes.agreed(max(1, ahead))
             self._next_look = self.log.steps + ahead
 
-    def _tune_if_due(self, batch: Batch) -> None:
+    def _tune_if_due(self) -> None:
         """Measure once, when the speed is known, whether another way of doing it is faster."""
-        seconds = self.seconds
-        if self.tuned is not None or seconds < _SECONDS_BEFORE_TUNING:
+        if self.tuned is not None:
             return
-        if self.log.steps < _STEPS_BEFORE_TUNING:
+        if self._settled is None:  # what came before includes the start of the device
+            self._settled = self.log.steps, self.seconds
+            return
+        steps, seconds = self.log.steps - self._settled[0], self.seconds - self._settled[1]
+        if seconds < _SECONDS_BEFORE_TUNING or steps < _STEPS_BEFORE_TUNING:
             return
         config, start = self.config, self._start
-        left = seconds / self.log.steps * (self.steps_at_most - self.log.steps)
+        left = seconds / steps * (self.steps_at_most - self.log.steps)
+        precision, device = config.recipe.precision, config.processes.device
+        refusal = self._refusal
         changes = candidates(
-            config.execution, config.recipe.precision, self.model, config.processes.device, left
+            config.execution, precision, self.model, device, left, capturable=not refusal
         )
         if not changes:
-            self.tuned = Tuned(start, {})
+            why = refusal or f"it is worth no measurement for the {left:.1f} s that were left"
+            self.tuned, self._uncaptured = Tuned(start, {}), why
             return
-        begun = time.perf_counter()
-        own = replace(batch, inputs=batch.inputs.clone(), targets=batch.targets.clone())
-        self.tuned = tune(
-            start,
-            changes,
-            model=self.model,
-            loss=config.loss,
-            optimizer=self.optimizer,
-            batch=own,
-            processes=config.processes,
-        )
-        self._use(self.tuned.execution)
-        if self._running_since is not None:  # what was spent on tuning is no training
-            self._running_since += time.perf_counter() - begun
+        with self._watch.apart():
+            self.tuned = tune(
+                start,
+                changes,
+                model=self.model,
+                loss=config.loss,
+                optimizer=self.optimizer,
+                batch=self._steps.batch(),
+                processes=config.processes,
+            )
+            self._uncaptured = refusal or self.tuned.uncaptured
+            self._use(self.tuned.execution, self._steps)
 
-    def _use(self, execution: Execution) -> None:
-        self.config.train.use_layout(channels_last=execution.channels_last is True)
-        self._stepper = Stepper(
-            self.model,
-            self.config.loss,
-            self.optimizer,
-            execution=execution,
-            processes=self.config.processes,
+    def _use(self, execution: Execution, under_way: object = None) -> None:
+        config = self.config
+        config.train.use_layout(channels_last=execution.channels_last is True)
+        stepper = Stepper(
+            self.model, config.loss, self.optimizer, execution=execution, processes=config.processes
         )
+        self._uncaptured = (refusal := self._refusal) or self._uncaptured
+        if execution.cuda_graphs is True and not refusal and isinstance(config.train, DeviceData):
+            batch_size = config.recipe.batch_size
+            self._steps = GraphSteps(stepper, config.train, batch_size, self.log, self._watch.apart)
+        elif isinstance(under_way, EagerSteps):
+            under_way.stepper = stepper  # whoever loads batches goes on with it
+        else:
+            self._steps = EagerSteps(stepper, config.train, config.recipe.batch_size, self.log)
+
+    @property
+    def _refusal(self) -> str:
+        """Why steps cannot be captured, as far as that is known beforehand; or nothing."""
+        config, train = self.config, self.config.train
+        return uncaptured(config.execution, train, self.model, self.optimizer, config.processes)
 
     def _save_if_due(self) -> None:
         if self.checkpoint is None:
@@ -362,7 +486,9 @@ class Trainer:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "losses": torch.tensor(losses, dtype=torch.float64, device="cpu"),
-            "state": replace(self.state, seconds=self.seconds).to_dict(),
+            "state": replace(
+                self.state, seconds=self.seconds, seconds_of_tuning=self.seconds_of_tuning
+            ).to_dict(),
             "wanted": self._wanted(),
             "execution": None if tuned is None else tuned.execution.to_dict(),
             "seconds_per_step": {} if tuned is None else tuned.seconds_per_step,
@@ -400,7 +526,7 @@ class Trainer:
         self.optimizer.load_state_dict(self._completed(kept["optimizer"]))
         self.model.load_state_dict(kept["model"])
         self.log.resume(losses)
-        self.state = state
+        self.state, self._watch = state, Stopwatch(state.seconds, state.seconds_of_tuning)
         if kept["wanted"] == self._wanted():
             self.tuned = tuned
 
@@ -427,12 +553,3 @@ class Trainer:
         """Return what a choice of the execution depends on: made for other wishes, it is void."""
         execution = replace(self.config.execution, data="auto", workers=0)
         return {**execution.to_dict(), "device": self.config.processes.device.type}
-
-    @contextmanager
-    def _clock(self) -> Iterator[None]:
-        self._running_since = time.perf_counter()
-        try:
-            yield
-        finally:
-            spent = self.state.seconds + time.perf_counter() - self._running_since
-            self.state, self._running_since = replace(self.state, seconds=spent), None

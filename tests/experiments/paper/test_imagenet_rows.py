@@ -46,7 +46,8 @@ def test_a_folder_without_its_parts_is_named(tree: Path, tmp_path: Path) -> None
         image_folder(f"imagenet:{tmp_path}", "train", size=64)
 
 
-def test_top_k_counts_labels_among_the_k_largest_outputs() -> None:
+@pytest.mark.parametrize("execution", [cl.Execution(), cl.Execution(data="stream", workers=1)])
+def test_top_k_counts_labels_among_the_k_largest_outputs(execution: cl.Execution) -> None:
     n, classes = 50, 9
     generator = torch.Generator().manual_seed(0)
     outputs = torch.randn(n, classes, generator=generator)
@@ -59,13 +60,14 @@ def test_top_k_counts_labels_among_the_k_largest_outputs() -> None:
         TensorDataset(outputs, labels),
         "test",
         recipe=recipe,
-        execution=cl.Execution(),
+        execution=execution,
         device="cpu",
         seed=0,
     )
     network = nn.Dropout(0.5)
     assert top(network) == pytest.approx((first, among))
     assert network.training  # it was put in evaluation mode, and back
+    assert not torch.multiprocessing.active_children()
 
 
 def test_watching_never_stops_a_fit_and_measures_once_an_epoch() -> None:

@@ -57,7 +57,6 @@ def text(exhibit: Exhibit, *found: Measurement) -> str:
         left_out={},
         failures=(),
         interrupted=False,
-        own_recipes=True,
         out=Path("out"),
         seconds=1.0,
     ).table()
@@ -356,17 +355,33 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(
     assert paper.kept_results(tmp_path, "table1") == (ONE,)
 
 
-def test_only_a_row_s_own_recipe_is_kept(tmp_path: Path) -> None:
+def test_what_departs_from_a_row_is_kept_and_shown_beside_its_name(tmp_path: Path) -> None:
     asked: dict[str, Any] = {"rows": ["depth 2"], "data": "fashion-mnist-mini", "progress": False}
     found = cl.reproduce("theorem1", out=tmp_path / "out", **asked)
     found.keep(tmp_path / "results", note="as they come")
     (kept,) = paper.kept_results(tmp_path / "results", "theorem1")
     assert kept == replace(found.measurements[0], note="as they come")
-    changed = cl.reproduce("theorem1", out=tmp_path / "out", changes={"depth": 3}, **asked)
-    with pytest.raises(ValueError, match=r"^`keep` must have .* own recipes, got changed ones\.$"):
-        changed.keep(tmp_path / "results")
+    assert (kept.departures, kept.departed, found.own_recipes) == ({}, "", True)
     json.dumps(found.to_dict(), allow_nan=False)
     assert "| depth 2 | 8,784 |" in found.markdown()
+    changed = cl.reproduce("theorem1", out=tmp_path / "out", changes={"depth": 3}, **asked)
+    assert not changed.own_recipes
+    changed.keep(tmp_path / "results")
+    own, other = paper.kept_results(tmp_path / "results", "theorem1")  # neither replaced the other
+    assert (own, other.departures) == (kept, {"depth": 3})
+    assert "| depth 2 (depth=3) |" in changed.markdown()
+    assert "\ndepth 2 (depth=3)  " in changed.table()
+
+
+def test_a_ratio_is_of_measurements_that_depart_alike() -> None:
+    true, random = ("fig1b", "mlp-1x512 p=0"), ("fig1b", "mlp-1x512 p=1")
+    half = {"recipe.precision": "bfloat16"}
+    steps = {"steps": 10}
+    there = replace(ONE, row=true[1], measured=steps)
+    above = replace(ONE, row=random[1], measured={"steps": 30}, departures=half)
+    exhibit = paper.exhibit("fig1b")
+    assert "3.00" not in paper.markdown(exhibit, [there, above])
+    assert "3.00" in paper.markdown(exhibit, [replace(there, departures=half), above])
 
 
 def test_a_machine_is_told_by_what_it_can_do_and_not_by_its_name(

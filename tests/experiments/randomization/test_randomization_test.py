@@ -141,6 +141,9 @@ def test_gaussian_test_inputs_have_the_moments_of_the_training_set() -> None:
     assert isinstance(noise, GaussianPixels)
     assert noise.mean == pytest.approx(values.mean().item())
     assert noise.std == pytest.approx(values.std(correction=0).item())
+    drawn = torch.stack([x for x, _ in train])  # as they are drawn, not clipped like bytes
+    assert drawn.dtype is torch.float32
+    assert drawn.min() < 0
 
 
 def test_own_settings_run_beside_the_paper_s() -> None:
@@ -442,7 +445,12 @@ def never() -> nn.Module:
         ),
         ({"p": 1.5}, ValueError, r"^`p` must lie in \[0, 1\], got 1\.5\.$"),
         ({"seed": -1}, ValueError, r"^`seed` must be at least 0, got -1\.$"),
-        ({"recipe": None}, TypeError, r"^`recipe` must be a corruptlab\.Recipe, got NoneType\.$"),
+        (
+            {"recipe": None},
+            TypeError,
+            r"^`recipe` must be given with a torch\.nn\.Module, got None\.$",
+        ),
+        ({"recipe": 3}, TypeError, r"^`recipe` must be a corruptlab\.Recipe, got int\.$"),
         ({"train": Subset(bars(), [])}, ValueError, r"^`dataset` must hold at least one example"),
         (
             {"model": 3},

@@ -121,7 +121,7 @@ def recipe_line(*, side: int = 6, **changes: Any) -> str:
 )
 def test_the_optimizer_that_is_printed_is_the_one_that_ran(optimizer: str, told: str) -> None:
     line = recipe_line(optimizer=optimizer, momentum=0.8)
-    assert line == f"{told} batch 20, at most 1 epoch, inputs not whitened"
+    assert line == f"{told} batch 20, at most 1 epoch, inputs plain"
 
 
 def test_whatever_else_a_recipe_sets_is_printed_too() -> None:
@@ -137,7 +137,7 @@ def test_whatever_else_a_recipe_sets_is_printed_too() -> None:
         "inputs whitened, precision bfloat16"
     )
     assert recipe_line(augmentation=Augmentation(), precision="auto").endswith(
-        "at most 1 epoch, inputs not whitened"
+        "at most 1 epoch, inputs plain"
     )
     line = recipe_line(side=4, crop=4, decay=0.95, epochs=2)
     assert line.startswith("SGD, learning rate 0.001 (x 0.95 an epoch), momentum 0.9, batch 20,")

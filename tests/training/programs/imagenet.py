@@ -1,12 +1,11 @@
 """The path of ImageNet, small: a tree of JPEG files, several processes, workers, Inception V3.
 
-    python -m torch.distributed.run --standalone --nproc-per-node=2 \
-        -m tests.training.programs.imagenet TREE FOLDER
+python -m tests.training.programs.launch tests.training.programs.imagenet 2 1 FOLDER TREE
 """
 
 import hashlib
+import multiprocessing
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +50,11 @@ def digest(model: nn.Module) -> str:
     return found.hexdigest()
 
 
-def main(tree: Path, folder: Path) -> None:
+def main(folder: Path, tree: str) -> None:
+    multiprocessing.set_start_method(None, force=True)  # the system's, as under `torchrun`
     torch.set_num_threads(1)
     decoded: list[str] = []
-    noisy = cl.corrupt(image_folder(tree, decoded, 299), cl.RandomLabels(), seed=0)
+    noisy = cl.corrupt(image_folder(Path(tree), decoded, 299), cl.RandomLabels(), seed=0)
     to_wrap = len(decoded)
     model = cl.models.inception_v3(num_classes=noisy.num_classes)
     before = digest(model)
@@ -75,7 +75,3 @@ def main(tree: Path, folder: Path) -> None:
         "weights": (before, digest(model)),
     }
     torch.save(found, folder / f"{os.environ['RANK']}.pt")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,15 +1,13 @@
 """One fit of three processes, one of which is killed in the middle of its first run.
 
-    python -m torch.distributed.run --standalone --nproc-per-node=3 \
-        -m tests.training.programs.killed_together FOLDER
+    python -m tests.training.programs.launch tests.training.programs.killed_together 3 2 FOLDER
 
-The same command again goes on and writes what it found, and what an uninterrupted fit finds. Three,
+The second launch goes on and writes what it found, and what an uninterrupted fit finds. Three,
 because the order in which numbers are added does not matter for two.
 """
 
 import os
 import signal
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -52,7 +50,3 @@ def main(folder: Path) -> None:
 
     found = train(die_once, checkpoint=folder / "checkpoint", checkpoint_seconds=0)
     torch.save((found, train(lambda step: None)), folder / f"{rank}.pt")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -1,11 +1,9 @@
 """Small fits that two processes do together; the tests do them alone and compare.
 
-    python -m torch.distributed.run --standalone --nproc-per-node=2 \
-        -m tests.training.programs.together FOLDER
+python -m tests.training.programs.launch tests.training.programs.together 2 1 FOLDER
 """
 
 import os
-import sys
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -246,6 +244,23 @@ def written() -> dict[str, Any]:
     return {"saved": saved}
 
 
+def followed() -> dict[str, Any]:
+    """Who is told of an epoch; and an error of the one who is, that all raise with the report."""
+    told: list[int] = []
+
+    def follow(now: cl.training.EpochReport) -> None:
+        told.append(now.epoch)
+        if now.epoch == 2:
+            raise ConnectionError("no answer")
+
+    try:
+        fitted(network(), points(), on_epoch_end=follow)
+    except ConnectionError as error:
+        report: cl.FitReport = error.report  # type: ignore[attr-defined]  # documented
+        return {"told": told, "error": str(error), "epochs": report.epochs}
+    return {}
+
+
 _folders: list[TemporaryDirectory[str]] = []
 
 
@@ -281,6 +296,7 @@ SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {
         errors,
         warned,
         written,
+        followed,
     )
 }
 
@@ -289,7 +305,3 @@ def main(folder: Path) -> None:
     torch.set_num_threads(1)
     found = {name: scenario() for name, scenario in SCENARIOS.items()}
     torch.save(found, folder / f"{rank()}.pt")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

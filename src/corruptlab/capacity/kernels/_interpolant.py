@@ -1,6 +1,5 @@
 """Kernel interpolation without regularization, or with a ridge."""
 
-import os
 import warnings
 from dataclasses import KW_ONLY, dataclass
 from types import MappingProxyType
@@ -11,11 +10,19 @@ from torch import Tensor
 
 from corruptlab._checks import at_least, natural, not_negative, positive
 from corruptlab._environment import Environment, usable_device
-from corruptlab._memory import free_memory, host_memory
+from corruptlab._memory import full_memory
 from corruptlab._progress import Progress
 from corruptlab.capacity.kernels._cholesky import CholeskyInverse, LowerTriangle
 from corruptlab.capacity.kernels._conjugate_gradients import ConjugateGradientInverse
-from corruptlab.capacity.kernels._gram import Stopwatch, System, check_kernel, type_name
+from corruptlab.capacity.kernels._gram import (
+    TILES,
+    Stopwatch,
+    System,
+    available_memory,
+    check_kernel,
+    largest_tile,
+    type_name,
+)
 from corruptlab.capacity.kernels._inputs import Values, distinct, read_points, read_targets
 from corruptlab.capacity.kernels._kernel_fit import (
     Estimate,
@@ -30,12 +37,6 @@ AnySolver = Literal["auto", "cholesky", "cg"]
 
 # Large blocks waste less on short products, small ones less on the squares of the diagonal.
 _LARGEST_BLOCK, _SMALLEST_BLOCK, _BLOCKS = 4000, 500, 8
-# A tile in float64 is to stay in the cache of a processor (measured: a fifth faster than 2,000).
-_LARGEST_TILE = 1000
-# Tiles that a kernel holds at once while it works: its result and two on the way there.
-_TILES = 3
-# What is free is never all to be had: others allocate too, and memory is given out in pieces.
-_USABLE = 0.9
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,20 @@ class KernelInterpolant:
             NotPositiveDefiniteError: If the kernel matrix is not positive definite in this type.
         """
         device = usable_device(self.device)
+        with full_memory(
+            f"The memory of {device} is full; try a smaller `block`, solver='cg' with a smaller "
+            "`rank`, or fewer points."
+        ):
+            return self._fit(x, y, num_classes, progress, device)
+
+    def _fit(
+        self,
+        x: Values,
+        y: Values,
+        num_classes: int | None,
+        progress: bool,
+        device: torch.device,
+    ) -> KernelFit:
         points = read_points(x, dtype=self.dtype, device=device)
         targets = read_targets(y, len(points), num_classes=num_classes, device=device)
         check_kernel(self.kernel, points)
@@ -155,12 +170,14 @@ class KernelInterpolant:
         kept = None if self.ridge else distinct(points, targets)
         if kept is not None:
             points, values = points[kept], values[kept]
-        estimate = self.estimate(*points.shape, num_outputs=values.shape[1])
+        allowed = self._allowed()
+        estimate = self._estimate(len(points), points.shape[1], values.shape[1], allowed)
         if progress:
             with Progress(1, "kernel fit: estimate", show=True) as line:
                 line.update(1, f"{estimate}, about {estimate.seconds():.0f} s")
         watch = Stopwatch(device)
-        system = System(self.kernel, points, self.ridge, self._tile(len(points)), progress, watch)
+        tile = self._tile(len(points), allowed)
+        system = System(self.kernel, points, self.ridge, tile, progress, watch)
         goal = (self.tolerance if estimate.solver == "cg" else 0) * values.norm(dim=0)
         inverse = self._inverse(system, estimate.solver, goal)
         solution = refined(system, inverse, values, refinements=self.refinements, goal=goal)
@@ -203,9 +220,14 @@ class KernelInterpolant:
         n, d, k = num_points, num_features, num_outputs
         for name, value in (("num_points", n), ("num_features", d), ("num_outputs", k)):
             at_least(1, name, value)
-        memory, device = self.memory, torch.device(self.device)
-        allowed = available_memory(device) if memory is None else memory
-        cholesky, cg = estimates = self._estimates(n, d, k)
+        return self._estimate(n, d, k, self._allowed())
+
+    def _allowed(self) -> float:
+        """Return how many bytes a fit may take."""
+        return available_memory(torch.device(self.device)) if self.memory is None else self.memory
+
+    def _estimate(self, n: int, d: int, k: int, allowed: float) -> Estimate:
+        cholesky, cg = estimates = self._estimates(n, d, k, allowed)
         for estimate in estimates:
             if self.solver in ("auto", estimate.solver) and estimate.num_bytes <= allowed:
                 return estimate
@@ -217,7 +239,7 @@ class KernelInterpolant:
             f"solver={needed.solver!r} in {needed.dtype}, got {gigabytes(allowed)}{advice}."
         )
 
-    def _estimates(self, n: int, d: int, k: int) -> tuple[Estimate, Estimate]:
+    def _estimates(self, n: int, d: int, k: int, allowed: float) -> tuple[Estimate, Estimate]:
         """Return what a Cholesky factorization and what conjugate gradients would cost."""
         size, rank = self.dtype.itemsize, min(self.rank, n)
         # Points, before and after equal ones are merged, and ten (n, k) in float64.
@@ -226,7 +248,7 @@ class KernelInterpolant:
 
         def tiles(rows: int, size: int) -> int:  # of kernel values, of points before and after
             rows = min(rows, n)
-            return rows * (_TILES * rows + 6 * d) * size
+            return rows * (TILES * rows + 6 * d) * size
 
         def estimate(solver: Solver, num_bytes: int, flops: float) -> Estimate:
             return Estimate(
@@ -238,7 +260,7 @@ class KernelInterpolant:
                 flops=flops,
             )
 
-        block, tile = self._block(n), tiles(self._tile(n), 8)
+        block, tile = self._block(n), tiles(self._tile(n, allowed), 8)
         triangle = LowerTriangle.numbers(n, block) * size
         each = 2 * product + 4 * n**2 * k  # a residual in float64, and a substitution
         preconditioner = 2 * n * rank * size + 3 * rank**2 * 8
@@ -268,8 +290,8 @@ class KernelInterpolant:
     def _block(self, n: int) -> int:
         return self.block or min(_LARGEST_BLOCK, max(_SMALLEST_BLOCK, n // _BLOCKS))
 
-    def _tile(self, n: int) -> int:
-        return min(self.block or n, _LARGEST_TILE)
+    def _tile(self, n: int, allowed: float) -> int:
+        return min(self.block or n, largest_tile(torch.device(self.device), allowed))
 
 
 class Inverse(Protocol):
@@ -348,16 +370,3 @@ def _warn_of_stall(system: System, inverse: Inverse, residual: Tensor, targets: 
         RuntimeWarning,
         stacklevel=4,
     )
-
-
-def available_memory(device: torch.device) -> float:
-    """Return how many bytes a new computation may take: nine tenths of what is free now."""
-    free = free_memory(device) if device.type == "cuda" else host_memory()
-    return _USABLE * (_physical_memory() if free is None else free)
-
-
-def _physical_memory() -> float:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError):  # Windows has no such function, others no such names
-        return float("inf")

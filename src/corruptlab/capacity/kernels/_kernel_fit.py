@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from corruptlab._environment import Environment
-from corruptlab.capacity.kernels._gram import evaluate, spans
+from corruptlab._memory import full_memory
+from corruptlab.capacity.kernels._gram import available_memory, evaluate, largest_tile, spans
 from corruptlab.capacity.kernels._inputs import Values, read_labels, read_points, tensor_of
 from corruptlab.capacity.kernels._kernels import Kernel
 
@@ -20,9 +21,6 @@ Solver: TypeAlias = Literal["cholesky", "cg"]
 
 StoppedBy: TypeAlias = Literal["solved", "stalled", "interrupted"]
 """Why a fit ended: the system is solved, nothing moved it nearer its goal, or Ctrl-C."""
-
-# Rows and columns of the kernel matrix that a prediction holds at a time.
-_TILE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,8 +155,15 @@ class KernelFit:
         Raises:
             TypeError: If the inputs are no real numbers.
             ValueError: If they have another number of dimensions, or are not finite.
+            MemoryError: If the memory of the device is full.
         """
-        inputs = read_points(x, dtype=self.points.dtype, device=self.points.device)
+        device = self.points.device
+        with full_memory(f"The memory of {device} is full; predict fewer inputs at a time."):
+            return self._predict(x)
+
+    def _predict(self, x: Values) -> Tensor:
+        device = self.points.device
+        inputs = read_points(x, dtype=self.points.dtype, device=device)
         if inputs.shape[1] != self.points.shape[1]:
             raise ValueError(
                 f"`x` must have the {self.points.shape[1]} dimensions of the training points, "
@@ -166,8 +171,9 @@ class KernelFit:
             )
         weights = self.coefficients.to(inputs.dtype)
         values = inputs.new_zeros(len(inputs), weights.shape[1])
-        for start, stop in spans(len(inputs), _TILE):
-            for left, right in spans(len(weights), _TILE):
+        tile = largest_tile(device, available_memory(device))
+        for start, stop in spans(len(inputs), tile):
+            for left, right in spans(len(weights), tile):
                 block = evaluate(self.kernel, inputs[start:stop], self.points[left:right])
                 values[start:stop] += block @ weights[left:right]
         return values[:, 0] if self.flat else values

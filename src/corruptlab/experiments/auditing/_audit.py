@@ -5,11 +5,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from torch.utils.data import IterableDataset
-
 from corruptlab._by_name import describe
 from corruptlab._checks import at_least, natural
-from corruptlab._data import Key
+from corruptlab._data import Key, checked_length, paired
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._progress import Progress
@@ -69,7 +67,7 @@ def audit(
     again. Where random transforms move the global generators, these are put back.
 
     Args:
-        train: Any map-style data set of (input, label) items.
+        train: Any map-style data set of (input, label) items, or a pair of arrays ``(X, y)``.
         test: Likewise, or None.
         sample: How many items of each set are read again and again at most; at least 1.
         seed: Seed of the sample; an integer >= 0.
@@ -84,7 +82,8 @@ def audit(
 
     Raises:
         TypeError: If a data set is not map-style, or a number is not an integer.
-        ValueError: If a data set is empty, or a number is out of its range.
+        ValueError: If a data set is empty, ``X`` and ``y`` of a pair have different lengths, or a
+            number is out of its range.
 
     Example:
         >>> import corruptlab as cl
@@ -104,8 +103,9 @@ def audit(
     workers = natural("workers", workers)
     draws = Draws(seed)
     keys = {"input_key": input_key, "label_key": label_key}
-    given = {"train": train} if test is None else {"train": train, "test": test}
-    sizes = {name: _checked_length(name, dataset) for name, dataset in given.items()}
+    both = {"train": train} if test is None else {"train": train, "test": test}
+    given = {name: paired(dataset, name) for name, dataset in both.items()}
+    sizes = {name: checked_length(dataset, name) for name, dataset in given.items()}
     with preserve_rng_state(), Progress(sum(sizes.values()), "audit", show=progress) as line:
         looks = [
             AuditedData.of(name, dataset, sample, draws, keys) for name, dataset in given.items()
@@ -113,8 +113,8 @@ def audit(
         findings = _all_findings(looks, workers=workers, on_progress=line.update)
     return AuditReport(
         findings=findings,
-        train=_dataset_name(train),
-        test="" if test is None else _dataset_name(test),
+        train=_dataset_name(given["train"]),
+        test="" if test is None else _dataset_name(given["test"]),
         n_train=sizes["train"],
         n_test=sizes.get("test", 0),
         sample=sample,
@@ -122,18 +122,6 @@ def audit(
         workers=workers,
         environment=Environment.here(),
     )
-
-
-def _checked_length(name: str, dataset: Any) -> int:
-    map_style = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
-    if not map_style or isinstance(dataset, IterableDataset | type):
-        raise TypeError(
-            f"`{name}` must be map-style, with __len__ and __getitem__, "
-            f"got {type(dataset).__name__}."
-        )
-    if len(dataset) == 0:
-        raise ValueError(f"`{name}` must hold at least one example, got none.")
-    return len(dataset)
 
 
 def _dataset_name(dataset: Any) -> str:

@@ -44,7 +44,7 @@ def read(dataset: Any, fields: _data.Fields, index: int) -> ItemRecord:
 
 def taken_apart(item: Any, fields: _data.Fields, index: int) -> ItemRecord:
     """Turn an item into a record."""
-    label = _data.class_of(item[fields.label])
+    label = _data.number_of(item[fields.label], fields.encoding, "dataset", index)
     try:
         content = _digest(fields.input_of(item, "dataset", index))
     except TypeError:
@@ -273,10 +273,10 @@ def check_targets(
                 f"what reads `{name}` and what reads items see different data."
             )
         try:
-            labels = _data.given_labels(values, len(dataset))
-        except TypeError:
+            labels = _numbered(values, len(dataset), fields)
+        except (TypeError, ValueError):
             return "warning", (
-                f"`{name}` does not hold one integer class for each item; code that looks for "
+                f"`{name}` does not hold one class for each item; code that looks for "
                 "labels there will stumble."
             )
         if wrong := [record for record in good if record.label != labels[record.index]]:
@@ -289,6 +289,14 @@ def check_targets(
             )
     names = " and ".join(f"`{name}`" for name in lists)
     return "ok", f"{names} and the items agree on the labels of {len(good):,} sampled items."
+
+
+def _numbered(values: Any, n: int, fields: _data.Fields) -> Labels:
+    """Return listed labels as the numbers of the classes that items carry."""
+    labels, encoding = _data.given_labels(values, n)
+    if encoding is None or fields.encoding is None:
+        return labels
+    return _data.encoded_as(fields.encoding, labels, encoding, "dataset")
 
 
 def _is_pair(value: Any) -> bool:
@@ -328,6 +336,7 @@ class AuditedData:
                 told = f"none of {len(at):,} items read can be used; item {i}: {described(error)}"
                 why = why or told
             else:
+                fields = _data.with_encoding(dataset, fields)
                 records = tuple(read(dataset, fields, j) for j in at)
                 known = _checked_provenance(dataset, fields, records)
                 return cls(name, dataset, fields, records, known)

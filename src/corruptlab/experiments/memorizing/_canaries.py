@@ -1,6 +1,7 @@
 """Canaries: how they are drawn, and what their fit says about memorization and the true error."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -8,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import scipy
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch.utils.data import Subset
 
 from corruptlab._checks import check_number, whole
-from corruptlab._data import Fields, Key
+from corruptlab._data import Fields, Key, noise_beneath
 from corruptlab._draws import Draws
 from corruptlab._statistics import clopper_pearson
 from corruptlab._types import Ids, Labels, MapDataset
@@ -29,6 +30,7 @@ class Planting:
     held_out: Corrupted
     planted: NDArray[np.bool_]  # which examples of `train` are canaries
     fields: Fields
+    told_noisy: NDArray[np.bool_]  # which had a label known to be wrong before
 
     @classmethod
     def of(
@@ -38,9 +40,10 @@ class Planting:
         canaries: int | float,
         held_out: int | None,
         num_classes: int | None,
-        input_key: Key | None,
-        label_key: Key | None,
+        input_key: Key | None = None,
+        label_key: Key | None = None,
         seed: int,
+        noisy: ArrayLike | None = None,
     ) -> "Planting":
         """Draw the canaries and their labels."""
         # Canaries are the first examples in the order of their words: first those to plant, then
@@ -53,6 +56,15 @@ class Planting:
                 f"got {known.num_classes}."
             )
         _check_distinct(known.ids)
+        told = (
+            known.is_corrupted if noisy is None else known.is_corrupted | _mask(noisy, len(known))
+        )
+        if noisy is None and not told.any() and noise_beneath(train):
+            warnings.warn(
+                "`train` holds a corrupted data set in a wrapper through which its noise cannot "
+                "be followed, so noisy examples count as clean; pass noisy=corrupted.is_corrupted.",
+                stacklevel=3,  # the caller of `memorization_report`
+            )
         k, h = _sizes(canaries, held_out, len(known))
         draws = Draws(seed)
         words = draws.words("memorization_report/canary", known.ids)[:, 0]
@@ -75,17 +87,34 @@ class Planting:
             held_out=cut(np.sort(order[k : k + h])),
             planted=np.isin(kept, order[:k]),
             fields=known.fields,
+            told_noisy=told[kept],
         )
 
     @property
     def noisy(self) -> NDArray[np.bool_]:
         """Which examples of ``train`` had a label known to be wrong before, except canaries."""
-        return self.train.is_corrupted & ~self.planted
+        return self.told_noisy & ~self.planted
+
+    @property
+    def clean_label_known(self) -> NDArray[np.bool_]:
+        """Of which of these the true label is known, too."""
+        return self.noisy & self.train.is_corrupted
 
     @property
     def clean(self) -> NDArray[np.bool_]:
         """Which examples of ``train`` are neither canaries nor known to be noisy."""
-        return ~(self.train.is_corrupted | self.planted)
+        return ~(self.told_noisy | self.planted)
+
+
+def _mask(noisy: ArrayLike, n: int) -> NDArray[np.bool_]:
+    """Return which examples the user says are noisy."""
+    found = np.asarray(noisy)
+    if found.dtype != np.bool_ or found.shape != (n,):
+        raise ValueError(
+            f"`noisy` must be a mask of booleans, one for each of {n} examples, "
+            f"got {found.dtype} of shape {found.shape}."
+        )
+    return found
 
 
 def _check_distinct(ids: Ids) -> None:

@@ -1,39 +1,23 @@
 """Measuring predictors: what a training function calls after each epoch."""
 
-import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
-from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
-from torch.nn.modules.dropout import _DropoutNd
-from torch.nn.modules.module import register_module_forward_pre_hook
-from torch.utils.data import default_collate
 
 from corruptlab._arrays import to_numpy
-from corruptlab._data import Fields, stacked
+from corruptlab._data import Fields
 from corruptlab._fits import Fits
-from corruptlab._modules import evaluating
+from corruptlab._learners import Predictor, called, collated, evaluating_networks
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import Labels
 from corruptlab.corruptions import Corrupted
 from corruptlab.experiments.memorizing._canaries import Fitted, Gap, Planting, Ratt
 from corruptlab.training import Recipe, stopping
-
-Predictor: TypeAlias = nn.Module | Callable[[Any], Any]
-"""A network, or any function from a batch of inputs to scores ``(b, K)`` or classes ``(b,)``."""
-
-_DEEPEST = 6  # steps from a function to its networks
-_MOST_PARTS = 10_000  # things looked at on the way
-_DIFFER_IN_TRAINING = _NormBase, _DropoutNd, nn.RNNBase, nn.MultiheadAttention
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,7 +208,7 @@ class MemorizationMeter:
             held_out_true=held_out_true,
             clean=Fitted.of(seen, train.targets, data.clean),
             noisy=Fitted.of(seen, train.targets, data.noisy),
-            noisy_true=Fitted.of(seen, train.clean_targets, data.noisy),
+            noisy_true=Fitted.of(seen, train.clean_targets, data.clean_label_known),
             gap=Gap.of(planted, held_out, confidence=self._confidence),
             ratt=Ratt.of(
                 planted_wrong=Fitted.of(seen, train.targets, data.planted & train.is_corrupted),
@@ -274,9 +258,9 @@ def _predicted(
             "(of a scikit-learn model, its method `predict`), "
             f"got {type(predictor).__name__}."
         )
-    with _evaluating(predictor, on_unknown):
+    with evaluating_networks(predictor, on_unknown):
         found = [
-            _predicted_classes(_call_predictor(predictor, inputs), size, num_classes)
+            _predicted_classes(called(predictor, inputs), size, num_classes)
             for inputs, size in _batches(dataset, fields, batch_size)
         ]
     return np.concatenate(found)
@@ -291,131 +275,7 @@ def _batches(dataset: Corrupted, fields: Fields, size: int) -> Iterator[tuple[An
     for start in range(0, len(dataset), size):
         at = range(start, min(start + size, len(dataset)))
         items = dataset.__getitems__(at)
-        yield _collate([item[fields.input] for item in items]), len(at)
-
-
-def _collate(inputs: list[Any]) -> Any:
-    try:
-        if any(kind.__module__ == "PIL.Image" for kind in type(inputs[0]).__mro__):
-            return torch.from_numpy(stacked(inputs))
-        return default_collate(inputs)
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise TypeError(
-            "`train` must serve inputs that can be stacked to a batch (numbers, arrays, tensors, "
-            f"or images of one shape), got {type(inputs[0]).__name__}: {error}"
-        ) from error
-
-
-@contextmanager
-def _evaluating(predictor: Predictor, on_unknown: Callable[[nn.Module], None]) -> Iterator[None]:
-    """Put all networks of a predictor in evaluation mode, or tell which one was not found."""
-    networks = [predictor] if isinstance(predictor, nn.Module) else _networks(predictor)
-    with ExitStack() as stack:
-        stack.enter_context(torch.no_grad())
-        for network in networks:
-            stack.enter_context(evaluating(network))
-        if not networks:
-            stack.enter_context(_watched_modes(on_unknown))
-        yield
-
-
-@contextmanager
-def _watched_modes(on_unknown: Callable[[nn.Module], None]) -> Iterator[None]:
-    """Tell of each network that this thread calls in training mode, if that matters to it."""
-    thread = threading.get_ident()
-
-    def look(module: nn.Module, _: object) -> None:
-        matters = any(isinstance(layer, _DIFFER_IN_TRAINING) for layer in module.modules())
-        if module.training and matters and threading.get_ident() == thread:
-            on_unknown(module)
-
-    hook = register_module_forward_pre_hook(look)
-    try:
-        yield
-    finally:
-        hook.remove()
-
-
-def _networks(function: object) -> list[nn.Module]:
-    """Return the networks that can be reached from a function, breadth first."""
-    found: list[nn.Module] = []
-    seen: dict[int, object] = {}  # by id, and kept, so that no id is given out twice
-    level: list[object] = [function]
-    for _ in range(_DEEPEST):
-        following: list[object] = []
-        for value in level:
-            if id(value) in seen or len(seen) > _MOST_PARTS:
-                continue
-            seen[id(value)] = value
-            if isinstance(value, nn.Module):
-                found.append(value)
-            else:
-                following += _reachable(value)
-        level = following
-    return found
-
-
-def _reachable(value: Any) -> list[object]:
-    """Return what a function, a container, or an object holds."""
-    if isinstance(value, MethodType):
-        return [value.__self__, value.__func__]
-    if isinstance(value, partial):
-        return [value.func, *value.args, *value.keywords.values()]
-    if isinstance(value, FunctionType):
-        return _held_by_function(value)
-    if isinstance(value, Mapping):
-        return list(value.values()) if len(value) <= _MOST_PARTS else []
-    if isinstance(value, list | tuple | set | frozenset):
-        return list(value) if len(value) <= _MOST_PARTS else []
-    if isinstance(value, type | ModuleType | Tensor | np.ndarray | torch.utils.data.Dataset):
-        return []
-    kinds = type(value).__mro__
-    slots = [name for kind in kinds for name in getattr(kind, "__slots__", ())]
-    held = [getattr(value, name, None) for name in slots if not name.startswith("__")]
-    calls = [vars(kind)["__call__"] for kind in kinds if "__call__" in vars(kind)]
-    return [*getattr(value, "__dict__", {}).values(), *held, *calls[:1]]
-
-
-def _held_by_function(function: FunctionType) -> list[object]:
-    """Return closure, defaults, attributes, and the globals that a function names."""
-    held: list[object] = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
-    held += vars(function).values()
-    for cell in function.__closure__ or ():
-        with suppress(ValueError):  # a variable that has no value yet
-            held.append(cell.cell_contents)
-    names = _global_names(function.__code__)
-    for name in names & function.__globals__.keys():
-        value = function.__globals__[name]
-        inside = vars(value) if isinstance(value, ModuleType) else {}
-        held += [value, *(inside[each] for each in names & inside.keys() if each != name)]
-    return held
-
-
-def _global_names(code: CodeType) -> set[str]:
-    inner = (_global_names(each) for each in code.co_consts if isinstance(each, CodeType))
-    return set(code.co_names).union(*inner)
-
-
-def _call_predictor(predictor: Predictor, inputs: Any) -> Any:
-    if isinstance(predictor, nn.Module):
-        inputs = _to_device(inputs, _device(predictor))
-    return predictor(inputs)
-
-
-def _device(network: nn.Module) -> torch.device:
-    for held in (*network.parameters(), *network.buffers()):
-        return held.device
-    return torch.device("cpu")
-
-
-def _to_device(inputs: Any, device: torch.device) -> Any:
-    if isinstance(inputs, Tensor):
-        return inputs.to(device)
-    if isinstance(inputs, Mapping):
-        return {key: _to_device(value, device) for key, value in inputs.items()}
-    if isinstance(inputs, list | tuple):
-        return [_to_device(value, device) for value in inputs]
-    return inputs
+        yield collated([item[fields.input] for item in items]), len(at)
 
 
 def _predicted_classes(answer: Any, size: int, num_classes: int) -> Labels:

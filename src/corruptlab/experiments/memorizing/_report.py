@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from numpy.typing import ArrayLike
 from torch import nn
 
 from corruptlab import _text as text
@@ -13,12 +14,15 @@ from corruptlab._checks import at_least, check_confidence
 from corruptlab._data import Key
 from corruptlab._environment import Environment
 from corruptlab._fits import watched_fits
+from corruptlab._learners import Learner, Predictor
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
 from corruptlab.experiments.memorizing._canaries import Gap, Planting, Ratt
-from corruptlab.experiments.memorizing._meter import MemorizationEpoch, MemorizationMeter, Predictor
+from corruptlab.experiments.memorizing._learned import train_function_of
+from corruptlab.experiments.memorizing._meter import MemorizationEpoch, MemorizationMeter
 from corruptlab.plotting import fit_curves
+from corruptlab.training import Recipe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -291,13 +295,18 @@ def _made_with(report: MemorizationReport) -> list[str]:
 TrainFunction: TypeAlias = Callable[[Corrupted, MemorizationMeter], Predictor | None]
 """Training data and what to call after each epoch in, a predictor out."""
 
+AnyLearner: TypeAlias = TrainFunction | nn.Module | Learner | Any
+"""A training function of one kind or the other, a network with a recipe, or an estimator."""
+
 
 def memorization_report(
-    train_function: TrainFunction,
-    train: MapDataset[Any],
+    train_function: AnyLearner,
+    train: MapDataset[Any] | tuple[Any, Any],
     *,
+    recipe: Recipe | None = None,
     canaries: int | float = 0.05,
     held_out: int | None = None,
+    noisy: ArrayLike | None = None,
     num_classes: int | None = None,
     input_key: Key | None = None,
     label_key: Key | None = None,
@@ -320,6 +329,11 @@ def memorization_report(
     `fit` trained gets them as that fit prepared them. If it calls ``epoch_end(predictor)`` after
     each epoch, there is a row for each (see `MemorizationMeter`).
 
+    It may also be any learner that `permutation_test` takes: a network with a ``recipe``, which is
+    copied, fitted until it interpolates, and measured after every epoch; an estimator of
+    scikit-learn's protocol, which is cloned; or a function ``train(data, *, seed) -> predict`` (see
+    `Learner`). The last two are measured at the end.
+
     Ctrl-C during training gives the report of what was measured until then. An error (or an exit,
     into which some trainers turn Ctrl-C) passes through as it is; the report so far, if an epoch
     was measured, is its attribute ``report``.
@@ -328,16 +342,20 @@ def memorization_report(
     its true label, that speaks against the random one. `audit` finds them.
 
     Args:
-        train_function: Trains on a data set and returns a predictor.
+        train_function: Trains on a data set and returns a predictor; or another learner.
         train: Any map-style data set of (input, label) items, each example once. If it is
             `Corrupted`, its clean labels are used too, to tell noisy examples from clean ones.
+        recipe: The hyper-parameters, if ``train_function`` is a network.
         canaries: How many to plant: a number >= 2, or a share of the examples in ``(0, 1)``, which
             is rounded to a number. Intervals shrink like one over its root.
         held_out: How many to hold out, >= 2; by default as many.
+        noisy: Which examples have a wrong label, booleans of shape ``(n,)``, where ``train`` is
+            not `Corrupted` and you know it, as after noise of your own.
         num_classes: Number of classes K, if the data set does not tell.
         input_key: Position or name of the input in an item.
         label_key: Position or name of the label in an item.
-        seed: Decides which examples are canaries, and their labels; an integer >= 0.
+        seed: Decides which examples are canaries, and their labels; an integer >= 0. A learner gets
+            it too.
         confidence: Level of intervals and bounds, in ``(0, 1)``.
         batch_size: Examples that a predictor gets at a time, >= 1.
 
@@ -367,24 +385,21 @@ def memorization_report(
     Source: Zhang et al. 2017, §2.1 (random labels); Carlini et al. 2019, "The secret sharer"
     (canaries); Garg et al. 2021, "RATT" (the bound, see `Ratt`).
     """
-    if isinstance(train_function, nn.Module) or not callable(train_function):
-        raise TypeError(
-            "`train_function` must be a function of a data set and `epoch_end` that returns a "
-            f"predictor, got {type(train_function).__name__}."
-        )
     check_confidence(confidence)
     confidence = float(confidence)
     batch_size = at_least(1, "batch_size", batch_size)
+    keys: dict[str, Any] = {"input_key": input_key, "label_key": label_key}
     with watched_fits() as fits:
         with preserve_rng_state():  # random transforms of the data set would move them
+            trained = train_function_of(train_function, train, recipe, num_classes, keys, seed=seed)
             planting = Planting.of(
-                train,
+                trained.data,
                 canaries=canaries,
                 held_out=held_out,
-                num_classes=num_classes,
-                input_key=input_key,
-                label_key=label_key,
+                num_classes=trained.num_classes,
+                **trained.keys,
                 seed=seed,
+                noisy=noisy,
             )
             meter = MemorizationMeter(
                 planting, confidence=confidence, batch_size=batch_size, fits=fits
@@ -392,12 +407,12 @@ def memorization_report(
         run = _Run(
             meter,
             planting,
-            train_function=getattr(train_function, "__name__", type(train_function).__name__),
+            train_function=trained.name,
             data=describe(train),
             confidence=confidence,
         )
         try:
-            predictor = train_function(planting.train, run.meter)
+            predictor = trained.function(planting.train, run.meter)
             return run.report(predictor)
         except KeyboardInterrupt:
             if not run.meter.epochs:

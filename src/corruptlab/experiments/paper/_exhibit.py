@@ -21,6 +21,7 @@ _KINDS: Mapping[str, tuple[Any, str]] = {
     "seed": (int, "an integer"),
     "measured": (Mapping, "a mapping"),
     "environment": (Mapping, "a mapping"),
+    "departures": (Mapping, "a mapping"),
     "seconds": (int | float | None, "a number or None"),
 }
 _TEXT = (str, "text")
@@ -223,6 +224,8 @@ class Measurement:
         finished: When, as ISO 8601; may be empty.
         command: What was typed; folders are called ``FOLDER``.
         note: What else there is to know, such as that images had gone through JPEG.
+        departures: Parameters that differed from the row's own, such as
+            ``{"recipe.precision": "bfloat16"}``; tables show them beside its name.
         curves: What is drawn; it is not kept with results.
 
     Example:
@@ -251,12 +254,18 @@ class Measurement:
     command: str
     finished: str = ""
     note: str = ""
+    departures: Mapping[str, Any] = field(default_factory=dict)
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
-    def key(self) -> tuple[str, int, str, str]:
+    def key(self) -> tuple[str, int, str, str, str]:
         """What a later measurement has in common with the one it replaces."""
-        return self.row, self.seed, self.machine, self.sample
+        return self.row, self.seed, self.machine, self.sample, self.departed
+
+    @property
+    def departed(self) -> str:
+        """The departures in one line, such as ``recipe.precision=bfloat16``; empty if none."""
+        return ", ".join(f"{name}={value}" for name, value in sorted(self.departures.items()))
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the curves as a dictionary that JSON can hold."""
@@ -280,7 +289,7 @@ class Measurement:
         if not isinstance(values, Mapping):
             raise TypeError(f"`values` must map names to values, got {values!r}.")
         known = [each.name for each in fields(cls) if each.name != "curves"]
-        needed = [name for name in known if name not in ("finished", "note")]
+        needed = [name for name in known if name not in ("finished", "note", "departures")]
         check_names("values", values, known)
         if missing := [name for name in needed if name not in values]:
             raise ValueError(f"`values` must name {missing[0]}, got {sorted(values)}.")

@@ -43,6 +43,8 @@ FIG_1A = Exhibit(
         "The paper prints curves and no numbers. What stands beside what is measured is another "
         "public rerun, of one seed, rounded to hundreds of steps; it is no result of the paper.",
         "Here it is the end of the first epoch whose batches have a mean loss of at most 0.01.",
+        "Gaussian inputs are floats, neither rounded nor clipped to bytes, so that mean and "
+        "variance are those of the data.",
     ),
 )
 

@@ -45,7 +45,7 @@ DATA_SETS: Mapping[DataSet, Known] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """One row with one seed: what its trial gets, is called, costs, and is repeated by."""
+    """One row with one seed: what its trial gets, how long it takes, and how it is repeated."""
 
     row: Row
     seed: int
@@ -54,6 +54,7 @@ class Planned:
     seconds: float
     command: str
     kept: bool
+    departures: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +90,7 @@ class Plan:
     @property
     def own_recipes(self) -> bool:
         """Whether no row was changed but for what it asks for."""
-        return all(keeps_recipe(each.row, self.changes) for each in self.trials)
+        return not any(each.departures for each in self.trials)
 
     def __str__(self) -> str:
         lines = [f"{self.exhibit.name} on {self.device}, estimated:"]
@@ -221,6 +222,7 @@ def _plan_row(
                 seconds=0.0 if kept else seconds or 0.0,
                 command=_command(exhibit, row, spec, seed, changes),
                 kept=kept,
+                departures=departures(row, changes),
             )
         )
     return found
@@ -353,10 +355,11 @@ def changed(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
     return own
 
 
-def keeps_recipe(row: Row, changes: Mapping[str, Any]) -> bool:
-    """Return whether a row keeps its own recipe, but for what it asks for."""
+def departures(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes that a row does not ask for and that make it another one."""
+    own = changed(row, {})
     unasked = {name: value for name, value in changes.items() if name not in row.needs}
-    return changed(row, unasked) == changed(row, {})
+    return {name: value for name, value in unasked.items() if changed(row, {name: value}) != own}
 
 
 def _check(changes: Mapping[str, Any], rows: Sequence[Row]) -> None:

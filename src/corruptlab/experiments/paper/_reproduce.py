@@ -33,7 +33,6 @@ class Reproduction:
         left_out: Name to reason, of rows that were asked for and not run.
         failures: Trials that failed.
         interrupted: Whether Ctrl-C ended it; the same call goes on from there.
-        own_recipes: Whether every row had its own recipe, nothing changed.
         out: Folder of the trials.
         seconds: How long this call took.
 
@@ -55,7 +54,6 @@ class Reproduction:
     left_out: Mapping[str, str]
     failures: tuple[TrialFailure, ...]
     interrupted: bool
-    own_recipes: bool
     out: Path
     seconds: float
 
@@ -64,6 +62,11 @@ class Reproduction:
         """The rows with a measurement."""
         there = {each.row for each in self.measurements}
         return tuple(row for row in self.exhibit.rows if row.name in there)
+
+    @property
+    def own_recipes(self) -> bool:
+        """Whether every row kept its own recipe."""
+        return not any(each.departures for each in self.measurements)
 
     @property
     def complete(self) -> bool:
@@ -96,21 +99,16 @@ class Reproduction:
         """Add the measurements to those that are kept in a folder, such as ``docs/results``.
 
         Args:
-            folder: The folder; a measurement replaces an older one of its row, seed, machine, and
-                sample.
+            folder: The folder; a measurement replaces an older one of its row, seed, machine,
+                sample, and departures.
             note: What else there is to know about them.
 
         Returns:
             The file that was written.
 
         Raises:
-            ValueError: If recipes were changed: what is kept is of the rows' own.
             DataFileError: If the file that is there is damaged.
         """
-        if not self.own_recipes:
-            raise ValueError(
-                "`keep` must have measurements of the rows' own recipes, got changed ones."
-            )
         noted = [replace(each, note=note) if note else each for each in self.measurements]
         return keep_results(folder, self.exhibit, noted)
 
@@ -255,7 +253,6 @@ def run(
         left_out=todo.left_out,
         failures=tuple(failure for report in reports for failure in report.failures),
         interrupted=any(report.interrupted for report in reports),
-        own_recipes=todo.own_recipes,
         out=Path(out).expanduser(),
         seconds=time.perf_counter() - start,
     )
@@ -293,6 +290,7 @@ def _measurement(planned: Planned, store: Store) -> Measurement:
             seconds=max(execution["seconds"], result.get("seconds", 0.0)),
             finished=execution["finished"],
             command=planned.command,
+            departures=planned.departures,
             curves=result["curves"],
         )
     except (KeyError, TypeError) as error:

@@ -75,7 +75,7 @@ def keep_results(
 ) -> Path:
     """Add measurements to those that are kept, which other processes may do at the same time.
 
-    Each replaces one of its row, seed, machine, and sample.
+    Each replaces one of its row, seed, machine, sample, and departures.
 
     Args:
         folder: Folder of the files; it is made if it is not there.
@@ -144,11 +144,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Summary:
-    """One line of a table: measurements of a row on one machine and one sample, by seed."""
+    """One line of a table: measurements of a row that differ in nothing but the seed."""
 
     row: Row
     found: tuple[Measurement, ...]
     cells: tuple[Cell, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the row, with what was changed in it."""
+        departed = self.found[0].departed if self.found else ""
+        return f"{self.row.name} ({departed})" if departed else self.row.name
 
     @property
     def seeds(self) -> str:
@@ -165,14 +171,15 @@ class Summary:
 def summaries(
     exhibit: Exhibit, found: Sequence[Measurement], *, rows: Iterable[Row] | None = None
 ) -> list[Summary]:
-    """Return a line for each row, machine, and sample, beside what was published."""
+    """Return a line for each row, machine, sample, and departures, beside what was published."""
     known = with_ratios(exhibit, found)
     lines = []
     for row in exhibit.rows if rows is None else rows:
         own = [each for each in known if each.row == row.name]
-        groups: dict[tuple[str, str, str], list[Measurement]] = {}
+        groups: dict[tuple[str, ...], list[Measurement]] = {}
         for each in own:
-            groups.setdefault((each.machine, each.sample, each.note), []).append(each)
+            alike = (each.machine, each.sample, each.departed, each.note)
+            groups.setdefault(alike, []).append(each)
         lines += [_summary(exhibit, row, group) for group in groups.values() or [[]]]
     return lines
 
@@ -216,7 +223,7 @@ def text(exhibit: Exhibit, found: Sequence[Measurement], *, rows: Iterable[Row])
     """Lay a table out as aligned plain text."""
     columns, lines = _columns(exhibit), summaries(exhibit, found, rows=rows)
     body = [_header(columns)]
-    body += [[each.row.name, *_cells(columns, each), each.seeds, _time(each)] for each in lines]
+    body += [[each.name, *_cells(columns, each), each.seeds, _time(each)] for each in lines]
     notes = [f"{exhibit.title} ({exhibit.source})", *_promise(exhibit, lines), *_made_with(lines)]
     return "\n".join([*ruled(aligned(body)), "", *notes])
 
@@ -249,7 +256,7 @@ def markdown(
         cells = _cells(columns, each) if each.found else _unmeasured(columns, each)
         made_with = str(1 + made.index(_how(each))) if each.found else ""
         rest = [each.seeds, _time(each), made_with] if each.found else [""] * 3
-        body.append([each.row.name, *cells, *rest])
+        body.append([each.name, *cells, *rest])
     remarks = [f"- {remark}" for remark in (*exhibit.remarks, *_promise(exhibit, lines))]
     parts = ["\n".join(_piped(line) for line in body), "\n".join(remarks)]
     if made:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import nn
 
 from corruptlab._by_name import device_for
 from corruptlab._data_files import listing
+from corruptlab._environment import usable_device
 from corruptlab._errors import DataFileError, require
 from corruptlab._modules import evaluating
 from corruptlab._types import MapDataset
@@ -127,7 +129,7 @@ class TopK:
             role,
             recipe=recipe,
             execution=execution,
-            processes=Processes.here(torch.device(device)),
+            processes=Processes.here(usable_device(device)),
             seed=seed,
             progress=False,
         )
@@ -137,7 +139,8 @@ class TopK:
     def __call__(self, network: nn.Module) -> tuple[float, float]:
         """Return both shares; the network, on the device, is measured in evaluation mode."""
         first = among = 0
-        with evaluating(network):
+        with evaluating(network), ExitStack() as at_end:
+            at_end.callback(self.source.end_workers)
             for inputs, targets in self.source.in_order(self.size):
                 outputs = network(inputs)
                 best = outputs.topk(min(self.k, outputs.shape[1]), dim=1).indices

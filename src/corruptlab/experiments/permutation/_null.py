@@ -5,27 +5,21 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from corruptlab import _data, training
+from corruptlab._arrays import check_finite
 from corruptlab._draws import Draws
 from corruptlab._random_state import seeded_generators
 from corruptlab._types import MapDataset
 from corruptlab.experiments.permutation._result import at_least_as_good
+from corruptlab.experiments.permutation._statistic import Measure
 from corruptlab.training import stopping
-
-Measure: TypeAlias = Callable[[Tensor, Tensor], float]
-"""Logits, ``(n, num_classes)``, and labels, ``(n,)``, of held-out examples in; a number out."""
-
-Statistic: TypeAlias = Literal["accuracy", "log-likelihood"] | Measure
-"""A measure, or the name of one."""
 
 Part: TypeAlias = tuple[Tensor, Tensor]
 """Positions of the examples that are trained on, and of those that are held out."""
@@ -38,51 +32,6 @@ _STREAM = "permutation_test/exchange"
 _FIRST, _GROWTH, _QUICK_SECONDS = 4, 4, 30.0
 _MOST, _MOST_SEQUENTIAL = 256, 32
 _NUMBERS_AT_ONCE = 1 << 26
-
-
-def measure_named(statistic: object) -> tuple[str, Measure]:
-    """Return the name of a statistic and its function."""
-    if isinstance(statistic, str):
-        if statistic not in _NAMED:
-            known = ", ".join(map(repr, _NAMED))
-            raise ValueError(
-                f"`statistic` must be one of {known}, or a function, got {statistic!r}."
-            )
-        return statistic, _NAMED[statistic]
-    if not callable(statistic):
-        raise TypeError(
-            f"`statistic` must be a name or a function, got {type(statistic).__name__}."
-        )
-    return getattr(statistic, "__name__", type(statistic).__name__), statistic
-
-
-def _accuracy(logits: Tensor, labels: Tensor) -> float:
-    """Return the share of examples whose largest logit belongs to their label."""
-    return int((logits.argmax(dim=1) == labels).sum()) / len(labels)
-
-
-def _log_likelihood(logits: Tensor, labels: Tensor) -> float:
-    """Return the mean log-probability of the labels, in nats."""
-    return -cross_entropy(logits.double(), labels).item()
-
-
-_NAMED: dict[str, Measure] = {"accuracy": _accuracy, "log-likelihood": _log_likelihood}
-
-
-def _check_score(value: object, name: str) -> float:
-    """Return the value of a statistic, a number or an array of one, as a finite float."""
-    number = value.item() if isinstance(value, Tensor | np.ndarray) and _is_scalar(value) else value
-    if not isinstance(number, Real):
-        shape = f" of shape {tuple(value.shape)}" if isinstance(value, Tensor | np.ndarray) else ""
-        kind = type(value).__name__
-        raise TypeError(f"`statistic` must return a number, got {kind}{shape} from {name}.")
-    if not math.isfinite(number):
-        raise ValueError(f"`statistic` must return a finite number, got {number} from {name}.")
-    return float(number)
-
-
-def _is_scalar(values: Tensor | NDArray[Any]) -> bool:
-    return values.shape in ((), (1,))
 
 
 @dataclass(frozen=True)
@@ -105,16 +54,12 @@ class Split:
         progress: bool,
     ) -> "Split":
         """Read the data and split them."""
-        if (test is None) == (folds is None):
-            raise ValueError(
-                "`test` or `folds` must be given, and not both, got "
-                f"{'neither' if test is None else 'both'}."
-            )
+        check_test_or_folds(test, folds)
         inputs, labels = _read(train, "train", seed, progress)
         nothing = np.empty(0, np.int64)
         if test is None:
-            held_out = _held_out(folds, len(labels), seed)
-            return cls(inputs, labels.numpy(), nothing, _parts(held_out))
+            parts = parts_of(folds, len(labels), seed)
+            return cls(inputs, labels.numpy(), nothing, parts)
         new, truth = _read(test, "test", seed, progress)
         if new.shape[1:] != inputs.shape[1:] or new.dtype != inputs.dtype:
             raise ValueError(
@@ -131,14 +76,29 @@ class Split:
         return np.concatenate([exchanged, fixed], axis=1)
 
 
+def check_test_or_folds(test: object, folds: object) -> None:
+    """Reject both, and neither."""
+    if (test is None) == (folds is None):
+        raise ValueError(
+            "`test` or `folds` must be given, and not both, got "
+            f"{'neither' if test is None else 'both'}."
+        )
+
+
 def _read(
     dataset: MapDataset[Any], role: Literal["train", "test"], seed: int, progress: bool
 ) -> tuple[Tensor, Tensor]:
     """Read a whole data set; its random transforms depend on the seed alone."""
+    with seeded_generators(reading_seed(seed, role)):
+        inputs, labels = _data.open_dataset(dataset, role).tensors(progress=progress)
+    check_finite(inputs, role)  # here, because examples have other numbers in a fold
+    return inputs, labels
+
+
+def reading_seed(seed: int, role: Literal["train", "test"]) -> int:
+    """Return what seeds the random transforms of a data set while it is read."""
     number = ("train", "test").index(role)
-    transforms = Draws(seed).integers("permutation_test/reading", [number], 2**31)
-    with seeded_generators(int(transforms[0])):
-        return _data.open_dataset(dataset, role).tensors(progress=progress)
+    return int(Draws(seed).integers("permutation_test/reading", [number], 2**31)[0])
 
 
 def _held_out(folds: Any, n: int, seed: int) -> NDArray[np.int64]:
@@ -162,7 +122,9 @@ def _held_out(folds: Any, n: int, seed: int) -> NDArray[np.int64]:
     return given.astype(np.int64)
 
 
-def _parts(held_out: NDArray[np.int64]) -> list[Part]:
+def parts_of(folds: Any, n: int, seed: int) -> list[Part]:
+    """Return what is trained on and held out, for each fold."""
+    held_out = _held_out(folds, n, seed)
     return [
         (
             torch.from_numpy(np.flatnonzero(held_out != part)),
@@ -175,14 +137,19 @@ def _parts(held_out: NDArray[np.int64]) -> list[Part]:
 class LabelPermuter:
     """Draws permutations of labels within groups, all equally likely."""
 
-    def __init__(self, labels: NDArray[np.int64], groups: ArrayLike | None = None) -> None:
+    def __init__(
+        self,
+        labels: NDArray[np.int64],
+        groups: ArrayLike | None = None,
+        names: NDArray[Any] | None = None,  # what the labels stand for
+    ) -> None:
         self._labels = labels
         self._groups = _group_numbers(groups, len(labels))
         self._slots = np.argsort(self._groups, kind="stable")
         if not self._can_change():
             raise ValueError(
                 "`train` must have different labels within a group, or there is nothing to "
-                f"exchange, got {_counts(labels)}."
+                f"exchange, got {_counts(labels if names is None else names[labels])}."
             )
 
     def drawn(self, seed: int, numbers: Sequence[int]) -> NDArray[np.int64]:
@@ -234,7 +201,7 @@ def _unique_groups(groups: ArrayLike, n: int) -> tuple[NDArray[Any], NDArray[Any
     return found
 
 
-def _counts(labels: NDArray[np.int64]) -> str:
+def _counts(labels: NDArray[Any]) -> str:
     names, counts = np.unique(labels, return_counts=True)
     return ", ".join(f"{c} of class {k}" for k, c in zip(names[:5], counts[:5], strict=True))
 
@@ -246,7 +213,6 @@ class Scorer:
     model: nn.Module
     recipe: training.Recipe
     measure: Measure
-    name: str  # of the measure
     seed: int
     device: torch.device
     stop: Sequence[stopping.StoppingRule]
@@ -280,7 +246,7 @@ class Scorer:
         if "interrupted" in report.stopped_by:
             raise KeyboardInterrupt
         for logits, truth in zip(report.logits(inputs[held_out]), labels[:, held_out], strict=True):
-            yield _check_score(self.measure(logits.cpu(), truth), self.name)
+            yield self.measure.of_logits(logits.cpu(), truth)
 
 
 @dataclass(frozen=True)
@@ -311,7 +277,7 @@ class NullSampler:
                     raise
                 return float(found[0]), found[1:], True
             found = np.concatenate([found, scores])
-            null = self._until_decided(found[1:], found[0])
+            null = until_decided(found[1:], found[0], self.stop_after)
             if null is not None:
                 return float(found[0]), null, False
             if time.perf_counter() - start < _QUICK_SECONDS:
@@ -342,13 +308,14 @@ class NullSampler:
         on_progress((len(rows) - len(new)) * len(self.split.parts))
         return np.array([self._known[name] for name in names])
 
-    def _until_decided(
-        self, null: NDArray[np.float64], observed: float
-    ) -> NDArray[np.float64] | None:
-        """Cut the null distribution where a sequential test stops; None if it goes on."""
-        if self.stop_after is None:
-            return None
-        good = np.cumsum(at_least_as_good(null, observed))
-        if len(good) == 0 or good[-1] < self.stop_after:
-            return None
-        return null[: int(np.searchsorted(good, self.stop_after)) + 1]
+
+def until_decided(
+    null: NDArray[np.float64], observed: float, stop_after: int | None
+) -> NDArray[np.float64] | None:
+    """Cut the null distribution where a sequential test stops; None if it goes on."""
+    if stop_after is None:
+        return None
+    good = np.cumsum(at_least_as_good(null, observed))
+    if len(good) == 0 or good[-1] < stop_after:
+        return None
+    return null[: int(np.searchsorted(good, stop_after)) + 1]

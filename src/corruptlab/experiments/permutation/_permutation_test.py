@@ -1,34 +1,37 @@
-"""The permutation test of a network and a recipe on a data set."""
+"""The permutation test of any learner on a data set."""
 
 import math
+import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
+from corruptlab import _learners
 from corruptlab._arrays import check_classes
 from corruptlab._checks import at_least, check_confidence, instance, natural
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
-from corruptlab._modules import check_module, copied, resolve_device, scores_of
+from corruptlab._modules import copied, network_of, resolve_device, scores_of
 from corruptlab._progress import Progress
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted, Corruption, is_input_corruption
-from corruptlab.experiments.permutation._null import (
-    LabelPermuter,
-    NullSampler,
-    Scorer,
-    Split,
-    Statistic,
-    measure_named,
+from corruptlab.experiments.permutation._learned import (
+    LearnedSplit,
+    LearnedStatistic,
+    SerialSampler,
+    SweptSampler,
 )
+from corruptlab.experiments.permutation._null import LabelPermuter, NullSampler, Scorer, Split
 from corruptlab.experiments.permutation._result import Baseline, PermutationTest
+from corruptlab.experiments.permutation._statistic import Statistic, measure_of
 from corruptlab.experiments.randomization import Pair, Setting
 from corruptlab.training import Recipe, stopping
 
@@ -36,14 +39,14 @@ _UNTIL_INTERPOLATED = (stopping.interpolated(),)
 
 
 def permutation_test(
-    model: nn.Module,
-    train: MapDataset[Any],
-    test: MapDataset[Any] | None = None,
+    model: nn.Module | _learners.Learner | Any,
+    train: MapDataset[Any] | tuple[Any, Any],
+    test: MapDataset[Any] | tuple[Any, Any] | None = None,
     *,
-    recipe: Recipe,
+    recipe: Recipe | None = None,
     folds: int | ArrayLike | None = None,
     permutations: int = 199,
-    statistic: Statistic = "accuracy",
+    statistic: Statistic | None = None,
     groups: ArrayLike | None = None,
     stop_after: int | None = None,
     stop: stopping.StoppingRule | Sequence[stopping.StoppingRule] = _UNTIL_INTERPOLATED,
@@ -53,33 +56,52 @@ def permutation_test(
     confidence: float = 0.95,
     seed: int = 0,
     device: torch.device | str | None = None,
+    executor: Executor | int | None = None,
+    out: str | os.PathLike[str] | None = None,
     progress: bool = False,
 ) -> PermutationTest:
-    """Test whether a network finds any relation between inputs and labels.
+    """Test whether a learner finds any relation between inputs and labels.
 
     The null hypothesis is that labels are exchangeable: given the inputs, every order of the labels
-    is equally likely (within groups, if given). The network is trained from the same start with
-    the labels as they are and with exchanged labels, all copies as one program (`fit_replicas`),
-    and the statistic of held-out examples is compared. p = (C + 1) / (B + 1) for C of B exchanges
-    that did at least as well, ties included: exact at any B, and never 0.
+    is equally likely (within groups, if given). The learner is trained from the same start with
+    the labels as they are and with exchanged labels, and the statistic of held-out examples is
+    compared. p = (C + 1) / (B + 1) for C of B exchanges that did at least as well, ties included:
+    exact at any B, and never 0.
+
+    A learner is a network with a recipe, of which all copies are trained as one program
+    (`fit_replicas`); an estimator of scikit-learn's protocol, of which clones are fitted; or a
+    function ``train(data, *, seed) -> predict``, in which anything may happen (see `Learner`).
+    Estimators and functions can be trained on any executor, and what is finished is found again.
 
     With a ``test`` set, labels are exchanged among the training examples and the test labels stay.
     With ``folds``, labels are exchanged among all examples and the statistic is the mean over the
     held-out parts; an exchange keeps the folds, which are drawn without looking at labels.
 
     Args:
-        model: The network; every copy starts from its weights, which must not come from training on
-            these labels. It is not changed.
-        train: Any map-style data set of (input, label) items, read once: what random transforms
-            draw then is what all copies are trained on.
+        model: A network, with ``recipe``: every copy starts from its weights, which must not come
+            from training on these labels; a function without arguments that makes it will do. An
+            estimator: clones of it are fitted to the inputs as rows, with every ``random_state``
+            that is None set to ``seed``. Or a training function. None of them is changed.
+        train: Any map-style data set of (input, label) items, or a pair ``(X, y)``. For networks
+            and estimators it is read once: what random transforms draw then is what all copies are
+            trained on. Estimators get X in the container that it comes in (array, data frame,
+            sparse matrix) and labels as they are called. Labels that are floats, or those of a
+            regressor, are real-valued targets.
         test: Likewise, to measure on; or give ``folds``.
-        recipe: The hyper-parameters.
+        recipe: The hyper-parameters of a network; nothing for other learners.
         folds: Cross-validate: into that many parts, drawn by the seed; or the part ``0, 1, ...``
             of each example, shape ``(n,)``, chosen without these labels: stratified folds would be
             balanced for the true labels only, and the test too often significant.
         permutations: Exchanges B, >= 1. The smallest p-value is 1 / (B + 1).
-        statistic: ``"accuracy"``, ``"log-likelihood"`` (the mean over examples, in nats), or a
-            function of logits ``(n, num_classes)`` and labels ``(n,)``; larger is better.
+        statistic: Larger is better. ``"accuracy"`` (by default), ``"balanced_accuracy"`` (the
+            mean over the classes that are held out), ``"log-likelihood"`` (the mean over examples,
+            in nats), ``"auroc"`` (the area under the ROC curve; of more than two classes, the mean
+            over each against the rest), for real-valued targets ``"r2"`` (by default); or a
+            function or torchmetrics metric of two tensors: predictions and labels ``(n,)``, as
+            numbers from 0 in sorted order. Predictions are the logits ``(n, K)`` of a network, the
+            probabilities or decision values of an estimator, the scores that a function's predictor
+            returns; where there are none, classes ``(n,)``; or numbers ``(n,)``. Where classes are
+            rare, the accuracy cannot tell much: take ``"log-likelihood"`` or ``"auroc"``.
         groups: Exchange labels only among training examples of the same group, shape ``(n,)``,
             numbers or strings: sites, days, repeated measures of one patient under several labels.
             If examples of one group always share their label, as a patient's diagnosis, none can
@@ -87,27 +109,35 @@ def permutation_test(
         stop_after: Stop as soon as so many exchanges, h >= 1, have done at least as well, and
             take p = h / (exchanges until then) (Besag and Clifford). A test that will
             not be significant then costs little; 10 is a common choice. None draws all.
-        stop: When a training ends before the recipe's epochs: ``interpolated()``, or ``()`` for
-            never. Exchanged labels take longer to interpolate than true ones.
+        stop: When the training of a network ends before the recipe's epochs: ``interpolated()``, or
+            ``()`` for never. Exchanged labels take longer to interpolate than true ones.
         baselines: Corruptions of the inputs, such as ``ShuffledPixels()`` or ``GaussianPixels()``:
             the statistic is also measured on inputs without that structure, labels as they are.
         repeats: Draws r of each baseline; its own p-value cannot be below 1 / (r + 1).
         level: Level that the test should be able to reach; too few permutations for it warn.
         confidence: Level of `PermutationTest.interval`, in ``(0, 1)``.
         seed: Decides exchanges, folds, data order, and baselines; any integer >= 0.
-        device: Where to train; None for where the network is.
+        device: Where to train a network; None for where it is.
+        executor: Where to train estimators and functions: None for this process, a number of
+            processes, or any ``concurrent.futures.Executor``, as `sweep` takes them.
+        out: Folder in which every finished training of an estimator or a function is kept; the same
+            call goes on from there, after ``kill -9`` too. None keeps nothing.
         progress: Whether to show progress on standard error.
 
     Returns:
         The observed statistic, its null distribution, and the p-value. Ctrl-C ends the test with
         the batches that are done, which is a test with fewer permutations: 4 networks at first, and
         more at a time as long as a batch takes less than half a minute. Before the first batch is
-        done ``KeyboardInterrupt`` passes through.
+        done ``KeyboardInterrupt`` passes through. Of other learners every finished training counts.
 
     Raises:
-        TypeError: If an argument is of a wrong kind.
+        TypeError: If an argument is of a wrong kind, an estimator lacks a method that the statistic
+            needs, or a training function returns no predictor.
         ValueError: If there is neither ``test`` nor ``folds``, or both; an example is alone in its
-            group; no exchange changes a label; or an option is out of range.
+            group; no exchange changes a label; an option is out of range or does not belong to this
+            kind of learner; or predictions have a wrong shape, or do not sum to 1 where they have
+            to.
+        RuntimeError: If a training on an executor fails; the others are kept in ``out``.
 
     Example:
         >>> import torch
@@ -125,54 +155,145 @@ def permutation_test(
     Source: Ojala and Garriga 2010, "Permutation tests for studying classifier performance", test 1;
     Phipson and Smyth 2010; Besag and Clifford 1991, "Sequential Monte Carlo p-values".
     """
-    _check_kinds(model, recipe)
-    name, measure = measure_named(statistic)
     permutations = at_least(1, "permutations", permutations)
     limit = None if stop_after is None else at_least(1, "stop_after", stop_after)
-    repeats = at_least(1, "repeats", repeats)
+    repeats, seed = at_least(1, "repeats", repeats), natural("seed", seed)
     _check_levels(level, confidence, permutations)
-    corruptions = _checked_baselines(baselines)
-    rules = stopping.checked_rules(stop, has_test=False, has_validation=False)
-    seed, where = natural("seed", seed), resolve_device(model, device)
-    start = time.perf_counter()
-    split = Split.of(train, test, folds, seed=seed, progress=progress)
-    permuter = LabelPermuter(split.exchangeable, groups)
-    num_classes = _num_classes(model, recipe, split)
-    scorer = Scorer(model, recipe, measure, name, seed, where, rules)
-    baseline_runs = _Baselines(corruptions, train, test, folds, num_classes, scorer, repeats, seed)
-    baseline_runs.check()
-    sampler = NullSampler(scorer, split, permuter, permutations, limit, seed)
-    work = len(split.parts) * (permutations + 1 + repeats * len(corruptions))
-    with Progress(work, "permutation test", show=progress) as line:
-        done = 0
+    corruptions, start = _checked_baselines(baselines), time.perf_counter()
+    plan = _Plan(permutations, limit, groups, seed, progress)
+    with _learners.kept_in(executor, out) as folder:
+        if recipe is None:
+            own_stop = None if stop is _UNTIL_INTERPOLATED else stop
+            _check_left_out("an estimator or a function", device=device, stop=own_stop)
+            run = _of_learner(model, statistic, train, test, folds, plan, executor, folder)
+        else:
+            _check_left_out("a network", executor=executor, out=out)
+            run = _of_network(model, recipe, statistic, stop, device, train, test, folds, plan)
+        for corruption in corruptions:  # a misfit is found before any training
+            run.sampler.check(corruption, seed)
+        work = run.parts * (permutations + 1 + repeats * len(corruptions))
+        with Progress(work, "permutation test", show=progress and folder is None) as line:
+            done = 0
 
-        def on_progress(more: int) -> None:
-            nonlocal done
-            done += more
-            line.update(done)
+            def on_progress(more: int) -> None:
+                nonlocal done
+                done += more
+                line.update(done)
 
-        observed, null, interrupted = sampler.sampled(on_progress)
-        found, cut = ((), False) if interrupted else baseline_runs.measured(on_progress)
+            observed, null, interrupted = run.sampler.sampled(on_progress)
+            chosen = () if interrupted else corruptions
+            found, cut = _baselines(run.sampler, chosen, repeats, seed, on_progress)
     return PermutationTest(
         observed=observed,
         null=null,
-        statistic=name,
+        statistic=run.statistic,
         permutations=permutations,
         stop_after=limit,
         interrupted=interrupted or cut,
         confidence=float(confidence),
         baselines=found,
-        folds=None if test is not None else len(split.parts),
+        folds=None if test is not None else run.parts,
         recipe=recipe,
+        learner=run.learner,
         seed=seed,
         seconds=time.perf_counter() - start,
-        environment=Environment.here(where),
+        environment=Environment.here(run.device),
     )
 
 
-def _check_kinds(model: object, recipe: object) -> None:
-    check_module(model)
+class _Sampler(Protocol):
+    """Samples the null distribution, and measures baselines."""
+
+    def sampled(
+        self, on_progress: Callable[[int], None]
+    ) -> tuple[float, NDArray[np.float64], bool]:
+        """Return the observed statistic, the null distribution, and whether Ctrl-C ended it."""
+
+    def baseline(
+        self, corruption: Corruption, seeds: Sequence[int], on_progress: Callable[[int], None]
+    ) -> list[float]:
+        """Return the statistic on corrupted inputs, for each draw."""
+
+    def check(self, corruption: Corruption, seed: int) -> None:
+        """Read an example of corrupted inputs."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is drawn, for a learner of any kind."""
+
+    permutations: int
+    stop_after: int | None
+    groups: ArrayLike | None
+    seed: int
+    progress: bool
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A test that is ready to start."""
+
+    sampler: _Sampler
+    parts: int
+    statistic: str
+    learner: str | None
+    device: torch.device
+
+
+def _of_learner(
+    model: Any,
+    statistic: Statistic | None,
+    train: Any,
+    test: Any,
+    folds: int | ArrayLike | None,
+    plan: _Plan,
+    executor: Executor | int | None,
+    folder: Any,
+) -> _Run:
+    learner = _learners.trainable(model)
+    split = LearnedSplit.of(learner, train, test, folds, seed=plan.seed)
+    measure = measure_of(statistic, numbers=split.targets.are_numbers)
+    learner.check(measure.wanted, measure.name)
+    permuter = LabelPermuter(split.exchangeable, plan.groups, split.targets.values)
+    learned = LearnedStatistic(learner, split, permuter, plan.groups, measure, plan.seed)
+    sampler: _Sampler = SerialSampler(learned, plan.permutations, plan.stop_after)
+    if folder is not None:
+        _learners.check_pickles(model=learner, statistic=measure)
+        sampler = SweptSampler(
+            learned, plan.permutations, plan.stop_after, executor, folder, plan.progress
+        )
+    return _Run(sampler, len(split.parts), measure.name, learner.name, torch.device("cpu"))
+
+
+def _of_network(
+    model: Any,
+    recipe: Recipe,
+    statistic: Statistic | None,
+    stop: Any,
+    device: torch.device | str | None,
+    train: Any,
+    test: Any,
+    folds: int | ArrayLike | None,
+    plan: _Plan,
+) -> _Run:
     instance("recipe", recipe, Recipe)
+    network = network_of(model, seed=plan.seed)
+    measure = measure_of(statistic)
+    rules = stopping.checked_rules(stop, has_test=False, has_validation=False)
+    where = resolve_device(network, device)
+    split = Split.of(train, test, folds, seed=plan.seed, progress=plan.progress)
+    permuter = LabelPermuter(split.exchangeable, plan.groups)
+    num_classes = _num_classes(network, recipe, split)
+    scorer = Scorer(network, recipe, measure, plan.seed, where, rules)
+    null = NullSampler(scorer, split, permuter, plan.permutations, plan.stop_after, plan.seed)
+    sampler = _NetworkSampler(null, train, test, folds, num_classes)
+    return _Run(sampler, len(split.parts), measure.name, None, where)
+
+
+def _check_left_out(kind: str, **options: object) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise ValueError(f"`{name}` must be left out with {kind}, got {value!r}.")
 
 
 def _check_levels(level: float, confidence: float, permutations: int) -> None:
@@ -193,7 +314,8 @@ def _num_classes(model: nn.Module, recipe: Recipe, split: Split) -> int:
     """Run a copy of the network on two examples, and check all labels against its outputs."""
     recipe.check_inputs(split.inputs, name="train")
     device = next((each.device for each in model.parameters()), torch.device("cpu"))
-    few = recipe.prepare(split.inputs[:2].to(device))
+    some = split.inputs[:2]
+    few = recipe.with_statistics_of(some).prepare(some.to(device))
     num_classes = scores_of(copied(model), few).shape[1]
     for role, labels in (("train", split.exchangeable), ("test", split.fixed)):
         if len(labels) > 0:
@@ -213,47 +335,57 @@ def _checked_baselines(baselines: Sequence[Any]) -> tuple[Corruption, ...]:
 
 
 @dataclass(frozen=True)
-class _Baselines:
-    """The statistic on corrupted inputs, labels as they are, with a draw for each repeat."""
+class _NetworkSampler:
+    """Trains copies of a network together."""
 
-    corruptions: tuple[Corruption, ...]
-    train: MapDataset[Any]
-    test: MapDataset[Any] | None
+    null: NullSampler
+    train: Any
+    test: Any
     folds: int | ArrayLike | None
     num_classes: int
-    scorer: Scorer
-    repeats: int
-    seed: int
 
-    def check(self) -> None:
-        """Read one example of each, so that a misfit is found before any training."""
-        for corruption in self.corruptions:
-            self._corrupted(corruption, self.seed)[0][0]
+    def sampled(
+        self, on_progress: Callable[[int], None]
+    ) -> tuple[float, NDArray[np.float64], bool]:
+        return self.null.sampled(on_progress)
 
-    def measured(self, on_progress: Callable[[int], None]) -> tuple[tuple[Baseline, ...], bool]:
-        """Return the finished baselines, and whether Ctrl-C ended the measuring."""
-        found: list[Baseline] = []
-        for corruption in self.corruptions:
-            try:
-                found.append(self._one(corruption, on_progress))
-            except KeyboardInterrupt:
-                return tuple(found), True
-        return tuple(found), False
-
-    def _one(self, corruption: Corruption, on_progress: Callable[[int], None]) -> Baseline:
-        name = repr(corruption)
-        stream = f"permutation_test/baseline/{name}"
-        seeds = Draws(self.seed).integers(stream, np.arange(self.repeats), 2**31).tolist()
+    def baseline(
+        self, corruption: Corruption, seeds: Sequence[int], on_progress: Callable[[int], None]
+    ) -> list[float]:
         statistics: list[float] = []
-        for draw in seeds:
-            data = self._corrupted(corruption, draw)
-            split = Split.of(*data, self.folds, seed=self.seed, progress=False)
+        for seed in seeds:
+            data = self._corrupted(corruption, seed)
+            split = Split.of(*data, self.folds, seed=self.null.seed, progress=False)
             labels = split.labellings(split.exchangeable[None])
-            scores = self.scorer.scores(split.inputs, labels, split.parts, on_progress)
+            scores = self.null.scorer.scores(split.inputs, labels, split.parts, on_progress)
             statistics += scores.tolist()
-        specification = Setting(name=name, corruptions=(corruption,)).specification(seeds[0])
-        return Baseline(name, np.array(statistics), specification)
+        return statistics
+
+    def check(self, corruption: Corruption, seed: int) -> None:
+        self._corrupted(corruption, seed)[0][0]
 
     def _corrupted(self, corruption: Corruption, seed: int) -> tuple[Corrupted, Corrupted | None]:
         pair = Pair.of(self.train, self.test, seed=seed, num_classes=self.num_classes)
         return pair.corrupted(Setting(name=repr(corruption), corruptions=(corruption,)))[:2]
+
+
+def _baselines(
+    sampler: _Sampler,
+    corruptions: Sequence[Corruption],
+    repeats: int,
+    seed: int,
+    on_progress: Callable[[int], None],
+) -> tuple[tuple[Baseline, ...], bool]:
+    """Return the finished baselines, and whether Ctrl-C ended the measuring."""
+    found: list[Baseline] = []
+    for corruption in corruptions:
+        name = repr(corruption)
+        stream = f"permutation_test/baseline/{name}"
+        seeds = Draws(seed).integers(stream, np.arange(repeats), 2**31).tolist()
+        try:
+            statistics = sampler.baseline(corruption, seeds, on_progress)
+        except KeyboardInterrupt:
+            return tuple(found), True
+        specification = Setting(name=name, corruptions=(corruption,)).specification(seeds[0])
+        found.append(Baseline(name, np.array(statistics), specification))
+    return tuple(found), False

@@ -100,7 +100,7 @@ class Baseline:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PermutationTest:
-    """How well a network does on held-out examples, and how well with exchanged labels.
+    """How well a learner does on held-out examples, and how well with exchanged labels.
 
     Attributes:
         observed: The statistic with the labels as they are.
@@ -112,7 +112,8 @@ class PermutationTest:
         confidence: Level of `interval`.
         baselines: The statistic on inputs that have lost something.
         folds: Parts of the cross-validation, or None with a test set.
-        recipe: The hyper-parameters.
+        recipe: The hyper-parameters of a network; None of other learners.
+        learner: What an estimator or training function is called; None of a network.
         seed: The seed of exchanges, folds, data order, and baselines.
         seconds: Time spent.
         environment: Versions, machine, and device.
@@ -140,7 +141,8 @@ class PermutationTest:
     confidence: float
     baselines: tuple[Baseline, ...]
     folds: int | None
-    recipe: Recipe
+    recipe: Recipe | None
+    learner: str | None = None
     seed: int
     seconds: float
     environment: Environment
@@ -215,7 +217,8 @@ class PermutationTest:
                 for each in self.baselines
             ],
             "folds": self.folds,
-            "recipe": self.recipe.to_dict(),
+            "recipe": None if self.recipe is None else self.recipe.to_dict(),
+            "learner": self.learner,
             "seed": self.seed,
             "seconds": self.seconds,
             "environment": self.environment.to_dict(),

@@ -1,5 +1,6 @@
 """The randomization test: one network on differently corrupted copies of one data set."""
 
+from corruptlab.experiments.randomization._learned import LearnerReport, LearnerResult
 from corruptlab.experiments.randomization._randomization_test import (
     Pair,
     iter_randomization_test,
@@ -18,6 +19,8 @@ from corruptlab.experiments.randomization._settings import (
 __all__ = [
     "SETTINGS",
     "TOKEN_SETTINGS",
+    "LearnerReport",
+    "LearnerResult",
     "Pair",
     "RandomizationReport",
     "Setting",

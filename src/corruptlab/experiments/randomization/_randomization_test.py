@@ -1,48 +1,100 @@
 """The randomization test: the same network and recipe on the same data, corrupted in known ways."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict, overload
 
 import torch
 from torch import nn
+from typing_extensions import Unpack
 
 from corruptlab._arrays import check_classes
 from corruptlab._by_name import describe
+from corruptlab._checks import natural
 from corruptlab._environment import Environment
-from corruptlab._modules import copied, count_parameters, resolve_device, scores_of
+from corruptlab._learners import trainable
+from corruptlab._modules import (
+    ModelSource,
+    copied,
+    count_parameters,
+    network_of,
+    resolve_device,
+    scores_of,
+)
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted, corrupt, is_input_corruption
+from corruptlab.experiments.randomization._learned import LearnerReport, LearnerTest
 from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
 from corruptlab.experiments.randomization._settings import (
+    SETTINGS,
     Setting,
     chosen_settings,
     suitable_settings,
 )
-from corruptlab.training import Execution, Recipe, fit
+from corruptlab.training import EpochReport, Execution, Recipe, fit
 
-ModelSource: TypeAlias = nn.Module | Callable[[], nn.Module]
+Data: TypeAlias = MapDataset[Any] | tuple[Any, Any]
+"""A data set of (input, label) items, or a pair of inputs and labels."""
 
 _Corrupted: TypeAlias = tuple[Corrupted, Corrupted | None, Setting]
 
 
+class _Options(TypedDict, total=False):
+    """What both tests take, whatever the learner."""
+
+    settings: Iterable[str | Setting] | None
+    p: float
+    seed: int
+    num_classes: int | None
+    device: torch.device | str | None
+    on_epoch_end: Callable[[EpochReport], object] | None
+    executor: Executor | int | None
+    out: str | os.PathLike[str] | None
+    progress: bool
+    model_name: str
+    data_name: str
+
+
+@overload
 def randomization_test(
     model: ModelSource,
-    train: MapDataset[Any],
-    test: MapDataset[Any] | None = None,
+    train: Data,
+    test: Data | None = None,
     *,
     recipe: Recipe,
+    **options: Unpack[_Options],
+) -> RandomizationReport: ...
+@overload
+def randomization_test(
+    model: Any,
+    train: Data,
+    test: Data | None = None,
+    *,
+    recipe: None = None,
+    **options: Unpack[_Options],
+) -> LearnerReport: ...
+def randomization_test(
+    model: Any,
+    train: Data,
+    test: Data | None = None,
+    *,
+    recipe: Recipe | None = None,
     settings: Iterable[str | Setting] | None = None,
     p: float = 0.5,
     seed: int = 0,
     num_classes: int | None = None,
     device: torch.device | str | None = None,
+    on_epoch_end: Callable[[EpochReport], object] | None = None,
+    executor: Executor | int | None = None,
+    out: str | os.PathLike[str] | None = None,
     progress: bool = False,
     model_name: str = "",
     data_name: str = "",
-) -> RandomizationReport:
+) -> RandomizationReport | LearnerReport:
     """Train one network from the same start on differently corrupted copies of one data set.
 
     Architecture, initial weights, hyper-parameters, and data order are the same for every setting;
@@ -60,23 +112,33 @@ def randomization_test(
 
     Args:
         model: A network, which is copied and never changed, or a function without arguments
-            that makes one. It gets float32 inputs as the recipe makes them.
-        train: Any map-style data set of (input, label) items.
+            that makes one. It gets float32 inputs as the recipe makes them. Without a recipe, an
+            estimator of scikit-learn's protocol, or a function ``train(data, *, seed) -> predict``
+            (see `Learner`).
+        train: Any map-style data set of (input, label) items, or a pair ``(X, y)``.
         test: Likewise, or None to measure no test accuracy.
-        recipe: The hyper-parameters.
+        recipe: The hyper-parameters of a network; nothing for other learners.
         settings: Names among `SETTINGS` and `TOKEN_SETTINGS`, your own `Setting` objects, or both.
             Those without corruptions are run first, the others in the order given. None: the six
-            of `TOKEN_SETTINGS` if inputs are rows of integers, except bytes, or else of `SETTINGS`.
+            of `TOKEN_SETTINGS` for a network whose inputs are rows of integers, except bytes; or
+            else of `SETTINGS`.
         p: Probability that a label is redrawn in ``"partial-labels"``, in ``[0, 1]``.
         seed: Seed of corruptions, data order, and of what layers draw; an integer >= 0.
         num_classes: Number of classes, if the training set does not say it and lacks the last.
         device: Where to train; by default as `fit` chooses.
+        on_epoch_end: Called after every epoch of every fit, as `fit` does; its report has the
+            setting's label as name.
+        executor: Where to train an estimator or a function: None for this process, a number of
+            processes, or any ``concurrent.futures.Executor``, as `sweep` takes them.
+        out: Folder in which every finished setting of an estimator or a function is kept; the same
+            call goes on from there.
         progress: Whether to show the progress of each fit on standard error.
         model_name: What reports call the network; by default its type.
         data_name: What reports call the data; by default the training set's ``name`` or type.
 
     Returns:
-        One row a setting, a table when printed, and a figure.
+        One row a setting, a table when printed, and a figure. Of an estimator or a function, a
+        `LearnerReport` with accuracies alone.
 
     Raises:
         TypeError: If an argument is of a wrong kind.
@@ -101,7 +163,8 @@ def randomization_test(
 
     Source: Zhang et al. 2017, §2.1 and Fig. 1a.
     """
-    reports = iter_randomization_test(
+    run: Any = iter_randomization_test  # whose overloads tell learners apart
+    reports: Iterator[RandomizationReport] | Iterator[LearnerReport] = run(
         model,
         train,
         test,
@@ -111,6 +174,9 @@ def randomization_test(
         seed=seed,
         num_classes=num_classes,
         device=device,
+        on_epoch_end=on_epoch_end,
+        executor=executor,
+        out=out,
         progress=progress,
         model_name=model_name,
         data_name=data_name,
@@ -119,21 +185,42 @@ def randomization_test(
     return last
 
 
+@overload
 def iter_randomization_test(
     model: ModelSource,
-    train: MapDataset[Any],
-    test: MapDataset[Any] | None = None,
+    train: Data,
+    test: Data | None = None,
     *,
     recipe: Recipe,
+    **options: Unpack[_Options],
+) -> Iterator[RandomizationReport]: ...
+@overload
+def iter_randomization_test(
+    model: Any,
+    train: Data,
+    test: Data | None = None,
+    *,
+    recipe: None = None,
+    **options: Unpack[_Options],
+) -> Iterator[LearnerReport]: ...
+def iter_randomization_test(
+    model: Any,
+    train: Data,
+    test: Data | None = None,
+    *,
+    recipe: Recipe | None = None,
     settings: Iterable[str | Setting] | None = None,
     p: float = 0.5,
     seed: int = 0,
     num_classes: int | None = None,
     device: torch.device | str | None = None,
+    on_epoch_end: Callable[[EpochReport], object] | None = None,
+    executor: Executor | int | None = None,
+    out: str | os.PathLike[str] | None = None,
     progress: bool = False,
     model_name: str = "",
     data_name: str = "",
-) -> Iterator[RandomizationReport]:
+) -> Iterator[RandomizationReport] | Iterator[LearnerReport]:
     """Run a randomization test and give the report so far after every setting.
 
     The arguments are those of `randomization_test`, which returns the last of these reports; they
@@ -150,6 +237,9 @@ def iter_randomization_test(
         seed: Likewise.
         num_classes: Likewise.
         device: Likewise.
+        on_epoch_end: Likewise.
+        executor: Likewise.
+        out: Likewise.
         progress: Likewise.
         model_name: Likewise.
         data_name: Likewise.
@@ -176,11 +266,26 @@ def iter_randomization_test(
         5 done, 1 to go
         6 done, 0 to go
     """
+    todo = chosen_settings(SETTINGS if settings is None else settings, p=p)
+    if recipe is None:
+        _check_left_out("an estimator or a function", device=device, on_epoch_end=on_epoch_end)
+        return LearnerTest.of(
+            trainable(model),
+            train,
+            test,
+            todo,
+            seed=natural("seed", seed),
+            num_classes=num_classes,
+            executor=executor,
+            out=out,
+            progress=progress,
+            names=(model_name, data_name),
+        ).reports()
     if not isinstance(recipe, Recipe):
         raise TypeError(f"`recipe` must be a corruptlab.Recipe, got {type(recipe).__name__}.")
-    todo = None if settings is None else chosen_settings(settings, p=p)  # before data are read
+    _check_left_out("a network", executor=executor, out=out)
     data = Pair.of(train, test, seed=seed, num_classes=num_classes)
-    if todo is None:
+    if settings is None:
         todo = chosen_settings(data.suitable_settings(), p=p)
     fresh = _InitialModel(model, seed=seed)
     start = RandomizationReport(
@@ -197,7 +302,13 @@ def iter_randomization_test(
         seed=data.seed,
         environment=Environment.here(),
     )
-    return _Run(fresh, data, start, device, progress).reports()
+    return _Run(fresh, data, start, device, on_epoch_end, progress).reports()
+
+
+def _check_left_out(kind: str, **options: object) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise ValueError(f"`{name}` must be left out with {kind}, got {value!r}.")
 
 
 @dataclass(frozen=True)
@@ -281,32 +392,16 @@ class Pair:
 
 
 class _InitialModel:
-    """Copies of one network, or calls of one function under one seed: equal initial weights."""
+    """Copies of one network, which may be made by a function: equal initial weights."""
 
     def __init__(self, source: ModelSource, *, seed: int) -> None:
-        if not (isinstance(source, nn.Module) or callable(source)):
-            raise TypeError(
-                "`model` must be a torch.nn.Module or a function that makes one, "
-                f"got {type(source).__name__}."
-            )
-        self._source, self._seed = source, seed
-        first = source if isinstance(source, nn.Module) else self()
-        self.name = type(first).__name__
-        self.num_parameters = count_parameters(first)
+        self._network = network_of(source, seed=seed)
+        self.name = type(self._network).__name__
+        self.num_parameters = count_parameters(self._network)
 
     def __call__(self) -> nn.Module:
         """Return a fresh copy."""
-        if isinstance(self._source, nn.Module):
-            return copied(self._source)
-        with torch.inference_mode(mode=False), torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(self._seed)
-            model = self._source()
-        if not isinstance(model, nn.Module):
-            raise TypeError(
-                "`model` must make a torch.nn.Module when called, "
-                f"got one that makes {type(model).__name__}."
-            )
-        return model
+        return copied(self._network)
 
 
 @dataclass(frozen=True)
@@ -317,6 +412,7 @@ class _Run:
     data: Pair
     start: RandomizationReport
     device: torch.device | str | None
+    on_epoch_end: Callable[[EpochReport], object] | None
     progress: bool
 
     def reports(self) -> Iterator[RandomizationReport]:
@@ -370,7 +466,8 @@ class _Run:
             if dataset is not None:
                 few = torch.from_numpy(dataset.inputs_at(range(min(size, len(dataset)))))
                 recipe.check_inputs(few, name=role)
-                scores = scores_of(model, recipe.prepare(few.to(device)))
+                tried = recipe.with_statistics_of(few, name=role)  # of all, in the fit
+                scores = scores_of(model, tried.prepare(few.to(device)))
                 labels = torch.tensor(dataset.targets)
                 check_classes(labels, f"`{role}` labels", num_classes=scores.shape[1])
 
@@ -391,6 +488,7 @@ class _Run:
             device=self.device,
             # What the first fit found fastest holds for all, or their times could not be compared.
             execution=_executed_alike(report),
+            on_epoch_end=self.on_epoch_end,
             progress=self.progress,
             name=setting.label,
         )

@@ -364,7 +364,7 @@ def _training(recipe: Recipe, precision: str | None) -> str:
         told.append(_augmentation(recipe.augmentation))
     if recipe.crop is not None:
         told.append(f"crop {recipe.crop}")
-    told.append("inputs whitened" if recipe.whiten else "inputs not whitened")
+    told.append(f"inputs {recipe.preparation}")
     if precision != "float32":
         told.append(f"precision {precision}")
     return ", ".join(told)

@@ -109,11 +109,12 @@ def paper_settings(*, p: float = 0.5) -> tuple[Setting, ...]:
 
     Source: Zhang et al. 2017, §2.1.
     """
+    gaussian = GaussianPixels(dtype="float32")  # bytes would be clipped, and the moments move
     return (
         *_label_settings(p),
         Setting(name="shuffled-pixels", label="shuffled pixels", corruptions=(ShuffledPixels(),)),
         Setting(name="random-pixels", label="random pixels", corruptions=(RandomPixels(),)),
-        Setting(name="gaussian", label="Gaussian", corruptions=(GaussianPixels(),)),
+        Setting(name="gaussian", label="Gaussian", corruptions=(gaussian,)),
     )
 
 

@@ -1,6 +1,5 @@
 """The trials of a grid: settings, each with the name that its file bears."""
 
-import functools
 import inspect
 import itertools
 import pickle
@@ -8,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from corruptlab._json import Json, digest, encode, kind_of
+from corruptlab._json import Json, digest, encode, identity_of
 
 Function: TypeAlias = Callable[..., Mapping[str, Any]]
 """A trial: settings in, as keywords, and named results out."""
@@ -55,27 +54,6 @@ def _numbers_alike(value: Json) -> Json:
     if isinstance(value, dict):
         return {key: _numbers_alike(each) for key, each in value.items()}
     return value
-
-
-def identity_of(function: Function) -> Json:
-    """Return what tells a function from others: its name, and what is bound to it."""
-    if isinstance(function, functools.partial):
-        return {
-            "partial": identity_of(function.func),
-            "arguments": encode(function.args, "trial"),
-            "keywords": encode(function.keywords, "trial"),
-        }
-    if inspect.ismethod(function):
-        owner = function.__self__
-        of = kind_of(owner) if inspect.isclass(owner) else encode(owner, "trial")
-        return {"method": function.__name__, "of": of}
-    if not callable(function):
-        raise TypeError(f"`trial` must be a function, got {function!r}.")
-    if not inspect.isroutine(function) and not inspect.isclass(function):
-        return encode(function, "trial")
-    if getattr(function, "__module__", None) is None:  # such as ``str.upper``
-        raise TypeError(f"`trial` must be a function of a module, got {function!r}.")
-    return kind_of(function)
 
 
 def _settings(grid: Any) -> Iterable[dict[str, Any]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from corruptlab._checks import natural
 from corruptlab._environment import Environment
+from corruptlab._json import identity_of
 from corruptlab._progress import Progress
 from corruptlab.experiments.sweeps._executors import (
     ExecutorLike,
@@ -20,7 +21,7 @@ from corruptlab.experiments.sweeps._executors import (
     attempt,
     described,
 )
-from corruptlab.experiments.sweeps._grid import Function, Grid, Trial, identity_of, trials_of
+from corruptlab.experiments.sweeps._grid import Function, Grid, Trial, trials_of
 from corruptlab.experiments.sweeps._report import SweepReport, failures_in
 from corruptlab.experiments.sweeps._store import Claims, Store
 

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,10 @@ def ended(folder: Path, *numbers: int) -> dict[str, Any]:
 def bequeath(folder: Path, number: int) -> None:
     """In the middle of a trial, fork a process that holds the sweep's files and outlives it."""
     until(lambda: runs(folder / f"log_{number}"), "the worker's trial")
-    if os.fork() == 0:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of forking beside a thread, which is what this is about
+        heir = os.fork()
+    if heir == 0:
         (folder / f"heir_{number}").touch()
         until(lambda: (folder / "over").exists(), "the end of the test")
         os._exit(0)

@@ -1,0 +1,388 @@
+"""Examples for learners: inputs in whichever container they come, and labels of any kind."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from corruptlab._arrays import to_numpy
+from corruptlab._data import Examples, Key, Pair, Provenance, chunks, open_dataset, paired
+from corruptlab._draws import Draws
+from corruptlab._learners._predictor import collated
+from corruptlab._types import Array, Ids
+
+_LABELS_AT_MOST = 1 << 16  # integer labels beyond are names of classes, and no outputs
+_LOOKED_AT = 256  # examples of a data set that its digest reads
+
+
+@dataclass(frozen=True)
+class PairRows:
+    """The rows of an array, a data frame, a sparse matrix, or a list."""
+
+    whole: Any
+
+    def __len__(self) -> int:
+        return _count(self.whole)
+
+    def inputs(self, at: Ids) -> Any:
+        if hasattr(self.whole, "iloc"):
+            return self.whole.iloc[at]
+        if isinstance(self.whole, Tensor):
+            return self.whole[torch.from_numpy(at)]
+        return self.whole[at] if hasattr(self.whole, "shape") else [self.whole[i] for i in at]
+
+    def items(self, at: Ids, labels: Sequence[Any]) -> list[Any]:
+        rows = self.inputs(at)
+        if hasattr(rows, "iloc"):
+            rows = [rows.iloc[i] for i in range(len(at))]
+        return list(zip(rows, labels, strict=True))
+
+    def digest(self) -> str:
+        """Return a hash of everything."""
+        found = hashlib.sha256()
+        _update(found, self.whole)
+        return found.hexdigest()
+
+    def dataset(self, codes: NDArray[np.int64], argument: str) -> Any:
+        """Return a data set whose inputs can be corrupted, with codes as labels."""
+        inputs = np.asarray(self.whole)
+        if inputs.dtype.kind not in "buif":
+            raise TypeError(
+                f"`{argument}` must corrupt inputs that are an array of numbers, "
+                f"got {type(self.whole).__name__}."
+            )
+        return inputs, codes
+
+    def like(self, corrupted: Any) -> "PairRows":
+        """Return the rows of such a data set after its corruption."""
+        return PairRows(corrupted.inputs_at(np.arange(len(corrupted))))
+
+
+@dataclass(frozen=True)
+class DatasetRows:
+    """The examples of a map-style data set, read when they are asked for."""
+
+    examples: Examples
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def inputs(self, at: Ids) -> Any:
+        fields, name = self.examples.fields, self.examples.name
+        items = self.examples.items_at(at)
+        if fields.input is None:  # whatever a dictionary has besides its label
+            return collated([{k: v for k, v in x.items() if k != fields.label} for x in items])
+        return collated(
+            [fields.input_of(item, name, int(i)) for item, i in zip(items, at, strict=True)]
+        )
+
+    def items(self, at: Ids, labels: Sequence[Any]) -> list[Any]:
+        fields, items = self.examples.fields, self.examples.items_at(at)
+        return [
+            fields.with_label(item, _alike(item[fields.label], label))
+            for item, label in zip(items, labels, strict=True)
+        ]
+
+    def digest(self) -> str:
+        """Return a hash of some inputs."""
+        order = Draws(0).permutations("learners/digest", [0], len(self))[0]
+        found = hashlib.sha256(str(len(self)).encode())
+        _update(found, self.inputs(np.sort(order[:_LOOKED_AT])))
+        return found.hexdigest()
+
+    def dataset(self, codes: NDArray[np.int64], argument: str) -> Any:
+        """Return a data set whose inputs can be corrupted; its labels are to be told as codes."""
+        return self.examples.dataset
+
+    def like(self, corrupted: Any) -> "DatasetRows":
+        """Return the rows of such a data set after its corruption."""
+        return DatasetRows(open_dataset(corrupted, self.examples.name))
+
+
+Rows: TypeAlias = PairRows | DatasetRows
+"""Inputs of n examples: some of them, or items with labels that are given."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Labels as codes: positions in a table of the values that there are.
+
+    Classes are numbered in the order of ``values``. Integer classes from 0 on are their own
+    codes, whether or not each of them occurs. Of numbers, every different one has a code.
+    """
+
+    codes: NDArray[np.int64]  # (n,)
+    values: NDArray[Any]  # (K,), sorted
+    are_numbers: bool
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """The labels themselves, shape ``(n,)``."""
+        return np.asarray(self.values[self.codes])
+
+    def coded(self, labels: NDArray[Any], name: str) -> NDArray[np.int64]:
+        """Return the codes of labels; one that is none of the values is an error."""
+        places = np.searchsorted(self.values, labels).clip(0, len(self.values) - 1)
+        if len(strays := np.flatnonzero(self.values[places] != labels)):
+            known = ", ".join(repr(value) for value in self.values[:5].tolist())
+            more = ", ..." if len(self.values) > 5 else ""
+            raise ValueError(
+                f"`{name}` must be among the classes {known}{more}, "
+                f"got {labels[strays[0]].item()!r}."
+            )
+        return places.astype(np.int64)
+
+
+class LabelledData(Dataset[Any]):
+    """Examples that a learner is to be trained on.
+
+    A map-style data set, for a ``DataLoader``: the items are those of your data set, in their
+    structure and through its transforms, with the labels that are to be learned. For learners that
+    want everything at once, ``inputs`` and ``labels`` hold it.
+
+    Attributes:
+        ids: Positions of the examples in your data set, ``int64``, shape ``(n,)``.
+        labels: What is to be learned, shape ``(n,)``: classes as you call them, or numbers.
+        classes: All classes there are, sorted, shape ``(K,)``; None for numbers.
+
+    Example:
+        >>> import numpy as np
+        >>> import corruptlab as cl
+        >>> def mean(data: cl.LabelledData, *, seed):
+        ...     level = data.labels.mean()
+        ...     return lambda inputs: np.full(len(inputs), level)
+        >>> x, y = np.arange(20.0)[:, None], np.arange(20.0)
+        >>> found = cl.permutation_test(mean, (x, y), folds=4, permutations=19)
+        >>> found.statistic, found.p_value > 0.5
+        ('r2', True)
+    """
+
+    ids: Ids
+    labels: NDArray[Any]
+    classes: NDArray[Any] | None
+
+    def __init__(
+        self,
+        rows: Rows,
+        ids: Ids,
+        codes: NDArray[np.int64],
+        targets: Targets,
+        inputs: Any = None,  # of these rows, if somebody has them already
+    ) -> None:
+        self._rows, self.ids, self._inputs = rows, ids, inputs
+        self.labels = targets.values[codes]
+        self.classes = None if targets.are_numbers else targets.values
+
+    @property
+    def inputs(self) -> Any:
+        """All inputs: rows of the container that you gave, or one batch of what items hold."""
+        if self._inputs is None:
+            self._inputs = self._rows.inputs(self.ids)
+        return self._inputs
+
+    @property
+    def num_classes(self) -> int | None:
+        """Number of classes; None for numbers."""
+        return None if self.classes is None else len(self.classes)
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.ids)
+
+    def __getitem__(self, index: int) -> Any:
+        """Return one example.
+
+        Args:
+            index: Position; negative ones count from the end.
+
+        Returns:
+            An item as your data set serves it, with the label to be learned.
+
+        Raises:
+            IndexError: If the position is out of range.
+        """
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"`index` must lie in {-len(self)} .. {len(self) - 1}, got {index}.")
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+        """Return several examples.
+
+        Args:
+            indices: Positions.
+
+        Returns:
+            One item for each.
+        """
+        at = np.asarray(indices, np.int64)
+        return self._rows.items(self.ids[at], self.labels[at].tolist())
+
+    def __repr__(self) -> str:
+        kind = "numbers" if self.classes is None else f"{len(self.classes)} classes"
+        return f"LabelledData({len(self)} examples, {kind})"
+
+
+def read_examples(
+    dataset: Any,
+    name: str,
+    *,
+    numbers: bool | None = None,
+    input_key: Key | None = None,
+    label_key: Key | None = None,
+) -> tuple[Rows, NDArray[Any], Provenance | None]:
+    """Return the rows of a data set or pair, its labels, and what else is known of classes."""
+    if (pair := _as_pair(dataset, name)) is not None:
+        rows: Rows = PairRows(pair[0])
+        labels = _labels_of(pair[1], len(rows), name)
+        return rows, labels, None
+    examples = open_dataset(dataset, name, input_key=input_key, label_key=label_key)
+    if not numbers:
+        try:
+            known = examples.provenance()
+        except TypeError:  # names, or numbers
+            pass
+        else:
+            return DatasetRows(examples), known.targets, known
+    values: list[Any] = []
+    for at in chunks(len(examples)):
+        items = examples.items_at(at)
+        values += [
+            _plain(examples.fields.label_of(item, name, int(i)))
+            for item, i in zip(items, at, strict=True)
+        ]
+    return DatasetRows(examples), _labels_of(values, len(examples), name), None
+
+
+def joined(labels: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:
+    """Return the labels of a training set, and then those of its test set."""
+    if (labels.dtype.kind in "US") != (truth.dtype.kind in "US"):
+        raise TypeError(
+            f"`test` must have labels like those of `train`, {labels.dtype}, got {truth.dtype}."
+        )
+    return np.concatenate([labels, truth])
+
+
+def code(
+    labels: NDArray[Any], name: str, *, numbers: bool | None, num_classes: int | None = None
+) -> Targets:
+    """Number the classes, or the different numbers, from 0; None tells them by their type."""
+    if numbers is None:
+        numbers = labels.dtype.kind == "f"
+    if numbers:
+        try:
+            labels = labels.astype(np.float64)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"`{name}` must have numbers as labels for a regression, got {labels.dtype}."
+            ) from None
+        if not np.isfinite(labels).all():
+            at = int(np.flatnonzero(~np.isfinite(labels))[0])
+            raise ValueError(
+                f"`{name}` must have finite labels, got {labels[at]} at position {at}."
+            )
+    elif labels.dtype.kind in "iu" and labels.min() >= 0 and labels.max() < _LABELS_AT_MOST:
+        whole = labels.astype(np.int64)
+        return Targets(whole, np.arange(max(int(whole.max()) + 1, num_classes or 0)), False)
+    try:
+        values, codes = np.unique(labels, return_inverse=True)
+    except TypeError:
+        raise TypeError(
+            f"`{name}` must have labels of one kind, numbers or strings, got a mixture."
+        ) from None
+    return Targets(codes.reshape(-1).astype(np.int64), values, numbers)
+
+
+def _as_pair(dataset: Any, name: str) -> tuple[Any, Any] | None:
+    """Return (X, y) if that is what it is; X stays in its container."""
+    if isinstance(dataset, tuple | list) and len(dataset) == 2:
+        x, y = dataset
+        if getattr(x, "ndim", 0) >= 1 and (hasattr(y, "shape") or isinstance(y, list | tuple)):
+            return x, y
+        found = paired(dataset, name)
+        if isinstance(found, Pair):
+            return (x if hasattr(x, "shape") else found.inputs), y
+    return None
+
+
+def _labels_of(values: Any, n: int, name: str) -> NDArray[Any]:
+    """Return labels as an array of shape ``(n,)``."""
+    labels = to_numpy(values) if isinstance(values, Tensor) else np.asarray(values)
+    if labels.shape == (n, 1):
+        labels = labels[:, 0]
+    if labels.shape != (n,):
+        raise ValueError(
+            f"`{name}` must have one label for each of {n} inputs, got shape {labels.shape}."
+        )
+    if labels.dtype == object:
+        labels = _of_one_kind(labels, name)
+    if labels.dtype.kind not in "biufUS":
+        raise TypeError(f"`{name}` must have numbers or strings as labels, got {labels.dtype}.")
+    return labels
+
+
+def _of_one_kind(labels: NDArray[Any], name: str) -> NDArray[Any]:
+    """Return an array of objects, as pandas holds strings, as one of strings or numbers."""
+    kinds = {type(label) for label in labels.tolist()}
+    missing = [i for i, label in enumerate(labels.tolist()) if label is None or label != label]
+    if missing:
+        raise ValueError(
+            f"`{name}` must have a label for every example, got {labels[missing[0]]!r} "
+            f"at position {missing[0]}."
+        )
+    if len(kinds) > 1:
+        names = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise TypeError(f"`{name}` must have labels of one kind, got {names}.")
+    return np.array(labels.tolist())
+
+
+def _plain(label: Any) -> Any:
+    """Return a label without the array or tensor around it, if that holds one value."""
+    is_one = isinstance(label, Tensor | np.ndarray) and np.prod(label.shape) == 1
+    return label.item() if is_one else label
+
+
+def _alike(original: Any, label: Any) -> Any:
+    """Return a label as the type that the original had."""
+    if isinstance(original, Tensor):
+        return torch.full_like(original, label)
+    if isinstance(original, np.ndarray):
+        return np.full_like(original, label)
+    return type(original)(label) if isinstance(original, np.generic) else label
+
+
+def _count(rows: Any) -> int:
+    return int(rows.shape[0]) if hasattr(rows, "shape") else len(rows)
+
+
+def _update(found: Any, values: Any) -> None:
+    """Add everything that a container holds to a hash."""
+    if isinstance(values, dict):
+        for name in values:
+            found.update(repr(name).encode())
+            _update(found, values[name])
+    elif hasattr(values, "iloc") and getattr(values, "ndim", 1) == 2:
+        for place, name in enumerate(values.columns):
+            found.update(repr(name).encode())
+            _update(found, values.iloc[:, place])
+    elif hasattr(values, "tocsr"):
+        sparse = values.tocsr()
+        for part in (np.asarray(sparse.shape), sparse.data, sparse.indices, sparse.indptr):
+            _update(found, part)
+    elif isinstance(values, list | tuple):
+        for each in values:
+            _update(found, each)
+    elif isinstance(values, str):
+        found.update(repr(values).encode())
+    else:
+        array: Array = np.asarray(to_numpy(values) if isinstance(values, Tensor) else values)
+        found.update(f"{array.dtype}{array.shape}".encode())
+        if array.dtype == object:
+            found.update("\0".join(map(repr, array.reshape(-1).tolist())).encode())
+        else:
+            found.update(np.ascontiguousarray(array).tobytes())
