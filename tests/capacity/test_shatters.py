@@ -101,7 +101,7 @@ def test_sample_has_exact_limits_and_proves_nothing_when_all_of_it_is_fitted() -
     assert found.share_interval == pytest.approx(tuple(exact))
     assert repr(found) == (
         "Shattering(40 points: 7 of a sample of 7 dichotomies fitted, "
-        f"90% interval [{exact.low:.4g}, 1]; seed=3)"
+        f"90% interval [{exact.low:.4g}, 1]; inputs plain, seed=3)"
     )
 
 

@@ -223,7 +223,7 @@ def test_record_survives_json_and_reads_well() -> None:
     assert repr(found) == (
         f"Stability(cross_entropy moves by {found.mean:.4g} +- {found.standard_error:.2g} on "
         f"average, {found.max:.4g} at most; 6 replacements in 30 examples, 50 held-out points, "
-        "seed=5)"
+        "inputs plain, seed=5)"
     )
 
 

@@ -150,6 +150,14 @@ def test_a_length_that_changes_is_refused_however_data_are_read(data: Any) -> No
         cl.fit(network(), Changing(), recipe=RECIPE, execution=cl.Execution(data=data))
 
 
+def test_audit_finds_a_length_that_changes() -> None:
+    report = cl.audit(Changing(), workers=0)
+    assert not report.ok
+    found = [finding for finding in report.findings if finding.check == "train: length"]
+    assert [finding.status for finding in found] == ["error"]
+    assert cl.audit(TensorDataset(X, Y), workers=0).ok
+
+
 @pytest.mark.parametrize("folds", [2, 5])
 def test_an_input_that_is_not_finite_has_its_own_number_in_folds(folds: int) -> None:
     bad = X.clone()

@@ -100,7 +100,7 @@ class EffectiveCapacity:
         >>> model = cl.mlp(input_shape=(4,), num_classes=2)
         >>> effective_capacity(model, torch.eye(4), recipe=recipe)
         EffectiveCapacity(at least 4 examples with random labels of 2 classes, all there are,
-        95% interval [4, unknown); 10 replicas, share 0.5, error 0, seed=0)
+        95% interval [4, unknown); 10 replicas, share 0.5, error 0, inputs plain, seed=0)
     """
 
     labels: Literal["random", "given"]
@@ -191,7 +191,8 @@ class EffectiveCapacity:
         return (
             f"EffectiveCapacity({what}, {100 * self.confidence:g}% interval "
             f"[{inside}, {'unknown' if outside is None else outside}); {self.replicas} replicas, "
-            f"share {self.share:g}, error {self.error:g}, seed={self.seed})"
+            f"share {self.share:g}, error {self.error:g}, "
+            f"inputs {self.trials[0].recipe.preparation}, seed={self.seed})"
         )
 
 

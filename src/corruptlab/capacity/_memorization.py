@@ -127,7 +127,7 @@ class Memorization:
             f"Memorization({self.n} examples, {len(self.memorized())} with a score of 0.25 or "
             f"more, mean score {self.scores.mean():.3g}, median standard error "
             f"{np.median(self.standard_errors):.2g}; {self.replicas} replicas on "
-            f"{self.subset_size}, seed={self.seed})"
+            f"{self.subset_size}, inputs {self.recipe.preparation}, seed={self.seed})"
         )
 
 

@@ -102,7 +102,8 @@ class Shattering:
         else:
             which, shown = f"all {self.tried} dichotomies", ""
         return (
-            f"Shattering({self.n} points: {self.fitted} of {which} fitted{shown}; seed={self.seed})"
+            f"Shattering({self.n} points: {self.fitted} of {which} fitted{shown}; "
+            f"inputs {self.recipe.preparation}, seed={self.seed})"
         )
 
 
@@ -158,7 +159,7 @@ def shatters(
         >>> triangle = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
         >>> found = shatters(cl.mlp(input_shape=(2,), num_classes=2), triangle, recipe=recipe)
         >>> found
-        Shattering(3 points: 8 of all 8 dichotomies fitted; seed=0)
+        Shattering(3 points: 8 of all 8 dichotomies fitted; inputs plain, seed=0)
         >>> found.shattered
         True
 

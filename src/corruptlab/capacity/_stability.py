@@ -97,7 +97,8 @@ class Stability:
         return (
             f"Stability({self.loss} moves by {self.mean:.4g} +- {self.standard_error:.2g} on "
             f"average, {self.max:.4g} at most; {self.replacements} replacements in {self.n} "
-            f"examples, {self.held_out} held-out points, seed={self.seed})"
+            f"examples, {self.held_out} held-out points, "
+            f"inputs {self.recipe.preparation}, seed={self.seed})"
         )
 
 
@@ -166,7 +167,7 @@ def stability(
         ...           fresh=(images[200:210], labels[200:210]),
         ...           held_out=(images[300:], labels[300:]))
         Stability(cross_entropy moves by 0.0... +- 0.00... on average, 0... at most; 10 replacements
-        in 200 examples, 3700 held-out points, seed=0)
+        in 200 examples, 3700 held-out points, inputs plain, seed=0)
 
     Source: Bousquet and Elisseeff 2002, "Stability and generalization", Def. 3 and 6, with
     replacing for removing; Hardt, Recht, and Singer 2016, "Train faster, generalize better", §2.

@@ -157,7 +157,7 @@ def test_a_pair_of_arrays_is_read_as_its_rows() -> None:
 
 
 def test_classes_are_not_counted_where_no_label_can_be_read() -> None:
-    names = (np.arange(120.0).reshape(60, 2), [f"class {i % 3}" for i in range(60)])
-    report = audit(names, workers=0)
+    soft = (np.arange(120.0).reshape(60, 2), np.full((60, 3), 0.5))
+    report = audit(soft, workers=0)
     assert report["train: items"].status == "error"
     assert report["train: classes"].status == "skipped"

@@ -598,7 +598,7 @@ def test_the_report_is_one_line_with_the_numbers_that_count() -> None:
     assert repr(found) == (
         f"PermutationTest(accuracy {found.observed:.4g}, under exchange {found.null.mean():.4g} on "
         f"average; p = {found.p_value:.4g} (90% interval {low:.2g} to {high:.2g}), 19 "
-        "permutations; seed=7)"
+        "permutations; inputs plain; seed=7)"
     )
 
 

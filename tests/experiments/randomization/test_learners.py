@@ -97,8 +97,30 @@ def test_classes_may_have_names_and_inputs_none_that_can_be_corrupted() -> None:
     names = np.array(["ill", "well"])[y]
     report = run(FirstColumn(), (frame, names), settings=["true", "random-labels"])
     assert [row.train_accuracy for row in report.rows] == [1.0, 1.0]
-    with pytest.raises(TypeError, match=r"^`settings` must corrupt inputs that are an array of n"):
+    with pytest.raises(TypeError, match=r"^`settings` must corrupt labels alone where inputs ar"):
         run(FirstColumn(), (frame, names))
+
+
+@pytest.mark.parametrize("learner", [by_heart, ByHeart()], ids=["function", "estimator"])
+def test_data_that_are_corrupted_already_are_corrupted_as_for_a_network(learner: Any) -> None:
+    x, y = points(60)
+    noisy = cl.corrupt((x.astype(np.float32), y), cl.UniformLabels(p=0.5), seed=0)
+    report = run(learner, noisy, noisy)
+    recipe = cl.Recipe(learning_rate=0.1, epochs=1, whiten=False)
+    model = cl.mlp(input_shape=(3,), num_classes=2)
+    expected = cl.randomization_test(model, noisy, noisy, recipe=recipe)
+    for mine, theirs in zip(report.rows, expected.rows, strict=True):
+        assert mine.fingerprint == theirs.fingerprint
+        assert mine.labels_changed == theirs.labels_changed
+
+
+def test_a_corruption_that_looks_at_inputs_gets_them() -> None:
+    x, y = points(60)
+    setting = cl.Setting(
+        name="hard", label="hard examples", corruptions=(cl.InstanceDependentLabels(rate=0.3),)
+    )
+    seen = run(by_heart, (x, y), settings=[setting])["hard"]
+    assert seen.fingerprint == cl.corrupt((x, y), *setting.corruptions).fingerprint
 
 
 def test_on_an_executor_and_resumed_it_is_the_same_test(tmp_path: Path) -> None:

@@ -86,8 +86,9 @@ def _learning(
     with seeded_generators(seed % 2**32):  # what random transforms draw
         rows, labels, known = _learners.read_examples(train, "train", **keys)
         rows = learner.rows(rows)
-    k = num_classes or (None if known is None else known.num_classes)
-    targets = _learners.code(labels, "train", numbers=learner.numbers, num_classes=k)
+    targets = _learners.code(
+        labels, "train", numbers=learner.numbers, num_classes=num_classes, known=known
+    )
     if targets.are_numbers:
         raise TypeError(
             "`train_function` must learn classes, as canaries have random ones, "

@@ -59,16 +59,15 @@ class LearnedSplit:
         with seeded_generators(reading_seed(seed, "train")):
             rows, labels, known = _learners.read_examples(train, "train", numbers=learner.numbers)
             rows = learner.rows(rows)
-        k = None if known is None else known.num_classes
         if test is None:
-            targets = _learners.code(labels, "train", numbers=learner.numbers, num_classes=k)
+            targets = _learners.code(labels, "train", numbers=learner.numbers, known=known)
             parts = [(a.numpy(), b.numpy()) for a, b in parts_of(folds, len(rows), seed)]
             return cls(rows, None, targets, parts)
         with seeded_generators(reading_seed(seed, "test")):
             new, truth, _ = _learners.read_examples(test, "test", numbers=learner.numbers)
             new = learner.rows(new)
         both = _learners.joined(labels, truth)
-        targets = _learners.code(both, "train", numbers=learner.numbers, num_classes=k)
+        targets = _learners.code(both, "train", numbers=learner.numbers, known=known)
         return cls(rows, new, targets, [(np.arange(len(rows)), np.arange(len(new)))])
 
     @property

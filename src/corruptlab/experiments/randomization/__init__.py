@@ -1,8 +1,8 @@
 """The randomization test: one network on differently corrupted copies of one data set."""
 
 from corruptlab.experiments.randomization._learned import LearnerReport, LearnerResult
+from corruptlab.experiments.randomization._pair import Pair
 from corruptlab.experiments.randomization._randomization_test import (
-    Pair,
     iter_randomization_test,
     randomization_test,
 )

@@ -19,7 +19,8 @@ from corruptlab._json import Json, digest
 from corruptlab._progress import Progress
 from corruptlab._random_state import preserve_rng_state, seeded_generators
 from corruptlab._types import Labels
-from corruptlab.corruptions import Corrupted, corrupt, is_input_corruption
+from corruptlab.corruptions import Corrupted, LabelCorruption, is_input_corruption
+from corruptlab.experiments.randomization._pair import Pair
 from corruptlab.experiments.randomization._settings import Setting
 from corruptlab.experiments.sweeps import sweep
 
@@ -197,17 +198,18 @@ class LearnedSetting:
     """Trains and measures a learner on one setting: a trial of a sweep."""
 
     learner: _learners.Trainable
-    rows: _learners.Rows
-    new_rows: _learners.Rows | None
+    rows: _learners.Rows  # of the training set
+    new_rows: _learners.Rows | None  # of the test set
     targets: _learners.Targets  # of the training examples, then of the test examples
+    pair: Pair  # of the same examples, to be corrupted
     seed: int
 
     def __call__(self, *, setting: Setting) -> dict[str, Any]:
         """Return what `LearnerResult` holds besides the setting."""
         start = time.perf_counter()
         train, rows, new = self.corrupted(setting)
-        at = np.arange(len(rows))
-        data = _learners.LabelledData(rows, at, train.targets, self.targets)
+        at, codes = np.arange(len(rows)), self._codes(train)
+        data = _learners.LabelledData(rows, at, codes, self.targets)
         with preserve_rng_state():
             answers = self.learner.trained(data, self.targets, seed=self.seed)
             right = _learners.predicted(answers, rows, at, "classes")
@@ -216,7 +218,7 @@ class LearnedSetting:
                 told = _learners.predicted(answers, new, np.arange(len(new)), "classes")
                 test = _share(told, self.targets.codes[len(rows) :])
         return {
-            "train_accuracy": _share(right, train.targets),
+            "train_accuracy": _share(right, codes),
             "test_accuracy": test,
             "labels_changed": train.realized_rate,
             "fingerprint": train.fingerprint,
@@ -226,36 +228,28 @@ class LearnedSetting:
     def corrupted(
         self, setting: Setting
     ) -> tuple[Corrupted, _learners.Rows, _learners.Rows | None]:
-        """Return the corrupted training set, and the rows of both sets."""
-        n, codes = len(self.rows), self.targets.codes
-        if not any(is_input_corruption(each) for each in setting.corruptions):
-            return (
-                self._corrupt(np.arange(n)[:, None], codes[:n], setting),
-                self.rows,
-                self.new_rows,
+        """Return the corrupted training set, and the rows of both sets as the learner has them."""
+        of_labels = all(isinstance(each, LabelCorruption) for each in setting.corruptions)
+        if not of_labels and not _has_inputs(self.rows):
+            raise TypeError(
+                "`settings` must corrupt labels alone where inputs are no array of numbers, got "
+                f"{setting.name!r}."
             )
-        train = self._corrupt(self.rows.dataset(codes[:n], "settings"), codes[:n], setting)
-        if self.new_rows is None:
-            return train, self.rows.like(train), None
-        inputs = tuple(each for each in train.corruptions if is_input_corruption(each))
-        test = self._corrupt(
-            self.new_rows.dataset(codes[n:], "settings"),
-            codes[n:],
-            replace(setting, corruptions=inputs),
-            ids=n + np.arange(len(self.new_rows)),
-        )
-        return train, self.rows.like(train), self.new_rows.like(test)
+        train, test, done = self.pair.corrupted(setting)
+        rows, new = self.rows, self.new_rows
+        if any(is_input_corruption(each) for each in done.corruptions):
+            rows, new = rows.like(train), None if new is None else new.like(test)
+        own = self.learner.rows
+        return train, own(rows), None if new is None else own(new)
 
-    def _corrupt(self, whole: Any, codes: Labels, setting: Setting, ids: Any = None) -> Corrupted:
-        if isinstance(whole, np.ndarray):
-            whole = whole, codes
-        return corrupt(
-            whole,
-            *setting.corruptions,
-            targets=codes,
-            ids=np.arange(len(codes)) if ids is None else ids,
-            num_classes=len(self.targets.values),
-            seed=self.seed,
+    def _codes(self, train: Corrupted) -> Labels:
+        """Return labels of corrupted data as codes."""
+        if isinstance(self.rows, _learners.PairRows):  # they are codes there
+            return train.targets
+        encoding = train.provenance.encoding
+        labels = train.targets
+        return self.targets.coded(
+            labels if encoding is None else np.array(encoding.classes)[labels], "train"
         )
 
     def to_dict(self) -> dict[str, Json]:
@@ -274,6 +268,18 @@ class LearnedSetting:
             "seed": self.seed,
         }
         return {"learner": self.learner.name, "sha256": digest(what)}
+
+
+def _has_inputs(rows: _learners.Rows) -> bool:
+    """Return whether inputs can be corrupted."""
+    return not isinstance(rows, _learners.PairRows) or rows.is_numeric
+
+
+def _clean(rows: _learners.Rows, codes: Labels) -> Any:
+    """Return a data set of these examples: with their inputs, or positions in place of them."""
+    if _has_inputs(rows):
+        return rows.dataset(codes, "settings")
+    return np.arange(len(codes))[:, None], codes
 
 
 def _share(predicted: torch.Tensor, codes: Labels) -> float:
@@ -306,20 +312,28 @@ class LearnerTest:
         names: tuple[str, str],
     ) -> "LearnerTest":
         """Read the data, and try every corruption before the first training."""
+        new = None
         with seeded_generators(seed % 2**32):  # what random transforms draw
             rows, labels, known = _learners.read_examples(train, "train")
-            rows, new = learner.rows(rows), None
             if test is not None:
                 new, truth, _ = _learners.read_examples(test, "test")
-                new, labels = learner.rows(new), _learners.joined(labels, truth)
-        k = num_classes or (None if known is None else known.num_classes)
-        targets = _learners.code(labels, "train", numbers=learner.numbers, num_classes=k)
+                labels = _learners.joined(labels, truth)
+        targets = _learners.code(
+            labels, "train", numbers=learner.numbers, num_classes=num_classes, known=known
+        )
         if targets.are_numbers:
             raise TypeError(
                 "`model` must learn classes, as labels are corrupted to other classes, got a "
                 "learner of real-valued targets."
             )
-        trial = LearnedSetting(learner, rows, new, targets, seed)
+        n, k = len(rows), len(targets.values)
+        pair = Pair.of(
+            _clean(rows, targets.codes[:n]),
+            None if new is None else _clean(new, targets.codes[n:]),
+            seed=seed,
+            num_classes=k if isinstance(rows, _learners.PairRows) else num_classes,
+        )
+        trial = LearnedSetting(learner, rows, new, targets, pair, seed)
         for setting in settings:
             trial.corrupted(setting)
         start = LearnerReport(

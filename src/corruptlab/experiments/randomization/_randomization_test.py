@@ -26,8 +26,9 @@ from corruptlab._modules import (
 )
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
-from corruptlab.corruptions import Corrupted, corrupt, is_input_corruption
+from corruptlab.corruptions import Corrupted
 from corruptlab.experiments.randomization._learned import LearnerReport, LearnerTest
+from corruptlab.experiments.randomization._pair import Pair
 from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
 from corruptlab.experiments.randomization._settings import (
     SETTINGS,
@@ -286,7 +287,8 @@ def iter_randomization_test(
     _check_left_out("a network", executor=executor, out=out)
     data = Pair.of(train, test, seed=seed, num_classes=num_classes)
     if settings is None:
-        todo = chosen_settings(data.suitable_settings(), p=p)
+        with preserve_rng_state():  # random transforms of the data would move them
+            todo = chosen_settings(suitable_settings(data.train.inputs_at([0])), p=p)
     fresh = _InitialModel(model, seed=seed)
     start = RandomizationReport(
         rows=(),
@@ -309,86 +311,6 @@ def _check_left_out(kind: str, **options: object) -> None:
     for name, value in options.items():
         if value is not None:
             raise ValueError(f"`{name}` must be left out with {kind}, got {value!r}.")
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A training set and a test set, before and after the corruption of a setting.
-
-    Make one by `of`. Test examples are numbered after all training examples: a corruption is a
-    function of the number, so otherwise test image ``i`` would get the very Gaussian draw of
-    training image ``i``.
-
-    Args:
-        train: The clean training set.
-        test: The clean test set, or None.
-        seed: Seed of all corruptions.
-
-    Example:
-        >>> import corruptlab as cl
-        >>> points = [(torch.tensor([1.0, 0.0]), 0), (torch.tensor([0.0, 1.0]), 1)]
-        >>> pair = Pair.of(points, points, seed=0, num_classes=None)
-        >>> pair.train.ids.tolist(), pair.test.ids.tolist()
-        ([0, 1], [2, 3])
-        >>> random_labels = cl.experiments.paper_settings()[2]
-        >>> train, test, _ = pair.corrupted(random_labels)
-        >>> train.corruptions, test.corruptions
-        ((RandomLabels(),), ())
-    """
-
-    train: Corrupted
-    test: Corrupted | None
-    seed: int
-
-    @classmethod
-    def of(
-        cls,
-        train: MapDataset[Any],
-        test: MapDataset[Any] | None,
-        *,
-        seed: int,
-        num_classes: int | None,
-    ) -> "Pair":
-        """Check both sets and find their labels, once for all settings.
-
-        Args:
-            train: Any map-style data set of (input, label) items.
-            test: Likewise, or None.
-            seed: Seed of all corruptions; an integer >= 0.
-            num_classes: Number of classes, if the training set does not say it.
-
-        Returns:
-            The pair.
-        """
-        clean = corrupt(train, seed=seed, num_classes=num_classes)
-        if test is None:
-            return cls(clean, None, clean.seed)
-        own = corrupt(test, seed=seed, num_classes=clean.num_classes)
-        numbers = int(clean.ids.max()) + 1 + own.ids
-        return cls(clean, corrupt(own, seed=seed, ids=numbers), clean.seed)
-
-    def suitable_settings(self) -> tuple[str, ...]:
-        """Return the names of the settings that suit the type of the inputs."""
-        with preserve_rng_state():  # random transforms of the data would move them
-            return suitable_settings(self.train.inputs_at([0]))
-
-    def corrupted(self, setting: Setting) -> tuple[Corrupted, Corrupted | None, Setting]:
-        """Corrupt both sets.
-
-        Args:
-            setting: What is done.
-
-        Returns:
-            Training set, test set, and the setting with its estimated numbers. The test set gets
-            the input corruptions, with the numbers estimated on the training set and the same
-            pixel permutation; its labels stay clean.
-        """
-        train = corrupt(self.train, *setting.corruptions, seed=self.seed)
-        done = replace(setting, corruptions=train.corruptions)
-        if self.test is None:
-            return train, None, done
-        inputs = [c for c in train.corruptions if is_input_corruption(c)]
-        return train, corrupt(self.test, *inputs, seed=self.seed), done
 
 
 class _InitialModel:
