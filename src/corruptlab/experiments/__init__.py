@@ -16,6 +16,7 @@ from corruptlab.experiments.paper import Reproduction, reproduce
 from corruptlab.experiments.permutation import Baseline, PermutationTest, permutation_test
 from corruptlab.experiments.randomization import (
     SETTINGS,
+    TOKEN_SETTINGS,
     LearnerReport,
     LearnerResult,
     RandomizationReport,
@@ -24,11 +25,13 @@ from corruptlab.experiments.randomization import (
     iter_randomization_test,
     paper_settings,
     randomization_test,
+    token_settings,
 )
 from corruptlab.experiments.sweeps import SweepReport, sweep
 
 __all__ = [
     "SETTINGS",
+    "TOKEN_SETTINGS",
     "AuditReport",
     "Baseline",
     "Finding",
@@ -57,4 +60,5 @@ __all__ = [
     "reproduce",
     "sweep",
     "sweeps",
+    "token_settings",
 ]

@@ -9,13 +9,16 @@ from corruptlab.experiments.randomization._randomization_test import (
 from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
 from corruptlab.experiments.randomization._settings import (
     SETTINGS,
+    TOKEN_SETTINGS,
     Setting,
     chosen_settings,
     paper_settings,
+    token_settings,
 )
 
 __all__ = [
     "SETTINGS",
+    "TOKEN_SETTINGS",
     "LearnerReport",
     "LearnerResult",
     "Pair",
@@ -26,4 +29,5 @@ __all__ = [
     "iter_randomization_test",
     "paper_settings",
     "randomization_test",
+    "token_settings",
 ]

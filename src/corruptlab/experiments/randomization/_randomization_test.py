@@ -30,7 +30,12 @@ from corruptlab.corruptions import Corrupted
 from corruptlab.experiments.randomization._learned import LearnerReport, LearnerTest
 from corruptlab.experiments.randomization._pair import Pair
 from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
-from corruptlab.experiments.randomization._settings import SETTINGS, Setting, chosen_settings
+from corruptlab.experiments.randomization._settings import (
+    SETTINGS,
+    Setting,
+    chosen_settings,
+    suitable_settings,
+)
 from corruptlab.training import EpochReport, Execution, Recipe, fit
 
 Data: TypeAlias = MapDataset[Any] | tuple[Any, Any]
@@ -42,7 +47,7 @@ _Corrupted: TypeAlias = tuple[Corrupted, Corrupted | None, Setting]
 class _Options(TypedDict, total=False):
     """What both tests take, whatever the learner."""
 
-    settings: Iterable[str | Setting]
+    settings: Iterable[str | Setting] | None
     p: float
     seed: int
     num_classes: int | None
@@ -79,7 +84,7 @@ def randomization_test(
     test: Data | None = None,
     *,
     recipe: Recipe | None = None,
-    settings: Iterable[str | Setting] = SETTINGS,
+    settings: Iterable[str | Setting] | None = None,
     p: float = 0.5,
     seed: int = 0,
     num_classes: int | None = None,
@@ -114,8 +119,10 @@ def randomization_test(
         train: Any map-style data set of (input, label) items, or a pair ``(X, y)``.
         test: Likewise, or None to measure no test accuracy.
         recipe: The hyper-parameters of a network; nothing for other learners.
-        settings: Names among `SETTINGS`, your own `Setting` objects, or both. Those without
-            corruptions are run first, the others in the order given.
+        settings: Names among `SETTINGS` and `TOKEN_SETTINGS`, your own `Setting` objects, or both.
+            Those without corruptions are run first, the others in the order given. None: the six
+            of `TOKEN_SETTINGS` for a network whose inputs are rows of integers, except bytes; or
+            else of `SETTINGS`.
         p: Probability that a label is redrawn in ``"partial-labels"``, in ``[0, 1]``.
         seed: Seed of corruptions, data order, and of what layers draw; an integer >= 0.
         num_classes: Number of classes, if the training set does not say it and lacks the last.
@@ -203,7 +210,7 @@ def iter_randomization_test(
     test: Data | None = None,
     *,
     recipe: Recipe | None = None,
-    settings: Iterable[str | Setting] = SETTINGS,
+    settings: Iterable[str | Setting] | None = None,
     p: float = 0.5,
     seed: int = 0,
     num_classes: int | None = None,
@@ -260,7 +267,7 @@ def iter_randomization_test(
         5 done, 1 to go
         6 done, 0 to go
     """
-    todo = chosen_settings(settings, p=p)
+    todo = chosen_settings(SETTINGS if settings is None else settings, p=p)
     if recipe is None:
         _check_left_out("an estimator or a function", device=device, on_epoch_end=on_epoch_end)
         return LearnerTest.of(
@@ -279,6 +286,9 @@ def iter_randomization_test(
         raise TypeError(f"`recipe` must be a corruptlab.Recipe, got {type(recipe).__name__}.")
     _check_left_out("a network", executor=executor, out=out)
     data = Pair.of(train, test, seed=seed, num_classes=num_classes)
+    if settings is None:
+        with preserve_rng_state():  # random transforms of the data would move them
+            todo = chosen_settings(suitable_settings(data.train.inputs_at([0])), p=p)
     fresh = _InitialModel(model, seed=seed)
     start = RandomizationReport(
         rows=(),
