@@ -1,7 +1,7 @@
 """What a machine can do at all: the least time for some operations and some bytes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +11,13 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 
+from corruptlab import Execution
+from corruptlab.training._contexts import float32_products
+from corruptlab.training._stepper import fast_bfloat16
+
 Unit = Literal["FLOP/s", "B/s", "words/s"]
+Products = Literal["float32", "tf32", "bfloat16"]
+"""What the factors of matrix products and convolutions are rounded to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,25 +42,36 @@ class Rates:
     """The rates of a device, measured in this run.
 
     Args:
-        products: Operations a second of a large product in float32.
+        products: Operations a second of a large product, by the type of its factors; only the
+            types that the device has instructions for.
         copies: Bytes a second, read and written, of a copy too large for any cache.
         words: Random words a second of NumPy's Philox, on one core.
     """
 
-    products: float
+    products: Mapping[Products, float]
     copies: float
     words: float
 
-    def limit(self, *, flops: float = 0, moved: float = 0, words: float = 0) -> tuple[Part, ...]:
+    def limit(
+        self,
+        *,
+        flops: float = 0,
+        products: Products = "float32",
+        moved: float = 0,
+        words: float = 0,
+    ) -> tuple[Part, ...]:
         """Return the least time for some work, by part; parts of no work are left out.
 
         Args:
             flops: Floating-point operations of its matrix products and convolutions.
+            products: In which type.
             moved: Bytes that it has to read and write.
             words: Random words that it has to draw.
         """
+        rate = self.products.get(products, self.products["float32"])
+        what = "products" if products == "float32" else f"products in {products}"
         parts = (
-            Part(what="products", seconds=flops / self.products, rate=self.products, unit="FLOP/s"),
+            Part(what=what, seconds=flops / rate, rate=rate, unit="FLOP/s"),
             Part(what="bytes moved", seconds=moved / self.copies, rate=self.copies, unit="B/s"),
             Part(what="random words", seconds=words / self.words, rate=self.words, unit="words/s"),
         )
@@ -68,16 +85,35 @@ def measured_rates(device: torch.device, *, side: int) -> Rates:
         device: The device; words are drawn by the processor.
         side: Side of the square matrices.
     """
-    a = torch.randn(side, side, device=device)
-    to = torch.empty_like(a)
+    products: dict[Products, float] = {"float32": _rate_of_products(side, device)}
+    if device.type == "cuda":
+        products["tf32"] = _rate_of_products(side, device, tf32=True)
+    if fast_bfloat16(device):
+        products["bfloat16"] = _rate_of_products(side, device, torch.bfloat16)
     source = torch.randn(3 * side**2, device=device)
     copy = torch.empty_like(source)
     philox, words = np.random.Philox(0), 1_000_000
     return Rates(
-        products=2 * side**3 / least_seconds(lambda: torch.mm(a, a, out=to), device),
+        products=products,
         copies=2 * source.nbytes / least_seconds(lambda: copy.copy_(source), device),
         words=words / least_seconds(lambda: philox.random_raw(words), torch.device("cpu")),
     )
+
+
+def _rate_of_products(
+    side: int, device: torch.device, dtype: torch.dtype = torch.float32, *, tf32: bool = False
+) -> float:
+    a = torch.randn(side, side, device=device, dtype=dtype)
+    to = torch.empty_like(a)
+    with float32_products(device, tf32=tf32):
+        return 2 * side**3 / least_seconds(lambda: torch.mm(a, a, out=to), device)
+
+
+def products_of(execution: Execution) -> Products:
+    """Return the type of the products of a fit."""
+    if execution.precision == "bfloat16":
+        return "bfloat16"
+    return "tf32" if execution.tf32 else "float32"
 
 
 def least_seconds(work: Callable[[], object], device: torch.device, rounds: int = 6) -> float:

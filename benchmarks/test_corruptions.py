@@ -78,6 +78,31 @@ def test_gaussian_pixels(compare: Compare, rates: Rates, scale: Scale) -> None:
     assert abs(drawn.std() - 1) < 0.01
 
 
+@pytest.mark.parametrize("pool", ["position", "overall"])
+def test_resampled_values(compare: Compare, rates: Rates, scale: Scale, pool: Any) -> None:
+    """Tokens; two draws from each random word."""
+    generator = np.random.default_rng(0)
+    tokens = generator.integers(0, 30_000, (scale(5_000, 50_000), 64))
+    noise = cl.ResampledValues(pool=pool).estimated([tokens])
+    columns = np.ascontiguousarray(tokens.T)
+
+    def theirs() -> None:
+        if pool == "overall":
+            generator.choice(tokens.reshape(-1), tokens.shape)
+        else:
+            np.stack([generator.choice(column, len(tokens)) for column in columns], axis=1)
+
+    compare(
+        f"`ResampledValues(pool={pool!r})`, {len(tokens):,} rows of 64 tokens",
+        lambda: noise.inputs(tokens, draws=DRAWS),
+        theirs,
+        than="NumPy's `Generator.choice`",
+        rounds=scale(3, 7),
+        limit=rates.limit(words=tokens.size / 2, moved=2 * tokens.nbytes),
+    )
+    assert np.isin(noise.inputs(tokens[:100], draws=DRAWS), tokens).all()
+
+
 def test_uniform_labels(compare: Compare, rates: Rates, scale: Scale) -> None:
     """Two random words for each label, and both redraw as many."""
     generation = pytest.importorskip("cleanlab.benchmarking.noise_generation")

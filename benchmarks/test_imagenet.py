@@ -106,7 +106,7 @@ def test_fit_on_files(compare: Compare, rates: Rates, plan: Plan, images: Any) -
         than="its network alone, on a batch in memory",
         rounds=1,
         warm_up=False,  # the steps in memory have a warm-up of their own
-        limit=rates.limit(flops=plan.images * step),
+        limit=rates.limit(flops=plan.images * step, products=plan.precision),
     )
     network, fit = found.fastest
     reading = seconds(lambda: read(images, plan.batch), torch.device("cpu"))

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import corruptlab as cl
 from benchmarks._comparing import Compare, Seconds
-from benchmarks._limits import Rates, training_flops, update_bytes
+from benchmarks._limits import Rates, products_of, training_flops, update_bytes
 from benchmarks.conftest import Scale
 from corruptlab.training._report import Measure
 from corruptlab.training._stepper import fast_bfloat16
@@ -126,7 +126,9 @@ def test_small_inception_on_a_gpu(
         lambda: loader_loop(cl.small_inception().to(device), data, recipe, vision),
         than="an eager float32 `DataLoader` loop",
         rounds=3,
-        limit=rates.limit(flops=epochs * len(data) * step / 8),
+        limit=rates.limit(
+            flops=epochs * len(data) * step / 8, products=products_of(first.execution)
+        ),
     )
     found.note(f"{first.execution}")
 

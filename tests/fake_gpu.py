@@ -466,7 +466,8 @@ def _fakes(gpu: FakeGPU) -> list[tuple[Any, dict[str, Any]]]:
 
     def properties(device: Any = None) -> Any:
         major, minor = gpu.capability(device)
-        return SimpleNamespace(name="Fake GPU", total_memory=gpu.total, major=major, minor=minor)
+        name = f"Fake GPU {gpu.index(device)}"
+        return SimpleNamespace(name=name, total_memory=gpu.total, major=major, minor=minor)
 
     def grouped(lists: Any, with_indices: bool = False) -> Any:
         groups = group(lists, with_indices)  # by the device that PyTorch's own code sees

@@ -1,6 +1,7 @@
 """What is found once for all processes of a test run, in a folder that they share."""
 
 import fcntl
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ def folder_of(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path],
     with (shared / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of one that has failed
             folder.mkdir()
             fill(folder)
             done.touch()

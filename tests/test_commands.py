@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import pytest
 
+from benchmarks import gpu
 from corruptlab._cli._main import parser
 from tests import waiting
 
@@ -86,6 +87,8 @@ def check(words: list[str], files: set[str]) -> None:
     elif program == "make":
         targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert set(rest) <= set(targets), rest
+    elif rest[:2] == ["-m", "benchmarks.gpu"]:
+        gpu.options().parse_args(rest[2:])
     elif program in {"pytest", "python", "torchrun"} or "/" in program:
         paths = [each for each in words if re.fullmatch(r"[\w./-]+(\.py|/\w+)", each)]
         for path in paths:

@@ -240,6 +240,7 @@ noises = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(noises, st.integers(0, 2**64), st.lists(st.integers(0, N - 1), min_size=1, max_size=30))
 def test_whatever_is_done_follows_the_example(made: list[Any], seed: int, at: list[int]) -> None:
     whole = cl.corrupt(DATA, *made, seed=seed)

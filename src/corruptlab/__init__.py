@@ -10,7 +10,7 @@ rethinking generalization", ICLR, arXiv 1611.03530.
 import importlib
 import typing
 
-from corruptlab import corruptions, datasets, models, plotting, training
+from corruptlab import corruptions, datasets, heads, models, plotting, training
 from corruptlab._draws import Draws
 from corruptlab._learners import LabelledData, Learner
 from corruptlab._version import __version__
@@ -26,6 +26,7 @@ from corruptlab.corruptions import (
     PMDLabels,
     RandomLabels,
     RandomPixels,
+    ResampledValues,
     ShuffledPixels,
     Specification,
     SymmetricLabels,
@@ -35,6 +36,7 @@ from corruptlab.corruptions import (
     corrupt_labels,
     materialize,
 )
+from corruptlab.heads import HeadsReport, RandomLabelHeads, with_ids
 from corruptlab.models import inception_v3, mlp, small_alexnet, small_inception
 from corruptlab.training import (
     Augmentation,
@@ -102,6 +104,7 @@ __all__ = [
     "FitReport",
     "GaussianPixels",
     "GivenLabels",
+    "HeadsReport",
     "InstanceDependentLabels",
     "KernelInterpolant",
     "LabelledData",
@@ -109,12 +112,14 @@ __all__ = [
     "MemorizationReport",
     "PMDLabels",
     "PairFlipLabels",
+    "RandomLabelHeads",
     "RandomLabels",
     "RandomPixels",
     "RandomizationReport",
     "Recipe",
     "ReplicasReport",
     "Reproduction",
+    "ResampledValues",
     "Setting",
     "ShuffledPixels",
     "Specification",
@@ -133,6 +138,7 @@ __all__ = [
     "experiments",
     "fit",
     "fit_replicas",
+    "heads",
     "inception_v3",
     "interpolate",
     "materialize",
@@ -154,4 +160,5 @@ __all__ = [
     "sweep",
     "sweeps",
     "training",
+    "with_ids",
 ]

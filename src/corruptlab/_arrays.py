@@ -26,6 +26,12 @@ def without_values(values: object) -> str:
     return "" if values.layout is torch.strided else f"a tensor of layout {values.layout}"
 
 
+def check_dense(values: object, name: str, where: str = "") -> None:
+    """Refuse tensors that are sparse, or on no device."""
+    if kind := without_values(values):
+        raise TypeError(f"`{name}` must hold dense tensors with values, got {kind}{where}.")
+
+
 def to_numpy(values: NDArray[Any] | torch.Tensor) -> Array:
     """Return the values as a NumPy array, without a copy where that is possible."""
     if isinstance(values, torch.Tensor):
@@ -57,6 +63,7 @@ def read_inputs(inputs: Rows, name: str = "inputs") -> Tensor:
     """Return finite bytes or floats ``(n, ...)`` as a tensor, without a copy where possible."""
     if not isinstance(inputs, Tensor | np.ndarray):
         raise TypeError(f"`{name}` must be a tensor or an array, got {type(inputs).__name__}.")
+    check_dense(inputs, name)
     try:
         tensor = inputs.detach() if isinstance(inputs, Tensor) else from_numpy(inputs)
     except TypeError:
@@ -76,6 +83,7 @@ def read_labels(
     labels: ArrayLike | Tensor, *, n: int, num_classes: int, name: str = "labels"
 ) -> Tensor:
     """Return one class label per example, ``int64`` of shape ``(n,)`` on the CPU."""
+    check_dense(labels, name)
     values = np.asarray(labels.detach().cpu() if isinstance(labels, Tensor) else labels)
     if values.dtype.kind not in "iu":
         raise TypeError(f"`{name}` must be integers, got {values.dtype}.")

@@ -50,11 +50,23 @@ def network_for(model: str, train: Images, recipe: Recipe, *, seed: int = 0) -> 
     )
 
 
+_worker: int | None = None
+"""Which of the worker processes of a sweep this is; None for none."""
+
+
+def become_worker(number: int) -> None:
+    """Let this process be a worker of a sweep, which share the GPUs."""
+    global _worker
+    _worker = number
+
+
 def device_for(name: str) -> str:
-    """Resolve ``"auto"`` to a GPU where there is one."""
+    """Resolve ``"auto"`` to a GPU where there is one: each worker of a sweep to its own."""
     if name != "auto":
         return name
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if not torch.cuda.is_available():
+        return "cpu"
+    return "cuda" if _worker is None else f"cuda:{_worker % torch.cuda.device_count()}"
 
 
 def describe(dataset: MapDataset[Any]) -> str:

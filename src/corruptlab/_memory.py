@@ -7,6 +7,10 @@ from typing import NamedTuple
 
 import torch
 
+_GIB = 1 << 30
+_NEVER_ASKED = _GIB  # bytes: to ask takes longer than to have them
+_BEYOND_MACHINES = 1 << 45  # bytes, where the system does not tell
+
 
 class GroupFiles(NamedTuple):
     """Names of the files in which a version of control groups keeps its account."""
@@ -55,6 +59,18 @@ def host_memory() -> int | None:
     """Return the bytes that this process can use without swapping, or None if unknown."""
     limits = [limit for limit in (_system(), control_group_room()) if limit is not None]
     return min(limits, default=None)
+
+
+def check_fits(name: str, value: object, needed: int, kind: str = "a number that fits") -> None:
+    """Refuse what takes ``needed`` bytes at least, if this process cannot have them."""
+    free = host_memory() if needed > _NEVER_ASKED else None
+    if needed <= (_BEYOND_MACHINES if free is None else free):
+        return
+    room = "" if free is None else f" where {free / _GIB:,.1f} GiB are free"
+    raise ValueError(
+        f"`{name}` must be {kind} the memory, got {value!r}, which takes at least "
+        f"{needed / _GIB:,.1f} GiB{room}."
+    )
 
 
 def _system(table: Path = Path("/proc/meminfo")) -> int | None:

@@ -1,13 +1,24 @@
 """What several rooms ask of a network: its device, its scores, its modes, its size."""
 
 import copy
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import TypeAlias
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
+from corruptlab._checks import natural
 from corruptlab._environment import usable_device
+from corruptlab._random_state import preserve_rng_state
+
+ModelSource: TypeAlias = nn.Module | Callable[[], nn.Module]
+"""A network, or a function without arguments that makes one."""
+
+_makers: "WeakKeyDictionary[nn.Module, Callable[[], nn.Module]]" = WeakKeyDictionary()
 
 _SHARDED = "FSDPModule"  # a base class that fully_shard adds; looking for it imports nothing
 
@@ -15,7 +26,13 @@ _SHARDED = "FSDPModule"  # a base class that fully_shard adds; looking for it im
 def check_module(model: object) -> None:
     """Reject what is not a network, or one whose weights are spread over processes."""
     if not isinstance(model, nn.Module):
-        raise TypeError(f"`model` must be a torch.nn.Module, got {kind_of(model)}.")
+        call = "; call it, because `fit` trains the network itself" if callable(model) else ""
+        raise TypeError(f"`model` must be a torch.nn.Module, got {kind_of(model)}{call}.")
+    if any(each.is_meta for each in (*model.parameters(), *model.buffers())):
+        raise ValueError(
+            "`model` must have weights with values, got some on the meta device; "
+            "model.to_empty(device=...) gives them memory, and reset_parameters() values."
+        )
     sharded = any(
         kind.__name__ == _SHARDED for layer in model.modules() for kind in type(layer).mro()
     )
@@ -27,17 +44,58 @@ def check_module(model: object) -> None:
         )
 
 
+def network_of(model: object, *, seed: int) -> nn.Module:
+    """Return a network as it is, or the one that a function makes, of which `copied` makes more."""
+    if not isinstance(model, nn.Module) and callable(model):
+        return _made(model, natural("seed", seed))
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            "`model` must be a torch.nn.Module or a function that makes one, got "
+            f"{type(model).__name__}."
+        )
+    check_module(model)
+    return model
+
+
+def _made(function: Callable[[], object], seed: int) -> nn.Module:
+    """Call a function while PyTorch's generator on the CPU, which is put back, has a seed."""
+    try:
+        inspect.signature(function).bind()
+    except TypeError as error:
+        raise TypeError(
+            "`model` must be a function that makes a torch.nn.Module without arguments, got "
+            f"{getattr(function, '__qualname__', kind_of(function))} ({error})."
+        ) from None
+    except ValueError:  # a function in C, which tells nothing about its arguments
+        pass
+    with torch.inference_mode(mode=False), torch.enable_grad(), preserve_rng_state():
+        torch.default_generator.manual_seed(seed % 2**64)
+        model = function()
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            f"`model` must make a torch.nn.Module when called, got one that makes {kind_of(model)}."
+        )
+    check_module(model)
+    _makers[model] = partial(_made, function, seed)
+    return model
+
+
 def copied(model: nn.Module) -> nn.Module:
     """Return a copy that can be trained, whatever mode of gradients the caller is in."""
+    if (make := _makers.get(model)) is not None:
+        own = make().to(resolve_device(model, None))
+        own.load_state_dict(model.state_dict())
+        return own
     try:
         with torch.inference_mode(mode=False), torch.enable_grad():
             own = copy.deepcopy(model)
     except Exception as error:  # a module's own code may raise any
         raise ValueError(
-            f"`model` must be a network that copy.deepcopy copies, got the error: "
-            f"{first_line(error).rstrip('.')}; it may keep a tensor that was computed from others, "
-            "as old torch.nn.utils.weight_norm does (torch.nn.utils.parametrizations has a new "
-            "one), and a layer that stores its output."
+            "`model` must be a network that copy.deepcopy copies, "
+            f"got the error: {first_line(error).rstrip('.')}; it may keep a tensor that was "
+            "computed from others, as old torch.nn.utils.weight_norm does "
+            "(torch.nn.utils.parametrizations has a new one), and a layer that stores its output; "
+            "hand over a function that makes the network instead."
         ) from error
     if not all(parameter.is_leaf for parameter in own.parameters()):
         raise ValueError(

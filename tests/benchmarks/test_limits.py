@@ -9,10 +9,11 @@ from torch import nn
 
 import corruptlab as cl
 from benchmarks import _limits
-from benchmarks._limits import Rates, rate_text, training_flops, update_bytes
+from benchmarks._limits import Rates, products_of, rate_text, training_flops, update_bytes
+from tests.fake_gpu import FakeGPU
 
 CPU = torch.device("cpu")
-RATES = Rates(products=100e9, copies=20e9, words=50e6)
+RATES = Rates(products={"float32": 100e9, "bfloat16": 1e12}, copies=20e9, words=50e6)
 
 
 def test_limit_has_a_part_for_each_kind_of_work() -> None:
@@ -21,6 +22,39 @@ def test_limit_has_a_part_for_each_kind_of_work() -> None:
     assert [part.seconds for part in parts] == [2.0, 0.25, 0.5]
     assert [part.rate for part in parts] == [100e9, 20e9, 50e6]
     assert [part.unit for part in parts] == ["FLOP/s", "B/s", "words/s"]
+
+
+@pytest.mark.parametrize(
+    ("execution", "what", "seconds"),
+    [
+        (cl.Execution(), "products", 2.0),
+        (cl.Execution(precision="bfloat16"), "products in bfloat16", 0.2),
+        (cl.Execution(precision="bfloat16", tf32=True), "products in bfloat16", 0.2),
+        (cl.Execution(tf32=True), "products in tf32", 2.0),  # as float32 where it is not known
+    ],
+)
+def test_limit_is_that_of_the_type_of_the_products(
+    execution: cl.Execution, what: str, seconds: float
+) -> None:
+    (part,) = RATES.limit(flops=200e9, products=products_of(execution))
+    assert (part.what, part.seconds, part.rate) == (what, seconds, 200e9 / seconds)
+
+
+def test_a_gpu_is_measured_in_each_of_its_types(
+    fake_gpu: FakeGPU, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factors = []
+    product = torch.mm
+
+    def noted(a: torch.Tensor, b: torch.Tensor, **options: torch.Tensor) -> torch.Tensor:
+        factors.append((a.dtype, torch.backends.cuda.matmul.allow_tf32))
+        return product(a, b, **options)
+
+    monkeypatch.setattr(torch, "mm", noted)
+    rates = _limits.measured_rates(torch.device("cuda:0"), side=8)
+    assert list(rates.products) == ["float32", "tf32", "bfloat16"]
+    kinds = [(torch.float32, False), (torch.float32, True), (torch.bfloat16, False)]
+    assert list(dict.fromkeys(factors)) == kinds
 
 
 def test_limit_leaves_out_what_is_not_done() -> None:
@@ -67,12 +101,14 @@ def test_rates_of_a_machine_are_measured_by_work_of_the_stated_size(
 ) -> None:
     monkeypatch.setattr(_limits, "least_seconds", lambda work, device: [work(), 0.5][1])
     rates = _limits.measured_rates(CPU, side=8)
-    assert rates == Rates(products=2 * 8**3 / 0.5, copies=2 * 4 * 3 * 64 / 0.5, words=2e6)
+    assert rates.products["float32"] == 2 * 8**3 / 0.5
+    assert (rates.copies, rates.words) == (2 * 4 * 3 * 64 / 0.5, 2e6)
 
 
 def test_measured_rates_are_those_of_a_machine() -> None:
     rates = _limits.measured_rates(CPU, side=64)
-    assert all(math.isfinite(rate) and rate > 1e5 for rate in vars(rates).values())
+    measured = [rates.products["float32"], rates.copies, rates.words]
+    assert all(math.isfinite(rate) and rate > 1e5 for rate in measured)
 
 
 @pytest.mark.parametrize(

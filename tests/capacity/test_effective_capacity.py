@@ -224,7 +224,7 @@ def test_bracket_and_interval_take_the_innermost_trials() -> None:
     assert found.interval == (64, 96)
     assert repr(found) == (
         "EffectiveCapacity(72 examples with random labels of 2 classes, bracket [72, 80), "
-        "95% interval [64, 96); 30 replicas, share 0.5, error 0, seed=0)"
+        "95% interval [64, 96); 30 replicas, share 0.5, error 0, inputs plain, seed=0)"
     )
 
 

@@ -217,7 +217,7 @@ def test_record_survives_json_and_reads_well() -> None:
     assert repr(found) == (
         f"Memorization(20 examples, {(found.scores >= 0.25).sum()} with a score of 0.25 or more, "
         f"mean score {found.scores.mean():.3g}, median standard error "
-        f"{np.median(found.standard_errors):.2g}; 30 replicas on 10, seed=5)"
+        f"{np.median(found.standard_errors):.2g}; 30 replicas on 10, inputs plain, seed=5)"
     )
 
 

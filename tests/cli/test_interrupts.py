@@ -1,41 +1,27 @@
-"""Ctrl-C and a real `kill -9`: what is finished is kept."""
+"""Ctrl-C, SIGTERM, and a real `kill -9`: what is finished is kept."""
 
 import gzip
 import json
-import os
 import re
 import signal
-import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tests import once
 from tests.cli.trees import idx_tree
-from tests.waiting import communicate, until
+from tests.waiting import run
+
+# All alike, so that they stand together and what they look at is found once.
+pytestmark = pytest.mark.slow(seconds=12)
 
 
-def started(data: str, out: Path, *options: str) -> "subprocess.Popen[str]":
-    """Start a test, and come back when its first setting is finished."""
-    command = [sys.executable, "-m", "corruptlab", "test", "--data", data, "--out", str(out)]
-    process = subprocess.Popen(
-        [*command, "--model", "mlp-1x32", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    report = out / "report.json"
-    until(lambda: report.exists() or process.poll() is not None, "the end of the first setting")
-    assert process.poll() is None, process.communicate()
-    return process
-
-
-@pytest.fixture
-def copies(tmp_path: Path) -> str:
+def copies(folder: Path) -> str:
     """Eight copies of ten images: true labels are learned at once, random ones never can be."""
-    folder = idx_tree(tmp_path / "images")
+    idx_tree(folder)
     path = folder / "train-images-idx3-ubyte.gz"
     content = gzip.decompress(path.read_bytes())
     images = np.frombuffer(content[16:], np.uint8).reshape(80, -1)
@@ -43,22 +29,36 @@ def copies(tmp_path: Path) -> str:
     return f"idx:{folder}"
 
 
-@pytest.mark.slow
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What all commands have left."""
+
+    def fill(folder: Path) -> None:
+        program = ["-m", "tests.cli.programs.interrupted", copies(folder / "images"), str(folder)]
+        done = run([sys.executable, *program], cwd=Path(__file__).parents[2])
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+    return once.folder_of(tmp_path_factory, "interrupted", fill)
+
+
+@pytest.fixture(scope="module")
+def found(folder: Path) -> Any:
+    """How they ended, and what they said."""
+    return json.loads((folder / "found.json").read_text())
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_keeps_the_finished_setting_and_draws_it(
-    number: signal.Signals, copies: str, tmp_path: Path
+    number: int, folder: Path, found: Any
 ) -> None:
     pytest.importorskip("matplotlib")
-    out = tmp_path / "out"
-    settings = ["--settings", "random-labels,true,gaussian"]  # true labels come first
-    process = started(copies, out, "--epochs", "1000000", *settings)
-    process.send_signal(number)
-    shown, told = communicate(process)
-    assert process.returncode == 128 + number
-    assert "Traceback" not in told
-    assert f"interrupted; kept what was finished in {out / 'report.json'}: true labels." in told
-    assert "true labels" in shown
-    assert re.search(r"^Not run: .*Gaussian\.$", shown, re.MULTILINE)
+    out, ended = folder / f"test {int(number)}", found[f"test {int(number)}"]
+    assert ended["status"] == 128 + number
+    assert "Traceback" not in ended["told"]
+    kept = f"interrupted; kept what was finished in {out / 'report.json'}: true labels."
+    assert kept in ended["told"]
+    assert "true labels" in ended["shown"]
+    assert re.search(r"^Not run: .*Gaussian\.$", ended["shown"], re.MULTILINE)
     report = json.loads((out / "report.json").read_text())
     assert report["interrupted"]
     assert report["rows"][0]["interpolated"]
@@ -66,38 +66,20 @@ def test_a_signal_keeps_the_finished_setting_and_draws_it(
     assert (out / "figure.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.slow
-def test_a_kill_keeps_the_finished_settings(copies: str, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    # The first setting is fitted at once; the others do all epochs, and nobody waits for them.
-    settings = ["--settings", "random-labels,true,gaussian"]
-    process = started(copies, out, "--epochs", "1000000", *settings)
-    process.kill()
-    communicate(process)
-    report = json.loads((out / "report.json").read_text())
+def test_a_kill_keeps_the_finished_settings(folder: Path, found: Any) -> None:
+    assert found["test 9"]["status"] == -9
+    report = json.loads((folder / "test 9" / "report.json").read_text())
     assert report["rows"][0]["fit"]["stopped_by"] != "interrupted"
     assert [row["setting"]["name"] for row in report["rows"]] == ["true"]
     assert [setting["name"] for setting in report["remaining"]] == ["random-labels", "gaussian"]
 
 
-@pytest.mark.slow
 def test_sigterm_ends_a_sweep_with_workers_and_releases_its_claims(
-    copies: str, tmp_path: Path
+    folder: Path, found: Any
 ) -> None:
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "corruptlab", "sweep", "--data", copies, "--out", str(out)]
-    process = subprocess.Popen(
-        [*command, "--model", "mlp-1x32", "--p", "1", "--workers", "2", "--epochs", "1000000"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    until(lambda: list(out.glob("claims/*.json")) or process.poll() is not None, "a claim")
-    process.send_signal(signal.SIGTERM)
-    shown, told = communicate(process)  # which waits for its workers, too: they hold the pipes
-    assert process.returncode == 143, told
-    assert shown == ""
-    assert "Traceback" not in told
-    assert "interrupted; 3 trials are left to the same command." in told
-    assert list(out.glob("claims/*.json")) == []
+    ended = found["sweep"]  # its workers have ended, too: what they say is here
+    assert ended["status"] == 143, ended["told"]
+    assert ended["shown"] == ""
+    assert "Traceback" not in ended["told"]
+    assert "interrupted; 3 trials are left to the same command." in ended["told"]
+    assert list((folder / "sweep").glob("claims/*.json")) == []

@@ -47,6 +47,7 @@ def trials(out: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in (out / "trials").iterdir()}
 
 
+@pytest.mark.slow
 def test_the_same_command_again_trains_nothing_and_a_larger_one_only_what_is_new(
     data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -61,6 +62,7 @@ def test_the_same_command_again_trains_nothing_and_a_larger_one_only_what_is_new
     assert len(trials(out)) == len(before) + 2
 
 
+@pytest.mark.slow
 def test_several_networks_get_lines_and_curves_of_their_own(
     data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

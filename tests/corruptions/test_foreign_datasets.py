@@ -112,7 +112,10 @@ def test_hugging_face_data_pickles_and_loads_in_batches() -> None:
     assert_array_equal(images.permute(0, 2, 3, 1), MOVED)
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize(
+    "method",
+    ["fork", *(pytest.param(way, marks=pytest.mark.slow) for way in ("spawn", "forkserver"))],
+)
 def test_every_start_method_serves_the_same(method: str) -> None:
     from .cases import tensors
 

@@ -1,5 +1,6 @@
 """Given labels are those of the right examples, or are refused; manifests survive the trip."""
 
+import hashlib
 import json
 import os
 import pickle
@@ -155,6 +156,13 @@ def test_a_manifest_brings_the_same_labels_elsewhere(tmp_path: Path) -> None:
     assert loaded.digest == noisy.manifest().digest
 
 
+def test_digests_are_those_of_the_first_day(tmp_path: Path) -> None:
+    noisy = corrupt(tensors(), HALF, seed=3).manifest()
+    whole = np.stack([noisy.ids, noisy.clean_targets, noisy.targets])
+    assert noisy.digest == hashlib.sha256(b"<i8(3, 60)" + whole.tobytes()).hexdigest()[:16]
+    assert Manifest.load(noisy.save(tmp_path / "noise.npz")).digest == noisy.digest
+
+
 def test_a_manifest_of_a_part_serves_that_part(tmp_path: Path) -> None:
     part = corrupt(Subset(tensors(), [9, 4]), RandomLabels(), seed=3)
     shared = GivenLabels.from_manifest(part.manifest().save(tmp_path / "part.npz"))
@@ -274,6 +282,7 @@ def test_an_array_of_another_size_or_kind_is_refused_before_memory_is_taken(
     assert peak < 1_000_000
 
 
+@pytest.mark.slow
 def test_a_changed_byte_is_a_data_file_error_or_harmless(tmp_path: Path) -> None:
     noisy = corrupt(tensors(), HALF, seed=3)
     path = noisy.manifest().save(tmp_path / "noise.npz")

@@ -19,8 +19,9 @@ def test_materialized_equals_item_by_item() -> None:
     for dataset in (base, cut, corrupt(Subset(base, range(1900)), RandomLabels())):
         x, y = materialize(dataset)
         assert (x.dtype, y.dtype) == (torch.int16, torch.int64)
-        assert torch.equal(x, torch.stack([dataset[i][0] for i in range(len(dataset))]))
-        assert y.tolist() == [dataset[i][1] for i in range(len(dataset))]
+        inputs, labels = zip(*(dataset[i] for i in range(len(dataset))), strict=True)
+        assert torch.equal(x, torch.stack(inputs))
+        assert y.tolist() == list(labels)
 
 
 def test_pictures_become_bytes_with_channels_first() -> None:

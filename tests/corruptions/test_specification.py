@@ -17,6 +17,7 @@ from corruptlab import (
     PairFlipLabels,
     RandomLabels,
     RandomPixels,
+    ResampledValues,
     ShuffledPixels,
     Specification,
     SymmetricLabels,
@@ -40,6 +41,9 @@ corruptions = st.one_of(
     st.builds(RandomLabels),
     st.builds(ShuffledPixels, move=st.sampled_from(["pixels", "values"])),
     st.builds(RandomPixels, channel_axis=st.sampled_from([None, 0, 2])),
+    st.builds(
+        ResampledValues, pool=st.sampled_from(["position", "overall"]), keep=st.just((0, 2.5))
+    ),
     st.builds(GaussianPixels, mean=numbers, std=st.floats(0, 1e6)),
     st.just(GaussianPixels(mean=(1.0, 2.0), std=(0.5, 1.0), per="channel")),
 )

@@ -31,6 +31,7 @@ def naive_item(files: list[Path], index: int) -> tuple[list[list[list[int]]], in
     return planes, record[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_cifar10_agrees_with_a_naive_reader(tree: Path, split: Any) -> None:
     home = tree / "cifar-10-batches-bin"

@@ -79,6 +79,7 @@ def test_embedded_subset_is_the_first_of_each_class_of_the_original(split: Any, 
     assert_array_equal(mini.targets, whole.targets[kept])
 
 
+@pytest.mark.slow
 def test_cutting_again_gives_the_same_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

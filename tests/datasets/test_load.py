@@ -32,6 +32,7 @@ def test_load_reads_idx_folders(tmp_path: Path) -> None:
     assert not train.images.equal(test.images)
 
 
+@pytest.mark.slow
 def test_load_reads_cifar10(tmp_path: Path) -> None:
     write_cifar10(tmp_path)
     train, test = load(f"cifar10:{tmp_path}")

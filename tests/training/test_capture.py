@@ -103,7 +103,7 @@ def test_a_user_s_own_adam_can_be_captured(fake_gpu: FakeGPU) -> None:
     assert captured.losses == pytest.approx(eager.losses, rel=1e-4)
 
 
-def test_a_step_is_one_launch_once_it_is_captured(fake_gpu: FakeGPU) -> None:
+def test_a_step_is_one_launch_once_it_is_captured(fake_gpu: FakeGPU, clock: Clock) -> None:
     def launches(epochs: int) -> int:
         before = fake_gpu.launches
         recipe = replace(VECTORS, epochs=epochs, decay=1.0)
@@ -126,7 +126,7 @@ def test_a_step_is_one_launch_once_it_is_captured(fake_gpu: FakeGPU) -> None:
     assert per_epoch < 7 + 60 < eager  # the pass that looks for the first error, the order, looks
 
 
-def test_no_wait_grows_with_the_number_of_captured_steps(fake_gpu: FakeGPU) -> None:
+def test_no_wait_grows_with_the_number_of_captured_steps(fake_gpu: FakeGPU, clock: Clock) -> None:
     def waits(batch_size: int) -> int:
         before = fake_gpu.waits.total()
         recipe = replace(VECTORS, batch_size=batch_size)
@@ -292,6 +292,31 @@ def test_a_graph_that_comes_to_something_else_is_dropped(fake_gpu: FakeGPU) -> N
     assert report.losses[:3] == eager.losses[:3]
     assert len(report.losses) == len(eager.losses)
     assert not same_bits(one, two)
+
+
+def test_an_optimizer_is_as_before_where_a_capture_failed(fake_gpu: FakeGPU) -> None:
+    made: list[torch.optim.Optimizer] = []
+
+    def adam(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        made.append(torch.optim.Adam(parameters, lr=0.01))
+        return made[-1]
+
+    model = nn.Sequential(Breaks(), network())
+    report = fit(
+        model,
+        points(),
+        recipe=VECTORS,
+        stop=(),
+        device="cuda",
+        execution=CAPTURED,
+        optimizer=adam,
+    )
+    assert report.not_captured.startswith("RuntimeError")
+    group = made[0].param_groups[0]
+    assert (group["lr"], group["capturable"]) == (0.01 * VECTORS.decay**5, False)
+    # Counted on the host again, where an eager step reads it without a wait.
+    steps = [state["step"] for state in made[0].state.values()]
+    assert {(step.device.type, step.item()) for step in steps} == {("cpu", report.steps)}
 
 
 @pytest.mark.parametrize(

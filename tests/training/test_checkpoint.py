@@ -389,6 +389,7 @@ def test_a_damaged_checkpoint_leaves_the_network_as_it_was(kept: Path) -> None:
     assert same_bits(model, Watched())
 
 
+@pytest.mark.slow
 def test_one_wrong_bit_is_found_wherever_it_matters(kept: Path) -> None:
     whole, bits = kept.read_bytes(), random.Random(0)
     expected, found = run(one := Watched(), checkpoint=kept.parent), 0

@@ -11,6 +11,7 @@ from torch import Tensor, distributed, nn
 
 import corruptlab as cl
 from corruptlab import fit, fit_replicas
+from corruptlab._modules import copied
 from corruptlab.training import _replicas
 from corruptlab.training._distributed import Processes
 from corruptlab.training._stepper import fast_bfloat16
@@ -104,6 +105,36 @@ def test_loop_over_replicas_is_timed_as_fit_does_it(
                           recipe=recipe, stop=stop, device="cuda")  # fmt: skip
     assert "loop" in report.seconds_per_step
     assert fused[0] is True
+
+
+def test_networks_that_are_on_the_current_gpu_are_not_copied_there(
+    monkeypatch: pytest.MonkeyPatch, fake_gpu: FakeGPU
+) -> None:
+    copies = []
+
+    def noted(network: nn.Module) -> nn.Module:
+        copies.append(network)
+        return copied(network)
+
+    monkeypatch.setattr(_replicas, "copied", noted)
+    x, y = points().tensors
+    networks = [cl.mlp(4, input_shape=(6,), num_classes=3, seed=seed).cuda() for seed in range(3)]
+    recipe = replace(RECIPE, epochs=1)
+    fit_replicas(networks, x, y[None].repeat(3, 1), recipe=recipe, strategy="wide", device="cuda")
+    assert copies == networks[:1]  # the one that the report builds its models from
+
+
+def test_data_go_where_the_memory_of_the_gpu_lets_them(fake_gpu: FakeGPU) -> None:
+    run = partial(fit, train=points(), recipe=replace(RECIPE, epochs=1), device="cuda")
+    network = partial(cl.mlp, 4, input_shape=(6,), num_classes=3)
+    fake_gpu.free = 1000
+    with pytest.warns(UserWarning, match=r"memory on cuda:0, where 0\.0 GiB are free: it is read "):
+        report = run(network())
+    assert report.execution.data == "stream"
+    fake_gpu.cache["reserved"] = 1 << 20  # left over from an earlier fit
+    other = run(network())
+    assert other.execution.data == "device"
+    assert other.losses == pytest.approx(report.losses)
 
 
 @pytest.mark.parametrize("strategy", ["wide", "vmap"])

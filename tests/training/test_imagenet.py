@@ -36,6 +36,7 @@ def test_wrapping_a_thousand_files_decodes_a_few(tree: Path) -> None:
     assert 0 < len(decoded) < 10
 
 
+@pytest.mark.slow
 def test_a_fit_decodes_each_file_once_an_epoch_and_a_few_more(tree: Path) -> None:
     decoded: list[str] = []
     noisy = corrupt(image_folder(tree, decoded, 16), RandomLabels(), seed=0)

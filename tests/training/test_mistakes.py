@@ -62,12 +62,14 @@ MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a class for a model": (
         {"model": nn.Linear},
         TypeError,
-        "`model` must be a torch.nn.Module, got the class Linear.",
+        "`model` must be a torch.nn.Module, got the class Linear; call it, because `fit` trains "
+        "the network itself.",
     ),
     "a function for a model": (
         {"model": print},
         TypeError,
-        "`model` must be a torch.nn.Module, got builtin_function_or_method.",
+        "`model` must be a torch.nn.Module, got builtin_function_or_method; call it, because `fit` "
+        "trains the network itself.",
     ),
     "a dictionary of outputs": (
         {"model": Giving(lambda scores, _: {"logits": scores})},
@@ -242,7 +244,7 @@ def test_losses_and_optimizers_of_every_kind_train() -> None:
 
 @pytest.mark.parametrize("role", ["train", "test", "validation"])
 def test_errors_about_items_name_the_argument(role: str) -> None:
-    served = {"train": points(), role: [(torch.zeros(6), "cat")]}
+    served = {"train": points(), role: [(torch.zeros(6), None)]}
     with pytest.raises(TypeError, match=rf"^`{role}` must have labels that are one integer class"):
         fit(network(), **served, recipe=SHORT)  # type: ignore[arg-type]  # the mistake
 

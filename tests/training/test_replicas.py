@@ -64,7 +64,7 @@ def assert_is_the_single_fit(report: Any, r: int, own: Any, model: nn.Module, to
 
 
 @pytest.mark.parametrize("hidden", [(), (40,), (20, 30)])
-@pytest.mark.parametrize("strategy", ["wide", "vmap"])
+@pytest.mark.parametrize("strategy", ["wide", pytest.param("vmap", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.01])
 def test_each_replica_is_the_fit_of_its_labels(
     strategy: Any, hidden: tuple[int, ...], weight_decay: float
@@ -99,7 +99,7 @@ def inception() -> nn.Sequential:
     return small_inception(input_shape=(1, 8, 8), num_classes=K)
 
 
-@pytest.mark.parametrize("make", [convnet, inception])
+@pytest.mark.parametrize("make", [convnet, pytest.param(inception, marks=pytest.mark.slow)])
 def test_convolutions_and_batch_norm_keep_their_own_statistics(make: Any) -> None:
     recipe = Recipe(learning_rate=0.005, epochs=2, batch_size=8, crop=8, whiten=True, decay=0.95)
     report = fit_replicas(make(), IMAGES, IMAGE_LABELS[:2], recipe=recipe, strategy="vmap")
@@ -215,6 +215,7 @@ def test_as_many_replicas_as_examples_of_a_batch_are_not_mistaken_for_it() -> No
 CANDIDATES = ["wide, 4 at a time", "wide, 2 at a time", "loop"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fastest", CANDIDATES)
 def test_a_job_worth_it_is_measured_and_the_fastest_taken(
     fastest: str, monkeypatch: pytest.MonkeyPatch
@@ -356,6 +357,7 @@ def averaging() -> nn.Sequential:
     return nn.Sequential(nn.Linear(D, 9), nn.BatchNorm1d(9, momentum=None), nn.Linear(9, K))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [Reading, averaging])
 def test_what_cannot_be_mapped_over_goes_through_the_loop(
     make: Any,
@@ -417,6 +419,27 @@ def test_a_loss_that_is_not_finite_names_the_replica() -> None:
         NonFiniteLossError, match=r"^The loss is nan at step 1: replica 2, the lear"
     ):
         fit_replicas(networks, INPUTS, LABELS, recipe=RECIPE, strategy="wide")
+
+
+class Full(nn.Linear):
+    """A layer for which there is no memory in training."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+        return super().forward(x)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "message"),
+    [
+        ("vmap", r"^The memory of cpu is full with 4 replicas and batches of 16; try fewer "),
+        ("loop", r"^The memory of cpu is full with batches of 16; try a smaller "),
+    ],
+)
+def test_full_memory_says_what_to_change(strategy: Any, message: str) -> None:
+    with pytest.raises(MemoryError, match=message):
+        fit_replicas(Full(D, K), INPUTS, LABELS, recipe=RECIPE, strategy=strategy)
 
 
 def test_global_generators_stay() -> None:
@@ -490,7 +513,11 @@ def test_global_generators_stay() -> None:
             ValueError,
             r"^`model` must have weights to be copied, got lazy layers without any; call it on an",
         ),
-        ({"model": None}, TypeError, r"^`model` must be a torch\.nn\.Module, got NoneType\.$"),
+        (
+            {"model": None},
+            TypeError,
+            r"^`model` must be .* makes one, got NoneType\.$",
+        ),
         ({"model": [[]] * R}, TypeError, r"^`model` must be a torch\.nn\.Module, got list\.$"),
         (
             {"model": perceptron()[:1]},

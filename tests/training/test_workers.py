@@ -284,7 +284,8 @@ def test_data_sets_of_the_main_module_are_read_without_a_warning(way: str, tmp_p
     guard = "if __name__ == '__main__':\n    " if way == "script" else ""
     program = f"FORKED = {way != 'script'}\n" + textwrap.dedent(SCRIPT) + guard + "main()\n"
     (path := tmp_path / "program.py").write_text(program)
-    python = [sys.executable, "-W", "error"]
+    # PyTorch 2.6 leaves a temporary folder to the end of the process, which is a warning.
+    python = [sys.executable, "-W", "error", "-W", "ignore:Implicitly cleaning:ResourceWarning"]
     if way == "standard input":
         done = waiting.run([*python, "-"], input=program)
     else:

@@ -195,7 +195,8 @@ def add_device(group: argparse._ArgumentGroup) -> None:
         "--device",
         default="auto",
         metavar="DEVICE",
-        help="cpu, cuda, cuda:1, ...; auto is cuda where there is one (default: %(default)s)",
+        help="cpu, cuda, cuda:1, ...; auto is a GPU where there is one, and each worker of a sweep "
+        "has its own (default: %(default)s)",
     )
 
 

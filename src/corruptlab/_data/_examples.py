@@ -129,6 +129,8 @@ class Examples:
             known = replace(known, ids=numbers, span=int(numbers.max()) + 1, size=None)
         if num_classes is not None:
             number = at_least(1, "num_classes", num_classes)
+            if number > _MOST_CLASSES:
+                raise ValueError(f"`num_classes` must be at most {_MOST_CLASSES}, got {number}.")
             if known.encoding is not None and number != len(known.encoding):
                 raise ValueError(
                     f"`num_classes` must be {len(known.encoding)}, the number of classes in the "

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from corruptlab._arrays import in_place_of, to_numpy, without_values
+from corruptlab._arrays import check_dense, in_place_of, to_numpy
 from corruptlab._types import Array
 
 _MODES = ("L", "LA", "RGB", "RGBA")
@@ -43,12 +43,6 @@ def as_array(value: Any, name: str = "dataset", position: int | None = None) -> 
         f"`{name}` must have inputs that are tensors, arrays, or PIL images, "
         f"got {type(value).__name__}{where}."
     )
-
-
-def check_dense(values: Any, name: str, where: str = "") -> None:
-    """Refuse tensors that are sparse, or on no device."""
-    if kind := without_values(values):
-        raise TypeError(f"`{name}` must hold dense tensors with values, got {kind}{where}.")
 
 
 def channels_first(value: Any, name: str = "dataset", position: int | None = None) -> Array:

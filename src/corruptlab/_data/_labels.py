@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from corruptlab._arrays import to_numpy, without_values
+from corruptlab._arrays import check_dense, to_numpy, without_values
 from corruptlab._data._encoding import (
     BOOLEANS,
     NAMES,
@@ -171,6 +171,7 @@ def _without_objects(values: Any) -> Any:
 
 def given_labels(values: Any, n: int, name: str = "targets") -> tuple[Labels, LabelEncoding | None]:
     """Return the labels that the user gives, or say what is wrong with them."""
+    check_dense(values, name)
     values = listed_values(values)
     found = encoded(values, n)
     if found is not None:

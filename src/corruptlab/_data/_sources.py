@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch.utils.data import TensorDataset
 
-from corruptlab._arrays import to_numpy
+from corruptlab._arrays import check_dense, to_numpy
 from corruptlab._data._beneath import serves, traced_within
 from corruptlab._data._encoding import LabelEncoding, is_categorical, is_signs
 from corruptlab._data._fields import Fields
-from corruptlab._data._inputs import check_dense, check_shape, stacked
+from corruptlab._data._inputs import check_shape, stacked
 from corruptlab._data._kinds import (
     Rows,
     batch_method,

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -44,9 +44,28 @@ class PairRows:
         return list(zip(rows, labels, strict=True))
 
     def digest(self) -> str:
+        """Return a hash of everything."""
         found = hashlib.sha256()
         _update(found, self.whole)
         return found.hexdigest()
+
+    def dataset(self, codes: NDArray[np.int64], argument: str) -> Any:
+        """Return a data set whose inputs can be corrupted, with codes as labels."""
+        if not self.is_numeric:
+            raise TypeError(
+                f"`{argument}` must corrupt inputs that are an array of numbers, "
+                f"got {type(self.whole).__name__}."
+            )
+        return np.asarray(self.whole), codes
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether it can be an array of numbers."""
+        return bool(np.asarray(self.whole).dtype.kind in "buif")
+
+    def like(self, corrupted: Any) -> "PairRows":
+        """Return the rows of such a data set after its corruption."""
+        return PairRows(corrupted.inputs_at(np.arange(len(corrupted))))
 
 
 @dataclass(frozen=True)
@@ -61,6 +80,8 @@ class DatasetRows:
     def inputs(self, at: Ids) -> Any:
         fields, name = self.examples.fields, self.examples.name
         items = self.examples.items_at(at)
+        if fields.input is None:  # whatever a dictionary has besides its label
+            return collated([{k: v for k, v in x.items() if k != fields.label} for x in items])
         return collated(
             [fields.input_of(item, name, int(i)) for item, i in zip(items, at, strict=True)]
         )
@@ -73,10 +94,19 @@ class DatasetRows:
         ]
 
     def digest(self) -> str:
+        """Return a hash of some inputs."""
         order = Draws(0).permutations("learners/digest", [0], len(self))[0]
         found = hashlib.sha256(str(len(self)).encode())
         _update(found, self.inputs(np.sort(order[:_LOOKED_AT])))
         return found.hexdigest()
+
+    def dataset(self, codes: NDArray[np.int64], argument: str) -> Any:
+        """Return a data set whose inputs can be corrupted; its labels are to be told as codes."""
+        return self.examples.dataset
+
+    def like(self, corrupted: Any) -> "DatasetRows":
+        """Return the rows of such a data set after its corruption."""
+        return DatasetRows(open_dataset(corrupted, self.examples.name))
 
 
 Rows: TypeAlias = PairRows | DatasetRows
@@ -92,7 +122,7 @@ class Targets:
     """
 
     codes: NDArray[np.int64]  # (n,)
-    values: NDArray[Any]  # (K,), sorted
+    values: NDArray[Any]  # (K,)
     are_numbers: bool
 
     @property
@@ -102,7 +132,9 @@ class Targets:
 
     def coded(self, labels: NDArray[Any], name: str) -> NDArray[np.int64]:
         """Return the codes of labels; one that is none of the values is an error."""
-        places = np.searchsorted(self.values, labels).clip(0, len(self.values) - 1)
+        order = np.argsort(self.values, kind="stable")
+        found = np.searchsorted(self.values, labels, sorter=order)
+        places: NDArray[np.int64] = order[found.clip(0, len(order) - 1)]
         if len(strays := np.flatnonzero(self.values[places] != labels)):
             known = ", ".join(repr(value) for value in self.values[:5].tolist())
             more = ", ..." if len(self.values) > 5 else ""
@@ -110,7 +142,7 @@ class Targets:
                 f"`{name}` must be among the classes {known}{more}, "
                 f"got {labels[strays[0]].item()!r}."
             )
-        return places.astype(np.int64)
+        return places
 
 
 class LabelledData(Dataset[Any]):
@@ -123,7 +155,8 @@ class LabelledData(Dataset[Any]):
     Attributes:
         ids: Positions of the examples in your data set, ``int64``, shape ``(n,)``.
         labels: What is to be learned, shape ``(n,)``: classes as you call them, or numbers.
-        classes: All classes there are, sorted, shape ``(K,)``; None for numbers.
+        classes: All classes there are, shape ``(K,)``, in the order that your data set gives them
+            or else sorted; None for numbers.
 
     Example:
         >>> import numpy as np
@@ -222,7 +255,9 @@ def read_examples(
         except TypeError:  # names, or numbers
             pass
         else:
-            return DatasetRows(examples), known.targets, known
+            names = None if known.encoding is None else np.array(known.encoding.classes)
+            labels = known.targets if names is None else names[known.targets]
+            return DatasetRows(examples), labels, known
     values: list[Any] = []
     for at in chunks(len(examples)):
         items = examples.items_at(at)
@@ -233,10 +268,26 @@ def read_examples(
     return DatasetRows(examples), _labels_of(values, len(examples), name), None
 
 
+def joined(labels: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:
+    """Return the labels of a training set, and then those of its test set."""
+    if (labels.dtype.kind in "US") != (truth.dtype.kind in "US"):
+        raise TypeError(
+            f"`test` must have labels like those of `train`, {labels.dtype}, got {truth.dtype}."
+        )
+    return np.concatenate([labels, truth])
+
+
 def code(
-    labels: NDArray[Any], name: str, *, numbers: bool | None, num_classes: int | None = None
+    labels: NDArray[Any],
+    name: str,
+    *,
+    numbers: bool | None,
+    num_classes: int | None = None,
+    known: Provenance | None = None,
 ) -> Targets:
     """Number the classes, or the different numbers, from 0; None tells them by their type."""
+    if known is not None and num_classes is None:
+        num_classes = known.num_classes
     if numbers is None:
         numbers = labels.dtype.kind == "f"
     if numbers:
@@ -254,6 +305,10 @@ def code(
     elif labels.dtype.kind in "iu" and labels.min() >= 0 and labels.max() < _LABELS_AT_MOST:
         whole = labels.astype(np.int64)
         return Targets(whole, np.arange(max(int(whole.max()) + 1, num_classes or 0)), False)
+    if known is not None and known.encoding is not None:
+        named = Targets(known.targets, np.array(known.encoding.classes), False)
+        if np.isin(labels, named.values).all():  # otherwise a test set has more
+            return replace(named, codes=named.coded(labels, name))
     try:
         values, codes = np.unique(labels, return_inverse=True)
     except TypeError:

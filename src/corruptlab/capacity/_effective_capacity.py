@@ -21,6 +21,7 @@ from corruptlab._checks import (
 )
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
+from corruptlab._modules import ModelSource
 from corruptlab._statistics import clopper_pearson
 from corruptlab.capacity._replicas import Procedure
 from corruptlab.training import Recipe
@@ -99,7 +100,7 @@ class EffectiveCapacity:
         >>> model = cl.mlp(input_shape=(4,), num_classes=2)
         >>> effective_capacity(model, torch.eye(4), recipe=recipe)
         EffectiveCapacity(at least 4 examples with random labels of 2 classes, all there are,
-        95% interval [4, unknown); 10 replicas, share 0.5, error 0, seed=0)
+        95% interval [4, unknown); 10 replicas, share 0.5, error 0, inputs plain, seed=0)
     """
 
     labels: Literal["random", "given"]
@@ -190,7 +191,8 @@ class EffectiveCapacity:
         return (
             f"EffectiveCapacity({what}, {100 * self.confidence:g}% interval "
             f"[{inside}, {'unknown' if outside is None else outside}); {self.replicas} replicas, "
-            f"share {self.share:g}, error {self.error:g}, seed={self.seed})"
+            f"share {self.share:g}, error {self.error:g}, "
+            f"inputs {self.trials[0].recipe.preparation}, seed={self.seed})"
         )
 
 
@@ -199,7 +201,7 @@ def _bracket(fitted: list[int], missed: list[int]) -> tuple[int, int | None]:
 
 
 def effective_capacity(
-    model: nn.Module | Sequence[nn.Module],
+    model: ModelSource | Sequence[nn.Module],
     inputs: Rows,
     *,
     recipe: RecipeFor,
@@ -232,7 +234,8 @@ def effective_capacity(
     the label ``Draws(seed).integers("effective_capacity/{n}/labels/{r}", [i], K)``.
 
     Args:
-        model: A network whose weights every replica starts from, or a sequence of ``replicas``
+        model: A network whose weights every replica starts from, a function without arguments that
+            makes it, or a sequence of ``replicas``
             networks. They are copied. Its outputs are the K classes.
         inputs: Inputs as they are stored, shape ``(N, ...)``; the recipe crops and whitens them.
         recipe: The hyper-parameters, or a function that gives them for n examples.

@@ -14,6 +14,7 @@ from corruptlab._arrays import Rows, read_inputs, read_labels
 from corruptlab._checks import at_least, check_number, real
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
+from corruptlab._modules import ModelSource
 from corruptlab.capacity._replicas import Procedure
 from corruptlab.training import Recipe
 
@@ -126,12 +127,12 @@ class Memorization:
             f"Memorization({self.n} examples, {len(self.memorized())} with a score of 0.25 or "
             f"more, mean score {self.scores.mean():.3g}, median standard error "
             f"{np.median(self.standard_errors):.2g}; {self.replicas} replicas on "
-            f"{self.subset_size}, seed={self.seed})"
+            f"{self.subset_size}, inputs {self.recipe.preparation}, seed={self.seed})"
         )
 
 
 def memorization(
-    model: nn.Module | Sequence[nn.Module],
+    model: ModelSource | Sequence[nn.Module],
     inputs: Rows,
     labels: ArrayLike | Tensor,
     *,
@@ -160,7 +161,8 @@ def memorization(
     replicas keep the first ones.
 
     Args:
-        model: A network whose weights every replica starts from, or a sequence of ``replicas``
+        model: A network whose weights every replica starts from, a function without arguments that
+            makes it, or a sequence of ``replicas``
             networks. They are copied.
         inputs: Inputs as they are stored, shape ``(n, ...)``; the recipe crops and whitens them.
         labels: Their classes, shape ``(n,)``.

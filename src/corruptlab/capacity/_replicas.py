@@ -10,7 +10,14 @@ from torch.nn.functional import cross_entropy
 from corruptlab import training
 from corruptlab._checks import instance, natural
 from corruptlab._environment import Environment
-from corruptlab._modules import copied, count_parameters, resolve_device, scores_of
+from corruptlab._modules import (
+    ModelSource,
+    copied,
+    count_parameters,
+    network_of,
+    resolve_device,
+    scores_of,
+)
 from corruptlab.training import Recipe, ReplicasReport
 
 # Replicas that are trained together: enough for one program, and their weights, gradients, and
@@ -70,7 +77,7 @@ class Procedure:
     @classmethod
     def of(
         cls,
-        model: nn.Module | Sequence[nn.Module],
+        model: ModelSource | Sequence[nn.Module],
         inputs: Tensor,
         *,
         recipe: object,
@@ -80,13 +87,14 @@ class Procedure:
         replicas: int | None = None,
     ) -> "Procedure":
         """Check what a user gave; with ``replicas`` there may be a network for each of them."""
-        first = _first_model(model, replicas)
         checked, seed = instance("recipe", recipe, Recipe), natural("seed", seed)
+        networks = _networks(model, replicas, seed)
+        first = networks if isinstance(networks, nn.Module) else networks[0]
         device = resolve_device(first, device)
         outputs = _count_outputs(first, inputs[:2], recipe=checked, device=device)
         if outputs < 2:
             raise ValueError(f"`model` must have at least 2 outputs, one a class, got {outputs}.")
-        return cls(model, outputs, checked, seed, device, progress)
+        return cls(networks, outputs, checked, seed, device, progress)
 
     @property
     def environment(self) -> Environment:
@@ -149,21 +157,18 @@ def _count_outputs(
     return scores_of(copied(model).to(device), prepared.clone()).shape[1]
 
 
-def _first_model(model: object, replicas: int | None) -> nn.Module:
-    if isinstance(model, nn.Module):
-        return model
-    if replicas is None:
-        raise TypeError(f"`model` must be a torch.nn.Module, got {type(model).__name__}.")
-    models = model if isinstance(model, Sequence) else ()
-    if not models or not all(isinstance(each, nn.Module) for each in models):
+def _networks(model: object, replicas: int | None, seed: int) -> nn.Module | Sequence[nn.Module]:
+    """Return the network of all replicas, or one for each of them."""
+    if not isinstance(model, Sequence) or isinstance(model, str) or replicas is None:
+        return network_of(model, seed=seed)
+    if not model or not all(isinstance(each, nn.Module) for each in model):
         raise TypeError(
-            "`model` must be a torch.nn.Module or a sequence of them, one for each replica, "
-            f"got {model!r}."
+            "`model` must be a torch.nn.Module, a function that makes one, or a sequence of "
+            f"modules, one for each replica, got {model!r}."
         )
-    if len(models) != replicas:
+    if len(model) != replicas:
         raise ValueError(
             f"`model` must be one network or one for each of the {replicas} replicas, "
-            f"got {len(models)}."
+            f"got {len(model)}."
         )
-    first: nn.Module = models[0]
-    return first
+    return model

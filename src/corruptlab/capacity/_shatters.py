@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from corruptlab._arrays import Rows, read_inputs
 from corruptlab._checks import at_least, check_confidence
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
+from corruptlab._modules import ModelSource
 from corruptlab._statistics import clopper_pearson
 from corruptlab.capacity._replicas import Procedure
 from corruptlab.training import Recipe
@@ -101,12 +102,13 @@ class Shattering:
         else:
             which, shown = f"all {self.tried} dichotomies", ""
         return (
-            f"Shattering({self.n} points: {self.fitted} of {which} fitted{shown}; seed={self.seed})"
+            f"Shattering({self.n} points: {self.fitted} of {which} fitted{shown}; "
+            f"inputs {self.recipe.preparation}, seed={self.seed})"
         )
 
 
 def shatters(
-    model: nn.Module,
+    model: ModelSource,
     inputs: Rows,
     *,
     recipe: Recipe,
@@ -128,7 +130,8 @@ def shatters(
     binomial, and the interval for the share of all dichotomies is exact.
 
     Args:
-        model: A network with two outputs, whose weights every training starts from. It is copied.
+        model: A network with two outputs, whose weights every training starts from, which is
+            copied, or a function without arguments that makes it.
         inputs: The n points, inputs as they are stored, shape ``(n, ...)``; the recipe crops and
             whitens them.
         recipe: The hyper-parameters.
@@ -156,7 +159,7 @@ def shatters(
         >>> triangle = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
         >>> found = shatters(cl.mlp(input_shape=(2,), num_classes=2), triangle, recipe=recipe)
         >>> found
-        Shattering(3 points: 8 of all 8 dichotomies fitted; seed=0)
+        Shattering(3 points: 8 of all 8 dichotomies fitted; inputs plain, seed=0)
         >>> found.shattered
         True
 

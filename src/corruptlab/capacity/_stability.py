@@ -7,12 +7,13 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor, nn
+from torch import Tensor
 
 from corruptlab._arrays import Rows, read_inputs, read_labels
 from corruptlab._checks import check_choice
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
+from corruptlab._modules import ModelSource
 from corruptlab._statistics import standard_error
 from corruptlab.capacity._replicas import Procedure, Replicas
 from corruptlab.training import Recipe
@@ -96,12 +97,13 @@ class Stability:
         return (
             f"Stability({self.loss} moves by {self.mean:.4g} +- {self.standard_error:.2g} on "
             f"average, {self.max:.4g} at most; {self.replacements} replacements in {self.n} "
-            f"examples, {self.held_out} held-out points, seed={self.seed})"
+            f"examples, {self.held_out} held-out points, "
+            f"inputs {self.recipe.preparation}, seed={self.seed})"
         )
 
 
 def stability(
-    model: nn.Module,
+    model: ModelSource,
     inputs: Rows,
     labels: ArrayLike | Tensor,
     *,
@@ -129,7 +131,8 @@ def stability(
     can differ by rounding, which grows with the number of steps.
 
     Args:
-        model: The network that every training starts from. It is copied.
+        model: The network that every training starts from, which is copied, or a function without
+            arguments that makes it.
         inputs: Training inputs as they are stored, shape ``(n, ...)``; the recipe prepares them.
         labels: Their classes, shape ``(n,)``.
         recipe: The hyper-parameters.
@@ -164,7 +167,7 @@ def stability(
         ...           fresh=(images[200:210], labels[200:210]),
         ...           held_out=(images[300:], labels[300:]))
         Stability(cross_entropy moves by 0.0... +- 0.00... on average, 0... at most; 10 replacements
-        in 200 examples, 3700 held-out points, seed=0)
+        in 200 examples, 3700 held-out points, inputs plain, seed=0)
 
     Source: Bousquet and Elisseeff 2002, "Stability and generalization", Def. 3 and 6, with
     replacing for removing; Hardt, Recht, and Singer 2016, "Train faster, generalize better", §2.

@@ -21,6 +21,7 @@ from corruptlab.corruptions._protocols import (
     is_label_corruption,
 )
 from corruptlab.corruptions._reader import ExampleReader, example_reader, materialize, served_labels
+from corruptlab.corruptions._resampled_values import ResampledValues
 from corruptlab.corruptions._specification import Specification
 from corruptlab.corruptions._stream import CorruptedStream
 from corruptlab.corruptions._symmetric_labels import SymmetricLabels
@@ -47,6 +48,7 @@ __all__ = [
     "PairFlipLabels",
     "RandomLabels",
     "RandomPixels",
+    "ResampledValues",
     "ShuffledPixels",
     "Specification",
     "SymmetricLabels",

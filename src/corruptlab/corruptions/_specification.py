@@ -15,6 +15,7 @@ from corruptlab.corruptions._noise import changed_fields
 from corruptlab.corruptions._pair_flip_labels import PairFlipLabels
 from corruptlab.corruptions._permuted_pixels import RandomPixels, ShuffledPixels
 from corruptlab.corruptions._protocols import Corruption
+from corruptlab.corruptions._resampled_values import ResampledValues
 from corruptlab.corruptions._symmetric_labels import SymmetricLabels
 from corruptlab.corruptions._transition_labels import TransitionLabels
 from corruptlab.corruptions._uniform_labels import RandomLabels, UniformLabels
@@ -29,6 +30,7 @@ _KINDS: dict[str, Any] = {
         PairFlipLabels,
         RandomLabels,
         RandomPixels,
+        ResampledValues,
         ShuffledPixels,
         SymmetricLabels,
         TransitionLabels,

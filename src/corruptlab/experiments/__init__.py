@@ -16,22 +16,29 @@ from corruptlab.experiments.paper import Reproduction, reproduce
 from corruptlab.experiments.permutation import Baseline, PermutationTest, permutation_test
 from corruptlab.experiments.randomization import (
     SETTINGS,
+    TOKEN_SETTINGS,
+    LearnerReport,
+    LearnerResult,
     RandomizationReport,
     Setting,
     SettingResult,
     iter_randomization_test,
     paper_settings,
     randomization_test,
+    token_settings,
 )
 from corruptlab.experiments.sweeps import SweepReport, sweep
 
 __all__ = [
     "SETTINGS",
+    "TOKEN_SETTINGS",
     "AuditReport",
     "Baseline",
     "Finding",
     "Fitted",
     "Gap",
+    "LearnerReport",
+    "LearnerResult",
     "MemorizationEpoch",
     "MemorizationMeter",
     "MemorizationReport",
@@ -53,4 +60,5 @@ __all__ = [
     "reproduce",
     "sweep",
     "sweeps",
+    "token_settings",
 ]

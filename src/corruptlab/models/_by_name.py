@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from corruptlab._memory import host_memory
+from corruptlab._memory import check_fits
 from corruptlab.models._inception_v3 import inception_v3
 from corruptlab.models._mlp import mlp
 from corruptlab.models._small_alexnet import small_alexnet
@@ -24,7 +24,6 @@ KNOWN = (
 """The names of the paper's architectures."""
 
 _BYTES_A_LAYER = 4096  # of Python's objects, about, whatever the weights
-_GIB = 1 << 30
 
 
 def by_name(
@@ -80,12 +79,8 @@ def by_name(
 
 def _check_memory(name: str, depth: int, width: int) -> None:
     """Reject what the system would refuse, or end this process for, when its weights are drawn."""
-    needed, free = 4 * (depth - 1) * width**2 + 4 * width + _BYTES_A_LAYER * depth, host_memory()
-    if free is not None and needed > free:
-        raise ValueError(
-            f"`name` must be a network that fits the memory, got {name!r}, which takes at least "
-            f"{needed / _GIB:,.1f} GiB where {free / _GIB:,.1f} GiB are free."
-        )
+    needed = 4 * (depth - 1) * width**2 + 4 * width + _BYTES_A_LAYER * depth
+    check_fits("name", name, needed, "a network that fits")
 
 
 _CONVOLUTIONAL: dict[str, Callable[..., nn.Module]] = {

@@ -57,7 +57,7 @@ def inception_v3(
     Source: Zhang et al. 2017, §2.1 and Table 2; Szegedy et al. 2016, "Rethinking the Inception
     architecture for computer vision".
     """
-    check_num_classes(num_classes)
+    check_num_classes(num_classes, 2048)
     check_probability("dropout", dropout)
     channels, _, _ = image_size(input_shape, smallest=_SMALLEST)
     if channels != 3:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, max_pool2d, pad
 
 from corruptlab._checks import at_least, whole
+from corruptlab._memory import check_fits
 
 EPSILON = 1e-3
 """What is added to a variance: TensorFlow's default, a hundred times PyTorch's."""
@@ -27,9 +28,9 @@ def check_sizes(name: str, sizes: Sequence[int]) -> None:
         raise ValueError(f"`{name}` must be at least 1, got {tuple(sizes)}.")
 
 
-def check_num_classes(num_classes: int) -> None:
-    """Refuse a number of outputs that is no integer or below 1."""
-    at_least(1, "num_classes", num_classes)
+def check_num_classes(num_classes: int, fan_in: int) -> None:
+    """Refuse a number of outputs that is no integer, below 1, or too large for the last layer."""
+    check_fits("num_classes", num_classes, 4 * fan_in * at_least(1, "num_classes", num_classes))
 
 
 def image_size(input_shape: Sequence[int], *, smallest: int) -> tuple[int, int, int]:

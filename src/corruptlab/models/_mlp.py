@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from corruptlab._memory import check_fits
 from corruptlab.models._initialization import Initialization, build
 from corruptlab.models._layers import check_num_classes, check_sizes
 
@@ -35,7 +36,8 @@ def mlp(
 
     Raises:
         TypeError: If a size is not an integer.
-        ValueError: If a size is below 1, or ``init`` is not a known name.
+        ValueError: If a size is below 1 or does not fit the memory, or ``init`` is not a known
+            name.
 
     Example:
         >>> from corruptlab.models import mlp
@@ -48,8 +50,11 @@ def mlp(
     """
     check_sizes("widths", widths)
     check_sizes("input_shape", input_shape)
-    check_num_classes(num_classes)
-    sizes = [math.prod(input_shape), *widths, num_classes]
+    inner = [math.prod(input_shape), *widths]
+    weights = sum(fan_in * fan_out for fan_in, fan_out in itertools.pairwise(inner))
+    check_fits("widths", widths, 4 * weights, "sizes that fit")
+    check_num_classes(num_classes, inner[-1])
+    sizes = [*inner, num_classes]
     return build(lambda: _layers(sizes), init, seed=seed)
 
 

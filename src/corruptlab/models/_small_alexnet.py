@@ -45,7 +45,7 @@ def small_alexnet(
     Source: Zhang et al. 2017, App. A.
     """
     channels, height, width = layers.image_size(input_shape, smallest=_SMALLEST)
-    layers.check_num_classes(num_classes)
+    layers.check_num_classes(num_classes, 192)
     height, width = -(-height // 4), -(-width // 4)
     return build(
         lambda: nn.Sequential(

@@ -53,7 +53,7 @@ def small_inception(
     Source: Zhang et al. 2017, App. A and Fig. 3.
     """
     channels, _, _ = layers.image_size(input_shape, smallest=_SMALLEST)
-    layers.check_num_classes(num_classes)
+    layers.check_num_classes(num_classes, 336)
     return build(lambda: _layers(channels, num_classes, batch_norm), init, seed=seed)
 
 

@@ -3,7 +3,15 @@
 from corruptlab.plotting._examples import examples
 from corruptlab.plotting._fit_curves import fit_curves
 from corruptlab.plotting._interval_curves import interval_curves
+from corruptlab.plotting._layer_heatmap import layer_heatmap
 from corruptlab.plotting._loss_curves import loss_curves
 from corruptlab.plotting._null_distribution import null_distribution
 
-__all__ = ["examples", "fit_curves", "interval_curves", "loss_curves", "null_distribution"]
+__all__ = [
+    "examples",
+    "fit_curves",
+    "interval_curves",
+    "layer_heatmap",
+    "loss_curves",
+    "null_distribution",
+]

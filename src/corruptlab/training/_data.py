@@ -65,6 +65,7 @@ def load_data(
             or _varies(reader, role, twice, execution, processes)
             or not _fits(reader, role, recipe, execution, processes)
         ):
+            reader.examples.check_length()
             recipe = measured(reader, None)
             streamed = StreamedData(
                 reader,

@@ -31,6 +31,7 @@ from corruptlab._modules import (
     scores_of,
 )
 from corruptlab._progress import Progress
+from corruptlab._random_state import exclusive_generators
 from corruptlab._types import MapDataset
 from corruptlab.training._checkpoint import Checkpoint, identity_of
 from corruptlab.training._contexts import (
@@ -106,6 +107,8 @@ def fit(
     same call finds it there and goes on, on the CPU to the same bits as without the interruption:
     if torch's version, its number of threads, and the processor's instructions are the same. Where
     they are not, a warning says so.
+
+    Fits in several threads take turns, because threads share the global generators.
 
     Ctrl-C ends the training and returns the report of the network as it stands (while the data
     are still being read there is nothing to report, and ``KeyboardInterrupt`` passes through; so
@@ -200,7 +203,8 @@ def fit(
             progress=progress,
         )
 
-    with workers, explained_memory(recipe, device), recording_gradients():
+    alone = exclusive_generators()
+    with alone, workers, explained_memory(recipe, device), recording_gradients():
         known = load(train, "train", recipe)
         recipe = known.recipe  # with the statistics of the training set
         config = FitConfig(
@@ -372,9 +376,10 @@ def _check_outputs(model: nn.Module, sources: Sequence[DataSource]) -> int:
 
 
 def _check_loss(loss: Loss, num_classes: int, device: torch.device) -> None:
-    """Try the loss on two examples."""
-    outputs = torch.zeros(2, num_classes, dtype=torch.float32, device=device)
-    labels = torch.zeros(2, dtype=torch.int64, device=device)
+    """Try the loss on some examples, not as many as there are classes: shapes must not agree."""
+    count = 3 if num_classes == 2 else 2
+    outputs = torch.zeros(count, num_classes, dtype=torch.float32, device=device)
+    labels = torch.zeros(count, dtype=torch.int64, device=device)
     tried: Callable[[Tensor, Tensor], object] = loss  # whose type is only a promise
     try:
         with torch.no_grad():

@@ -17,6 +17,16 @@ Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """Outputs, shape ``(b, num_classes)``, and labels, shape ``(b,)``, in; their mean loss out."""
 
 
+def check_gradient(computed: Tensor) -> None:
+    """Refuse a loss, or scores, from which no gradient comes back to the parameters."""
+    if not computed.requires_grad:
+        raise ValueError(
+            "`model` and `loss` must compute a loss that depends on the parameters, got one "
+            "without a gradient; look for torch.no_grad(), .detach(), and conversions to NumPy "
+            "in the forward pass."
+        )
+
+
 class NonFiniteLossError(FloatingPointError):
     """The loss became infinite or not a number, so that nothing can be learned any more.
 

@@ -1,5 +1,6 @@
 """How a fit reads data sets: the only file here that knows what one is."""
 
+import gc
 import multiprocessing
 import sys
 import threading
@@ -185,6 +186,7 @@ def _iterator_of(loader: DataLoader[tuple[Tensor, Tensor]]) -> Iterator[tuple[Te
             return iter(loader)
         except BaseException as error:  # those that did start live as long as a frame knows them
             traceback.clear_frames(error.__traceback__)
+            gc.collect()
             raise
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import torch
 from torch import Tensor
 
-from corruptlab._arrays import check_finite
+from corruptlab._arrays import check_dense, check_finite
 from corruptlab._checks import check_names
 from corruptlab.training._standardization import Moments, Per, Standardization, blocks
 from corruptlab.training._transforms import (
@@ -257,6 +257,7 @@ class Recipe:
             TypeError: If the inputs are of a type that cannot be whitened or augmented.
             ValueError: If their shape does not suit the crop, the whitening, or the augmentation.
         """
+        check_dense(inputs, name)
         shape = tuple(inputs.shape[1:])
         if self.crop is not None and (len(shape) < 2 or min(shape[-2:]) < self.crop):
             raise ValueError(

@@ -1,6 +1,5 @@
 """Programs that train replicas side by side."""
 
-import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 from torch.nn.functional import cross_entropy
+
+from corruptlab._modules import copied
 
 Strategy: TypeAlias = Literal["wide", "vmap", "loop"]
 """Perceptrons with their weights stacked; any network through ``torch.func``; one by one."""
@@ -208,8 +209,8 @@ class Vectorized:
         self._parameters = {name: value.detach() for name, value in parameters.items()}
         self._buffers = {name: value.detach() for name, value in buffers.items()}
         self._momenta = {name: torch.zeros_like(v) for name, v in self._parameters.items()}
-        self._training = copy.deepcopy(networks[0]).to("meta").train()
-        self._evaluating = copy.deepcopy(self._training).eval()
+        self._training = copied(networks[0]).to("meta").train()
+        self._evaluating = copied(networks[0]).to("meta").eval()
 
     def step(self, inputs: Tensor, targets: Tensor, update: SGDStep, *, shared: bool) -> Tensor:
         """Update every replica once."""

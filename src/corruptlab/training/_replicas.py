@@ -13,15 +13,25 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parameter import is_lazy
 from torch.utils.data import TensorDataset
 
-from corruptlab._arrays import check_classes, check_finite
+from corruptlab._arrays import check_classes, check_dense, check_finite
 from corruptlab._checks import instance
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
-from corruptlab._modules import check_module, copied, resolve_device, scores_of
+from corruptlab._memory import full_memory
+from corruptlab._modules import (
+    ModelSource,
+    check_module,
+    copied,
+    network_of,
+    preserve_mode,
+    resolve_device,
+    scores_of,
+)
 from corruptlab._progress import Progress
 from corruptlab.training._contexts import dropout_of, float32_products, recording_gradients
 from corruptlab.training._distributed import Processes
 from corruptlab.training._fit import check_batch_norm, fit
+from corruptlab.training._metrics import check_gradient
 from corruptlab.training._optimizers import can_fuse, make_optimizer, trainable_parameters
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._replica_engines import (
@@ -57,7 +67,7 @@ class ReplicaPlan:
 
 
 def fit_replicas(
-    model: nn.Module | Sequence[nn.Module],
+    model: ModelSource | Sequence[nn.Module],
     inputs: Tensor,
     labels: Tensor,
     *,
@@ -89,8 +99,9 @@ def fit_replicas(
     ends the training and returns the report of what was done.
 
     Args:
-        model: The network that is copied, or R networks of one architecture, each with its own
-            initial weights. They are not changed.
+        model: The network that is copied, a function without arguments that makes it (called with
+            PyTorch's generator seeded by ``seed``, for every copy), or R networks of one
+            architecture, each with its own initial weights. They are not changed.
         inputs: All inputs, shape ``(n, ...)``: bytes or floats, cropped and whitened by the
             recipe, as in `fit`.
         labels: ``int64``, shape ``(R, n)``: row r holds the labels of replica r.
@@ -111,6 +122,7 @@ def fit_replicas(
         TypeError: If an argument is of a wrong kind.
         ValueError: If shapes do not agree, a label or position is out of range, an input is not
             finite, architectures differ, or ``strategy`` does not suit.
+        MemoryError: If the memory of the device is full.
         NonFiniteLossError: If the loss of a replica becomes infinite or not a number; the message
             says whose. Nothing is returned then.
 
@@ -126,19 +138,25 @@ def fit_replicas(
 
     Source: Zhang et al. 2017, §2: the same network, again and again, on other labels.
     """
-    networks = _networks(model, labels)
+    networks = _networks(model, labels, seed)
     _check(inputs, labels, subsets, recipe, strategy)
     early = _stops_early(stop)
     Draws(seed)
     start = time.perf_counter()
     device = resolve_device(networks[0], device)
     total = len(networks) * recipe.epochs
-    with recording_gradients():
+    advice = (
+        f"The memory of {device} is full with {len(networks)} replicas and batches of "
+        f"{recipe.batch_size}; try fewer replicas in a call, strategy='loop', or a smaller "
+        "`recipe.batch_size`."
+    )
+    with full_memory(advice), recording_gradients():
         own = copied(networks[0]).to(device)
         networks = [own if n is networks[0] else _on_device(n, device) for n in networks]
         common = _common_recipe(recipe, inputs, subsets)
         problem = _problem(networks[0], inputs.to(device), labels, subsets, common, seed, early)
     with (
+        full_memory(advice),
         recording_gradients(),
         dropout_of(networks[0], recipe.dropout),
         float32_products(device, tf32=False),
@@ -205,6 +223,8 @@ def _problem(
     )
     trainable_parameters(network)
     scores = scores_of(network, prepared[:2].clone())
+    with preserve_mode(network), torch.enable_grad():
+        check_gradient(network.eval()(prepared[:2].clone()))
     check_classes(labels, "`labels`", num_classes=scores.shape[1])
     alone = Processes(0, 1, inputs.device)
     check_batch_norm(network, prepared[:1].clone, problem.size, recipe.batch_size, alone)
@@ -291,13 +311,16 @@ def _plan(strategy: Choice, networks: list[nn.Module], problem: Problem) -> Repl
     return ReplicaPlan(chosen, len(networks), {})
 
 
-def _networks(model: nn.Module | Sequence[nn.Module], labels: Any) -> list[nn.Module]:
+def _networks(model: ModelSource | Sequence[nn.Module], labels: Any, seed: int) -> list[nn.Module]:
     if not isinstance(labels, Tensor):
         raise TypeError(f"`labels` must be a tensor, got {type(labels).__name__}.")
     if labels.ndim != 2 or len(labels) == 0:
         raise ValueError(f"`labels` must have shape (R, n) with R >= 1, got {tuple(labels.shape)}.")
     # A Sequential has a length too, but it is one network.
-    networks = list(model) if isinstance(model, Sequence) else [model] * len(labels)
+    if isinstance(model, Sequence):
+        networks = list(model)
+    else:
+        networks = [network_of(model, seed=seed)] * len(labels)
     for network in networks:
         check_module(network)
     for network in dict.fromkeys(networks):
@@ -326,6 +349,8 @@ def _check(inputs: Any, labels: Tensor, subsets: Any, recipe: object, strategy: 
         raise ValueError(f"`strategy` must be one of auto, wide, vmap, loop, got {strategy!r}.")
     if not isinstance(inputs, Tensor):
         raise TypeError(f"`inputs` must be a tensor, got {type(inputs).__name__}.")
+    check_dense(inputs, "inputs")
+    check_dense(labels, "labels")
     if labels.dtype != torch.int64:
         raise TypeError(f"`labels` must be int64, got {labels.dtype}.")
     if len(inputs) != labels.shape[1] or len(inputs) == 0:

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from corruptlab._modules import first_line
 from corruptlab.training._capture import WARM_UP, Captured, uncapturable
+from corruptlab.training._compilation import Compiled
 from corruptlab.training._contexts import seed_layers
 from corruptlab.training._data import Batch, DataSource, DeviceData
 from corruptlab.training._distributed import Processes
 from corruptlab.training._execution import Execution
-from corruptlab.training._metrics import Loss, LossLog
+from corruptlab.training._metrics import Loss, LossLog, check_gradient
 
 # A fit that is over sooner is not worth measuring, which takes a GPU about a second.
 _SECONDS_WORTH_MEASURING = {"cpu": 30.0, "cuda": 5.0}
@@ -63,7 +64,12 @@ class Stepper:
         self._mean_loss: Loss = mean_loss
         if execution.compile is True:
             # One program for whole batches and one for the last: general shapes are slower.
-            self._mean_loss = torch.compile(mean_loss, dynamic=False)
+            self._mean_loss = Compiled(mean_loss, dynamic=False)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether steps go through compiled programs, as far as any was done."""
+        return isinstance(self._mean_loss, Compiled) and not self._mean_loss.failed
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Return the context in which the products of the network have the wanted type."""
@@ -72,12 +78,7 @@ class Stepper:
     def step(self, inputs: Tensor, targets: Tensor, weight: float = 1.0) -> Tensor:
         """Do one step; return what this share adds to the mean loss before it, on the device."""
         loss = self._mean_loss(inputs, targets)
-        if not loss.requires_grad:
-            raise ValueError(
-                "`model` and `loss` must compute a loss that depends on the parameters, got one "
-                "without a gradient; look for torch.no_grad(), .detach(), and conversions to NumPy "
-                "in the forward pass."
-            )
+        check_gradient(loss)
         if weight != 1.0:
             loss = loss * weight
         self._optimizer.zero_grad(set_to_none=True)

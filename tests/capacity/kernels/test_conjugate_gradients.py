@@ -294,6 +294,7 @@ def test_pivots_equal_those_of_a_naive_loop(
     assert sorted(expected) == (left == 0).nonzero().flatten().tolist()
 
 
+@pytest.mark.slow
 def test_pivots_proposed_in_groups_follow_the_law_of_single_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -111,6 +111,7 @@ def test_flat_patches_give_nothing() -> None:
     assert not random_conv_features(flat, num_filters=9, patches_from=None).any()
 
 
+@pytest.mark.slow
 def test_features_of_an_image_depend_on_it_and_the_filters_alone() -> None:
     source, many = images(4, seed=1), images(35)  # more images and filters than fit at once
     whole = random_conv_features(many, num_filters=300, patches_from=source)

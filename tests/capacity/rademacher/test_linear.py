@@ -178,26 +178,26 @@ def test_large_pieces_are_cut_without_a_trace(ball: Ball, monkeypatch: pytest.Mo
 
 
 def test_tensors_arrays_memory_maps_and_iterators_agree(tmp_path: Path) -> None:
-    bytes_ = np.random.default_rng(0).integers(0, 256, (60, 2, 3, 3)).astype(np.uint8)
-    expected = linear(bytes_.reshape(60, 18).astype(np.float64))
-    np.save(tmp_path / "bytes.npy", bytes_)
-    np.save(tmp_path / "floats.npy", bytes_.astype(np.float32))
-    frozen = bytes_.astype(np.float64)
+    whole = np.random.default_rng(0).integers(0, 256, (60, 2, 3, 3)).astype(np.int16)
+    expected = linear(whole.reshape(60, 18).astype(np.float64))
+    np.save(tmp_path / "integers.npy", whole)
+    np.save(tmp_path / "floats.npy", whole.astype(np.float32))
+    frozen = whole.astype(np.float64)
     frozen.flags.writeable = False
     forms: list[Any] = [
-        bytes_,
-        torch.from_numpy(bytes_),
-        torch.from_numpy(bytes_).bfloat16().double(),
-        bytes_.astype(np.int64),
-        bytes_.astype(np.uint16),
-        bytes_.astype(">f4"),
-        bytes_.astype(np.longdouble),
-        np.asfortranarray(bytes_.astype(np.float32)),
+        whole,
+        torch.from_numpy(whole),
+        torch.from_numpy(whole).bfloat16().double(),
+        whole.astype(np.int64),
+        whole.astype(np.uint16),
+        whole.astype(">f4"),
+        whole.astype(np.longdouble),
+        np.asfortranarray(whole.astype(np.float32)),
         frozen,
-        np.load(tmp_path / "bytes.npy", mmap_mode="r"),
+        np.load(tmp_path / "integers.npy", mmap_mode="r"),
         np.load(tmp_path / "floats.npy", mmap_mode="r"),
-        [bytes_[:7], torch.from_numpy(bytes_[7:50]), bytes_[50:]],
-        iter([bytes_[:30], bytes_[:0], bytes_[30:]]),
+        [whole[:7], torch.from_numpy(whole[7:50]), whole[50:]],
+        iter([whole[:30], whole[:0], whole[30:]]),
     ]
     for form in forms:
         same(linear(form), expected, rtol=1e-5)

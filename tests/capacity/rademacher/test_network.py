@@ -205,7 +205,7 @@ def test_ctrl_c_keeps_whole_groups(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             {"model": [plane(4), "x"]},
             TypeError,
-            r"^`model` must be a torch\.nn\.Module or a sequence of them, one for each replica,",
+            r"^`model` must be a torch\.nn\.Module, a function that makes one, or",
         ),
     ],
 )

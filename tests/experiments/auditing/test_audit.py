@@ -63,6 +63,7 @@ def test_report_prints_every_finding_in_at_most_100_columns(
     assert repr(broken_and_good).startswith("AuditReport(Forgetful (60 examples), test set Pict")
 
 
+@pytest.mark.slow
 def test_report_is_json_frozen_and_names_what_made_it(broken_and_good: AuditReport) -> None:
     read = json.loads(json.dumps(broken_and_good.to_dict()))
     assert read["kind"] == "audit"
@@ -142,3 +143,21 @@ def test_global_generators_are_left_as_they_were() -> None:
     before = states()
     audit(Local(cases.Augmented()), workers=2 if FORKS else 0, sample=4)
     assert states() == before
+
+
+def test_a_pair_of_arrays_is_read_as_its_rows() -> None:
+    inputs, labels = np.arange(120.0).reshape(60, 2), np.arange(60) % 3
+    report = audit((inputs, labels), (inputs[:5], labels[:5]), workers=0)
+    assert (report.n_train, report.n_test) == (60, 5)
+    assert report["both: overlap"].status == "error"
+    with pytest.raises(
+        ValueError, match=r"^`test` must have one label for each .* 60 inputs and 9"
+    ):
+        audit((inputs, labels), (inputs, labels[:9]))
+
+
+def test_classes_are_not_counted_where_no_label_can_be_read() -> None:
+    soft = (np.arange(120.0).reshape(60, 2), np.full((60, 3), 0.5))
+    report = audit(soft, workers=0)
+    assert report["train: items"].status == "error"
+    assert report["train: classes"].status == "skipped"

@@ -1,5 +1,6 @@
 """Memorization of estimators, training functions, and networks with a recipe."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,35 @@ def test_classes_may_have_names() -> None:
     assert run(Nearest(), (x, names)).final == run(Nearest(), (x, y)).final
 
 
+def test_classes_of_a_data_set_keep_their_names_and_what_is_known_of_noise() -> None:
+    names = np.array(["c", "a", "d", "b"])
+    x, y = pair()
+    noisy = cl.corrupt((x, names[y].tolist()), cl.SymmetricLabels(rate=0.3), seed=1)
+    seen: list[Any] = []
+
+    def train(data: cl.LabelledData, *, seed: int) -> Any:
+        seen.append((data[0][1], data.labels[0], data.classes))
+        return nearest(data, seed=seed)
+
+    found = run(train, noisy)
+    assert found.noisy > 50
+    assert found.final == run_function(nearest_named, noisy).final
+    assert isinstance(seen[0][0], str)
+    assert seen[0][0] == seen[0][1]
+    assert seen[0][2].tolist() == ["a", "b", "c", "d"]
+
+
+def nearest_named(dataset: Any, epoch_end: Any) -> Any:
+    """The same of a training function, which answers with numbers."""
+    seen, labels = dataset.inputs_at(range(len(dataset))), dataset.targets
+
+    def predict(x: torch.Tensor) -> Any:
+        distances = ((x.numpy()[:, None] - seen[None]) ** 2).sum(axis=2)
+        return labels[distances.argmin(axis=1)]
+
+    return predict
+
+
 def test_a_subset_keeps_the_numbers_of_its_examples() -> None:
     part = torch.utils.data.Subset(clusters(), range(100, 400))
     assert run(nearest, part).final == run_function(train=part).final
@@ -98,6 +128,7 @@ def test_a_network_with_a_recipe_is_fitted_and_followed() -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
     recipe = cl.Recipe(learning_rate=0.02, epochs=4, batch_size=20)
     found = run(model, recipe=recipe)
+    assert run(lambda: copy.deepcopy(model), recipe=recipe).final == found.final
     assert len(found.epochs) == 4
     assert found.train_function == "Sequential"
     assert found.final.held_out_true.share == 1.0

@@ -92,6 +92,7 @@ def test_canary_labels_are_uniform_whatever_the_true_label() -> None:
             assert stats.chisquare(row).pvalue > 1e-4
 
 
+@pytest.mark.slow
 def test_every_example_is_planted_and_held_out_equally_often() -> None:
     planted, out = np.zeros(40), np.zeros(40)
     seeds = 200

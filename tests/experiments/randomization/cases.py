@@ -30,4 +30,6 @@ def run(**changes: Any) -> RandomizationReport:
     """Run a small test."""
     model, train = changes.pop("model", network()), changes.pop("train", bars())
     test = changes.pop("test", bars(200, seed=1))
-    return randomization_test(model, train, test, **{"recipe": RECIPE, **changes})
+    given = {"recipe": RECIPE, **changes}
+    report: RandomizationReport = randomization_test(model, train, test, **given)
+    return report

@@ -16,12 +16,19 @@ from corruptlab import (
     RandomizationReport,
     RandomLabels,
     Recipe,
+    ResampledValues,
     Setting,
     SymmetricLabels,
     corrupt,
     fit,
 )
-from corruptlab.experiments import SETTINGS, iter_randomization_test, paper_settings
+from corruptlab.experiments import (
+    SETTINGS,
+    TOKEN_SETTINGS,
+    iter_randomization_test,
+    paper_settings,
+    token_settings,
+)
 from corruptlab.experiments.randomization import Pair
 
 from .cases import RECIPE, bars, network, run
@@ -281,7 +288,8 @@ def test_a_setting_that_does_not_suit_is_found_before_the_first_fit() -> None:
     recipe = Recipe(learning_rate=0.1, epochs=1, whiten=False, decay=0.95)
 
     def refused(kind: type[Exception], message: str, **changes: Any) -> None:
-        given = {"model": model, "train": words(), "recipe": recipe, **changes}
+        given = {"settings": SETTINGS, "model": model, "train": words(), "recipe": recipe}
+        given |= changes
         with pytest.raises(kind, match=message) as caught:
             run(**{"test": None, **given})
         assert not hasattr(caught.value, "report")
@@ -295,6 +303,57 @@ def test_a_setting_that_does_not_suit_is_found_before_the_first_fit() -> None:
     # What does not suit the clean data is no setting's fault.
     refused(ValueError, r"^`model` must accept inputs of shape", train=bars())
     refused(TypeError, r"^`recipe\.whiten` must be False", recipe=RECIPE)
+
+
+def test_rows_of_integers_get_the_settings_for_tokens() -> None:
+    model = nn.Sequential(nn.Embedding(7, 4), nn.Flatten(), nn.Linear(12, 2))
+    recipe = Recipe(learning_rate=0.1, epochs=2, whiten=False, decay=0.95)
+    report = run(model=model, train=words(), test=words(60), recipe=recipe)
+    assert tuple(row.name for row in report.rows) == TOKEN_SETTINGS
+    assert [row.labels_changed > 0 for row in report.rows] == [False, True, True] + 3 * [False]
+    (resampled,) = report["resampled-tokens"].setting.corruptions
+    assert isinstance(resampled, ResampledValues)
+    assert resampled.is_estimated
+    lines = report.figure().axes[0].get_lines()
+    assert len({line.get_color() for line in lines}) == 6
+
+
+@pytest.mark.parametrize(
+    ("inputs", "expected"),
+    [
+        (torch.zeros(4, 3, dtype=torch.int32), TOKEN_SETTINGS),
+        (torch.zeros(4, 3, dtype=torch.uint8), SETTINGS),
+        (torch.zeros(4, 3), SETTINGS),
+        (torch.zeros(4, 1, 3, 3, dtype=torch.int64), SETTINGS),
+    ],
+)
+def test_settings_are_chosen_by_the_type_of_the_inputs(inputs: Tensor, expected: Any) -> None:
+    class Summing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.last = nn.Linear(1, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.last(x.flatten(1).float().sum(1, keepdim=True))
+            return out
+
+    data = TensorDataset(inputs, torch.arange(4) % 2)
+    recipe = Recipe(learning_rate=0.1, epochs=1, whiten=False)
+    first = next(iter_randomization_test(Summing(), data, recipe=recipe))
+    names = [row.name for row in first.rows] + [setting.name for setting in first.remaining]
+    assert tuple(names) == expected
+
+
+def test_settings_of_tokens_have_names_and_keep_what_they_are_told() -> None:
+    model = nn.Sequential(nn.Embedding(7, 4), nn.Flatten(), nn.Linear(12, 2))
+    recipe = Recipe(learning_rate=0.1, epochs=1, whiten=False, decay=0.95)
+    kept = token_settings(keep=(0,))[-1]
+    named = ["true", "random-positions", kept]
+    report = run(model=model, train=words(), test=None, recipe=recipe, settings=named)
+    assert [row.name for row in report.rows] == ["true", "random-positions", "resampled-tokens"]
+    (resampled,) = report.rows[-1].setting.corruptions
+    assert isinstance(resampled, ResampledValues)
+    assert 0 not in resampled.values.array
 
 
 class Failing(Interrupting):
@@ -386,7 +445,12 @@ def never() -> nn.Module:
         ),
         ({"p": 1.5}, ValueError, r"^`p` must lie in \[0, 1\], got 1\.5\.$"),
         ({"seed": -1}, ValueError, r"^`seed` must be at least 0, got -1\.$"),
-        ({"recipe": None}, TypeError, r"^`recipe` must be a corruptlab\.Recipe, got NoneType\.$"),
+        (
+            {"recipe": None},
+            TypeError,
+            r"^`recipe` must be given with a torch\.nn\.Module, got None\.$",
+        ),
+        ({"recipe": 3}, TypeError, r"^`recipe` must be a corruptlab\.Recipe, got int\.$"),
         ({"train": Subset(bars(), [])}, ValueError, r"^`dataset` must hold at least one example"),
         (
             {"model": 3},

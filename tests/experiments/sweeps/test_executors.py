@@ -24,6 +24,9 @@ import pytest
 import torch
 
 import corruptlab as cl
+from corruptlab._by_name import device_for
+from corruptlab.experiments.sweeps._executors import attempt
+from tests.fake_gpu import FakeGPU
 from tests.waiting import until
 
 from .trials import deadly, double, fails, note, noted, runs
@@ -98,6 +101,7 @@ def test_a_trial_that_always_kills_its_worker_fails_alone(
     assert max(runs(log).count(x) for x in range(6) if x != 3) <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("others", [[], [5]], ids=["none waits", "one waits"])
 def test_a_trial_is_not_lost_again_and_again_with_the_one_that_kills_its_worker(
     others: list[int], tmp_path: Path, pool: ProcessPoolExecutor
@@ -359,6 +363,38 @@ def threads_of(*, x: int) -> dict[str, int]:
     return {"threads": torch.get_num_threads()}
 
 
+def test_auto_gives_every_worker_its_own_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fork = multiprocessing.get_context("fork")  # so that workers see GPUs, too
+    monkeypatch.setattr(multiprocessing, "get_context", lambda method: fork)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    grid = {"x": range(3), "folder": [str(tmp_path)]}
+    report = cl.sweep(grid, own_device, 3, out=tmp_path / "out")
+    assert sorted(report.table()["device"].tolist()) == ["cuda:0", "cuda:0", "cuda:1"]
+    assert device_for("auto") == "cuda"  # of this process, which is no worker
+
+
+def own_device(*, x: int, folder: str) -> dict[str, str]:
+    (Path(folder) / f"{x}.begun").touch()
+    until(lambda: len(list(Path(folder).glob("*.begun"))) == 3, "a trial on every worker")
+    return {"device": device_for("auto")}
+
+
+@pytest.mark.parametrize(("device", "named"), [("cuda:1", "Fake GPU 1"), ("cpu", "cpu")])
+def test_a_trial_is_told_with_the_gpu_that_it_used(device: str, named: str) -> None:
+    with FakeGPU([(9, 0), (9, 0)]):
+        attempt(sums, {"device": "cuda:0"})  # of this process, but no part of the trial
+        outcome = attempt(sums, {"device": device})
+    assert outcome.error is None
+    assert outcome.execution["environment"]["device"] == named
+
+
+def sums(*, device: str) -> dict[str, float]:
+    return {"sum": torch.ones(3, device=device).sum().item()}
+
+
 # --------------------------------------------------------------------------------------------- ray
 
 
@@ -417,6 +453,10 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
         ({}, 8),
         ({"num_cpus": 3}, 2),
         ({"num_gpus": 0.25}, 4),
+        ({"num_gpus": 0.5}, 2),
+        ({"num_gpus": 0.3}, 3),
+        ({"num_gpus": 1 / 3}, 3),
+        ({"num_gpus": 0.6}, 1),
         ({"num_cpus": 0, "resources": {"TPU": 2}}, 1),
         ({"max_workers": 40}, 40),
     ],
@@ -425,6 +465,12 @@ def test_ray_gets_as_many_trials_as_there_is_room_for(
     options: dict[str, Any], room: int, fake: FakeRay
 ) -> None:
     assert cl.sweeps.RayExecutor(**options).max_workers == room
+
+
+@pytest.mark.parametrize(("share", "room"), [(0.4, 4), (0.5, 4), (0.6, 2), (1, 2)])
+def test_no_trial_gets_its_share_from_two_gpus(share: float, room: int, fake: FakeRay) -> None:
+    fake.there["GPU"] = 2
+    assert cl.sweeps.RayExecutor(num_gpus=share).max_workers == room
 
 
 def test_ray_without_room_for_one_trial_is_refused_until_it_once_had_room(fake: FakeRay) -> None:

@@ -10,28 +10,33 @@ from typing import Any
 import pytest
 
 import corruptlab as cl
+from tests import once
 from tests.waiting import run
 
 from .programs.killed import TOGETHER, TRIALS
 from .trials import double
+
+# All alike, so that they stand together and what they look at is found once.
+pytestmark = pytest.mark.slow(seconds=15)
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("killed")
-    ended = run(
-        [sys.executable, "-m", "tests.experiments.sweeps.programs.killed", str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert ended.returncode == 0, ended.stderr
+    def fill(folder: Path) -> None:
+        ended = run(
+            [sys.executable, "-m", "tests.experiments.sweeps.programs.killed", str(folder)],
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        assert ended.returncode == 0, ended.stderr
+
+    folder = once.folder_of(tmp_path_factory, "killed", fill)
     values: dict[str, Any] = json.loads((folder / "found.json").read_text())
     return values
 
 
-@pytest.mark.slow(seconds=10)
 def test_a_sweep_that_is_killed_again_and_again_is_finished_in_the_end(
     found: dict[str, Any],
 ) -> None:
@@ -41,18 +46,15 @@ def test_a_sweep_that_is_killed_again_and_again_is_finished_in_the_end(
     assert killed["claims"] == []
 
 
-@pytest.mark.slow(seconds=10)
 def test_no_finished_trial_is_run_again_and_no_file_changes(found: dict[str, Any]) -> None:
     assert found["killed"]["run_again"] == []
     assert found["killed"]["changed"] == []
 
 
-@pytest.mark.slow
 def test_a_kill_costs_no_more_than_the_trial_that_was_running(found: dict[str, Any]) -> None:
     assert found["killed"]["most_lost_at_once"] <= 1
 
 
-@pytest.mark.slow
 def test_names_are_the_same_in_another_process(found: dict[str, Any], tmp_path: Path) -> None:
     assert found["names"] == list(cl.sweep({"x": [1, 0.5]}, double, out=tmp_path).ids)
 

@@ -13,6 +13,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "sweeps.md"
 SCRIPTS = re.findall(r"^```Python\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_the_page_s_own_trial_runs_and_wide_networks_memorize(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,12 +27,13 @@ def test_a_node_that_is_killed_in_the_middle_loses_no_trial(tmp_path: Path) -> N
         "`executor` must ask for what the cluster has, got 8 GPU where there are 2; if the cluster "
         "grows on demand, say how far by `max_workers`. False"
     )
-    assert found["room"] == 2  # a CPU a node; of the GPUs there would be room for eight
+    assert found["room"] == 2  # a CPU a node; of the GPUs there would be room for four
     assert found["done"] == TRIALS
     assert found["failed"] == []
     assert found["squares"] == [x * x for x in range(TRIALS)]
     assert found["nodes"] == 2  # both took part,
     assert found["alive"] == 1  # and one of them is dead
-    assert found["gpus"] == [0.25]
+    assert found["gpus"] == [0.5]
+    assert found["seen"] == ["0"]  # the one GPU of either node, to each of its trials
     assert found["runs"] == TRIALS + 2  # again: one with an error, and what the dead node had
     assert found["still_connected"]  # it was not the executor that connected

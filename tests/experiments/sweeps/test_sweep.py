@@ -300,6 +300,18 @@ def test_a_result_that_ctrl_c_cut_short_is_not_kept(out: Path) -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_sigterm_that_a_script_makes_ctrl_c_ends_a_sweep_like_it(out: Path) -> None:
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        work = partial(trials.makes_light_of_ctrl_c, number=int(signal.SIGTERM))
+        report = cl.sweep({"x": [1, 2, 3]}, work, out=out)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert report.interrupted
+    assert report.table()["square"].tolist() == [1]
+    assert list((out / "claims").iterdir()) == []
+
+
 # ------------------------------------------------------------------------------- another's folder
 
 

@@ -63,11 +63,11 @@ def interrupts(*, x: int) -> dict[str, int]:
     return {"square": x * x}
 
 
-def makes_light_of_ctrl_c(*, x: int) -> dict[str, int]:
+def makes_light_of_ctrl_c(*, x: int, number: int = signal.SIGINT) -> dict[str, int]:
     """Return what there is, as `fit` does."""
     if x == 2:
         try:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
             time.sleep(HANG)
         except KeyboardInterrupt:
             return {"square": 0}

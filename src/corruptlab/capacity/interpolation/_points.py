@@ -10,7 +10,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from corruptlab._arrays import check_dense
 from corruptlab._checks import at_least
+from corruptlab._memory import check_fits
 
 Rows: TypeAlias = Tensor | ArrayLike
 """Numbers along a first axis of points; a memory map is one, too."""
@@ -127,6 +129,7 @@ class _Kind(NamedTuple):
 def _array(name: str, values: Any) -> Any:
     """Return real numbers as they are if they are an array or a tensor, else as an array."""
     if isinstance(values, Tensor):
+        check_dense(values, name)
         if values.is_complex():
             raise TypeError(f"`{name}` must hold real numbers, got {values.dtype}.")
         return values.detach()
@@ -183,7 +186,9 @@ class Classes:
             )
         if y.ndim != 1:
             raise ValueError(f"`y` must have shape (n,) for class labels, got {tuple(y.shape)}.")
-        at_least(1, "num_classes", num_classes)
+        k = at_least(1, "num_classes", num_classes)
+        if encoding != "index":  # a target and a weight for each point and class
+            check_fits("num_classes", num_classes, 16 * len(y) * k)
         return cls(num_classes, encoding)
 
     def check(self, labels: Tensor, first: int) -> None:

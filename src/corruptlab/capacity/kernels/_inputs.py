@@ -7,8 +7,10 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from corruptlab._arrays import check_dense
 from corruptlab._checks import at_least
 from corruptlab._duplicates import equal_groups
+from corruptlab._memory import check_fits
 
 Values: TypeAlias = ArrayLike | Tensor
 """An array, a tensor, or nested lists of numbers."""
@@ -33,6 +35,7 @@ def tensor_of(name: str, values: Values) -> Tensor:
         except (TypeError, ValueError):
             kind = f"an array of {values.dtype}" if isinstance(values, np.ndarray) else repr(values)
             raise TypeError(f"`{name}` must hold numbers, got {kind}.") from None
+    check_dense(values, name)
     if values.is_complex() or values.dtype == torch.bool:
         raise TypeError(f"`{name}` must hold real numbers, got {values.dtype}.")
     return values.detach()
@@ -93,6 +96,7 @@ def read_targets(y: Values, n: int, *, num_classes: int | None, device: torch.de
             "floats."
         )
     labels = read_labels(given, num_classes).to(device)
+    check_fits("num_classes", num_classes, 16 * n * num_classes)  # one-hot, as integers and floats
     return Targets(torch.nn.functional.one_hot(labels, num_classes).double(), num_classes, False)
 
 

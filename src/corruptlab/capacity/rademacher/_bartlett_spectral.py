@@ -179,7 +179,8 @@ def bartlett_spectral(
     Args:
         network: ``nn.Sequential`` of Linear, Conv2d, ReLU, MaxPool2d, AvgPool2d,
             AdaptiveAvgPool2d, Flatten, Dropout, and Identity.
-        inputs: The examples, of the shape that the network takes, without the first axis;
+        inputs: The examples, of the shape that the network takes, without the first axis (bytes
+            are divided by 255, as a `Recipe` does);
             a tensor, array, memory map, or an iterable of blocks.
         reference: A network of the same layers that holds M, such as the initial one; None for
             M = 0.

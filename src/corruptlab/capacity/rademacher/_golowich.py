@@ -33,7 +33,8 @@ def golowich_frobenius(
     Args:
         network: ``nn.Sequential`` of Linear, Conv2d, ReLU, mean pooling, Flatten, Dropout, and
             Identity; or the norms alone, first layer first, each >= 0.
-        inputs: The examples, of the shape that the network takes, without the first axis;
+        inputs: The examples, of the shape that the network takes, without the first axis (bytes
+            are divided by 255, as a `Recipe` does);
             a tensor, array, memory map, or an iterable of blocks.
         biases: ``"append"`` appends a constant 1 to each input and passes it on up to the last
             layer with a bias, so that biases are columns of the matrices and count in the norms;

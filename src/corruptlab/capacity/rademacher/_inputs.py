@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from corruptlab._arrays import Rows, from_numpy
+from corruptlab._arrays import Rows, check_dense, from_numpy
 
 Inputs: TypeAlias = Rows | Iterable[Rows]
 """All examples in one piece, or blocks of them, one after the other, which are read once."""
@@ -31,6 +31,7 @@ def read_blocks(inputs: Inputs, *, beside: int = 0) -> Iterator[Tensor]:
     """Yield float blocks ``(b, ...)``; the caller holds ``beside`` more numbers per example."""
     shape: torch.Size | None = None
     for piece in _pieces(inputs):
+        check_dense(piece, "inputs")
         if piece.ndim < 2:
             raise ValueError(
                 "`inputs` must have shape (n, ...) with n examples of at least one axis, "
@@ -48,7 +49,7 @@ def read_blocks(inputs: Inputs, *, beside: int = 0) -> Iterator[Tensor]:
             raise ValueError(f"`inputs` must hold numbers, got examples of shape {tuple(shape)}.")
         size = rows_at_once(shape.numel() + beside)
         for start in range(0, len(piece), size):
-            yield with_squares(floats(piece[start : start + size], "inputs"))
+            yield with_squares(as_prepared(piece[start : start + size], "inputs"))
     if shape is None:
         raise ValueError("`inputs` must hold at least one example, got none.")
 
@@ -56,6 +57,12 @@ def read_blocks(inputs: Inputs, *, beside: int = 0) -> Iterator[Tensor]:
 def rows_at_once(numbers: int) -> int:
     """Return how many examples to hold at once when each takes so many numbers."""
     return max(1, _NUMBERS_AT_ONCE // numbers)
+
+
+def as_prepared(inputs: Rows, name: str) -> Tensor:
+    """Return inputs as `Recipe.prepare` does by default: bytes / 255, all others as they are."""
+    values = floats(inputs, name)
+    return values / 255 if inputs.dtype in (np.uint8, torch.uint8) else values
 
 
 def floats(rows: Rows, name: str) -> Tensor:

@@ -12,7 +12,7 @@ from corruptlab._checks import positive
 from corruptlab._progress import Progress
 from corruptlab.capacity.rademacher._bound import Convention, second_moment_bounds
 from corruptlab.capacity.rademacher._estimate import Estimate, MonteCarlo, Weights
-from corruptlab.capacity.rademacher._inputs import floats
+from corruptlab.capacity.rademacher._inputs import as_prepared, floats
 
 KernelFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """Inputs ``(a, ...)`` and ``(b, ...)`` in, the matrix of their kernel values ``(a, b)`` out."""
@@ -48,7 +48,8 @@ def kernel(
 
     Args:
         data: The Gram matrix, shape ``(n, n)``, symmetric and positive semi-definite; or, with a
-            ``function``, the inputs, shape ``(n, ...)``. A tensor, an array, or a memory map.
+            ``function``, the inputs, shape ``(n, ...)``, of which bytes are divided by 255, as a
+            `Recipe` does. A tensor, an array, or a memory map.
         function: The kernel: takes tensors of ``a`` and of ``b`` inputs, gives the ``(a, b)``
             matrix of values. It has to be symmetric; the tiles below the diagonal are not asked
             for.
@@ -147,7 +148,7 @@ def _entries_of_matrix(gram: Rows) -> _Entries:
 
 def _entries_of(inputs: Rows, function: KernelFunction) -> _Entries:
     def entries(rows: slice, columns: slice) -> tuple[Tensor, Tensor]:
-        a, b = floats(inputs[rows], "data"), floats(inputs[columns], "data")
+        a, b = as_prepared(inputs[rows], "data"), as_prepared(inputs[columns], "data")
         tile = function(a, b)
         if not isinstance(tile, Tensor):
             raise TypeError(f"`function` must give a tensor, got {type(tile).__name__}.")

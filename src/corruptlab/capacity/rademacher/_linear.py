@@ -37,8 +37,8 @@ def linear(
 
     For one draw of signs the supremum is exactly ``(B/n) ||sum_i sigma_i x_i||`` in the dual
     norm, l2 for the l2 ball and l-infinity for the l1 ball of radius B; only the mean over draws
-    is estimated. The inputs are taken as they are (bytes are not divided by 255, nothing is
-    centred), each is flattened, and there is no bias; append a constant 1 for a bias inside the
+    is estimated. Bytes are divided by 255, as a `Recipe` does, and other inputs taken as they
+    are; each is flattened, and there is no bias; append a constant 1 for a bias inside the
     ball.
 
     Inputs are read once, a few million numbers at a time, so what is not in memory (a memory map,

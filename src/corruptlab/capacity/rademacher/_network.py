@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from corruptlab._arrays import Rows, read_inputs
 from corruptlab._checks import at_least
 from corruptlab._draws import Draws
+from corruptlab._modules import ModelSource
 from corruptlab.capacity import _replicas
 from corruptlab.capacity.rademacher._estimate import Estimate, MonteCarlo
 from corruptlab.training import Recipe
@@ -43,7 +44,7 @@ class TrainedEstimate(Estimate):
 
 
 def network(
-    model: nn.Module | Sequence[nn.Module],
+    model: ModelSource | Sequence[nn.Module],
     inputs: Rows,
     *,
     recipe: Recipe,
@@ -73,8 +74,9 @@ def network(
     examples in the same order.
 
     Args:
-        model: A network with ``num_classes`` outputs, whose weights every replica starts from, or a
-            sequence of ``draws`` networks. They are copied.
+        model: A network with ``num_classes`` outputs, whose weights every replica starts from, a
+            function without arguments that makes it, or a sequence of ``draws`` networks. They are
+            copied.
         inputs: Inputs as they are stored, shape ``(n, ...)``; the recipe crops and whitens them.
         recipe: The hyper-parameters. Augmentation and weight decay make it harder to fit signs.
         num_classes: Number K of classes, >= 2.

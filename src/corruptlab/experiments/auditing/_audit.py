@@ -1,6 +1,6 @@
 """One call that checks data sets for what goes wrong in practice."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -111,6 +111,7 @@ def audit(
             AuditedData.of(name, dataset, sample, draws, keys) for name, dataset in given.items()
         ]
         findings = _all_findings(looks, workers=workers, on_progress=line.update)
+    findings += tuple(_changed_lengths(given, sizes))
     return AuditReport(
         findings=findings,
         train=_dataset_name(given["train"]),
@@ -122,6 +123,13 @@ def audit(
         workers=workers,
         environment=Environment.here(),
     )
+
+
+def _changed_lengths(given: Mapping[str, Any], sizes: Mapping[str, int]) -> Iterator[Finding]:
+    for name, dataset in given.items():
+        if (now := len(dataset)) != sizes[name]:
+            told = f"__len__ gives {sizes[name]:,} at first and {now:,} later"
+            yield Finding(f"{name}: length", "error", told)
 
 
 def _dataset_name(dataset: Any) -> str:

@@ -26,11 +26,11 @@ _UNTRACED = "corruptlab did not make it, so its clean labels are not known."
 def check_classes(data: AuditedData, num_classes: int) -> tuple[Status, str]:
     """Check that labels lie in ``0 .. num_classes - 1``, and count the classes."""
     labels = data.labels
-    if labels is None:
-        return "skipped", "its labels cannot be read."
-    at = np.arange(len(labels))
+    at = np.arange(0 if labels is None else len(labels))
     if data.scan is not None:
         at = at[data.scan.readable]
+    if labels is None or not len(at):
+        return "skipped", "its labels cannot be read."
     wrong = at[(labels[at] < 0) | (labels[at] >= num_classes)]
     if len(wrong):
         return "error", (

@@ -10,7 +10,7 @@ from torch import nn
 from corruptlab import _learners
 from corruptlab._checks import instance, natural
 from corruptlab._data import Provenance
-from corruptlab._modules import check_module, copied
+from corruptlab._modules import copied, network_of
 from corruptlab._random_state import preserve_rng_state, seeded_generators
 from corruptlab._types import Labels
 from corruptlab.corruptions import Corrupted, GivenLabels, corrupt
@@ -39,15 +39,15 @@ def train_function_of(
     seed: int,
 ) -> TrainFunction:
     """Return a network, an estimator, or a function of either kind as a training function."""
-    if isinstance(learner, nn.Module) and recipe is not None:
-        check_module(learner)
-        function = _fitting(learner, instance("recipe", recipe, Recipe), seed)
-        return TrainFunction(function, type(learner).__name__, train, num_classes, keys)
     if recipe is not None:
-        raise ValueError(
-            "`recipe` must be left out unless `train_function` is a torch.nn.Module, "
-            f"got {type(learner).__name__}."
-        )
+        if _learners.is_learner(learner):
+            raise ValueError(
+                "`recipe` must be left out unless `train_function` is a torch.nn.Module or makes "
+                f"one, got {recipe!r}."
+            )
+        network = network_of(learner, seed=seed)
+        function = _fitting(network, instance("recipe", recipe, Recipe), seed)
+        return TrainFunction(function, type(network).__name__, train, num_classes, keys)
     if _learners.is_learner(learner):
         own = _learners.trainable(learner)
         return _learning(own, train, num_classes, keys, natural("seed", seed))
@@ -86,8 +86,9 @@ def _learning(
     with seeded_generators(seed % 2**32):  # what random transforms draw
         rows, labels, known = _learners.read_examples(train, "train", **keys)
         rows = learner.rows(rows)
-    k = num_classes or (None if known is None else known.num_classes)
-    targets = _learners.code(labels, "train", numbers=learner.numbers, num_classes=k)
+    targets = _learners.code(
+        labels, "train", numbers=learner.numbers, num_classes=num_classes, known=known
+    )
     if targets.are_numbers:
         raise TypeError(
             "`train_function` must learn classes, as canaries have random ones, "

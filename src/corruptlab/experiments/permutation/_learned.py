@@ -2,26 +2,21 @@
 
 import math
 import os
-import pickle
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from corruptlab import _data, _learners
-from corruptlab._checks import at_least
+from corruptlab import _learners
 from corruptlab._json import Json, digest
-from corruptlab._modules import first_line
 from corruptlab._random_state import preserve_rng_state, seeded_generators
 from corruptlab._types import Ids
-from corruptlab.corruptions import Corruption, corrupt
+from corruptlab.corruptions import Corrupted, Corruption, corrupt
 from corruptlab.experiments.permutation._null import (
     LabelPermuter,
     check_test_or_folds,
@@ -32,9 +27,6 @@ from corruptlab.experiments.permutation._null import (
 from corruptlab.experiments.permutation._statistic import Measure
 from corruptlab.experiments.randomization import Pair, Setting
 from corruptlab.experiments.sweeps import sweep
-
-Executes: TypeAlias = Executor | int | None
-"""None for this process, a number of processes, or any executor."""
 
 _BYTES_KEPT = 1 << 28  # inputs of all parts, cut once for all permutations
 
@@ -67,17 +59,15 @@ class LearnedSplit:
         with seeded_generators(reading_seed(seed, "train")):
             rows, labels, known = _learners.read_examples(train, "train", numbers=learner.numbers)
             rows = learner.rows(rows)
-        k = None if known is None else known.num_classes
         if test is None:
-            targets = _learners.code(labels, "train", numbers=learner.numbers, num_classes=k)
+            targets = _learners.code(labels, "train", numbers=learner.numbers, known=known)
             parts = [(a.numpy(), b.numpy()) for a, b in parts_of(folds, len(rows), seed)]
             return cls(rows, None, targets, parts)
         with seeded_generators(reading_seed(seed, "test")):
             new, truth, _ = _learners.read_examples(test, "test", numbers=learner.numbers)
             new = learner.rows(new)
-        _check_alike(labels, truth)
-        both = np.concatenate([labels, truth])
-        targets = _learners.code(both, "train", numbers=learner.numbers, num_classes=k)
+        both = _learners.joined(labels, truth)
+        targets = _learners.code(both, "train", numbers=learner.numbers, known=known)
         return cls(rows, new, targets, [(np.arange(len(rows)), np.arange(len(new)))])
 
     @property
@@ -118,43 +108,18 @@ class LearnedSplit:
 
     def corrupted(self, corruption: Corruption, seed: int) -> "LearnedSplit":
         """Return the same with corrupted inputs."""
-        n, codes = len(self.rows), self.targets.codes
-        pair = Pair.of(
-            _for_corruption(self.rows, codes[:n], seed),
-            None if self.new_rows is None else _for_corruption(self.new_rows, codes[n:], seed),
-            seed=seed,
-            num_classes=len(self.targets.values),
-        )
+        n, codes, k = len(self.rows), self.targets.codes, len(self.targets.values)
+
+        def clean(rows: _learners.Rows, codes: NDArray[np.int64]) -> Corrupted:
+            whole = rows.dataset(codes, "baselines")
+            return corrupt(whole, targets=codes, num_classes=k, seed=seed)
+
+        new = None if self.new_rows is None else clean(self.new_rows, codes[n:])
+        pair = Pair.of(clean(self.rows, codes[:n]), new, seed=seed, num_classes=k)
         setting = Setting(name=repr(corruption), corruptions=(corruption,))
         train, test, _ = pair.corrupted(setting)
-        new = None if self.new_rows is None else _like(self.new_rows, test)
-        return replace(self, rows=_like(self.rows, train), new_rows=new, _kept={})
-
-
-def _check_alike(labels: NDArray[Any], truth: NDArray[Any]) -> None:
-    if (labels.dtype.kind in "US") != (truth.dtype.kind in "US"):
-        raise TypeError(
-            f"`test` must have labels like those of `train`, {labels.dtype}, got {truth.dtype}."
-        )
-
-
-def _for_corruption(rows: _learners.Rows, codes: NDArray[np.int64], seed: int) -> Any:
-    """Return a data set of these rows whose labels are codes."""
-    if isinstance(rows, _learners.PairRows):
-        inputs = np.asarray(rows.whole)
-        if inputs.dtype.kind not in "buif":
-            raise TypeError(
-                "`baselines` must corrupt inputs that are an array of numbers, "
-                f"got {type(rows.whole).__name__}."
-            )
-        return inputs, codes
-    return corrupt(rows.examples.dataset, targets=codes, seed=seed)
-
-
-def _like(rows: _learners.Rows, corrupted: Any) -> _learners.Rows:
-    if isinstance(rows, _learners.PairRows):
-        return _learners.PairRows(corrupted.inputs_at(np.arange(len(corrupted))))
-    return _learners.DatasetRows(_data.open_dataset(corrupted))
+        new_rows = None if self.new_rows is None else self.new_rows.like(test)
+        return replace(self, rows=self.rows.like(train), new_rows=new_rows, _kept={})
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,7 +244,7 @@ class SweptSampler:
     statistic: LearnedStatistic
     permutations: int
     stop_after: int | None
-    executor: Executes
+    executor: _learners.Executes
     out: str | os.PathLike[str]
     progress: bool
 
@@ -317,7 +282,7 @@ class SweptSampler:
         return [float(value) for value in found]
 
     def _run(
-        self, grid: list[dict[str, Any]], executor: Executes, *, progress: bool
+        self, grid: list[dict[str, Any]], executor: _learners.Executes, *, progress: bool
     ) -> tuple[NDArray[np.float64], bool]:
         """Return the statistics of the trials before the first that is not finished."""
         report = sweep(
@@ -345,31 +310,3 @@ class SweptSampler:
         missing = table["number"] != np.arange(len(values))
         whole = int(missing.argmax()) if missing.any() else len(values)
         return values[:whole], report.interrupted
-
-
-def check_pickles(statistic: LearnedStatistic) -> None:
-    """Reject what other processes could not be sent."""
-    for argument, value in (("model", statistic.learner), ("statistic", statistic.measure)):
-        try:
-            pickle.dumps(value)
-        except Exception as error:  # a foreign `__reduce__` may raise anything
-            raise TypeError(
-                f"`{argument}` must be picklable where `executor` or `out` is given (functions: at "
-                f"the top of a module), got the error: {first_line(error)}"
-            ) from None
-
-
-def kept_in(
-    executor: Executes, out: str | os.PathLike[str] | None
-) -> AbstractContextManager[str | os.PathLike[str] | None]:
-    """Return the folder of the finished trainings: one for the time being, or none in a process."""
-    if hasattr(executor, "__index__") and not isinstance(executor, bool):
-        at_least(1, "executor", executor)
-    elif executor is not None and not hasattr(executor, "submit"):
-        raise TypeError(
-            "`executor` must be None, a number of processes, or a concurrent.futures.Executor, "
-            f"got {executor!r}."
-        )
-    if out is None and executor is not None:
-        return tempfile.TemporaryDirectory(prefix="corruptlab-")
-    return nullcontext(out)

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from corruptlab import _data, training
+from corruptlab._arrays import check_finite
 from corruptlab._draws import Draws
 from corruptlab._random_state import seeded_generators
 from corruptlab._types import MapDataset
@@ -89,7 +90,9 @@ def _read(
 ) -> tuple[Tensor, Tensor]:
     """Read a whole data set; its random transforms depend on the seed alone."""
     with seeded_generators(reading_seed(seed, role)):
-        return _data.open_dataset(dataset, role).tensors(progress=progress)
+        inputs, labels = _data.open_dataset(dataset, role).tensors(progress=progress)
+    check_finite(inputs, role)  # here, because examples have other numbers in a fold
+    return inputs, labels
 
 
 def reading_seed(seed: int, role: Literal["train", "test"]) -> int:

@@ -19,7 +19,7 @@ from corruptlab._arrays import check_classes
 from corruptlab._checks import at_least, check_confidence, instance, natural
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
-from corruptlab._modules import check_module, copied, resolve_device, scores_of
+from corruptlab._modules import copied, network_of, resolve_device, scores_of
 from corruptlab._progress import Progress
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted, Corruption, is_input_corruption
@@ -28,8 +28,6 @@ from corruptlab.experiments.permutation._learned import (
     LearnedStatistic,
     SerialSampler,
     SweptSampler,
-    check_pickles,
-    kept_in,
 )
 from corruptlab.experiments.permutation._null import LabelPermuter, NullSampler, Scorer, Split
 from corruptlab.experiments.permutation._result import Baseline, PermutationTest
@@ -81,9 +79,9 @@ def permutation_test(
 
     Args:
         model: A network, with ``recipe``: every copy starts from its weights, which must not come
-            from training on these labels. An estimator: clones of it are fitted to the inputs as
-            rows, with every ``random_state`` that is None set to ``seed``. Or a training function.
-            None of them is changed.
+            from training on these labels; a function without arguments that makes it will do. An
+            estimator: clones of it are fitted to the inputs as rows, with every ``random_state``
+            that is None set to ``seed``. Or a training function. None of them is changed.
         train: Any map-style data set of (input, label) items, or a pair ``(X, y)``. For networks
             and estimators it is read once: what random transforms draw then is what all copies are
             trained on. Estimators get X in the container that it comes in (array, data frame,
@@ -163,7 +161,7 @@ def permutation_test(
     _check_levels(level, confidence, permutations)
     corruptions, start = _checked_baselines(baselines), time.perf_counter()
     plan = _Plan(permutations, limit, groups, seed, progress)
-    with kept_in(executor, out) as folder:
+    with _learners.kept_in(executor, out) as folder:
         if recipe is None:
             own_stop = None if stop is _UNTIL_INTERPOLATED else stop
             _check_left_out("an estimator or a function", device=device, stop=own_stop)
@@ -260,7 +258,7 @@ def _of_learner(
     learned = LearnedStatistic(learner, split, permuter, plan.groups, measure, plan.seed)
     sampler: _Sampler = SerialSampler(learned, plan.permutations, plan.stop_after)
     if folder is not None:
-        check_pickles(learned)
+        _learners.check_pickles(model=learner, statistic=measure)
         sampler = SweptSampler(
             learned, plan.permutations, plan.stop_after, executor, folder, plan.progress
         )
@@ -278,15 +276,15 @@ def _of_network(
     folds: int | ArrayLike | None,
     plan: _Plan,
 ) -> _Run:
-    check_module(model)
     instance("recipe", recipe, Recipe)
+    network = network_of(model, seed=plan.seed)
     measure = measure_of(statistic)
     rules = stopping.checked_rules(stop, has_test=False, has_validation=False)
-    where = resolve_device(model, device)
+    where = resolve_device(network, device)
     split = Split.of(train, test, folds, seed=plan.seed, progress=plan.progress)
     permuter = LabelPermuter(split.exchangeable, plan.groups)
-    num_classes = _num_classes(model, recipe, split)
-    scorer = Scorer(model, recipe, measure, plan.seed, where, rules)
+    num_classes = _num_classes(network, recipe, split)
+    scorer = Scorer(network, recipe, measure, plan.seed, where, rules)
     null = NullSampler(scorer, split, permuter, plan.permutations, plan.stop_after, plan.seed)
     sampler = _NetworkSampler(null, train, test, folds, num_classes)
     return _Run(sampler, len(split.parts), measure.name, None, where)

@@ -185,11 +185,12 @@ class PermutationTest:
         low, high = self.interval
         sign = "p =" if not self.interrupted else "interrupted; p ="
         ended = f", stopped at {self.exceedances} exceedances" if self.stopped else ""
+        prepared = "" if self.recipe is None else f"; inputs {self.recipe.preparation}"
         return (
             f"PermutationTest({self.statistic} {self.observed:.4g}, under exchange "
             f"{self.null.mean():.4g} on average; {sign} {self.p_value:.4g} "
             f"({100 * self.confidence:.5g}% interval {low:.2g} to {high:.2g}), {len(self.null)} "
-            f"permutations{ended}; seed={self.seed})"
+            f"permutations{ended}{prepared}; seed={self.seed})"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,20 +1,26 @@
 """The randomization test: one network on differently corrupted copies of one data set."""
 
+from corruptlab.experiments.randomization._learned import LearnerReport, LearnerResult
+from corruptlab.experiments.randomization._pair import Pair
 from corruptlab.experiments.randomization._randomization_test import (
-    Pair,
     iter_randomization_test,
     randomization_test,
 )
 from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
 from corruptlab.experiments.randomization._settings import (
     SETTINGS,
+    TOKEN_SETTINGS,
     Setting,
     chosen_settings,
     paper_settings,
+    token_settings,
 )
 
 __all__ = [
     "SETTINGS",
+    "TOKEN_SETTINGS",
+    "LearnerReport",
+    "LearnerResult",
     "Pair",
     "RandomizationReport",
     "Setting",
@@ -23,4 +29,5 @@ __all__ = [
     "iter_randomization_test",
     "paper_settings",
     "randomization_test",
+    "token_settings",
 ]

@@ -1,45 +1,101 @@
 """The randomization test: the same network and recipe on the same data, corrupted in known ways."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict, overload
 
 import torch
 from torch import nn
+from typing_extensions import Unpack
 
 from corruptlab._arrays import check_classes
 from corruptlab._by_name import describe
+from corruptlab._checks import natural
 from corruptlab._environment import Environment
-from corruptlab._modules import copied, count_parameters, resolve_device, scores_of
+from corruptlab._learners import trainable
+from corruptlab._modules import (
+    ModelSource,
+    copied,
+    count_parameters,
+    network_of,
+    resolve_device,
+    scores_of,
+)
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
-from corruptlab.corruptions import Corrupted, corrupt, is_input_corruption
+from corruptlab.corruptions import Corrupted
+from corruptlab.experiments.randomization._learned import LearnerReport, LearnerTest
+from corruptlab.experiments.randomization._pair import Pair
 from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
-from corruptlab.experiments.randomization._settings import SETTINGS, Setting, chosen_settings
+from corruptlab.experiments.randomization._settings import (
+    SETTINGS,
+    Setting,
+    chosen_settings,
+    suitable_settings,
+)
 from corruptlab.training import EpochReport, Execution, Recipe, fit
 
-ModelSource: TypeAlias = nn.Module | Callable[[], nn.Module]
+Data: TypeAlias = MapDataset[Any] | tuple[Any, Any]
+"""A data set of (input, label) items, or a pair of inputs and labels."""
 
 _Corrupted: TypeAlias = tuple[Corrupted, Corrupted | None, Setting]
 
 
+class _Options(TypedDict, total=False):
+    """What both tests take, whatever the learner."""
+
+    settings: Iterable[str | Setting] | None
+    p: float
+    seed: int
+    num_classes: int | None
+    device: torch.device | str | None
+    on_epoch_end: Callable[[EpochReport], object] | None
+    executor: Executor | int | None
+    out: str | os.PathLike[str] | None
+    progress: bool
+    model_name: str
+    data_name: str
+
+
+@overload
 def randomization_test(
     model: ModelSource,
-    train: MapDataset[Any],
-    test: MapDataset[Any] | None = None,
+    train: Data,
+    test: Data | None = None,
     *,
     recipe: Recipe,
-    settings: Iterable[str | Setting] = SETTINGS,
+    **options: Unpack[_Options],
+) -> RandomizationReport: ...
+@overload
+def randomization_test(
+    model: Any,
+    train: Data,
+    test: Data | None = None,
+    *,
+    recipe: None = None,
+    **options: Unpack[_Options],
+) -> LearnerReport: ...
+def randomization_test(
+    model: Any,
+    train: Data,
+    test: Data | None = None,
+    *,
+    recipe: Recipe | None = None,
+    settings: Iterable[str | Setting] | None = None,
     p: float = 0.5,
     seed: int = 0,
     num_classes: int | None = None,
     device: torch.device | str | None = None,
     on_epoch_end: Callable[[EpochReport], object] | None = None,
+    executor: Executor | int | None = None,
+    out: str | os.PathLike[str] | None = None,
     progress: bool = False,
     model_name: str = "",
     data_name: str = "",
-) -> RandomizationReport:
+) -> RandomizationReport | LearnerReport:
     """Train one network from the same start on differently corrupted copies of one data set.
 
     Architecture, initial weights, hyper-parameters, and data order are the same for every setting;
@@ -57,24 +113,33 @@ def randomization_test(
 
     Args:
         model: A network, which is copied and never changed, or a function without arguments
-            that makes one. It gets float32 inputs as the recipe makes them.
-        train: Any map-style data set of (input, label) items.
+            that makes one. It gets float32 inputs as the recipe makes them. Without a recipe, an
+            estimator of scikit-learn's protocol, or a function ``train(data, *, seed) -> predict``
+            (see `Learner`).
+        train: Any map-style data set of (input, label) items, or a pair ``(X, y)``.
         test: Likewise, or None to measure no test accuracy.
-        recipe: The hyper-parameters.
-        settings: Names among `SETTINGS`, your own `Setting` objects, or both. Those without
-            corruptions are run first, the others in the order given.
+        recipe: The hyper-parameters of a network; nothing for other learners.
+        settings: Names among `SETTINGS` and `TOKEN_SETTINGS`, your own `Setting` objects, or both.
+            Those without corruptions are run first, the others in the order given. None: the six
+            of `TOKEN_SETTINGS` for a network whose inputs are rows of integers, except bytes; or
+            else of `SETTINGS`.
         p: Probability that a label is redrawn in ``"partial-labels"``, in ``[0, 1]``.
         seed: Seed of corruptions, data order, and of what layers draw; an integer >= 0.
         num_classes: Number of classes, if the training set does not say it and lacks the last.
         device: Where to train; by default as `fit` chooses.
         on_epoch_end: Called after every epoch of every fit, as `fit` does; its report has the
             setting's label as name.
+        executor: Where to train an estimator or a function: None for this process, a number of
+            processes, or any ``concurrent.futures.Executor``, as `sweep` takes them.
+        out: Folder in which every finished setting of an estimator or a function is kept; the same
+            call goes on from there.
         progress: Whether to show the progress of each fit on standard error.
         model_name: What reports call the network; by default its type.
         data_name: What reports call the data; by default the training set's ``name`` or type.
 
     Returns:
-        One row a setting, a table when printed, and a figure.
+        One row a setting, a table when printed, and a figure. Of an estimator or a function, a
+        `LearnerReport` with accuracies alone.
 
     Raises:
         TypeError: If an argument is of a wrong kind.
@@ -99,7 +164,8 @@ def randomization_test(
 
     Source: Zhang et al. 2017, §2.1 and Fig. 1a.
     """
-    reports = iter_randomization_test(
+    run: Any = iter_randomization_test  # whose overloads tell learners apart
+    reports: Iterator[RandomizationReport] | Iterator[LearnerReport] = run(
         model,
         train,
         test,
@@ -110,6 +176,8 @@ def randomization_test(
         num_classes=num_classes,
         device=device,
         on_epoch_end=on_epoch_end,
+        executor=executor,
+        out=out,
         progress=progress,
         model_name=model_name,
         data_name=data_name,
@@ -118,22 +186,42 @@ def randomization_test(
     return last
 
 
+@overload
 def iter_randomization_test(
     model: ModelSource,
-    train: MapDataset[Any],
-    test: MapDataset[Any] | None = None,
+    train: Data,
+    test: Data | None = None,
     *,
     recipe: Recipe,
-    settings: Iterable[str | Setting] = SETTINGS,
+    **options: Unpack[_Options],
+) -> Iterator[RandomizationReport]: ...
+@overload
+def iter_randomization_test(
+    model: Any,
+    train: Data,
+    test: Data | None = None,
+    *,
+    recipe: None = None,
+    **options: Unpack[_Options],
+) -> Iterator[LearnerReport]: ...
+def iter_randomization_test(
+    model: Any,
+    train: Data,
+    test: Data | None = None,
+    *,
+    recipe: Recipe | None = None,
+    settings: Iterable[str | Setting] | None = None,
     p: float = 0.5,
     seed: int = 0,
     num_classes: int | None = None,
     device: torch.device | str | None = None,
     on_epoch_end: Callable[[EpochReport], object] | None = None,
+    executor: Executor | int | None = None,
+    out: str | os.PathLike[str] | None = None,
     progress: bool = False,
     model_name: str = "",
     data_name: str = "",
-) -> Iterator[RandomizationReport]:
+) -> Iterator[RandomizationReport] | Iterator[LearnerReport]:
     """Run a randomization test and give the report so far after every setting.
 
     The arguments are those of `randomization_test`, which returns the last of these reports; they
@@ -151,6 +239,8 @@ def iter_randomization_test(
         num_classes: Likewise.
         device: Likewise.
         on_epoch_end: Likewise.
+        executor: Likewise.
+        out: Likewise.
         progress: Likewise.
         model_name: Likewise.
         data_name: Likewise.
@@ -177,10 +267,28 @@ def iter_randomization_test(
         5 done, 1 to go
         6 done, 0 to go
     """
+    todo = chosen_settings(SETTINGS if settings is None else settings, p=p)
+    if recipe is None:
+        _check_left_out("an estimator or a function", device=device, on_epoch_end=on_epoch_end)
+        return LearnerTest.of(
+            trainable(model),
+            train,
+            test,
+            todo,
+            seed=natural("seed", seed),
+            num_classes=num_classes,
+            executor=executor,
+            out=out,
+            progress=progress,
+            names=(model_name, data_name),
+        ).reports()
     if not isinstance(recipe, Recipe):
         raise TypeError(f"`recipe` must be a corruptlab.Recipe, got {type(recipe).__name__}.")
-    todo = chosen_settings(settings, p=p)
+    _check_left_out("a network", executor=executor, out=out)
     data = Pair.of(train, test, seed=seed, num_classes=num_classes)
+    if settings is None:
+        with preserve_rng_state():  # random transforms of the data would move them
+            todo = chosen_settings(suitable_settings(data.train.inputs_at([0])), p=p)
     fresh = _InitialModel(model, seed=seed)
     start = RandomizationReport(
         rows=(),
@@ -199,108 +307,23 @@ def iter_randomization_test(
     return _Run(fresh, data, start, device, on_epoch_end, progress).reports()
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A training set and a test set, before and after the corruption of a setting.
-
-    Make one by `of`. Test examples are numbered after all training examples: a corruption is a
-    function of the number, so otherwise test image ``i`` would get the very Gaussian draw of
-    training image ``i``.
-
-    Args:
-        train: The clean training set.
-        test: The clean test set, or None.
-        seed: Seed of all corruptions.
-
-    Example:
-        >>> import corruptlab as cl
-        >>> points = [(torch.tensor([1.0, 0.0]), 0), (torch.tensor([0.0, 1.0]), 1)]
-        >>> pair = Pair.of(points, points, seed=0, num_classes=None)
-        >>> pair.train.ids.tolist(), pair.test.ids.tolist()
-        ([0, 1], [2, 3])
-        >>> random_labels = cl.experiments.paper_settings()[2]
-        >>> train, test, _ = pair.corrupted(random_labels)
-        >>> train.corruptions, test.corruptions
-        ((RandomLabels(),), ())
-    """
-
-    train: Corrupted
-    test: Corrupted | None
-    seed: int
-
-    @classmethod
-    def of(
-        cls,
-        train: MapDataset[Any],
-        test: MapDataset[Any] | None,
-        *,
-        seed: int,
-        num_classes: int | None,
-    ) -> "Pair":
-        """Check both sets and find their labels, once for all settings.
-
-        Args:
-            train: Any map-style data set of (input, label) items.
-            test: Likewise, or None.
-            seed: Seed of all corruptions; an integer >= 0.
-            num_classes: Number of classes, if the training set does not say it.
-
-        Returns:
-            The pair.
-        """
-        clean = corrupt(train, seed=seed, num_classes=num_classes)
-        if test is None:
-            return cls(clean, None, clean.seed)
-        own = corrupt(test, seed=seed, num_classes=clean.num_classes)
-        numbers = int(clean.ids.max()) + 1 + own.ids
-        return cls(clean, corrupt(own, seed=seed, ids=numbers), clean.seed)
-
-    def corrupted(self, setting: Setting) -> tuple[Corrupted, Corrupted | None, Setting]:
-        """Corrupt both sets.
-
-        Args:
-            setting: What is done.
-
-        Returns:
-            Training set, test set, and the setting with its estimated numbers. The test set gets
-            the input corruptions, with the numbers estimated on the training set and the same
-            pixel permutation; its labels stay clean.
-        """
-        train = corrupt(self.train, *setting.corruptions, seed=self.seed)
-        done = replace(setting, corruptions=train.corruptions)
-        if self.test is None:
-            return train, None, done
-        inputs = [c for c in train.corruptions if is_input_corruption(c)]
-        return train, corrupt(self.test, *inputs, seed=self.seed), done
+def _check_left_out(kind: str, **options: object) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise ValueError(f"`{name}` must be left out with {kind}, got {value!r}.")
 
 
 class _InitialModel:
-    """Copies of one network, or calls of one function under one seed: equal initial weights."""
+    """Copies of one network, which may be made by a function: equal initial weights."""
 
     def __init__(self, source: ModelSource, *, seed: int) -> None:
-        if not (isinstance(source, nn.Module) or callable(source)):
-            raise TypeError(
-                "`model` must be a torch.nn.Module or a function that makes one, "
-                f"got {type(source).__name__}."
-            )
-        self._source, self._seed = source, seed
-        first = source if isinstance(source, nn.Module) else self()
-        self.name = type(first).__name__
-        self.num_parameters = count_parameters(first)
+        self._network = network_of(source, seed=seed)
+        self.name = type(self._network).__name__
+        self.num_parameters = count_parameters(self._network)
 
     def __call__(self) -> nn.Module:
         """Return a fresh copy."""
-        if isinstance(self._source, nn.Module):
-            return copied(self._source)
-        with torch.inference_mode(mode=False), torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(self._seed)
-            model = self._source()
-        if not isinstance(model, nn.Module):
-            raise TypeError(
-                "`model` must make a torch.nn.Module when called, "
-                f"got one that makes {type(model).__name__}."
-            )
-        return model
+        return copied(self._network)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from corruptlab import _text as text
 from corruptlab._environment import Environment
-from corruptlab.experiments.randomization._settings import SETTINGS, Setting
+from corruptlab.experiments.randomization._settings import SETTINGS, TOKEN_SETTINGS, Setting
 from corruptlab.plotting import loss_curves
 from corruptlab.training import Augmentation, FitReport, Recipe
 
@@ -268,8 +268,10 @@ class RandomizationReport:
         rows = [row for row in self.rows if row.fit.losses]
         if not rows:
             raise ValueError("`rows` must hold a setting that made a step, got none.")
-        known = {name: place for place, name in enumerate(SETTINGS)}
-        own = all(row.name in known for row in rows)
+        named = (SETTINGS, TOKEN_SETTINGS)  # a setting looks like the one it takes the place of
+        known = {name: place for names in named for place, name in enumerate(names)}
+        places = [known.get(row.name) for row in rows]
+        own = None not in places and len(set(places)) == len(places)
         return loss_curves(
             {row.setting.label: row.fit.losses for row in rows},
             interpolated={

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from corruptlab._checks import check_probability
+from corruptlab._types import Array
 from corruptlab.corruptions import (
     Corruption,
     GaussianPixels,
     RandomLabels,
     RandomPixels,
+    ResampledValues,
     ShuffledPixels,
     Specification,
     UniformLabels,
@@ -107,28 +109,93 @@ def paper_settings(*, p: float = 0.5) -> tuple[Setting, ...]:
 
     Source: Zhang et al. 2017, §2.1.
     """
-    check_probability("p", p)
-    redrawn = UniformLabels(p=float(p))
     gaussian = GaussianPixels(dtype="float32")  # bytes would be clipped, and the moments move
     return (
-        Setting(name="true", label="true labels"),
-        Setting(name="partial-labels", label=f"partial labels (p={p:g})", corruptions=(redrawn,)),
-        Setting(name="random-labels", label="random labels", corruptions=(RandomLabels(),)),
+        *_label_settings(p),
         Setting(name="shuffled-pixels", label="shuffled pixels", corruptions=(ShuffledPixels(),)),
         Setting(name="random-pixels", label="random pixels", corruptions=(RandomPixels(),)),
         Setting(name="gaussian", label="Gaussian", corruptions=(gaussian,)),
     )
 
 
+def token_settings(*, p: float = 0.5, keep: Iterable[float] = ()) -> tuple[Setting, ...]:
+    """Return six settings for inputs that are sequences of tokens, or codes of categories.
+
+    They are the paper's, with positions in the place of pixels, and in the place of Gaussian noise
+    tokens that are drawn from those that the training set has at the same position.
+
+    Args:
+        p: Probability that a label is redrawn in ``"partial-labels"``, in ``[0, 1]``.
+        keep: Tokens that are neither replaced nor drawn in ``"resampled-tokens"``, such as padding.
+
+    Returns:
+        The settings, in the order of `TOKEN_SETTINGS`.
+
+    Raises:
+        TypeError: If ``keep`` holds something else than numbers.
+        ValueError: If ``p`` is outside ``[0, 1]``.
+
+    Example:
+        >>> from corruptlab.experiments import token_settings
+        >>> [setting.name for setting in token_settings()][3:]
+        ['shuffled-positions', 'random-positions', 'resampled-tokens']
+        >>> token_settings(keep=(0,))[-1].corruptions
+        (ResampledValues(keep=(0,)),)
+
+    Source: after Zhang et al. 2017, §2.1, which is about images.
+    """
+    resampled = ResampledValues(keep=tuple(keep))
+    return (
+        *_label_settings(p),
+        Setting(
+            name="shuffled-positions", label="shuffled positions", corruptions=(ShuffledPixels(),)
+        ),
+        Setting(name="random-positions", label="random positions", corruptions=(RandomPixels(),)),
+        Setting(name="resampled-tokens", label="resampled tokens", corruptions=(resampled,)),
+    )
+
+
+def _label_settings(p: float) -> tuple[Setting, ...]:
+    check_probability("p", p)
+    redrawn = UniformLabels(p=float(p))
+    return (
+        Setting(name="true", label="true labels"),
+        Setting(name="partial-labels", label=f"partial labels (p={p:g})", corruptions=(redrawn,)),
+        Setting(name="random-labels", label="random labels", corruptions=(RandomLabels(),)),
+    )
+
+
 SETTINGS = tuple(setting.name for setting in paper_settings())
 """Names of the paper's settings, in the order of its §2.1."""
+
+TOKEN_SETTINGS = tuple(setting.name for setting in token_settings())
+"""Names of the settings for sequences of tokens."""
+
+
+def suitable_settings(inputs: Array) -> tuple[str, ...]:
+    """Return which settings suit a batch of inputs.
+
+    Args:
+        inputs: Shape ``(n, ...)``.
+
+    Returns:
+        `TOKEN_SETTINGS` for rows of integers, except bytes and booleans; `SETTINGS` for all else.
+
+    Example:
+        >>> suitable_settings(np.array([[17, 4, 901]]))[-1]
+        'resampled-tokens'
+        >>> suitable_settings(np.array([[0.5, 1.2]]))[-1]
+        'gaussian'
+    """
+    is_tokens = inputs.ndim == 2 and inputs.dtype.kind in "iu" and inputs.dtype != np.uint8
+    return TOKEN_SETTINGS if is_tokens else SETTINGS
 
 
 def chosen_settings(wanted: Iterable[str | Setting], *, p: float) -> tuple[Setting, ...]:
     """Look settings up by name, those without corruptions first.
 
     Args:
-        wanted: Names among `SETTINGS`, `Setting` objects, or both.
+        wanted: Names among `SETTINGS` and `TOKEN_SETTINGS`, `Setting` objects, or both.
         p: Probability that a label is redrawn in ``"partial-labels"``.
 
     Returns:
@@ -142,7 +209,8 @@ def chosen_settings(wanted: Iterable[str | Setting], *, p: float) -> tuple[Setti
         >>> [setting.label for setting in chosen_settings(["random-labels", "true"], p=0.5)]
         ['true labels', 'random labels']
     """
-    known = {setting.name: setting for setting in paper_settings(p=p)}
+    both = (*paper_settings(p=p), *token_settings(p=p))
+    known = {setting.name: setting for setting in both}
     if isinstance(wanted, str):
         raise TypeError(f"`settings` must be a list of names, got the string {wanted!r}.")
     settings = [_looked_up(one, known) for one in wanted]

@@ -8,17 +8,20 @@ import socket
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from multiprocessing.connection import Connection
+from multiprocessing.sharedctypes import Synchronized
 from types import FrameType
 from typing import Any, TypeAlias
 
 import torch
 
+from corruptlab._by_name import become_worker
 from corruptlab._checks import whole
 from corruptlab._environment import Environment
 from corruptlab._json import Json, canonical, encode
@@ -42,6 +45,7 @@ class Outcome:
 def attempt(function: Function, settings: Mapping[str, Any]) -> Outcome:
     """Try once; only Ctrl-C raises, for no result is whole after it."""
     start, result, error = time.perf_counter(), None, None
+    before = _allocations()
     with seen_interrupts() as interrupts:
         try:
             own = copy.deepcopy(dict(settings))  # a trial that changes them changes its own copy
@@ -50,7 +54,8 @@ def attempt(function: Function, settings: Mapping[str, Any]) -> Outcome:
             error = described(caught)
     if interrupts:
         raise KeyboardInterrupt
-    return Outcome(result, error, _execution(time.perf_counter() - start))
+    seconds = time.perf_counter() - start
+    return Outcome(result, error, _execution(seconds, _device_used(before)))
 
 
 def described(error: BaseException) -> dict[str, str]:
@@ -100,13 +105,27 @@ def _check_result(result: Any, settings: Mapping[str, Any]) -> Json:
     return encode(result, "trial's result")
 
 
-def _execution(seconds: float) -> dict[str, Any]:
-    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # PyTorch's
+def _allocations() -> Counter[int]:
+    """Return how often memory of each GPU was asked for so far, by its number."""
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # PyTorch's
+        return Counter()
+    numbers = range(torch.cuda.device_count())
+    name = "allocation.all.allocated"
+    return Counter({number: torch.cuda.memory_stats(number).get(name, 0) for number in numbers})
+
+
+def _device_used(before: Counter[int]) -> torch.device:
+    """Return the GPU that was used most since then; the CPU if none was."""
+    used = _allocations() - before  # those that are positive
+    return torch.device("cuda", used.most_common(1)[0][0]) if used else torch.device("cpu")
+
+
+def _execution(seconds: float, device: torch.device) -> dict[str, Any]:
     return {
         "seconds": seconds,
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "host": socket.gethostname(),
-        "environment": Environment.here("cuda" if used else "cpu").to_dict(),
+        "environment": Environment.here(device).to_dict(),
     }
 
 
@@ -126,7 +145,7 @@ class SerialExecutor(Executor):
 
 
 class Processes(ProcessPoolExecutor):
-    """Worker processes of a sweep's own, started afresh (``spawn``), which share the cores.
+    """Worker processes of a sweep's own, started afresh (``spawn``), which share cores and GPUs.
 
     Each watches a pipe whose other end the sweep holds, and who its parent is. When the sweep says
     so, closes its end, or is killed, the worker ends too, in the middle of its trial.
@@ -141,7 +160,7 @@ class Processes(ProcessPoolExecutor):
             number,
             mp_context=context,
             initializer=_start_worker,
-            initargs=(watched, os.getpid(), threads),
+            initargs=(watched, os.getpid(), threads, context.Value("i", 0)),
         )
 
     def again(self) -> "Processes":
@@ -185,7 +204,12 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _start_worker(lifeline: "Connection[bytes, bytes]", sweep: int, threads: int) -> None:
+def _start_worker(
+    lifeline: "Connection[bytes, bytes]", sweep: int, threads: int, begun: "Synchronized[int]"
+) -> None:
+    with begun.get_lock():
+        become_worker(begun.value)
+        begun.value += 1
     if "OMP_NUM_THREADS" not in os.environ:  # otherwise the user has decided
         torch.set_num_threads(threads)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the sweep's business

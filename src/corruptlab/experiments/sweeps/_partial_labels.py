@@ -36,7 +36,8 @@ def partial_labels(
         n: Number of training images, the first ones; None for all.
         epochs: Epochs at most; by default by data and model.
         learning_rate: Rate of the first epoch; by default by data and model.
-        device: Where to train; ``"auto"`` is a GPU where there is one.
+        device: Where to train; ``"auto"`` is a GPU where there is one, and of several GPUs each
+            worker process of a sweep's own takes another.
 
     Returns:
         ``steps_to_interpolation`` and ``seconds_to_interpolation``, None if some label was not

@@ -9,6 +9,8 @@ from typing import Any
 from corruptlab._checks import at_least, check_number
 from corruptlab._errors import require
 
+_ROUNDING = 1e-9  # of shares such as 1 / 3, which Ray itself rounds to 1e-4
+
 
 class RayExecutor(Executor):
     """Runs each call as a task on a Ray cluster (extra ``ray``).
@@ -25,7 +27,8 @@ class RayExecutor(Executor):
     Args:
         num_cpus: CPU cores that a trial occupies, >= 0.
         num_gpus: GPUs that a trial occupies, >= 0; a share such as ``0.25`` lets four trials share
-            one. Ray reserves by these numbers; it does not limit what a trial uses.
+            one. Ray reserves by these numbers; it does not limit what a trial uses. A trial sees
+            the GPUs that are reserved for it, as ``"cuda"``, and none where that is 0.
         resources: Custom resources that a trial occupies, by name.
         address: Address of the cluster; ``"auto"`` for the one that runs on this machine; None for
             that of the environment variable ``RAY_ADDRESS``, or a cluster of its own.
@@ -82,7 +85,11 @@ class RayExecutor(Executor):
         if self._most is not None:
             return self._most
         there: dict[str, float] = ray.cluster_resources()  # nodes come and go
-        room = {name: there.get(name, 0) / need for name, need in self._needs.items() if need}
+        needs = {name: need for name, need in self._needs.items() if need}
+        room = {name: there.get(name, 0) / need for name, need in needs.items()}
+        if 0 < self._needs["GPU"] < 1:  # no share is made of the rests of two GPUs
+            whole = math.floor(there.get("GPU", 0))
+            room["GPU"] = whole * math.floor(1 / self._needs["GPU"] + _ROUNDING)
         least = min(room, key=lambda name: room[name])
         if room[least] < 1 and not self._fits:  # Ray would wait for such a node, and not say so
             raise ValueError(

@@ -5,6 +5,7 @@ python -m tests.experiments.sweeps.programs.ray_cluster FOLDER
 
 import importlib
 import json
+import os
 import sys
 import threading
 import time
@@ -41,7 +42,8 @@ def trial(*, x: int, log: str, doomed: str) -> dict[str, Any]:
     needs = here.get_assigned_resources()
     if here.get_node_id() == doomed:
         _sign(log, "finished").touch()
-    return {"square": x * x, "node": here.get_node_id(), "needs": needs}
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return {"square": x * x, "node": here.get_node_id(), "needs": needs, "seen": seen}
 
 
 def _sign(log: str, what: str) -> Path:
@@ -74,7 +76,7 @@ def main(folder: Path) -> None:
 
     killer = threading.Thread(target=kill_in_the_middle, daemon=True)
     killer.start()
-    with RayExecutor(num_cpus=1, num_gpus=0.25) as executor:
+    with RayExecutor(num_cpus=1, num_gpus=0.5) as executor:
         room = executor.max_workers
         report = cl.sweep(grid, trial, executor, out=out)
     killer.join()
@@ -88,6 +90,7 @@ def main(folder: Path) -> None:
         "alive": sum(node["Alive"] for node in ray.nodes()),
         "squares": table["square"].tolist(),
         "gpus": sorted({float(each) for each in table["needs.GPU"]}),
+        "seen": sorted(set(table["seen"].tolist())),
         "runs": len(runs(log)),
         "still_connected": ray.is_initialized(),
     }

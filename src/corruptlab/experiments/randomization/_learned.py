@@ -1,0 +1,406 @@
+"""The randomization test of estimators and training functions."""
+
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from corruptlab import _learners
+from corruptlab import _text as text
+from corruptlab._by_name import describe
+from corruptlab._environment import Environment
+from corruptlab._json import Json, digest
+from corruptlab._progress import Progress
+from corruptlab._random_state import preserve_rng_state, seeded_generators
+from corruptlab._types import Labels
+from corruptlab.corruptions import Corrupted, LabelCorruption, is_input_corruption
+from corruptlab.experiments.randomization._pair import Pair
+from corruptlab.experiments.randomization._settings import Setting
+from corruptlab.experiments.sweeps import sweep
+
+_GROUPS = (
+    ("", ("setting",)),
+    ("labels", ("changed",)),
+    ("accuracy", ("train", "test")),
+    ("", ("gap",)),
+)
+_MEASURED = ("train_accuracy", "test_accuracy", "labels_changed", "fingerprint", "seconds")
+_LEAST = (22, 7, 6, 6, 5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnerResult:
+    """How a learner fared on one setting of a randomization test.
+
+    Attributes:
+        setting: What was done to the data.
+        train_accuracy: Share of the training examples that it gets right, labels as corrupted.
+        test_accuracy: Share of the test examples, labels clean; None without a test set.
+        labels_changed: Share of the training labels that really differ from the clean ones.
+        fingerprint: Hash of the training set's corruption, as `Corrupted.fingerprint` gives it.
+        seconds: Time spent on training and measuring.
+
+    Example:
+        >>> import numpy as np
+        >>> import corruptlab as cl
+        >>> def by_heart(data: cl.LabelledData, *, seed):
+        ...     known = {tuple(x): label for x, label in data}
+        ...     return lambda inputs: np.array([known.get(tuple(x), 0) for x in inputs])
+        >>> x, y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+        >>> report = cl.randomization_test(by_heart, (x, y), settings=["true", "random-labels"])
+        >>> report["random-labels"].interpolated, report["random-labels"].labels_changed
+        (True, 0.65)
+    """
+
+    setting: Setting
+    train_accuracy: float
+    test_accuracy: float | None
+    labels_changed: float
+    fingerprint: str
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """Name of the setting."""
+        return self.setting.name
+
+    @property
+    def generalization_gap(self) -> float | None:
+        """Training accuracy less test accuracy; None without a test set."""
+        return None if self.test_accuracy is None else self.train_accuracy - self.test_accuracy
+
+    @property
+    def interpolated(self) -> bool:
+        """Whether every training example is right in the end."""
+        return self.train_accuracy == 1.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as a dictionary that JSON can hold."""
+        return {
+            **vars(self),
+            "setting": self.setting.to_dict(),
+            "generalization_gap": self.generalization_gap,
+            "interpolated": self.interpolated,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class LearnerReport:
+    """The randomization test of an estimator or a training function, a row a setting.
+
+    ``print(report)`` shows a table, ``report["random-labels"]`` is one row.
+
+    Attributes:
+        rows: Results, true labels first.
+        remaining: Settings that were not run.
+        interrupted: Whether Ctrl-C ended the test early.
+        learner: What the learner is called.
+        data: What the data is called.
+        n_train: Number of training examples.
+        n_test: Number of test examples; 0 without a test set.
+        num_classes: Number of classes.
+        seed: Seed of corruptions and of the learner.
+        environment: Versions and machine.
+
+    Example:
+        >>> import numpy as np
+        >>> import corruptlab as cl
+        >>> def constant(data: cl.LabelledData, *, seed):
+        ...     return lambda inputs: np.zeros(len(inputs), int)
+        >>> x, y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+        >>> cl.randomization_test(constant, (x, y), settings=["true"])
+        LearnerReport(constant on tuple: true 50.0%/-)
+    """
+
+    rows: tuple[LearnerResult, ...]
+    remaining: tuple[Setting, ...]
+    interrupted: bool
+    learner: str
+    data: str
+    n_train: int
+    n_test: int
+    num_classes: int
+    seed: int
+    environment: Environment
+
+    def __getitem__(self, name: str) -> LearnerResult:
+        """Return the row of one setting.
+
+        Args:
+            name: Name of the setting, such as ``"random-labels"``.
+
+        Returns:
+            Its row.
+
+        Raises:
+            KeyError: If there is no such row; the message lists those there are.
+        """
+        for row in self.rows:
+            if row.name == name:
+                return row
+        there = ", ".join(row.name for row in self.rows) or "none"
+        raise KeyError(f"`name` must be among the rows ({there}), got {name!r}.")
+
+    def __repr__(self) -> str:
+        """Return a line: a row is training / test accuracy."""
+        share = text.percent
+        rows = [f"{r.name} {share(r.train_accuracy)}/{share(r.test_accuracy)}" for r in self.rows]
+        state = ", interrupted" if self.interrupted else ""
+        return f"LearnerReport({self.learner} on {self.data}: {', '.join(rows) or 'none'}{state})"
+
+    def __str__(self) -> str:
+        """Return a table, with what made it below."""
+        lines = ["Training accuracy is on the labels as corrupted, test accuracy on clean ones."]
+        if self.remaining:
+            lines.append(f"Not run: {', '.join(setting.label for setting in self.remaining)}.")
+        sizes = f"{self.n_train:,} training" + (f" and {self.n_test:,} test" if self.n_test else "")
+        made = self.environment
+        facts = {
+            "learner": self.learner,
+            "data": f"{self.data}, {sizes} examples, {self.num_classes} classes",
+            "run": f"seed {self.seed}, {made.threads} threads, {made.platform}",
+            "with": made.versions,
+        }
+        table = text.grouped(_GROUPS, [_cells(row) for row in self.rows], least=_LEAST)
+        return "\n".join([*table, "", *lines, "", *text.facts(facts)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as a dictionary that JSON can hold."""
+        return {
+            **vars(self),
+            "kind": "randomization_test of a learner",
+            "rows": [row.to_dict() for row in self.rows],
+            "remaining": [setting.to_dict() for setting in self.remaining],
+            "complete": not self.remaining,
+            "environment": self.environment.to_dict(),
+        }
+
+
+def _cells(row: LearnerResult) -> list[str]:
+    gap = row.generalization_gap
+    return [
+        row.setting.label,
+        f"{row.labels_changed:.1%}",
+        text.percent(row.train_accuracy),
+        text.percent(row.test_accuracy),
+        "-" if gap is None else f"{100 * gap:.1f}",
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedSetting:
+    """Trains and measures a learner on one setting: a trial of a sweep."""
+
+    learner: _learners.Trainable
+    rows: _learners.Rows  # of the training set
+    new_rows: _learners.Rows | None  # of the test set
+    targets: _learners.Targets  # of the training examples, then of the test examples
+    pair: Pair  # of the same examples, to be corrupted
+    seed: int
+
+    def __call__(self, *, setting: Setting) -> dict[str, Any]:
+        """Return what `LearnerResult` holds besides the setting."""
+        start = time.perf_counter()
+        train, rows, new = self.corrupted(setting)
+        at, codes = np.arange(len(rows)), self._codes(train)
+        data = _learners.LabelledData(rows, at, codes, self.targets)
+        with preserve_rng_state():
+            answers = self.learner.trained(data, self.targets, seed=self.seed)
+            right = _learners.predicted(answers, rows, at, "classes")
+            test = None
+            if new is not None:
+                told = _learners.predicted(answers, new, np.arange(len(new)), "classes")
+                test = _share(told, self.targets.codes[len(rows) :])
+        return {
+            "train_accuracy": _share(right, codes),
+            "test_accuracy": test,
+            "labels_changed": train.realized_rate,
+            "fingerprint": train.fingerprint,
+            "seconds": time.perf_counter() - start,
+        }
+
+    def corrupted(
+        self, setting: Setting
+    ) -> tuple[Corrupted, _learners.Rows, _learners.Rows | None]:
+        """Return the corrupted training set, and the rows of both sets as the learner has them."""
+        of_labels = all(isinstance(each, LabelCorruption) for each in setting.corruptions)
+        if not of_labels and not _has_inputs(self.rows):
+            raise TypeError(
+                "`settings` must corrupt labels alone where inputs are no array of numbers, got "
+                f"{setting.name!r}."
+            )
+        train, test, done = self.pair.corrupted(setting)
+        rows, new = self.rows, self.new_rows
+        if any(is_input_corruption(each) for each in done.corruptions):
+            rows, new = rows.like(train), None if new is None else new.like(test)
+        own = self.learner.rows
+        return train, own(rows), None if new is None else own(new)
+
+    def _codes(self, train: Corrupted) -> Labels:
+        """Return labels of corrupted data as codes."""
+        if isinstance(self.rows, _learners.PairRows):  # they are codes there
+            return train.targets
+        encoding = train.provenance.encoding
+        labels = train.targets
+        return self.targets.coded(
+            labels if encoding is None else np.array(encoding.classes)[labels], "train"
+        )
+
+    def to_dict(self) -> dict[str, Json]:
+        """Return what tells this test from others; a folder holds the trials of one."""
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> dict[str, Json]:
+        what: dict[str, Json] = {
+            "learner": self.learner.identity(),
+            "inputs": [
+                None if each is None else each.digest() for each in (self.rows, self.new_rows)
+            ],
+            "codes": self.targets.codes.tolist(),
+            "values": self.targets.values.tolist(),
+            "seed": self.seed,
+        }
+        return {"learner": self.learner.name, "sha256": digest(what)}
+
+
+def _has_inputs(rows: _learners.Rows) -> bool:
+    """Return whether inputs can be corrupted."""
+    return not isinstance(rows, _learners.PairRows) or rows.is_numeric
+
+
+def _clean(rows: _learners.Rows, codes: Labels) -> Any:
+    """Return a data set of these examples: with their inputs, or positions in place of them."""
+    if _has_inputs(rows):
+        return rows.dataset(codes, "settings")
+    return np.arange(len(codes))[:, None], codes
+
+
+def _share(predicted: torch.Tensor, codes: Labels) -> float:
+    return int((predicted.numpy() == codes).sum()) / len(codes)
+
+
+@dataclass(frozen=True)
+class LearnerTest:
+    """All that is fixed during the randomization test of a learner."""
+
+    trial: LearnedSetting
+    start: LearnerReport
+    executor: Executor | int | None
+    out: str | os.PathLike[str] | None
+    progress: bool
+
+    @classmethod
+    def of(
+        cls,
+        learner: _learners.Trainable,
+        train: Any,
+        test: Any,
+        settings: tuple[Setting, ...],
+        *,
+        seed: int,
+        num_classes: int | None,
+        executor: Executor | int | None,
+        out: str | os.PathLike[str] | None,
+        progress: bool,
+        names: tuple[str, str],
+    ) -> "LearnerTest":
+        """Read the data, and try every corruption before the first training."""
+        new = None
+        with seeded_generators(seed % 2**32):  # what random transforms draw
+            rows, labels, known = _learners.read_examples(train, "train")
+            if test is not None:
+                new, truth, _ = _learners.read_examples(test, "test")
+                labels = _learners.joined(labels, truth)
+        targets = _learners.code(
+            labels, "train", numbers=learner.numbers, num_classes=num_classes, known=known
+        )
+        if targets.are_numbers:
+            raise TypeError(
+                "`model` must learn classes, as labels are corrupted to other classes, got a "
+                "learner of real-valued targets."
+            )
+        n, k = len(rows), len(targets.values)
+        pair = Pair.of(
+            _clean(rows, targets.codes[:n]),
+            None if new is None else _clean(new, targets.codes[n:]),
+            seed=seed,
+            num_classes=k if isinstance(rows, _learners.PairRows) else num_classes,
+        )
+        trial = LearnedSetting(learner, rows, new, targets, pair, seed)
+        for setting in settings:
+            trial.corrupted(setting)
+        start = LearnerReport(
+            rows=(),
+            remaining=settings,
+            interrupted=False,
+            learner=names[0] or learner.name,
+            data=names[1] or describe(train),
+            n_train=len(rows),
+            n_test=0 if new is None else len(new),
+            num_classes=len(targets.values),
+            seed=seed,
+            environment=Environment.here(),
+        )
+        if executor is not None or out is not None:
+            _learners.check_pickles(model=learner)
+        return cls(trial, start, executor, out, progress)
+
+    def reports(self) -> Iterator[LearnerReport]:
+        """Yield the report so far after every setting."""
+        with _learners.kept_in(self.executor, self.out) as folder:
+            results = self._here() if folder is None else self._swept(folder)
+            report = self.start
+            for setting, found in results:
+                if found is None:
+                    yield replace(report, interrupted=True)
+                    return
+                row = LearnerResult(setting=setting, **found)
+                rest = tuple(each for each in report.remaining if each.name != row.name)
+                report = replace(report, rows=(*report.rows, row), remaining=rest)
+                yield report
+
+    def _here(self) -> Iterator[tuple[Setting, dict[str, Any] | None]]:
+        settings = self.start.remaining
+        with Progress(len(settings), "randomization test", show=self.progress) as line:
+            for done, setting in enumerate(settings, 1):
+                try:
+                    found = self.trial(setting=setting)
+                except KeyboardInterrupt:
+                    yield setting, None
+                    return
+                line.update(done)
+                yield setting, found
+
+    def _swept(self, folder: Any) -> Iterator[tuple[Setting, dict[str, Any] | None]]:
+        settings, trial = self.start.remaining, self.trial
+        grid = [{"setting": setting} for setting in settings]
+        done = sweep(grid, trial, self.executor, out=folder, progress=self.progress)
+        if done.failures:
+            raise RuntimeError(
+                f"`model` must train on every setting, got {done.failed} that failed, such as "
+                f"{done.failures[0].error}; the others are kept where `out` is given."
+            )
+        table = done.table()
+        for row in range(table.num_rows):
+            name = table["setting.name"][row]
+            found = {each: table[each][row] for each in _MEASURED}
+            yield next(one for one in settings if one.name == name), _plain(found)
+        if done.interrupted:
+            yield settings[-1], None
+
+
+def _plain(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the cells of a table as they were before."""
+    numbers = {name: value for name, value in found.items() if name != "fingerprint"}
+    missing = {name for name, value in numbers.items() if value is None or np.isnan(value)}
+    return {
+        name: None if name in missing else value if name == "fingerprint" else float(value)
+        for name, value in found.items()
+    }

@@ -1,0 +1,385 @@
+"""Heads that predict random labels from the layers of a network while it is trained."""
+
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DataParallel, DistributedDataParallel
+from typing_extensions import Self
+
+from corruptlab._arrays import to_numpy
+from corruptlab._checks import at_least, check_names, example_ids, not_negative, positive
+from corruptlab._data import open_dataset
+from corruptlab._draws import Draws
+from corruptlab._modules import check_module
+from corruptlab._types import Ids, MapDataset
+from corruptlab.heads._readers import Readers, standardized
+from corruptlab.heads._report import HeadsReport
+
+Features: TypeAlias = Callable[[Any], Tensor]
+"""What a head reads of a layer's output: a tensor of shape ``(n, ...)``."""
+
+
+class RandomLabelHeads:
+    r"""Small heads that predict random labels from layers of a network while it is trained.
+
+    Every training example carries random labels: uniform, independent of everything else, and a
+    function of ``seed`` and the example's number alone. Nothing but the identity of the example
+    tells them, so a head that predicts them has found the single example in the layer's output. Its
+    accuracy is a lower bound on what a linear reader can find there; no bound on what others can.
+
+    Call `loss` once after each forward pass of the training loop. It predicts the labels of the
+    batch, counts the right ones, and only then makes a step of the heads: an example's labels are
+    predicted at its first visit before any head has seen them. The first epoch is at chance,
+    ``1 / num_classes``, for every network: exactly binomial.
+
+    A head is a softmax regression without bias on the layer's output, flattened, and each feature
+    standardized over the batch. It starts at 0 and is trained by Adam, inside
+    `loss`, with the rate ``learning_rate / d`` for ``d`` features.
+
+    With ``factor=0`` heads only measure: they read detached features, have an optimizer of their
+    own, draw no random number, and `loss` returns a constant 0. The network's weights are the same
+    to the bit with and without them. With a ``factor`` above 0, `loss` returns
+
+    .. math:: \mathrm{factor} \cdot \frac{1}{L} \sum_l \mathrm{KL}(\mathrm{uniform} \,\|\, p_l),
+
+    the mean over the ``L`` layers, the batch, and the labels of how far the predictions of the
+    heads, held fixed, are from uniform. It is never negative. Added to the loss of the task, it
+    makes the network hide from its heads who an example is.
+
+    Forward hooks keep the layers' outputs until `loss`; leaving the ``with`` block, or `close`,
+    removes them. A network in ``DistributedDataParallel`` is handed over as it is wrapped: every
+    process calls `loss` at every step, gradients of the heads are summed over the processes, and
+    all of them report the same. A compiled network is handed over before its first call.
+
+    Args:
+        model: The network that is trained, possibly under ``torch.compile`` or
+            ``DistributedDataParallel``.
+        dataset: The training set. It tells the numbers of the examples; see `with_ids`.
+        layers: Names of layers, as ``model.named_modules()`` has them, without the prefixes of
+            wrappers.
+        num_classes: Number of classes of each random label, >= 2; 2 for bits.
+        num_labels: Number of random labels an example carries, >= 1.
+        factor: Weight of the regularizer, >= 0; 0 measures only.
+        features: What a head reads of a layer's output, if not all of it: a function that returns a
+            tensor ``(n, ...)``, such as ``lambda maps: maps.mean((2, 3))``.
+        learning_rate: How much, about, one step may move a score; above 0.
+        seed: Seed of the labels; an integer >= 0.
+
+    Raises:
+        TypeError: If ``model`` is not a module, ``dataset`` not map-style, or a number not one.
+        ValueError: If ``layers`` is empty, names a layer twice, or one that is not there, the
+            examples of ``dataset`` are not distinct, or a number is out of range.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> train = cl.with_ids((torch.randn(64, 32, generator=generator), torch.arange(64) % 2))
+        >>> layers = torch.nn.Linear(32, 64), torch.nn.ReLU(), torch.nn.Linear(64, 2)
+        >>> model = torch.nn.Sequential(*layers)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> with cl.RandomLabelHeads(model, train, layers=["1", "2"]) as heads:
+        ...     for epoch in range(20):
+        ...         for inputs, labels, ids in torch.utils.data.DataLoader(train, batch_size=16):
+        ...             loss = torch.nn.functional.cross_entropy(model(inputs), labels)
+        ...             loss = loss + heads.loss(ids)
+        ...             optimizer.zero_grad()
+        ...             loss.backward()
+        ...             optimizer.step()
+        >>> heads.report().accuracy.shape  # epochs, layers
+        (20, 2)
+
+    Source: the method is that of Becker, Konrad, Garcia Rodriguez, Risse 2026, "Random Label
+    Prediction Heads for Studying Memorization in Deep Neural Networks", ICLR, and of Becker, Risse
+    2024, "Learned Random Label Predictions as a Neural Network Complexity Metric", arXiv
+    2411.19640. Code, heads, and the rule that they are asked before they learn are our own. The
+    regularizer is the confusion loss of Tzeng, Hoffman, Darrell, Saenko 2015, "Simultaneous Deep
+    Transfer Across Domains and Tasks", ICCV, with examples in the place of domains.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        dataset: MapDataset[Any],
+        *,
+        layers: Sequence[str],
+        num_classes: int = 2,
+        num_labels: int = 1,
+        factor: float = 0.0,
+        features: Features | None = None,
+        learning_rate: float = 0.5,
+        seed: int = 0,
+    ) -> None:
+        check_module(model)
+        network, self._group = _unwrapped(model)
+        modules = dict(network.named_modules())
+        self._layers = _checked_layers(layers, [name for name in modules if name])
+        self._num_classes = at_least(2, "num_classes", num_classes)
+        self._num_labels = at_least(1, "num_labels", num_labels)
+        self._factor = not_negative("factor", factor)
+        self._features = features
+        self._draws = Draws(seed)
+        self._readers = Readers(
+            self._num_labels, self._num_classes, positive("learning_rate", learning_rate)
+        )
+        self._ids = _distinct(open_dataset(dataset).provenance().ids)
+        self._labels = torch.from_numpy(self._drawn())
+        self._visits = np.zeros(len(self._ids), np.int64)
+        self._right: Tensor | None = None  # (layers, epochs)
+        self._total = np.zeros(0, np.int64)  # (epochs,)
+        self._outputs: dict[str, Any] = {}
+        self._hooks = [
+            modules[name].register_forward_hook(_keeping(self._outputs, name))
+            for name in self._layers
+        ]
+
+    def labels(self, ids: ArrayLike | Tensor) -> Tensor:
+        """Return the random labels of some examples.
+
+        Args:
+            ids: Numbers of examples, shape ``(n,)``, each at most once.
+
+        Returns:
+            ``int64`` of shape ``(n, num_labels)``, values in ``0 .. num_classes - 1``.
+
+        Raises:
+            TypeError: If ``ids`` are not integers.
+            ValueError: If an id is not one of the data set, or there twice.
+        """
+        return self._labels[torch.from_numpy(self._positions(ids))].long()
+
+    def loss(self, ids: ArrayLike | Tensor) -> Tensor:
+        """Count what the heads predict, train them, and return what to add to the task's loss.
+
+        Args:
+            ids: Numbers of the examples of the last forward pass, shape ``(n,)``, in its order;
+                best on the CPU, since a GPU is waited for.
+
+        Returns:
+            ``float32`` scalar on the device of the features: 0 if heads only measure, else the
+            regularizer times its factor.
+
+        Raises:
+            TypeError: If ``ids`` are not integers.
+            ValueError: If an id is not one of the data set, or there twice, or a layer's output
+                is not a tensor of floats with one row for each id.
+            RuntimeError: If a layer has not run since the last call, or the heads are closed.
+        """
+        positions = self._positions(ids)
+        features = [self._read(name, len(positions)) for name in self._layers]
+        self._outputs.clear()
+        self._check_sizes(features)
+        with torch.autocast(features[0].device.type, enabled=False):
+            standard = [standardized(each) for each in features]
+            added = features[0].new_zeros(())
+            if self._factor:
+                confusions = [
+                    self._readers.confusion(place, each) for place, each in enumerate(standard)
+                ]
+                added = self._factor * torch.stack(confusions).mean()
+            self._learn(positions, [each.detach() for each in standard])
+        return added
+
+    def report(self) -> HeadsReport:
+        """Return what was measured so far.
+
+        Returns:
+            Accuracy by layer and epoch. Epoch ``k`` holds the ``k``-th visit of each example,
+            whatever the order of the examples was and how many of them the loop left out.
+        """
+        counts = [] if self._right is None else self._right.T.tolist()
+        return HeadsReport(
+            layers=self._layers,
+            right=tuple(tuple(row) for row in counts[: len(self._total)]),
+            total=tuple((self._total * self._num_labels).tolist()),
+            num_examples=len(self._ids),
+            num_classes=self._num_classes,
+            num_labels=self._num_labels,
+            factor=self._factor,
+            seed=self._draws.seed,
+        )
+
+    def close(self) -> None:
+        """Remove the hooks; `report` goes on working."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+        self._outputs.clear()
+
+    def __enter__(self) -> Self:
+        """Return the heads."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Remove the hooks, whatever happened."""
+        self.close()
+
+    def _drawn(self) -> Ids:
+        columns = [
+            self._draws.integers(f"random_label_heads/label/{j}", self._ids, self._num_classes)
+            for j in range(self._num_labels)
+        ]
+        return np.stack(columns, axis=1).astype(np.int32)
+
+    def _positions(self, ids: ArrayLike | Tensor) -> Ids:
+        """Return where the examples stand among all of them, in the order of their numbers."""
+        numbers = example_ids(to_numpy(ids) if isinstance(ids, Tensor) else ids)
+        at = np.searchsorted(self._ids, numbers)
+        found = self._ids.take(at, mode="clip") == numbers
+        if not found.all():
+            low, high = int(self._ids[0]), int(self._ids[-1])
+            raise ValueError(
+                f"`ids` must be numbers of examples of `dataset`, which lie in {low} .. {high}, "
+                f"got {numbers[~found][0]}."
+            )
+        if len(numbers) == 0:
+            raise ValueError("`ids` must hold at least one number, got none.")
+        values, counts = np.unique(numbers, return_counts=True)
+        if len(values) < len(numbers):
+            raise ValueError(
+                "`ids` must name every example of a batch once, got "
+                f"{values[counts.argmax()]} {counts.max()} times."
+            )
+        return at
+
+    def _read(self, name: str, n: int) -> Tensor:
+        """Return the features of a layer, ``float32`` of shape ``(n, d)``."""
+        if name not in self._outputs:
+            raise RuntimeError(
+                f"`loss` must follow a forward pass, got no output of layer {name!r} since the "
+                f"last call{'' if self._hooks else '; the heads are closed'}."
+            )
+        output = self._outputs[name]
+        rows = output if self._features is None else self._features(output)
+        if not isinstance(rows, Tensor):
+            got = type(rows).__name__
+        elif not rows.is_floating_point():
+            got = f"a tensor of {rows.dtype}"
+        elif rows.ndim == 0 or len(rows) != n:
+            got = f"shape {tuple(rows.shape)} for {n} ids"
+        else:
+            return (rows if self._factor else rows.detach()).float().reshape(n, -1)
+        raise ValueError(
+            "`layers` must have outputs that are tensors of floats whose first axis is the batch, "
+            f"got {got} from {name!r}; `features` may choose or move what is to be read."
+        )
+
+    def _check_sizes(self, features: Sequence[Tensor]) -> None:
+        if not self._readers.weights:
+            self._readers.sized(features)
+        for name, each, weight in zip(self._layers, features, self._readers.weights, strict=True):
+            if each.shape[1] != weight.shape[1]:
+                raise ValueError(
+                    f"`layers` must have outputs of one size, got {weight.shape[1]} features at "
+                    f"first and {each.shape[1]} later from {name!r}; `features` may pool them."
+                )
+
+    @torch.no_grad()
+    def _learn(self, positions: Ids, standard: Sequence[Tensor]) -> None:
+        """Predict, count, and make one step."""
+        targets = self._labels[torch.from_numpy(positions)].long().to(standard[0].device)
+        right, gradients = [], []
+        for place, each in enumerate(standard):
+            logs = self._readers.predicted(place, each)
+            right.append((logs.argmax(2) == targets).sum(1))
+            gradients.append(self._readers.gradient(logs, targets, each))
+        n = self._count(positions, torch.stack(right))
+        self._readers.step([gradient / n for gradient in self._summed(gradients)])
+
+    def _count(self, positions: Ids, right: Tensor) -> int:
+        """Count right predictions by visit, of all processes; return of how many examples."""
+        if self._group is not None:
+            positions, right = _gathered(positions, right, self._group)
+        visits = self._visits[positions]
+        np.add.at(self._visits, positions, 1)
+        epochs = int(visits.max()) + 1
+        if len(self._total) < epochs:
+            self._total = np.concatenate([self._total, [0] * (epochs - len(self._total))])
+        if self._right is None or self._right.shape[1] < epochs:
+            larger = right.new_zeros(len(self._layers), 2 * epochs)
+            if self._right is not None:
+                larger[:, : self._right.shape[1]] = self._right
+            self._right = larger
+        self._total += np.bincount(visits, minlength=len(self._total))
+        self._right.index_add_(1, torch.from_numpy(visits).to(right.device), right)
+        return len(positions)
+
+    def _summed(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Return the sums over all processes."""
+        if self._group is not None:
+            for gradient in gradients:
+                distributed.all_reduce(gradient, group=self._group)
+        return gradients
+
+
+def _keeping(outputs: dict[str, Any], name: str) -> Callable[[nn.Module, Any, Any], None]:
+    def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+        outputs[name] = output
+
+    return hook
+
+
+def _unwrapped(model: nn.Module) -> tuple[nn.Module, Any]:
+    """Return the network inside of wrappers, and the processes it is trained by."""
+    group = None
+    while True:
+        inside = getattr(model, "_orig_mod", None)  # of torch.compile
+        if isinstance(model, DistributedDataParallel):
+            group, inside = model.process_group, model.module
+        elif isinstance(model, DataParallel):
+            raise TypeError(
+                "`model` must not be in DataParallel, whose copies overwrite what one another "
+                "shows; use DistributedDataParallel."
+            )
+        if not isinstance(inside, nn.Module):
+            return model, group
+        model = inside
+
+
+def _checked_layers(layers: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(layers, str):
+        raise TypeError(f"`layers` must be a list of names, got the string {layers!r}.")
+    names = tuple(layers)
+    if not names:
+        raise ValueError(f"`layers` must name at least one of {', '.join(known)}, got none.")
+    check_names("layers", names, known)
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"`layers` must differ, got {name!r} twice.")
+    return names
+
+
+def _distinct(ids: Ids) -> Ids:
+    """Return the numbers of the examples in order."""
+    numbers, counts = np.unique(ids, return_counts=True)
+    if len(numbers) < len(ids):
+        raise ValueError(
+            "`dataset` must hold every example once, got example "
+            f"{numbers[counts.argmax()]} {counts.max()} times."
+        )
+    return numbers
+
+
+def _gathered(positions: Ids, right: Tensor, group: Any) -> tuple[Ids, Tensor]:
+    """Return positions and counts of all processes, one after the other."""
+    # Collectives need tensors of one size: batches are filled up with -1 to the largest one.
+    own = torch.cat([torch.from_numpy(positions).to(right.device)[None], right])
+    most = torch.tensor(own.shape[1], device=own.device)
+    distributed.all_reduce(most, distributed.ReduceOp.MAX, group=group)
+    padded = own.new_full((len(own), int(most)), -1)
+    padded[:, : own.shape[1]] = own
+    everywhere = [torch.empty_like(padded) for _ in range(distributed.get_world_size(group))]
+    distributed.all_gather(everywhere, padded, group=group)
+    both = torch.cat(everywhere, dim=1)
+    both = both[:, both[0] >= 0]
+    return both[0].cpu().numpy(), both[1:]
