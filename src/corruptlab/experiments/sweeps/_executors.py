@@ -14,6 +14,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cache
 from multiprocessing.connection import Connection
 from multiprocessing.sharedctypes import Synchronized
 from types import FrameType
@@ -160,7 +161,7 @@ class Processes(ProcessPoolExecutor):
             number,
             mp_context=context,
             initializer=_start_worker,
-            initargs=(watched, os.getpid(), threads, context.Value("i", 0)),
+            initargs=(watched, os.getpid(), threads, _begun()),
         )
 
     def again(self) -> "Processes":
@@ -179,6 +180,15 @@ class Processes(ProcessPoolExecutor):
             with suppress(OSError):  # a process that was forked meanwhile may hold this end as well
                 self._lifeline.send_bytes(b"end")
             self._lifeline.close()
+
+
+@cache
+def _begun() -> "Synchronized[int]":
+    """Return the number of workers that have begun in any sweep of this process.
+
+    It lives as long as the process does: a worker that starts late still finds its lock.
+    """
+    return multiprocessing.get_context("spawn").Value("i", 0)
 
 
 @contextmanager
