@@ -166,9 +166,10 @@ def clothing1m(
     The data may be used for research that is not commercial; its authors give it on request.
 
     Args:
-        folder: The folder with the text files, which may also lie in ``annotations`` below it, and
-            with the images: at the paths that the lists have, in ``images`` below it, or in folders
-            ``0`` to ``9`` where the lists say ``images/0``. ``~`` is the home folder.
+        folder: The folder with the images and the text files. The text files may also be in its
+            subfolder ``annotations``. Images are at the paths in the lists, in the subfolder
+            ``images``, or in subfolders ``0`` to ``9`` instead of ``images/0`` to ``images/9``.
+            ``~`` is the home folder.
         split: The list to read: ``"noisy_train"`` is ``noisy_train_key_list.txt`` (1,000,000
             images as published), and so on for ``"clean_train"`` (47,570), ``"clean_val"``
             (14,313), and ``"clean_test"`` (10,526).
@@ -177,7 +178,7 @@ def clothing1m(
 
     Returns:
         The images in the order of the list, each with its noisy label, its clean label, or both.
-        The file of labels that the split does not serve may be missing: then there are none.
+        The label file that the split does not use is optional.
 
     Raises:
         ValueError: If ``split`` is not one of its values.

@@ -87,12 +87,12 @@ def fit(
 ) -> FitReport:
     """Train ``model``, in place, until every training example is right or the epochs are over.
 
-    The data are read once, moved to the device once, and prepared there once, as the recipe says;
-    what does not fit there, and what a random transform changes at every reading, passes through a
-    ``DataLoader`` in every epoch (see `Execution`), with a warning. Each epoch visits the examples
-    in the order `Draws` gives for ``(seed, epoch)``. After every epoch the stopping rules are
-    asked; whether the training set is interpolated is judged by a pass over *all* of it in
-    evaluation mode, which gives up at the first error and is nearly free until it succeeds.
+    The data are read once, moved to the device once, and prepared there once, according to the
+    recipe. Data that do not fit on the device, and data with random transforms, are read by a
+    ``DataLoader`` in every epoch (see `Execution`), with a warning. The order of the examples in an
+    epoch is a function of ``(seed, epoch)`` (see `Draws`). The stopping rules are evaluated after
+    every epoch. Interpolation is checked by a pass over the *whole* training set in evaluation
+    mode. The pass stops at the first error, so it takes little time until it succeeds.
 
     On the CPU the same seed and execution give the same bits; with
     ``execution=Execution(deterministic=True)`` those of a plain loop with ``torch.optim``. On a GPU
@@ -108,7 +108,7 @@ def fit(
     if torch's version, its number of threads, and the processor's instructions are the same. Where
     they are not, a warning says so.
 
-    Fits in several threads take turns, because threads share the global generators.
+    Fits in several threads run one at a time, because threads share the global generators.
 
     Ctrl-C ends the training and returns the report of the network as it stands (while the data
     are still being read there is nothing to report, and ``KeyboardInterrupt`` passes through; so
@@ -135,11 +135,11 @@ def fit(
         execution: How the machine is used.
         checkpoint: Folder for the checkpoints of this fit alone, or None for none.
         checkpoint_seconds: Seconds between two checkpoints, >= 0; one more is made at the end.
-        on_epoch_end: Called with an `EpochReport` after every epoch, before the stopping rules are
-            asked, and of several processes in the first. Its time is not counted. If it raises an
-            error, the fit ends: the error passes through, with the report so far as its attribute
-            ``report``, after a last checkpoint. A fit that is resumed tells of an epoch
-            once more if it was killed before a checkpoint held it.
+        on_epoch_end: Function that is called with an `EpochReport` after every epoch, before the
+            stopping rules; with several processes, only in the first. Its time is not counted. If
+            it raises an error, the fit saves a last checkpoint and raises the error with the report
+            so far as its attribute ``report``. A resumed fit repeats the call for an epoch that is
+            not in the last checkpoint.
         progress: Whether to show progress on standard error.
         name: What to call this fit in its report and progress line.
 

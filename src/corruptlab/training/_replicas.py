@@ -99,9 +99,9 @@ def fit_replicas(
     ends the training and returns the report of what was done.
 
     Args:
-        model: The network that is copied, a function without arguments that makes it (called with
-            PyTorch's generator seeded by ``seed``, for every copy), or R networks of one
-            architecture, each with its own initial weights. They are not changed.
+        model: A network that is copied, a function without arguments that returns it (called for
+            every copy, with PyTorch's generator seeded by ``seed``), or R networks of one
+            architecture with their own initial weights. They are not changed.
         inputs: All inputs, shape ``(n, ...)``: bytes or floats, cropped and whitened by the
             recipe, as in `fit`.
         labels: ``int64``, shape ``(R, n)``: row r holds the labels of replica r.

@@ -65,8 +65,8 @@ class FitReport:
         steps: Updates of the weights.
         seconds: Time spent training, over all runs of a resumed fit, without reading the data,
             without the passes that measure accuracy, and without ``seconds_of_tuning``.
-        seconds_of_tuning: Time spent on how to train: on trying the candidates of
-            ``seconds_per_step``, and on capturing steps.
+        seconds_of_tuning: Time spent on timing the candidates of ``seconds_per_step`` and on
+            capturing steps.
         seconds_per_epoch: The same for a finished epoch, on average; 0.0 before the first is.
         steps_to_interpolation: Updates until the network was right on every training example,
             seen at the end of an epoch; None if it never was.
@@ -78,11 +78,11 @@ class FitReport:
         history: What was measured at the end of each epoch.
         diagnosis: Known reasons why the training set was not interpolated, the most telling
             one first; empty if it was, or if none is seen.
-        recipe: The hyper-parameters, with the statistics that inputs were standardized by:
-            ``recipe.prepare(inputs)`` prepares other inputs as the fit did.
+        recipe: Hyper-parameters, with the statistics of the standardization;
+            ``recipe.prepare(inputs)`` prepares other inputs in the same way.
         execution: How the machine was used in the end; hand it to another fit to run it alike.
         seconds_per_step: What was measured to decide that, by candidate; empty if nothing was.
-        not_captured: Why steps, or those of the last and smaller batch, are not replayed as CUDA
+        not_captured: Reason why steps, or those of a smaller last batch, are not replayed as CUDA
             graphs; empty if they are.
         processes: How many processes trained together.
         seed: The seed of the data order and of what layers draw.
@@ -185,8 +185,8 @@ class ReplicasReport:
         group: How many at a time.
         seconds_per_step: What was measured to decide that, for one replica; empty if nothing was.
         seconds: Time spent, measuring included.
-        recipe: The hyper-parameters, with the statistics that inputs were standardized by; as they
-            were given if each replica has statistics of its own.
+        recipe: Hyper-parameters, with the statistics of the standardization; without them if each
+            replica has its own statistics.
         seed: The seed of the data order.
         environment: Versions, machine, and device.
 

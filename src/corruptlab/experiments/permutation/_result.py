@@ -100,7 +100,7 @@ class Baseline:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PermutationTest:
-    """How well a learner does on held-out examples, and how well with exchanged labels.
+    """Result of a permutation test: the observed statistic and its null distribution.
 
     Attributes:
         observed: The statistic with the labels as they are.
@@ -112,8 +112,8 @@ class PermutationTest:
         confidence: Level of `interval`.
         baselines: The statistic on inputs that have lost something.
         folds: Parts of the cross-validation, or None with a test set.
-        recipe: The hyper-parameters of a network; None of other learners.
-        learner: What an estimator or training function is called; None of a network.
+        recipe: Hyper-parameters of a network; None for other learners.
+        learner: Name of the estimator or training function; None for a network.
         seed: The seed of exchanges, folds, data order, and baselines.
         seconds: Time spent.
         environment: Versions, machine, and device.
