@@ -170,7 +170,8 @@ class HeadsReport:
             dict(zip(self.layers, self.accuracy.T.tolist(), strict=True)),
             chance=self.chance,
             marked={name: [holds_chance(name, k) for k in epochs] for name in self.layers},
-            title=f"Random labels of {self.num_examples:,} examples (dots: not told from chance)",
+            title=f"Random labels of {self.num_examples:,} examples "
+            "(dots: not significantly above chance)",
         )
 
 
