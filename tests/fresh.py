@@ -61,4 +61,5 @@ def fresh_processes() -> Iterator[Callable[[str], str]]:
             return output
 
         yield run
-        sent.close()
+        # A forked process that still lives holds the other end of the pipe, too: no end would come.
+        server.terminate()

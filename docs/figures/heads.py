@@ -1,4 +1,4 @@
-"""Draw docs/images/heads.png: which layers of a network show the single example, by epoch.
+"""Draw docs/images/heads.png: accuracy of random label heads by layer and epoch.
 
     python docs/figures/heads.py
 

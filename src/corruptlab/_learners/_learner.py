@@ -32,11 +32,11 @@ _SEEDS = 2**32  # of NumPy's global generator, and of scikit-learn
 
 
 class Learner(Protocol):
-    """Anything that trains on examples and predicts: a function of this signature.
+    """Protocol of a training function.
 
-    It must train from the start at every call, so that nothing of one training is left in the next.
-    All randomness must come from ``seed`` or from the global generators of Python, NumPy, and
-    PyTorch, which are seeded with it for the call and restored afterwards.
+    A call must train from scratch, without state from earlier calls. All randomness must come from
+    ``seed`` or from the global generators of Python, NumPy, and PyTorch, which are seeded with
+    ``seed`` before the call and restored after it.
 
     Example:
         >>> import numpy as np
@@ -55,16 +55,17 @@ class Learner(Protocol):
     """
 
     def __call__(self, data: LabelledData, /, *, seed: int) -> Predictor:
-        """Train on all of ``data``, and return what predicts.
+        """Train on ``data`` and return a predictor.
 
         Args:
-            data: The examples.
-            seed: An integer >= 0, the same for every training of a test.
+            data: The training set.
+            seed: An integer >= 0, the same for every training run of a test.
 
         Returns:
-            A network, or a function from a batch of inputs, in the container that
-            ``data.inputs`` has, to classes ``(b,)``, scores ``(b, K)`` with a column for each of
-            ``data.classes``, the probability ``(b,)`` of the second of two classes, or numbers.
+            A network, or a function that maps a batch of inputs, in the container of
+            ``data.inputs``, to classes ``(b,)``, scores ``(b, K)`` with one column per element of
+            ``data.classes``, the probability ``(b,)`` of the second of two classes, or real numbers
+            ``(b,)``.
         """
 
 

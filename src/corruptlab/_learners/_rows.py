@@ -146,17 +146,18 @@ class Targets:
 
 
 class LabelledData(Dataset[Any]):
-    """Examples that a learner is to be trained on.
+    """Training set of a learner.
 
-    A map-style data set, for a ``DataLoader``: the items are those of your data set, in their
-    structure and through its transforms, with the labels that are to be learned. For learners that
-    want everything at once, ``inputs`` and ``labels`` hold it.
+    A map-style data set that can be passed to a ``DataLoader``. Its items have the structure and
+    the transforms of the original data set, with the labels to train on. ``inputs`` and ``labels``
+    contain all inputs and labels.
 
     Attributes:
-        ids: Positions of the examples in your data set, ``int64``, shape ``(n,)``.
-        labels: What is to be learned, shape ``(n,)``: classes as you call them, or numbers.
-        classes: All classes there are, shape ``(K,)``, in the order that your data set gives them
-            or else sorted; None for numbers.
+        ids: Positions of the examples in the original data set, ``int64``, shape ``(n,)``.
+        labels: Labels to train on, shape ``(n,)``: classes as in the original data set, or real
+            numbers.
+        classes: All classes, shape ``(K,)``, in the order of the original data set, or else sorted;
+            None for real-valued targets.
 
     Example:
         >>> import numpy as np
@@ -188,14 +189,14 @@ class LabelledData(Dataset[Any]):
 
     @property
     def inputs(self) -> Any:
-        """All inputs: rows of the container that you gave, or one batch of what items hold."""
+        """All inputs: rows of the original container, or the inputs of all items as one batch."""
         if self._inputs is None:
             self._inputs = self._rows.inputs(self.ids)
         return self._inputs
 
     @property
     def num_classes(self) -> int | None:
-        """Number of classes; None for numbers."""
+        """Number of classes; None for real-valued targets."""
         return None if self.classes is None else len(self.classes)
 
     def __len__(self) -> int:
@@ -206,10 +207,10 @@ class LabelledData(Dataset[Any]):
         """Return one example.
 
         Args:
-            index: Position; negative ones count from the end.
+            index: Position; negative positions count from the end.
 
         Returns:
-            An item as your data set serves it, with the label to be learned.
+            An item of the original data set, with the label to train on.
 
         Raises:
             IndexError: If the position is out of range.
@@ -225,7 +226,7 @@ class LabelledData(Dataset[Any]):
             indices: Positions.
 
         Returns:
-            One item for each.
+            One item per position.
         """
         at = np.asarray(indices, np.int64)
         return self._rows.items(self.ids[at], self.labels[at].tolist())

@@ -24,28 +24,28 @@ def corrupt(
 ) -> Corrupted:
     """Corrupt a data set in a known way.
 
-    Label corruptions change labels and pixel corruptions change inputs, each from randomness of
-    its own, so only the order among corruptions of labels, and among those of inputs, matters.
+    Label corruptions change labels, and pixel corruptions change inputs. They use independent
+    random numbers, so only the order among label corruptions and among input corruptions matters.
 
     Args:
-        dataset: Any map-style data set of (input, label) items, a pair of arrays ``(X, y)``, inputs
-            alone if ``targets`` are given, or a data frame if ``label_key`` names a column.
-        *corruptions: What to do, in this order.
-        seed: Seed of all randomness; an integer >= 0. Use one seed for training and test set, so
-            that both get the same `ShuffledPixels`.
-        num_classes: Number of classes, if the data set does not tell.
-        targets: The labels, instead of those that ``dataset`` serves.
-        classes: What the labels 0, 1, ... stand for, if they are no such numbers; give a test
-            set the ``classes`` of the training set.
-        ids: Numbers of the examples, if they are not their positions.
+        dataset: Any map-style data set of (input, label) items; a pair of arrays ``(X, y)``; inputs
+            without labels if ``targets`` is given; or a data frame with ``label_key``.
+        *corruptions: Corruptions, applied in this order.
+        seed: Seed of all randomness; an integer >= 0. Use the same seed for training and test set,
+            so that `ShuffledPixels` applies the same permutation to both.
+        num_classes: Number of classes, if it cannot be inferred from the data set.
+        targets: Labels that replace those of ``dataset``.
+        classes: All classes in order, if labels are not integers from 0 to ``num_classes - 1``.
+            For a test set, pass the ``classes`` of the training set.
+        ids: Example ids; positions by default.
         input_key: Position or name of the input in an item.
         label_key: Position or name of the label in an item.
 
     Returns:
-        The corrupted data set; see `Corrupted` for what it knows.
+        The corrupted data set; see `Corrupted`.
 
     Raises:
-        TypeError: If ``dataset`` is not map-style, a corruption is not one, or a label is
+        TypeError: If ``dataset`` is not map-style, an argument is not a corruption, or a label is
             not one class: an integer, a name, or a boolean.
         ValueError: If the data set is empty, or an argument does not fit it.
 

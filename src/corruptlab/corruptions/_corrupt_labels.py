@@ -1,4 +1,4 @@
-"""Corrupt labels alone: an array, a list, a tensor, a Series."""
+"""Corrupt labels without inputs: an array, a list, a tensor, a Series."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,11 +12,11 @@ from corruptlab.corruptions._protocols import Corruption, LabelCorruption
 
 
 class CorruptedLabels(NamedTuple):
-    """Labels after a corruption, and which of them it changed; what `corrupt_labels` returns.
+    """Corrupted labels and the mask of changed labels; returned by `corrupt_labels`.
 
     Attributes:
-        labels: The labels, in the kind of container that came in.
-        is_corrupted: Whether each differs from the one that came in; shape ``(n,)``.
+        labels: The corrupted labels, in the same type of container as the argument.
+        is_corrupted: Whether each label differs from the original one; shape ``(n,)``.
 
     Example:
         >>> import corruptlab as cl
@@ -37,31 +37,33 @@ def corrupt_labels(
     classes: Sequence[Any] | None = None,
     ids: ArrayLike | None = None,
 ) -> CorruptedLabels:
-    """Corrupt labels that stand alone, in any container.
+    """Corrupt labels without their inputs.
 
-    The new labels are those that `corrupt` serves for a data set with these labels, the same seed,
-    and the same ``ids``.
+    The result equals the labels of a data set with these labels that `corrupt` corrupts with the
+    same seed and the same ``ids``.
 
     Args:
-        y: One label for each example, shape ``(n,)`` or ``(n, 1)``: integers from 0 on, names,
+        y: One label per example, shape ``(n,)`` or ``(n, 1)``: non-negative integers, names,
             booleans, or -1 and +1, in a NumPy array, a tensor, a list, a tuple, or a pandas
             ``Series``, ``Index``, or ``Categorical``.
-        *corruptions: What to do, in this order. They must need the labels alone; for those that
-            look at the inputs, use ``corrupt((X, y), ...)``.
+        *corruptions: Label corruptions, applied in this order. Corruptions that depend on the
+            inputs require ``corrupt((X, y), ...)``.
         seed: Seed of all randomness; an integer >= 0.
-        num_classes: Number of classes, if labels are integers and the largest may be missing.
-        classes: The classes in order, if labels are no integers from 0 on. By default categories
-            in their own order, names sorted, ``False`` before ``True``, -1 before +1.
-        ids: Numbers of the examples, shape ``(n,)``, if they are not their positions: part of
-            the labels, with their positions in the whole, gets the noise of the whole.
+        num_classes: Number of classes, if labels are integers and the last class may be missing.
+        classes: All classes in order, if labels are not integers from 0 to ``num_classes - 1``. By
+            default the order of the categories, sorted names, ``False`` before ``True``, and -1
+            before +1.
+        ids: Example ids, shape ``(n,)``; positions by default. To corrupt a subset as part of the
+            full data set, pass its positions in the full data set.
 
     Returns:
-        The labels in the container that came in (type, dtype, shape, index, and device kept;
-        integers too large for their type become ``int64``), and the mask of those that changed.
+        The labels in the same type of container (with the same dtype, shape, index, and device;
+        integers that exceed the range of the dtype become ``int64``), and the mask of changed
+        labels.
 
     Raises:
-        TypeError: If ``y`` is no such container, a label is not one class, or a corruption does
-            not change labels alone.
+        TypeError: If ``y`` has an unsupported type, a label is not one class, or a corruption
+            depends on or changes the inputs.
         ValueError: If ``y`` is empty, a label is missing or negative, or an argument does not
             fit the labels.
 

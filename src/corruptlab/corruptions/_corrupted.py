@@ -46,42 +46,41 @@ ItemField = Literal["index", "id", "clean_label", "is_corrupted"]
 class Corrupted(Forwarding):
     """A data set whose labels or inputs were corrupted in a known way.
 
-    Every item keeps its structure (tuple, named tuple, list, dictionary); its label and its input
-    are served as the types they had, unless a corruption is told another. The corruption is a pure
-    function of the seed and the example's number: the same in every epoch, worker, rank, batch, and
-    order of access. Images are read from the wrapped data set when asked for, and never copied;
-    labels are corrupted once, here.
+    Returned by `corrupt`. Items keep their structure (tuple, named tuple, list, dictionary), and
+    labels and inputs keep their types, except with ``dtype=`` of a corruption. The corruption is a
+    pure function of the seed and the example id: it is the same in every epoch, worker, rank, and
+    batch, and for any order of access. Labels are corrupted once, at construction. Inputs are read
+    from the wrapped data set on access and are not copied.
 
-    Use `corrupt` to build it.
-
-    ``transform``, ``transforms``, ``classes``, ``class_to_idx``, and ``data`` are those of the
-    wrapped data set, where it has them. The first two may be set, and work below the corruption;
-    ``data`` is clean. Nothing else of the wrapped data set can be set from here.
+    The attributes ``transform``, ``transforms``, ``classes``, ``class_to_idx``, and ``data`` are
+    those of the wrapped data set, if it has them. ``transform`` and ``transforms`` can be set, and
+    are applied before the corruption. ``data`` is not corrupted. Other attributes of the wrapped
+    data set cannot be set.
 
     Args:
-        dataset: Any map-style data set of (input, label) items, a pair of arrays ``(X, y)``, inputs
-            alone if ``targets`` are given, or a data frame if ``label_key`` names a column.
-        corruptions: What is done, in this order.
+        dataset: Any map-style data set of (input, label) items; a pair of arrays ``(X, y)``; inputs
+            without labels if ``targets`` is given; or a data frame with ``label_key``.
+        corruptions: Corruptions, applied in this order.
         seed: Seed of all randomness; an integer >= 0.
-        num_classes: Number of classes. By default what ``dataset.num_classes`` or
-            ``dataset.classes`` says, if it fits the labels, or else the largest label plus 1.
-        targets: The labels, shape ``(n,)``, instead of those that ``dataset`` serves.
-        classes: What the labels 0, 1, ... stand for, if labels are no such numbers. By default
-            ``dataset.classes`` if it holds all labels; categories in their order; names sorted;
-            False before True; -1 before +1.
-        ids: Numbers of the examples, shape ``(n,)``, >= 0. By default their positions in the
-            data set from which ``dataset`` is cut.
-        input_key: Position or name of the input in an item; by default what a corrupted
-            ``dataset`` was told, or else position 0, or the first known name.
-        label_key: Position or name of the label; by default likewise, or else position 1, or
-            the first known name.
+        num_classes: Number of classes. By default ``dataset.num_classes`` or the length of
+            ``dataset.classes``, if it fits the labels, or else the largest label plus 1.
+        targets: Labels that replace those of ``dataset``, shape ``(n,)``.
+        classes: All classes in order, if labels are not integers from 0 to ``num_classes - 1``. By
+            default ``dataset.classes`` if it contains all labels; the order of the categories;
+            sorted names; False before True; -1 before +1.
+        ids: Example ids, shape ``(n,)``, >= 0. By default the positions in the original data set,
+            also for a subset.
+        input_key: Position or name of the input in an item. By default that of a corrupted
+            ``dataset``, or else position 0, or the first known name.
+        label_key: Position or name of the label in an item. By default that of a corrupted
+            ``dataset``, or else position 1, or the first known name.
 
     Attributes:
         dataset: The wrapped data set.
         seed: The seed.
 
     Raises:
-        TypeError: If ``dataset`` is not map-style, a corruption is not one, or a label is
+        TypeError: If ``dataset`` is not map-style, an argument is not a corruption, or a label is
             not one class: an integer, a name, or a boolean.
         ValueError: If the data set is empty, or an argument does not fit it.
 
@@ -163,10 +162,10 @@ class Corrupted(Forwarding):
 
     @property
     def classes(self) -> Sequence[Any]:
-        """What the labels 0, 1, ... stand for: the values that items carry, or names.
+        """Classes in the order of `targets`: the labels of the items, or class names.
 
         Raises:
-            AttributeError: If items carry these numbers, and the wrapped data set names no classes.
+            AttributeError: If labels are integers and the wrapped data set has no class names.
         """
         if self.provenance.encoding is not None:
             return self.provenance.encoding.classes
@@ -175,35 +174,35 @@ class Corrupted(Forwarding):
 
     @property
     def targets(self) -> Labels:
-        """Labels as served, ``int64``, shape ``(n,)``, read-only; names by their numbers."""
+        """Corrupted labels as class indices, ``int64``, shape ``(n,)``, read-only."""
         return self.provenance.targets
 
     @property
     def clean_targets(self) -> Labels:
-        """Labels before any corruption, ``int64``, shape ``(n,)``, read-only."""
+        """Labels before any corruption, as class indices, ``int64``, shape ``(n,)``, read-only."""
         return self.provenance.clean_targets
 
     @property
     def ids(self) -> Ids:
-        """Number of each example: who it is; ``int64``, shape ``(n,)``, read-only."""
+        """Example ids, ``int64``, shape ``(n,)``, read-only."""
         return self.provenance.ids
 
     @property
     def corruptions(self) -> tuple[Corruption, ...]:
-        """What is done, in this order, with estimated numbers filled in."""
+        """Corruptions in the order of application, with estimated parameters."""
         return self._pipeline.corruptions
 
     @property
     def draws(self) -> tuple[Draws, ...]:
-        """Where each of `corruptions` takes its randomness from, in the same order."""
+        """Random streams of `corruptions`, in the same order."""
         return tuple(draws for _, draws in self._pipeline.stages)
 
     @property
     def specification(self) -> Specification:
-        """The corruptions and their seed, to be printed as one line that reads back.
+        """The corruptions and their seed, which can be printed as one line and parsed.
 
         Raises:
-            ValueError: If nothing is done, or a corruption holds data and has no one-line form.
+            ValueError: If there is no corruption, or one contains data and has no one-line form.
         """
         return Specification(self.corruptions, self.seed)
 
@@ -238,11 +237,11 @@ class Corrupted(Forwarding):
 
     @property
     def nominal_matrix(self) -> NDArray[np.float64] | None:
-        """What `transition_matrix` is expected to be: the product of the corruptions' own.
+        """Expected `transition_matrix`: the product of the matrices of the corruptions.
 
-        ``float64`` of shape ``(num_classes, num_classes)``; None where a corruption
-        has no matrix (it exchanges, is given, or depends on the input), or where parts with
-        different corruptions were joined.
+        ``float64`` of shape ``(num_classes, num_classes)``; None if a corruption has no matrix
+        (exchanged, given, or input-dependent labels), or if parts with different corruptions were
+        joined.
 
         Raises:
             ValueError: If there are more than 32,768 classes, too many for a matrix.
@@ -268,14 +267,14 @@ class Corrupted(Forwarding):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of what was done: 16 hexadecimal digits.
+        """Hash of the noise: 16 hexadecimal digits.
 
-        It covers the labels before and after, the names of the classes, the numbers of the
-        examples, and the corruptions of inputs with their draws; the inputs of the wrapped data set
-        do not enter. So one noise has one fingerprint, whether it was drawn, parsed from its line,
-        or loaded from a manifest or a file of labels. Of integer labels alone it is the `digest` of
-        the manifest. The ``repr`` of a corruption of inputs stands for it; one of your own should
-        tell all its settings.
+        It is a hash of the clean and corrupted labels, the names of the classes, the example ids,
+        and the input corruptions with their random streams. It does not depend on the inputs of the
+        wrapped data set. The same noise has the same fingerprint, whether it was drawn, parsed from
+        a specification, or loaded from a manifest or a label file. If only integer labels are
+        corrupted, it equals ``manifest().digest``. An input corruption enters with its ``repr``,
+        which must contain all parameters of a custom corruption.
         """
         digest = self.manifest().digest
         laws = (self._pipeline,) if self.provenance.laws is None else self.provenance.laws
@@ -289,7 +288,7 @@ class Corrupted(Forwarding):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def manifest(self) -> Manifest:
-        """Return what others need to have the same labels: to save, share, and check.
+        """Return a manifest of the labels, to save, share, and verify them.
 
         Returns:
             The manifest; load it with `GivenLabels.from_manifest`.
@@ -322,19 +321,19 @@ class Corrupted(Forwarding):
         return self._pipeline.inputs(self._source.inputs(at), ids=self.ids[at])
 
     def with_transform(self, transform: Callable[[Any], Any]) -> "Corrupted":
-        """Return the same data set with a function applied to the corrupted input of each item.
+        """Return the same data set with a transform of the corrupted inputs.
 
-        A random augmentation belongs here, or in the wrapped data set where labels alone are
-        corrupted; one that makes several views of an input belongs here.
+        Use it for random augmentation and for transforms that return several views of an input. If
+        only labels are corrupted, the wrapped data set can apply random augmentation as well.
 
         Args:
-            transform: A function of one input as it is served now, applied after all earlier ones.
+            transform: A function of one corrupted input, applied after all earlier transforms.
 
         Returns:
-            A copy that shares the wrapped data set; this one stays as it is.
+            A copy that shares the wrapped data set. The original is not changed.
 
         Raises:
-            TypeError: If ``transform`` cannot be called.
+            TypeError: If ``transform`` is not callable.
 
         Example:
             >>> import corruptlab as cl
@@ -352,19 +351,19 @@ class Corrupted(Forwarding):
         return made
 
     def with_fields(self, *names: ItemField) -> "Corrupted":
-        """Return the same data set with more in each item, as many training loops want it.
+        """Return the same data set with additional fields in each item.
 
         Args:
-            *names: What to add, in this order, behind the last part of an item, or to a dictionary
-                by this name: ``"index"``, the position in this data set; ``"id"``, the example's
-                number; ``"clean_label"``, of the type of the label; ``"is_corrupted"``, whether
-                the two differ.
+            *names: Fields to append to an item in this order, or to add to a dictionary under these
+                names: ``"index"``, the position in this data set; ``"id"``, the example id;
+                ``"clean_label"``, of the type of the label; ``"is_corrupted"``, whether label and
+                clean label differ.
 
         Returns:
-            A copy that shares the wrapped data set; this one stays as it is.
+            A copy that shares the wrapped data set. The original is not changed.
 
         Raises:
-            ValueError: If a name is unknown, or dictionaries have it already.
+            ValueError: If a name is unknown, or an item already has a field of this name.
 
         Example:
             >>> import corruptlab as cl

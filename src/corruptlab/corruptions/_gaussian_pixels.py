@@ -18,29 +18,30 @@ _VALUES_AT_ONCE = 1 << 17
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class GaussianPixels(PixelNoise):
-    """Replace every value of every image by a Gaussian draw with the moments of the data.
+    """Replace every value of every image by a Gaussian sample with the moments of the data.
 
-    The draw follows the example and is the same in every epoch. Integer images stay integer by
-    default: draws are rounded and clipped to the range of the type, which moves the moments of
-    data that crowd its ends (MNIST, with its black backgrounds: mean and deviation from 33.3 and
-    78.6 to 50.7 and 56.5). With ``dtype="float32"`` the draws are served as they are. A test set
-    needs the moments of the training set (``corrupt(train, ...)`` shows them in ``.corruptions``)
-    and example numbers of its own (``corrupt(test, ..., ids=...)``), or its example ``i`` is drawn
-    equal to training example ``i``.
+    The samples depend on the seed and the example id, and are the same in every epoch. By default,
+    integer images keep their dtype: samples are rounded and clipped to its range. This changes the
+    moments of data with many values at the ends of the range (MNIST, with its black background:
+    mean and standard deviation from 33.3 and 78.6 to 50.7 and 56.5). With ``dtype="float32"``,
+    samples are neither rounded nor clipped. For a test set, pass the moments of the training set
+    (in ``.corruptions`` of ``corrupt(train, ...)``) and different example ids
+    (``corrupt(test, ..., ids=...)``); otherwise test example ``i`` equals training example ``i``.
 
     Args:
-        mean: Mean of the draws, on the scale of the stored values; a tuple with one number a
-            channel or a value for ``per="channel"`` or ``"pixel"``. None: estimated from the data
-            set that is wrapped, in one pass.
-        std: Standard deviation (not variance), likewise.
-        per: What shares a mean and a deviation: the whole data set (``"overall"``, default; the
-            paper does not say which it used), each ``"channel"``, or each ``"pixel"`` and channel.
+        mean: Mean of the samples, on the scale of the stored values; for ``per="channel"`` or
+            ``"pixel"`` a tuple with one number per channel or value. None estimates it from the
+            wrapped data set, in one pass.
+        std: Standard deviation (not variance), in the same form.
+        per: ``"overall"`` (default) uses one mean and standard deviation for the whole data set,
+            ``"channel"`` one for each channel, and ``"pixel"`` one for each pixel and channel. The
+            paper does not state which it used.
         channel_axis: Axis of one input that holds the channels. By default none for inputs of
             one or two dimensions, and for three the smaller of the first and last axis.
-        dtype: Type of the draws, ``"float32"`` or ``"float64"``, neither rounded nor clipped. Where
-            bytes come in they are divided by 255, as recipes divide bytes, so that they lie beside
-            other inputs of that data set; images of Pillow become arrays, channels last. By
-            default the type of what comes in.
+        dtype: Dtype of the samples, ``"float32"`` or ``"float64"``, without rounding and clipping.
+            For byte inputs the samples are divided by 255, as recipes divide bytes, so that they
+            have the scale of the other inputs. PIL images become channels-last arrays. By default
+            the dtype of the input.
 
     Raises:
         ValueError: If one of ``mean`` and ``std`` is given without the other, a number is not
@@ -83,7 +84,7 @@ class GaussianPixels(PixelNoise):
 
     @property
     def is_estimated(self) -> bool:
-        """Whether the moments are there."""
+        """Whether the moments are known."""
         return self.mean is not None
 
     def estimated(self, batches: Iterable[Array]) -> "GaussianPixels":

@@ -218,14 +218,14 @@ class GivenLabels(LabelNoise):
     def labels(
         self, clean: ArrayT, *, num_classes: int, draws: Draws, ids: ArrayLike | None = None
     ) -> ArrayT:
-        """Return the given labels; see `LabelNoise.labels`."""
+        """Return the given labels."""
         noisy = super().labels(clean, num_classes=num_classes, draws=draws, ids=ids)
         if ids is None:  # these are all examples
             self.check_size(len(noisy))
         return noisy
 
     def check_size(self, size: int) -> None:
-        """Refuse a whole data set of ``size`` examples if there are labels for more.
+        """Check that there are not more labels than examples.
 
         Args:
             size: Number of examples.

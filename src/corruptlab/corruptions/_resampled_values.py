@@ -1,4 +1,4 @@
-"""Values drawn from those that the data have."""
+"""Values drawn from the empirical distribution of the data."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from corruptlab._types import Array, Ids
 from corruptlab.corruptions._noise import FrozenArray, checked_ids, put, short_repr
 
 Pool: TypeAlias = Literal["position", "overall"]
-"""What values are drawn from: those of the same position, or those of all positions."""
+"""Whether values are drawn from the same position or from all positions."""
 
 _MOST_VALUES = 1 << 32  # of one pool, which 32 random bits can tell apart
 
@@ -24,31 +24,30 @@ _VALUES_AT_ONCE = 1 << 15
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ResampledValues:
-    """Replace every value of every input by one that the data have at the same position.
+    """Replace every value of every input by a random value of the data at the same position.
 
-    Each position is drawn by itself from its marginal: value by value, with replacement, from what
-    all examples have there. Marginals stay, and everything that ties positions to one another, and
-    inputs to labels, is gone. Values keep their type: integers stay integers, and categories
-    stay categories. So this is what Gaussian noise is to images for inputs where a
-    normal number means nothing: tokens, columns of a table, codes.
+    Each value is drawn with replacement from the values of all examples at the same position,
+    independently of the other positions. This preserves the marginal distributions and removes all
+    dependence between positions, and between inputs and labels. Integers and categories keep their
+    type. Use it in place of Gaussian noise for inputs that are not continuous: tokens, categorical
+    columns of a table, codes.
 
-    The draw follows the example and is the same in every epoch. A test set needs the values of the
-    training set (``corrupt(train, ...)`` shows them in ``.corruptions``) and example numbers of its
-    own (``corrupt(test, ..., ids=...)``), or its example ``i`` is drawn equal to training example
-    ``i``.
+    The values depend on the seed and the example id, and are the same in every epoch. For a test
+    set, pass the values of the training set (in ``.corruptions`` of ``corrupt(train, ...)``) and
+    different example ids (``corrupt(test, ..., ids=...)``); otherwise the random numbers of test
+    example ``i`` are those of training example ``i``.
 
     Args:
-        pool: ``"position"`` draws from the values of the same position (default), ``"overall"``
-            from those of all positions alike.
-        keep: Values that stay where they are and are never drawn, such as the numbers of padding
-            and of special tokens. What stands at a position where the data have nothing else stays
-            as well.
-        values: The values to draw from, one position after the other. None: taken from the data
-            set that is wrapped, in one pass; it takes as much memory as they do.
-        sizes: How many of them each position has.
+        pool: ``"position"`` (default) draws from the values at the same position, ``"overall"``
+            from the values at all positions.
+        keep: Values that are neither replaced nor drawn, such as the ids of padding and of special
+            tokens. Positions without any other value in the data do not change either.
+        values: Values to draw from, ordered by position. None takes them from the wrapped data
+            set, in one pass; they take as much memory as the data.
+        sizes: Number of values at each position.
 
     Raises:
-        TypeError: If ``keep`` holds something else than numbers.
+        TypeError: If ``keep`` contains values that are not numbers.
 
     Example:
         >>> import numpy as np
@@ -60,9 +59,9 @@ class ResampledValues:
                 [7, 5, 6, 9],
                 [7, 3, 0, 0]])
 
-    Source: in the place of Zhang et al. 2017, §2.1, "Gaussian"; the law is that of the synthetic
-    class "Addcl1" of Shi, Horvath 2006, "Unsupervised Learning With Random Forest Predictors",
-    Journal of Computational and Graphical Statistics 15.
+    Source: replaces "Gaussian" of Zhang et al. 2017, §2.1. The distribution is that of the
+    synthetic class "Addcl1" of Shi, Horvath 2006, "Unsupervised Learning With Random Forest
+    Predictors", Journal of Computational and Graphical Statistics 15.
     """
 
     pool: Pool = "position"
@@ -94,7 +93,7 @@ class ResampledValues:
 
     @property
     def is_estimated(self) -> bool:
-        """Whether the values are there."""
+        """Whether the values are known."""
         return self.values is not None
 
     def estimated(self, batches: Iterable[Array]) -> "ResampledValues":
@@ -125,14 +124,14 @@ class ResampledValues:
 
         Args:
             clean: Batch of inputs, shape ``(n, ...)``, array or tensor of any type.
-            draws: Where the randomness comes from.
-            ids: Example numbers, shape ``(n,)``; ``0 .. n - 1`` if not given.
+            draws: Source of the random numbers.
+            ids: Example ids, shape ``(n,)``; ``0 .. n - 1`` by default.
 
         Returns:
-            Inputs of the shape, kind, and type of ``clean``.
+            Inputs with the shape, type, and dtype of ``clean``.
 
         Raises:
-            ValueError: If the values are not known yet, were taken from inputs of another size, or
+            ValueError: If the values are unknown, were taken from inputs of another size, or
                 ``ids`` do not fit.
         """
         if self.values is None or self.sizes is None:

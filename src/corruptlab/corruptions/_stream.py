@@ -1,4 +1,4 @@
-"""Corrupt a stream of samples: what has no length and no items by position."""
+"""Corrupt a stream of samples, without a length and without items by position."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,29 +38,29 @@ _CHUNK = 256  # samples that are corrupted together: one at a time would cost 20
 class CorruptedStream(IterableDataset[Any]):
     """A stream of samples whose labels or inputs are corrupted in a known way.
 
-    For what has no items by position: an ``IterableDataset``, a pipeline of webdataset, a generator
-    function's result in a list. The noise follows the sample's key, so it is the same in every
-    pass, worker, and order, and it is the noise that `corrupt` gives with ``ids=``: the keys, or
-    what `example_id` makes of names.
+    Use it for data without items by position, such as an ``IterableDataset`` or a webdataset
+    pipeline. The noise is a function of the seed and the sample's key, so it is the same in every
+    pass, in every worker, and in any order. It equals the noise of `corrupt` with ``ids=`` set to
+    the keys, or to `example_id` of string keys.
 
-    Up to 256 samples are read ahead, to be corrupted together. Each keeps its structure, and its
-    label and input keep their types.
+    Up to 256 samples are read ahead and corrupted together. Samples keep their structure, and their
+    labels and inputs keep their types.
 
     Args:
-        stream: Anything to iterate over, anew in each pass, that yields (input, label) samples:
-            tuples, lists, or dictionaries.
-        *corruptions: What to do, in this order. They must need one sample at a time: no
-            `ExchangedLabels`, no exact drawing, no numbers still to be estimated.
-        key: What tells samples apart: the name or position of a field, or a function of a sample.
-            Its values are integers >= 0 or texts, each once in a pass. Without one the samples
-            are numbered as they come, which is refused in several workers or processes.
-        num_classes: Number of classes; it may be left out if ``classes`` are given.
-        classes: What the labels stand for, if they are no integers from 0 on; as in `corrupt`.
+        stream: An iterable of (input, label) samples (tuples, lists, or dictionaries) that starts
+            again in each pass.
+        *corruptions: Corruptions, applied in this order. Each must be computable from one sample:
+            `ExchangedLabels`, exact drawings, and corruptions with unestimated parameters are not.
+        key: Key that identifies a sample: the name or position of a field, or a function of a
+            sample. Keys are integers >= 0 or strings, and unique within a pass. Without ``key``,
+            samples are numbered in order, which is an error with several workers or processes.
+        num_classes: Number of classes; optional with ``classes``.
+        classes: All classes in order, if labels are not integers from 0 to ``num_classes - 1``.
         seed: Seed of all randomness; an integer >= 0.
         input_key: Position or name of the input in a sample.
         label_key: Position or name of the label in a sample.
-        repeats: Whether a key may come again in a pass, as in resampled streams. By default that is
-            an error, and keys are remembered, about 60 bytes each.
+        repeats: Whether a key may occur several times in a pass, as in resampled streams. By
+            default a repeated key is an error; this stores the keys, about 60 bytes each.
 
     Attributes:
         stream: The wrapped stream.
@@ -68,10 +68,10 @@ class CorruptedStream(IterableDataset[Any]):
         seed: The seed.
 
     Raises:
-        TypeError: If ``stream`` cannot be iterated over, or a corruption is not one.
-        ValueError: If a corruption needs the whole data set, or nothing tells the number of
-            classes. While samples are read: if a key repeats or is missing, a label is no class,
-            or there is no key and there are several workers.
+        TypeError: If ``stream`` is not iterable, or an argument is not a corruption.
+        ValueError: If a corruption requires the whole data set, or neither ``num_classes`` nor
+            ``classes`` is given. During iteration: if a key is repeated or missing, a label is not
+            a class, or there are several workers and no ``key``.
 
     Example:
         >>> import corruptlab as cl
@@ -120,14 +120,14 @@ class CorruptedStream(IterableDataset[Any]):
 
     @staticmethod
     def example_id(key: Any) -> int:
-        """Return the number of the example with a key: what draws its noise.
+        """Return the example id of a key, which determines its noise.
 
         Args:
-            key: An integer >= 0, or a text.
+            key: An integer >= 0, or a string.
 
         Returns:
-            The integer itself; of a text the first 62 bits of its BLAKE2b hash (UTF-8), so that two
-            of a million texts collide with probability 1e-7.
+            The integer itself, or the first 62 bits of the BLAKE2b hash of the string in UTF-8. The
+            probability of a collision among a million strings is 1e-7.
 
         Raises:
             TypeError: If ``key`` is neither.
@@ -152,10 +152,10 @@ class CorruptedStream(IterableDataset[Any]):
         """Yield the corrupted samples of one pass.
 
         Yields:
-            A sample of the structure that the stream has.
+            A sample with the structure of the wrapped stream's samples.
 
         Raises:
-            ValueError: If a key repeats, or there is none and there are several workers.
+            ValueError: If a key is repeated, or there are several workers and no ``key``.
         """
         if self._key is None and (several := _several_processes()):
             raise ValueError(

@@ -156,7 +156,7 @@ def cifar_n(
             or ``"random3"``, what one of them said; ``"aggregate"``, the majority;
             ``"worst"``, a wrong label where there is one (the file calls it ``worse_label``). Of
             CIFAR-100, where one person did: ``"fine"``, 100 classes, or ``"coarse"``,
-            20 superclasses. The file's own names do as well: ``"aggre_label"``,
+            20 superclasses. The names in the file are accepted as well: ``"aggre_label"``,
             ``"random_label1"`` to ``"random_label3"``, ``"worse_label"``, ``"noisy_label"``,
             ``"noisy_coarse_label"``.
 

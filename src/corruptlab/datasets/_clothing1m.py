@@ -45,19 +45,19 @@ _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
 class ImageFiles(Dataset[tuple[Any, int]]):
     """Labelled image files with noisy labels, clean labels, or both: a map-style data set.
 
-    Items are ``(image, label)``: an RGB image of Pillow (extra ``vision``), or what
-    ``transform`` makes of it, and an ``int``. A file is opened when its item is asked for; labels
-    can be had without Pillow and without the images.
+    Items are ``(image, label)``: an RGB PIL image (extra ``vision``), or the output of
+    ``transform``, and an ``int``. A file is opened when its item is accessed. Labels are available
+    without Pillow and without the images.
 
     Args:
-        folder: What the paths start from.
+        folder: Folder of the paths.
         paths: Path of each image below ``folder``.
-        noisy: Noisy label of each image, ``int64`` of shape ``(n,)``; -1 where there is none.
-        clean: Clean label of each image, likewise.
-        serves: Which labels the items have, ``"noisy"`` or ``"clean"``; none of them may miss.
+        noisy: Noisy label of each image, ``int64`` of shape ``(n,)``; -1 if it is missing.
+        clean: Clean label of each image, in the same form.
+        serves: Labels of the items, ``"noisy"`` or ``"clean"``; none of them may be missing.
         classes: Name of each class, in the order of the labels.
-        name: What the data set is called in tables and error messages.
-        transform: What to do with each image, as in torchvision; nothing if not given.
+        name: Name of the data set in tables and error messages.
+        transform: Transform of each image, as in torchvision.
 
     Raises:
         ValueError: If ``serves`` is not one of its values, lengths differ, or a label names no
@@ -117,13 +117,13 @@ class ImageFiles(Dataset[tuple[Any, int]]):
 
     @property
     def targets(self) -> Labels:
-        """Labels as served, ``int64`` of shape ``(n,)``, read-only."""
+        """Labels of the items, ``int64`` of shape ``(n,)``, read-only."""
         return self.noisy if self.serves == "noisy" else self.clean
 
     def both(self) -> "ImageFiles":
-        """Return the images that have a noisy label and a clean one; it serves the clean ones.
+        """Return the images with a noisy and a clean label; its items have the clean labels.
 
-        So its noise is known: ``corrupt`` it with ``GivenLabels(noisy, clean=clean)``.
+        The noise is known: corrupt it with ``GivenLabels(noisy, clean=clean)``.
 
         Returns:
             The same data set, cut to these images.
@@ -160,24 +160,25 @@ def clothing1m(
 ) -> ImageFiles:
     r"""Read Clothing1M: photographs of clothes from web shops, in 14 classes.
 
-    Nobody needs to draw this noise: shops made it. The items of ``"noisy_train"`` have noisy
-    labels, those of the others clean ones. Some images have both labels, and `ImageFiles.both`
-    cuts a split to these. Images are opened when they are asked for (Pillow, extra ``vision``).
-    The data may be used for research that is not commercial; its authors give it on request.
+    The noisy labels come from the shops. The items of ``"noisy_train"`` have noisy labels, those of
+    the other splits clean labels. Some images have both labels; `ImageFiles.both` returns these.
+    Images are opened on access (Pillow, extra ``vision``). The authors provide the data on request,
+    for non-commercial research.
 
     Args:
-        folder: The folder with the text files, which may also lie in ``annotations`` below it, and
-            with the images: at the paths that the lists have, in ``images`` below it, or in folders
-            ``0`` to ``9`` where the lists say ``images/0``. ``~`` is the home folder.
+        folder: The folder with the images and the text files. The text files may also be in its
+            subfolder ``annotations``. Images are at the paths in the lists, in the subfolder
+            ``images``, or in subfolders ``0`` to ``9`` instead of ``images/0`` to ``images/9``.
+            ``~`` is the home folder.
         split: The list to read: ``"noisy_train"`` is ``noisy_train_key_list.txt`` (1,000,000
             images as published), and so on for ``"clean_train"`` (47,570), ``"clean_val"``
             (14,313), and ``"clean_test"`` (10,526).
-        transform: What to do with each image, as in torchvision. Images differ in size,
-            so that batches need one.
+        transform: Transform of each image, as in torchvision. Images differ in size, so batches
+            require one.
 
     Returns:
         The images in the order of the list, each with its noisy label, its clean label, or both.
-        The file of labels that the split does not serve may be missing: then there are none.
+        The label file that the split does not use is optional.
 
     Raises:
         ValueError: If ``split`` is not one of its values.

@@ -81,23 +81,23 @@ def label_file(
             - ``.npy``: an array of integers, shape ``(n,)`` or ``(n, 1)``;
             - ``.npz``: the same, packed or not;
             - ``.json``: a list of labels, or an object of example number and label;
-            - ``.csv``, ``.tsv``, ``.txt``, or no end: rows ``label``, ``index,label``, or, with
-              ``match``, ``name,label``, separated by a comma, a semicolon, or a tab.
+            - ``.csv``, ``.tsv``, ``.txt``, or no extension: rows ``label``, ``index,label``, or,
+              with ``match``, ``name,label``, separated by a comma, a semicolon, or a tab.
 
             ``~`` is the home folder.
         array: Name of the array in an ``.npz`` file; needed if there are several.
         num_classes: Number of classes, at least 1, to check the labels against; if not given,
             they only have to be 0 or more.
-        num_examples: Number of labels that the file must have, at least 1. It also tells whether a
-            first row of integers is a header: it is if there is one row too many.
-        header: Whether the first row of a table holds names. By default it does if it is not made
-            of integers, or if ``num_examples`` says so. If that is not given, a single ``0`` in a
-            ``.csv`` file is taken for the header that pandas writes above a nameless column, with
-            a warning, since it might be a label.
-        match: What the file names in the first column of a table belong to: a data set that lists
-            its files as ``samples`` or ``imgs``, like torchvision's ``ImageFolder``, or as
-            ``paths``, like `ImageFiles`; or these paths themselves. A name is the end of one path,
-            from a folder's name on; the example numbers are the positions of these paths.
+        num_examples: Expected number of labels, at least 1. A first row of integers is a header if
+            the file has one more row.
+        header: Whether the first row of a table is a header. By default it is one if it does not
+            consist of integers, or according to ``num_examples``. Without ``num_examples``, a
+            single ``0`` in a ``.csv`` file is read as the header that pandas writes for an unnamed
+            column, with a warning, because it might be a label.
+        match: The files that the names in the first column of a table refer to: a data set with an
+            attribute ``samples`` or ``imgs``, such as torchvision's ``ImageFolder``, or ``paths``,
+            such as `ImageFiles`; or a list of paths. A name must be the last components of exactly
+            one path. The example ids are the positions of these paths.
 
     Returns:
         Labels in the order of the file, with the example numbers if the file has them.

@@ -70,7 +70,7 @@ def load(spec: str) -> tuple[Images, Images]:
         TypeError: If ``spec`` is not a string.
         ValueError: If ``spec`` is none of these.
         DataFileError: If a file is missing or is not what it should be.
-        MissingExtraError: If torchvision is asked for and not installed.
+        MissingExtraError: If torchvision is required and not installed.
 
     Example:
         >>> train, test = load("fashion-mnist-mini")

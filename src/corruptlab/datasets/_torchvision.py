@@ -30,8 +30,8 @@ def torchvision(name: str, folder: str | os.PathLike[str], *, split: str) -> Ima
         name: Name of a class in ``torchvision.datasets``, such as ``"SVHN"``. It must take
             ``root`` and one of ``train`` and ``split``.
         folder: What torchvision calls ``root``; ``~`` is the home folder.
-        split: ``"train"`` or ``"test"``; where the class takes ``split`` it is passed on
-            as it is, so that ``"val"`` or ``"extra"`` can be asked for too.
+        split: ``"train"`` or ``"test"``; if the class takes ``split``, it is passed
+            unchanged, so that ``"val"`` or ``"extra"`` are possible too.
 
     Returns:
         The images, ``uint8`` of shape ``(n, channels, height, width)``, in torchvision's order.

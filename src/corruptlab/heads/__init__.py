@@ -1,4 +1,4 @@
-"""Random label heads: how much of the single example a layer still shows, while it is trained."""
+"""Random label heads: how well examples can be identified from the layers of a network."""
 
 from corruptlab.heads._heads import RandomLabelHeads
 from corruptlab.heads._report import HeadsReport

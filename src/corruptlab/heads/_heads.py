@@ -21,59 +21,60 @@ from corruptlab.heads._readers import Readers, standardized
 from corruptlab.heads._report import HeadsReport
 
 Features: TypeAlias = Callable[[Any], Tensor]
-"""What a head reads of a layer's output: a tensor of shape ``(n, ...)``."""
+"""Computes the features of a head, shape ``(n, ...)``, from the output of a layer."""
 
 
 class RandomLabelHeads:
-    r"""Small heads that predict random labels from layers of a network while it is trained.
+    r"""Small heads that predict random labels from layers of a network during its training.
 
-    Every training example carries random labels: uniform, independent of everything else, and a
-    function of ``seed`` and the example's number alone. Nothing but the identity of the example
-    tells them, so a head that predicts them has found the single example in the layer's output. Its
-    accuracy is a lower bound on what a linear reader can find there; no bound on what others can.
+    Each training example is assigned random labels, which are uniform, independent of the data, and
+    a function of ``seed`` and the example id alone. A head can predict them only if the output of
+    its layer identifies the example. Its accuracy is a lower bound on what a classifier can predict
+    from that output: an accuracy at chance does not rule out that another classifier does better.
 
     Call `loss` once after each forward pass of the training loop. It predicts the labels of the
-    batch, counts the right ones, and only then makes a step of the heads: an example's labels are
-    predicted at its first visit before any head has seen them. The first epoch is at chance,
-    ``1 / num_classes``, for every network: exactly binomial.
+    batch, counts the correct predictions, and then updates the heads. The labels of an example are
+    therefore predicted before any head is trained on them: in the first epoch the number of correct
+    predictions is binomial with probability ``1 / num_classes`` for every network.
 
-    A head is a softmax regression without bias on the layer's output, flattened, and each feature
-    standardized over the batch. It starts at 0 and is trained by Adam, inside
-    `loss`, with the rate ``learning_rate / d`` for ``d`` features.
+    A head is a softmax regression without bias on the flattened output of the layer. Each feature
+    is standardized over the batch. The weights start at 0 and are trained by Adam, inside `loss`,
+    with the learning rate ``learning_rate / d`` for ``d`` features.
 
-    With ``factor=0`` heads only measure: they read detached features, have an optimizer of their
-    own, draw no random number, and `loss` returns a constant 0. The network's weights are the same
-    to the bit with and without them. With a ``factor`` above 0, `loss` returns
+    With ``factor=0`` the heads only measure: they use detached features and a separate optimizer,
+    they draw no random numbers, and `loss` returns a constant 0. The weights of the network are
+    bitwise the same with and without heads. With ``factor > 0``, `loss` returns
 
     .. math:: \mathrm{factor} \cdot \frac{1}{L} \sum_l \mathrm{KL}(\mathrm{uniform} \,\|\, p_l),
 
-    the mean over the ``L`` layers, the batch, and the labels of how far the predictions of the
-    heads, held fixed, are from uniform. It is never negative. Added to the loss of the task, it
-    makes the network hide from its heads who an example is.
+    the divergence of the heads' predictions from the uniform distribution, averaged over the ``L``
+    layers, the batch, and the labels, with the heads fixed. It is never negative. Added to the loss
+    of the task, it trains the network to make its examples hard to identify.
 
-    Forward hooks keep the layers' outputs until `loss`; leaving the ``with`` block, or `close`,
-    removes them. A network in ``DistributedDataParallel`` is handed over as it is wrapped: every
-    process calls `loss` at every step, gradients of the heads are summed over the processes, and
-    all of them report the same. A compiled network is handed over before its first call.
+    Forward hooks store the outputs of the layers until `loss` is called. Leaving the ``with``
+    block, or `close`, removes the hooks. Pass a network in ``DistributedDataParallel`` with its
+    wrapper: every process must call `loss` at every step, gradients of the heads are summed over
+    the processes, and all processes return the same report. Create the heads of a compiled network
+    before its first call.
 
     Args:
         model: The network that is trained, possibly under ``torch.compile`` or
             ``DistributedDataParallel``.
-        dataset: The training set. It tells the numbers of the examples; see `with_ids`.
-        layers: Names of layers, as ``model.named_modules()`` has them, without the prefixes of
-            wrappers.
-        num_classes: Number of classes of each random label, >= 2; 2 for bits.
-        num_labels: Number of random labels an example carries, >= 1.
-        factor: Weight of the regularizer, >= 0; 0 measures only.
-        features: What a head reads of a layer's output, if not all of it: a function that returns a
-            tensor ``(n, ...)``, such as ``lambda maps: maps.mean((2, 3))``.
-        learning_rate: How much, about, one step may move a score; above 0.
+        dataset: The training set, which determines the example ids; see `with_ids`.
+        layers: Names of layers as in ``model.named_modules()``, without the prefixes of wrappers.
+        num_classes: Number of classes of each random label, >= 2.
+        num_labels: Number of random labels per example, >= 1.
+        factor: Weight of the regularizer, >= 0; with 0 the heads only measure.
+        features: Function from the output of a layer to the features of its head, a tensor
+            ``(n, ...)``, such as ``lambda maps: maps.mean((2, 3))``. By default the whole output.
+        learning_rate: Approximate largest change of a score per step, > 0.
         seed: Seed of the labels; an integer >= 0.
 
     Raises:
-        TypeError: If ``model`` is not a module, ``dataset`` not map-style, or a number not one.
-        ValueError: If ``layers`` is empty, names a layer twice, or one that is not there, the
-            examples of ``dataset`` are not distinct, or a number is out of range.
+        TypeError: If ``model`` is not a module, ``dataset`` is not map-style, or an argument has
+            the wrong type.
+        ValueError: If ``layers`` is empty or contains a repeated or unknown name, the examples of
+            ``dataset`` are not distinct, or a number is out of range.
 
     Example:
         >>> import torch
@@ -97,9 +98,10 @@ class RandomLabelHeads:
     Source: the method is that of Becker, Konrad, Garcia Rodriguez, Risse 2026, "Random Label
     Prediction Heads for Studying Memorization in Deep Neural Networks", ICLR, and of Becker, Risse
     2024, "Learned Random Label Predictions as a Neural Network Complexity Metric", arXiv
-    2411.19640. Code, heads, and the rule that they are asked before they learn are our own. The
-    regularizer is the confusion loss of Tzeng, Hoffman, Darrell, Saenko 2015, "Simultaneous Deep
-    Transfer Across Domains and Tasks", ICCV, with examples in the place of domains.
+    2411.19640. The implementation is independent; the linear heads and the prediction before
+    each update differ from the papers. The regularizer is the confusion loss of Tzeng, Hoffman,
+    Darrell, Saenko 2015, "Simultaneous Deep Transfer Across Domains and Tasks", ICCV, with examples
+    in place of domains.
     """
 
     def __init__(
@@ -139,35 +141,35 @@ class RandomLabelHeads:
         ]
 
     def labels(self, ids: ArrayLike | Tensor) -> Tensor:
-        """Return the random labels of some examples.
+        """Return the random labels of examples.
 
         Args:
-            ids: Numbers of examples, shape ``(n,)``, each at most once.
+            ids: Example ids, shape ``(n,)``, without repetition.
 
         Returns:
             ``int64`` of shape ``(n, num_labels)``, values in ``0 .. num_classes - 1``.
 
         Raises:
             TypeError: If ``ids`` are not integers.
-            ValueError: If an id is not one of the data set, or there twice.
+            ValueError: If an id is not in the data set or is repeated.
         """
         return self._labels[torch.from_numpy(self._positions(ids))].long()
 
     def loss(self, ids: ArrayLike | Tensor) -> Tensor:
-        """Count what the heads predict, train them, and return what to add to the task's loss.
+        """Count correct predictions, train the heads, and return the regularizer.
 
         Args:
-            ids: Numbers of the examples of the last forward pass, shape ``(n,)``, in its order;
-                best on the CPU, since a GPU is waited for.
+            ids: Ids of the examples of the last forward pass, in the same order, shape ``(n,)``.
+                Keep them on the CPU; ids on a GPU cause a synchronization.
 
         Returns:
-            ``float32`` scalar on the device of the features: 0 if heads only measure, else the
-            regularizer times its factor.
+            ``float32`` scalar on the device of the features, to be added to the loss of the task:
+            ``factor`` times the regularizer, or 0 if the heads only measure.
 
         Raises:
             TypeError: If ``ids`` are not integers.
-            ValueError: If an id is not one of the data set, or there twice, or a layer's output
-                is not a tensor of floats with one row for each id.
+            ValueError: If an id is not in the data set or is repeated, or the output of a layer
+                is not a floating-point tensor with one row per id.
             RuntimeError: If a layer has not run since the last call, or the heads are closed.
         """
         positions = self._positions(ids)
@@ -186,11 +188,11 @@ class RandomLabelHeads:
         return added
 
     def report(self) -> HeadsReport:
-        """Return what was measured so far.
+        """Return the measurements so far.
 
         Returns:
-            Accuracy by layer and epoch. Epoch ``k`` holds the ``k``-th visit of each example,
-            whatever the order of the examples was and how many of them the loop left out.
+            Accuracy by layer and epoch. Epoch ``k`` contains the ``k``-th visit of each example,
+            in any order, even if the loop omits examples.
         """
         counts = [] if self._right is None else self._right.T.tolist()
         return HeadsReport(
@@ -205,7 +207,7 @@ class RandomLabelHeads:
         )
 
     def close(self) -> None:
-        """Remove the hooks; `report` goes on working."""
+        """Remove the hooks; `report` remains available."""
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
@@ -221,7 +223,7 @@ class RandomLabelHeads:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Remove the hooks, whatever happened."""
+        """Remove the hooks, also after an error."""
         self.close()
 
     def _drawn(self) -> Ids:
@@ -232,7 +234,7 @@ class RandomLabelHeads:
         return np.stack(columns, axis=1).astype(np.int32)
 
     def _positions(self, ids: ArrayLike | Tensor) -> Ids:
-        """Return where the examples stand among all of them, in the order of their numbers."""
+        """Return the positions of the ids in the sorted ids of the data set."""
         numbers = example_ids(to_numpy(ids) if isinstance(ids, Tensor) else ids)
         at = np.searchsorted(self._ids, numbers)
         found = self._ids.take(at, mode="clip") == numbers

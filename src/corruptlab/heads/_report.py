@@ -1,4 +1,4 @@
-"""What random label heads found, by layer and epoch."""
+"""Results of random label heads by layer and epoch."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,15 +20,15 @@ _MOST_ROWS = 12
 
 @dataclass(frozen=True, kw_only=True)
 class HeadsReport:
-    """Accuracy of random label heads by layer and epoch; `RandomLabelHeads.report` makes it.
+    """Accuracy of random label heads by layer and epoch; returned by `RandomLabelHeads.report`.
 
     Attributes:
         layers: Names of the layers.
-        right: How many random labels were predicted rightly: for each epoch, by layer.
-        total: How many were predicted, in each epoch.
+        right: Number of correctly predicted random labels, by epoch and layer.
+        total: Number of predicted random labels, by epoch.
         num_examples: Number of training examples.
         num_classes: Number of classes of a random label.
-        num_labels: Number of random labels of an example.
+        num_labels: Number of random labels per example.
         factor: Weight of the regularizer; 0 if the heads only measured.
         seed: Seed of the labels.
 
@@ -61,34 +61,34 @@ class HeadsReport:
 
     @property
     def accuracy(self) -> NDArray[np.float64]:
-        """Share of labels predicted rightly, ``float64`` of shape ``(epochs, layers)``."""
+        """Share of correctly predicted labels, ``float64`` of shape ``(epochs, layers)``."""
         right = np.array(self.right, np.float64).reshape(len(self.total), len(self.layers))
         return right / np.array(self.total, np.float64)[:, None]
 
     @property
     def chance(self) -> float:
-        """Expected share of a head that finds nothing: ``1 / num_classes``."""
+        """Expected accuracy of guessing: ``1 / num_classes``."""
         return 1 / self.num_classes
 
     def interval(
         self, layer: str, epoch: int, *, confidence: float = _CONFIDENCE
     ) -> tuple[float, float]:
-        """Return the two-sided interval of Clopper and Pearson on one accuracy.
+        """Return the two-sided Clopper-Pearson interval of one accuracy.
 
-        It is exact where labels are predicted rightly independently of one another, as they are at
-        chance; so an interval that lies above `chance` is evidence of what the head has found.
+        It is exact if the predictions are correct independently of one another. This holds at
+        chance, so an interval above `chance` is evidence against chance.
 
         Args:
             layer: Name of the layer.
             epoch: Number of the epoch, from 1.
-            confidence: Level, in ``(0, 1)``.
+            confidence: Confidence level, in ``(0, 1)``.
 
         Returns:
             Lower and upper limit.
 
         Raises:
             TypeError: If ``confidence`` is not a number.
-            ValueError: If there is no such layer or epoch, or ``confidence`` is out of range.
+            ValueError: If ``layer``, ``epoch``, or ``confidence`` is out of range.
         """
         check_names("layer", [layer], self.layers)
         check_confidence(confidence)
@@ -107,7 +107,7 @@ class HeadsReport:
         return f"HeadsReport({len(self.total)} epochs, chance {self.chance:.1%}: {told or 'none'})"
 
     def __str__(self) -> str:
-        """Return a table, with a row for at most 12 epochs, and what it means below."""
+        """Return a table with at most 12 epochs and notes below it."""
         titles = ["epoch", *(f"layer {name}" for name in self.layers)]
         rows = [
             [f"{epoch + 1}", *(text.percent(float(share)) for share in self.accuracy[epoch])]
@@ -147,17 +147,17 @@ class HeadsReport:
         }
 
     def figure(self, *, confidence: float = _CONFIDENCE) -> "Figure":
-        """Draw accuracy by layer and epoch; cells whose interval holds chance are marked.
+        """Draw accuracy by layer and epoch, and mark cells whose interval contains chance.
 
         Args:
-            confidence: Level of the intervals, in ``(0, 1)``.
+            confidence: Confidence level of the intervals, in ``(0, 1)``.
 
         Returns:
-            A figure as `corruptlab.plotting.layer_heatmap` makes it.
+            The figure; see `corruptlab.plotting.layer_heatmap`.
 
         Raises:
             MissingExtraError: If matplotlib is not installed.
-            ValueError: If there is nothing to draw, as `loss` was never called.
+            ValueError: If `RandomLabelHeads.loss` has not been called.
         """
         if not self.total:
             raise ValueError("`loss` must have been called before there is a figure.")
@@ -170,7 +170,8 @@ class HeadsReport:
             dict(zip(self.layers, self.accuracy.T.tolist(), strict=True)),
             chance=self.chance,
             marked={name: [holds_chance(name, k) for k in epochs] for name in self.layers},
-            title=f"Random labels of {self.num_examples:,} examples (dots: not told from chance)",
+            title=f"Random labels of {self.num_examples:,} examples "
+            "(dots: not significantly above chance)",
         )
 
 

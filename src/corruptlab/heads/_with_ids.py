@@ -1,4 +1,4 @@
-"""Items that carry the number of their example."""
+"""Data sets whose items contain the example id."""
 
 import operator
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ _NAME = "example_id"
 
 
 class WithIds(Traced):
-    """A data set whose items carry the number of their example; `with_ids` builds it.
+    """A data set whose items contain the example id; returned by `with_ids`.
 
     Args:
         dataset: Any map-style data set of (input, label) items, or a pair of arrays ``(X, y)``.
@@ -39,17 +39,17 @@ class WithIds(Traced):
 
     @property
     def ids(self) -> Ids:
-        """Number of each example, ``int64``, shape ``(n,)``."""
+        """Example ids, ``int64``, shape ``(n,)``."""
         return self.provenance.ids
 
     def inputs_at(self, indices: ArrayLike) -> Array:
-        """Return the inputs at some positions as one batch.
+        """Return the inputs at the given positions as one batch.
 
         Args:
             indices: Positions in ``0 .. n - 1``, shape ``(k,)``.
 
         Returns:
-            Array of shape ``(k, ...)`` in the stored type; PIL images with the channels first.
+            Array of shape ``(k, ...)`` of the stored dtype; PIL images are channels-first.
         """
         return self._source.inputs(np.asarray(indices, np.int64))
 
@@ -58,13 +58,13 @@ class WithIds(Traced):
         return len(self.ids)
 
     def __getitem__(self, index: SupportsIndex) -> Any:
-        """Return one item with its number.
+        """Return one item with its example id.
 
         Args:
-            index: Position; negative ones count from the end.
+            index: Position; negative positions count from the end.
 
         Returns:
-            The item, with the number at its end, or as its ``"example_id"``.
+            The item with the id as its last element, or as ``"example_id"``.
 
         Raises:
             IndexError: If the position is out of range.
@@ -72,13 +72,13 @@ class WithIds(Traced):
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Any]:
-        """Return several items with their numbers.
+        """Return several items with their example ids.
 
         Args:
-            indices: Positions; negative ones count from the end.
+            indices: Positions; negative positions count from the end.
 
         Returns:
-            One item for each position.
+            One item per position.
 
         Raises:
             IndexError: If a position is out of range.
@@ -102,18 +102,18 @@ class WithIds(Traced):
 
 
 def with_ids(dataset: MapDataset[Any]) -> WithIds:
-    """Return a data set whose items carry the number of their example.
+    """Return a data set whose items contain the example id.
 
-    The number follows the example through `Subset`, `ConcatDataset`, and `corrupt`, as all
-    randomness of corruptlab does; a data set of its own has its positions as numbers. A tuple or
-    list gets it as its last element, a named tuple becomes a tuple, and a dictionary gets it as
-    ``"example_id"``.
+    The id of an example is its position in the original data set. It does not change in a
+    ``Subset``, a ``ConcatDataset``, or a data set returned by `corrupt`, and determines the random
+    numbers of the example. The id is the last element of a tuple or list and the field
+    ``"example_id"`` of a dictionary. Named tuples become tuples.
 
     Args:
         dataset: Any map-style data set of (input, label) items, or a pair of arrays ``(X, y)``.
 
     Returns:
-        The same examples, with numbers that a ``DataLoader`` collates to ``int64``.
+        The same examples with ids, which a ``DataLoader`` collates to ``int64``.
 
     Raises:
         TypeError: If ``dataset`` is not map-style, or a label is not one integer class.

@@ -41,8 +41,8 @@ def examples(
         clean: The clean labels, integers of shape ``(n,)``.
         classes: Name of each class, in the order of the labels; their numbers by default.
         limits: Values that are black and white, the same for all rows; what lies beyond is drawn
-            like them. By default 0 and 255 if any images are bytes, otherwise 0 and 1; so floats
-            beside bytes, such as those of ``GaussianPixels(dtype=)``, have to be on their scale.
+            like them. By default 0 and 255 if any images are bytes, otherwise 0 and 1. Floats
+            shown with bytes, such as those of ``GaussianPixels(dtype=)``, must have their scale.
         title: Line above the figure; none by default.
 
     Returns:

@@ -21,25 +21,26 @@ def layer_heatmap(
     marked: Mapping[str, Sequence[bool]] | None = None,
     title: str = "",
 ) -> "Figure":
-    """Draw an accuracy by layer (rows, the first one lowest) and epoch (columns).
+    """Draw accuracy by layer (rows, first layer at the bottom) and epoch (columns).
 
-    White is chance, and the darkest is 1; what lies below chance is white, too. Cells are marked
-    by a point, for what must not be told from chance. Up to twelve epochs also have their numbers.
+    The color scale runs from white at ``chance`` or below to dark blue at 1. Marked cells have a
+    dot, for example if their accuracy is not significantly above chance. With at most twelve
+    epochs, the cells show their values.
 
     Args:
-        values: Name of a layer to its accuracies in ``[0, 1]``, one an epoch, as many for each.
-        chance: Accuracy of a guess, in ``[0, 1)``.
-        marked: Name of a layer to whether each of its cells is marked.
-        title: Line above the figure; none by default.
+        values: Accuracies in ``[0, 1]`` by layer name, one per epoch, equally many for each layer.
+        chance: Accuracy of guessing, in ``[0, 1)``.
+        marked: Whether each cell is marked, by layer name.
+        title: Title of the figure; none by default.
 
     Returns:
-        A figure of 8 inches in width, the higher the more layers there are.
+        A figure with a width of 8 inches. Its height depends on the number of layers.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
         TypeError: If ``chance`` is not a number.
-        ValueError: If there is no value, layers have different numbers of epochs, a value lies
-            outside ``[0, 1]``, ``chance`` outside ``[0, 1)``, or a layer is marked that has none.
+        ValueError: If ``values`` is empty or has different numbers of epochs, a value is outside
+            ``[0, 1]``, ``chance`` is outside ``[0, 1)``, or ``marked`` contains an unknown layer.
 
     Example:
         >>> from corruptlab.plotting import layer_heatmap

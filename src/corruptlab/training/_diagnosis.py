@@ -29,7 +29,7 @@ CauseName: TypeAlias = Literal[
     "too_few_parameters",
     "weight_decay",
 ]
-"""The reasons that `diagnose` knows."""
+"""Reasons that `diagnose` can return."""
 
 
 @dataclass(frozen=True)

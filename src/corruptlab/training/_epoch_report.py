@@ -1,4 +1,4 @@
-"""What a fit tells of an epoch as soon as it has ended."""
+"""Report of an epoch, passed to `on_epoch_end`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,19 +7,19 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, kw_only=True)
 class EpochReport:
-    """An epoch that has just ended, for `fit`'s ``on_epoch_end``.
+    """Report of a finished epoch; the argument of `fit`'s ``on_epoch_end``.
 
     Attributes:
-        name: What the fit is called; a randomization test gives the label of its setting.
-        epoch: Finished epochs, >= 1.
-        step: Updates of the weights so far.
-        loss: Mean loss over the batches of the epoch, each before its update.
-        losses: The loss of each of them.
-        train_accuracy: Accuracy on all training examples; None if ``measure`` leaves it out.
-        validation_accuracy: The same on the validation examples.
-        test_accuracy: The same on the test examples.
-        learning_rate: The rate of the epoch.
-        seconds: Time spent training so far, as `FitReport.seconds` counts it.
+        name: Name of the fit; in a randomization test, the label of the setting.
+        epoch: Number of finished epochs, >= 1.
+        step: Number of optimizer steps so far.
+        loss: Mean loss over the batches of the epoch, each measured before its update.
+        losses: Loss of each batch of the epoch.
+        train_accuracy: Accuracy on the training set; None if ``measure`` excludes it.
+        validation_accuracy: Accuracy on the validation examples, or None.
+        test_accuracy: Accuracy on the test set, or None.
+        learning_rate: Learning rate of the epoch.
+        seconds: Training time so far, as in `FitReport.seconds`.
 
     Example:
         >>> import torch
@@ -46,10 +46,10 @@ class EpochReport:
     seconds: float
 
     def metrics(self) -> dict[str, float]:
-        """Return the numbers of the epoch by name, without what was not measured.
+        """Return the measured values of the epoch as a dictionary.
 
         Returns:
-            ``loss``, ``learning_rate``, ``seconds``, and the accuracies there are.
+            ``loss``, ``learning_rate``, ``seconds``, and the measured accuracies.
         """
         named = {
             "loss": self.loss,
@@ -63,4 +63,4 @@ class EpochReport:
 
 
 OnEpochEnd: TypeAlias = Callable[[EpochReport], object]
-"""What is called after every epoch; what it returns does not count."""
+"""Function that is called after every epoch; its return value is ignored."""

@@ -1,4 +1,4 @@
-"""How the machine does the work: what changes speed and last digits, but not what is meant."""
+"""Options of execution: they change speed and rounding, but not the algorithm."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -9,55 +9,55 @@ from typing_extensions import Self
 from corruptlab._checks import check_names, natural
 
 Switch: TypeAlias = bool | Literal["auto"]
-"""On, off, or whichever a short measurement finds faster."""
+"""On, off, or chosen by a short measurement."""
 
 Reading: TypeAlias = Literal["device", "stream", "auto"]
-"""Whether all data move to the device once, or pass through it batch by batch."""
+"""Whether all data are copied to the device once, or streamed batch by batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
-    """How a fit uses the machine.
+    """Options that determine how a fit is computed.
 
-    What is left at ``"auto"`` is decided when the fit starts: a few steps of each candidate are
-    timed on a copy of the network, if the rest of the fit will probably take longer than half a
-    minute (five seconds on a GPU), and a switch is turned on if it saves at least a twentieth. A
-    shorter fit runs plainly. `FitReport.execution` holds what was decided, with no ``"auto"``
-    left, and can be handed to another fit so that both run alike.
+    Options set to ``"auto"`` are chosen at the start of the fit: a few steps of each candidate are
+    timed on a copy of the network, if the rest of the fit is expected to take longer than half a
+    minute (five seconds on a GPU). An option is turned on if it saves at least 5% of the time. They
+    are off in shorter fits. `FitReport.execution` contains the choice, without ``"auto"``; pass it
+    to another fit to repeat the same execution.
 
     Args:
-        compile: Whether the network goes through ``torch.compile``. If it is open, it is tried if
-            more than four minutes are left.
-        cuda_graphs: Whether the whole step is captured as a CUDA graph and replayed with one
-            launch: on a GPU, for data that are there. A graph repeats kernels, and nothing that
-            Python does. Where a step cannot be captured, because it waits for the device, draws
-            numbers on the host, counts in Python, or has hooks, steps are launched operation by
-            operation, and `FitReport.not_captured` says why.
-        channels_last: Whether images lie in memory with the channels last, which convolutions
-            often prefer.
-        precision: Type of the products, which overrides the recipe's; None for the recipe's.
+        compile: Whether to compile the network with ``torch.compile``. With ``"auto"``, it is tried
+            if more than four minutes of training are left.
+        cuda_graphs: Whether to capture the whole step as a CUDA graph and replay it with one
+            launch. This requires a GPU and data on the GPU. A graph replays kernels and does not
+            run Python code. If a step cannot be captured, because it synchronizes with the device,
+            draws random numbers on the host, counts in Python, or has hooks, it runs eagerly, and
+            `FitReport.not_captured` gives the reason.
+        channels_last: Whether to store images in channels-last memory format, which is often faster
+            for convolutions.
+        precision: Precision of the products; None for the precision of the recipe.
         tf32: Whether a GPU may round the factors of float32 products to the 10 bits of TF32, which
-            is several times faster. PyTorch's defaults do so in convolutions, and not in matrix
-            products; here neither does unless asked. During a fit it overrides those settings.
-        data: ``"device"`` for all data on the device before the first step; ``"stream"`` for
-            batches read by a ``DataLoader`` while the device works; ``"auto"`` for the first if
-            the data fit in the device's free memory, and else the second. Data that change from
-            one reading to the next (a random transform), seen in 32 items that are read twice,
-            are streamed, too, and refused by ``"device"``.
-        workers: Processes that read all streams of a fit, >= 0. They start with its first batch,
-            know the data sets as these are then, and end with it. A process is forked only while
-            it has no other threads, and not from Python 3.12 on: a lock that a thread holds stays
-            locked in a forked process. Otherwise workers come from a fork server, so that the data
-            set has to be picklable, and each worker has a copy. Where new processes would not find
-            the data set (a class defined in a notebook), or would run the script again (without
-            ``if __name__ == "__main__":``), workers are forked all the same.
-        deterministic: Whether to leave out all that could make bits differ between two runs: no
-            measured choice, nothing compiled, no fused optimizer, and an error from PyTorch for
-            any GPU kernel that has no deterministic version.
+            is several times faster. PyTorch's defaults allow TF32 in convolutions, but not in
+            matrix products. During a fit this option overrides both settings.
+        data: ``"device"`` copies all data to the device before the first step. ``"stream"`` reads
+            batches with a ``DataLoader`` during training. ``"auto"`` chooses ``"device"`` if the
+            data fit in the free memory of the device. Data with random transforms, which are
+            detected by reading 32 items twice, are streamed with ``"auto"`` and are an error with
+            ``"device"``.
+        workers: Number of processes that read all streams of a fit, >= 0. They start with the first
+            batch and end with the fit; later changes to a data set have no effect. Workers are
+            forked only before Python 3.12 and only from a process without other threads, because a
+            lock held by a thread stays locked in the forked process. Otherwise they start from a
+            fork server: the data set must be picklable, and each worker has a copy. Workers are
+            also forked if new processes could not import the data set (a class defined in a
+            notebook) or would run the script again (no ``if __name__ == "__main__":``).
+        deterministic: Whether to exclude everything that can change bits between two runs: no timed
+            choice, no compilation, no fused optimizer, and an error from PyTorch for GPU kernels
+            without a deterministic version.
 
     Raises:
-        TypeError: If a value is of the wrong kind.
-        ValueError: If a value is not one of those named, or contradicts another.
+        TypeError: If a value has the wrong type.
+        ValueError: If a value is not one of the choices, or contradicts another.
 
     Example:
         >>> from corruptlab.training import Execution
@@ -93,10 +93,10 @@ class Execution:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Build an execution from what `to_dict` gave.
+        """Build an execution from a dictionary of `to_dict`.
 
         Args:
-            values: Names and values of the fields; any may be left out.
+            values: Names and values of the fields; all are optional.
 
         Returns:
             The execution.

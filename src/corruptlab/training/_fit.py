@@ -82,69 +82,72 @@ def fit(
     progress: bool = False,
     name: str = "",
 ) -> FitReport:
-    """Train ``model``, in place, until every training example is right or the epochs are over.
+    """Train ``model`` in place until it interpolates the training set or all epochs are done.
 
-    The data are read once, moved to the device once, and prepared there once, as the recipe says;
-    what does not fit there, and what a random transform changes at every reading, passes through a
-    ``DataLoader`` in every epoch (see `Execution`), with a warning. Each epoch visits the examples
-    in the order `Draws` gives for ``(seed, epoch)``. After every epoch the stopping rules are
-    asked; whether the training set is interpolated is judged by a pass over *all* of it in
-    evaluation mode, which gives up at the first error and is nearly free until it succeeds.
+    The data are read once, moved to the device once, and prepared there once, according to the
+    recipe. Data that do not fit on the device, and data with random transforms, are read by a
+    ``DataLoader`` in every epoch (see `Execution`), with a warning. The order of the examples in an
+    epoch is a function of ``(seed, epoch)`` (see `Draws`). The stopping rules are evaluated after
+    every epoch. Interpolation is checked by a pass over the *whole* training set in evaluation
+    mode. The pass stops at the first error, so it takes little time until it succeeds.
 
-    On the CPU the same seed and execution give the same bits; with
-    ``execution=Execution(deterministic=True)`` those of a plain loop with ``torch.optim``. On a GPU
-    they do as far as its kernels are deterministic. A fit of more than half a minute
-    measures what is fastest; hand `FitReport.execution` on to run another one alike.
+    On the CPU, the same seed and execution give the same bits; with
+    ``execution=Execution(deterministic=True)``, these are the bits of a plain loop with
+    ``torch.optim``. On a GPU this depends on deterministic kernels. A fit of more than half a
+    minute chooses the fastest execution by a measurement; pass `FitReport.execution` to another fit
+    to repeat it.
 
-    Under ``torchrun`` the same call trains in all processes together: each takes its share of
-    every batch of ``recipe.batch_size``, gradients are averaged, all stop at the same step, and
-    all return the same report. Batch norm takes its statistics over a process's share.
+    Under ``torchrun``, the same call trains in all processes together: each process takes its share
+    of every batch of ``recipe.batch_size``, gradients are averaged, all processes stop at the same
+    step, and all return the same report. Batch norm computes its statistics per process.
 
-    With ``checkpoint`` the state is kept in a folder, at least every ``checkpoint_seconds``; the
-    same call finds it there and goes on, on the CPU to the same bits as without the interruption:
-    if torch's version, its number of threads, and the processor's instructions are the same. Where
-    they are not, a warning says so.
+    With ``checkpoint``, the state is saved in a folder, at least every ``checkpoint_seconds``. The
+    same call resumes from it. On the CPU it gives the same bits as without the interruption, if the
+    version of PyTorch, the number of threads, and the instruction set of the processor are the
+    same; otherwise it warns.
 
-    Fits in several threads take turns, because threads share the global generators.
+    Fits in several threads run one at a time, because threads share the global generators.
 
-    Ctrl-C ends the training and returns the report of the network as it stands (while the data
-    are still being read there is nothing to report, and ``KeyboardInterrupt`` passes through; so
-    it does in each of several processes).
+    Ctrl-C ends the training and returns the report of the current network. While the data are
+    being read, and with several processes, ``KeyboardInterrupt`` is raised instead.
 
     Args:
-        model: Any network that gives one row of class scores for an input. It stays on ``device``;
-            each layer is put back into the mode, training or evaluation, it was in.
-        train: Map-style data set of (input, integer label) items of one shape, at least one.
-        test: The same for the test accuracy.
-        recipe: The hyper-parameters.
-        validation: The same for early stopping, see `FitReport.early_stopped_test_accuracy`.
-        loss: Outputs ``(b, num_classes)`` and labels ``(b,)`` in, mean loss ``()`` out.
-        optimizer: Makes the optimizer from the trainable parameters, instead of the recipe's; the
-            recipe's decay applies to the rate that it comes with.
+        model: Any network that returns one row of class scores per input. It remains on ``device``;
+            the mode of each layer, training or evaluation, is restored.
+        train: Non-empty map-style data set of (input, label) items with inputs of one shape, or a
+            pair ``(X, y)``.
+        test: Test set in the same form, for the test accuracy.
+        recipe: Hyper-parameters.
+        validation: Validation set in the same form, for early stopping; see
+            `FitReport.early_stopped_test_accuracy`.
+        loss: Function of outputs ``(b, num_classes)`` and labels ``(b,)`` that returns the mean
+            loss ``()``.
+        optimizer: Function that returns an optimizer of the trainable parameters; it replaces that
+            of the recipe. The decay of the recipe applies to its learning rate.
         stop: Stopping rules (see `corruptlab.training.stopping`); the fit stops when one is met.
-            Without any, all epochs are done.
-        measure: What is measured after every epoch: only the mean ``"loss"`` of its batches, the
-            ``"test"`` accuracy too, or ``"all"``, training accuracy included.
-        seed: Decides the data order, the augmentation, and what layers such as dropout draw; any
-            integer >= 0. The initial weights are those ``model`` comes with.
-        device: Where to train; None for where the network is, and under ``torchrun`` for
-            each process's own GPU if there are any.
-        execution: How the machine is used.
-        checkpoint: Folder for the checkpoints of this fit alone, or None for none.
-        checkpoint_seconds: Seconds between two checkpoints, >= 0; one more is made at the end.
-        on_epoch_end: Called with an `EpochReport` after every epoch, before the stopping rules are
-            asked, and of several processes in the first. Its time is not counted. If it raises an
-            error, the fit ends: the error passes through, with the report so far as its attribute
-            ``report``, after a last checkpoint. A fit that is resumed tells of an epoch
-            once more if it was killed before a checkpoint held it.
+            With ``()``, all epochs are done.
+        measure: Measurements after every epoch: ``"loss"`` for the mean loss of the batches only,
+            ``"test"`` also for the test accuracy, or ``"all"`` also for the training accuracy.
+        seed: Seed of the data order, the augmentation, and random layers such as dropout; an
+            integer >= 0. It does not change the initial weights of ``model``.
+        device: Device of the training; None for the device of the network, and under ``torchrun``
+            for the GPU of each process, if there are any.
+        execution: Options of execution.
+        checkpoint: Folder for the checkpoints of this fit; None for no checkpoints.
+        checkpoint_seconds: Seconds between two checkpoints, >= 0; the last is saved at the end.
+        on_epoch_end: Function that is called with an `EpochReport` after every epoch, before the
+            stopping rules; with several processes, only in the first. Its time is not counted. If
+            it raises an error, the fit saves a last checkpoint and raises the error with the report
+            so far as its attribute ``report``. A resumed fit repeats the call for an epoch that is
+            not in the last checkpoint.
         progress: Whether to show progress on standard error.
-        name: What to call this fit in its report and progress line.
+        name: Name of the fit in its report and progress line.
 
     Returns:
-        What happened; see `FitReport`.
+        The report; see `FitReport`.
 
     Raises:
-        TypeError: If an input, a label, or an argument is of a wrong kind.
+        TypeError: If an input, a label, or an argument has the wrong type.
         ValueError: If a data set is empty, an input is not finite, a label has no output, the
             recipe's crop, the network, or the device does not suit, or ``checkpoint``
             holds another fit.

@@ -44,11 +44,11 @@ class Recipe:
     brightness. A decay per epoch suits one size of training set: epochs of fewer images have fewer
     steps.
 
-    Inputs are prepared in this order: crop (or augmentation, which crops), bytes / 255, ``whiten``,
-    ``standardize``. With ``standardize="channels"`` or ``"features"`` every fit measures mean and
-    standard deviation on its own training inputs, cropped in the centre, not augmented, each
-    example once, and prepares training, validation, and test inputs by them; the recipe in its
-    report holds the numbers. Data that change at every reading are measured in one reading.
+    Inputs are prepared in this order: crop (or augmentation, which crops), division of bytes by
+    255, ``whiten``, ``standardize``. With ``standardize="channels"`` or ``"features"``, every fit
+    computes mean and standard deviation from its training inputs (center-cropped, not augmented,
+    each example once) and applies them to training, validation, and test inputs. The recipe in its
+    report contains them. With random transforms, one pass over the data is used.
 
     Args:
         learning_rate: Rate in the first epoch, > 0.
@@ -67,10 +67,11 @@ class Recipe:
         crop: Height and width of the centre crop, >= 1, or None for whole images.
         whiten: Whether each input is shifted and scaled to mean 0 and standard deviation 1 (see
             `whiten`). Otherwise bytes are divided by 255 and floats are not changed.
-        standardize: ``"channels"`` to shift and scale each channel (the first axis of an input) to
-            mean 0 and standard deviation 1 over the training set; ``"features"`` for each value of
-            an input by itself, as for the columns of a table; a `Standardization` for given
-            numbers; None for none. What is constant is shifted only, and named in a warning.
+        standardize: ``"channels"`` shifts and scales each channel (the first axis of an input) to
+            mean 0 and standard deviation 1 over the training set; ``"features"`` does the same for
+            each element of an input, as for the columns of a table; a `Standardization` uses given
+            statistics; None (default) does nothing. Constant channels or elements are shifted
+            only, with a warning that names them.
         precision: ``"float32"``; ``"bfloat16"`` for products in that type, with float32 weights,
             sums, and losses; or ``"auto"`` for whichever is faster, by a short measurement.
 
@@ -161,14 +162,14 @@ class Recipe:
             inputs: Stored inputs, shape ``(n, ...)``, on any device.
 
         Returns:
-            ``float32`` on the same device, cropped, whitened, and standardized as the recipe says.
-            If it says neither of the last two, bytes are divided by 255, and integers of other
-            types stay as they are.
+            ``float32`` on the same device, cropped, whitened, and standardized according to the
+            recipe. Without whitening and standardization, bytes are divided by 255, and other
+            integers are not changed.
 
         Raises:
             TypeError: If the inputs are of a type that cannot be whitened.
-            ValueError: If the crop does not fit the images, or the recipe does not hold the
-                statistics to standardize by.
+            ValueError: If the crop does not fit the images, or the recipe does not contain the
+                statistics of the standardization.
         """
         return self._scaled(inputs if self.crop is None else center_crop(inputs, self.crop))
 
@@ -188,13 +189,13 @@ class Recipe:
 
     @property
     def preparation(self) -> str:
-        """How inputs are prepared: "plain", "whitened", "standardized", or both of the last."""
+        """``"plain"``, ``"whitened"``, ``"standardized"``, or ``"whitened+standardized"``."""
         named = {"whitened": self.whiten, "standardized": self.standardize is not None}
         return "+".join(name for name, on in named.items() if on) or "plain"
 
     @property
     def needs_statistics(self) -> bool:
-        """Whether inputs are to be standardized by statistics that are not measured yet."""
+        """Whether the statistics of the standardization are not computed yet."""
         return isinstance(self.standardize, str)
 
     def with_statistics_of(self, inputs: Tensor, *, name: str = "inputs") -> "Recipe":
@@ -202,14 +203,14 @@ class Recipe:
 
         Args:
             inputs: Stored inputs, shape ``(n, ...)``, on any device.
-            name: What errors call them.
+            name: Name of the inputs in errors.
 
         Returns:
-            A recipe that can `prepare` inputs; this one, if it needs no statistics.
+            A recipe that can `prepare` inputs; this recipe if it requires no statistics.
 
         Raises:
-            TypeError: If the inputs are of a type that cannot be prepared.
-            ValueError: If their shape does not suit, or one is not finite.
+            TypeError: If inputs of this dtype cannot be prepared.
+            ValueError: If the shape of the inputs does not fit, or an input is not finite.
 
         Example:
             >>> import torch

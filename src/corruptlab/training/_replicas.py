@@ -58,50 +58,49 @@ def fit_replicas(
 ) -> ReplicasReport:
     """Train R copies of a network on R label sets, each until it interpolates its own.
 
-    Replica r becomes what ``fit(copy_of_model, (inputs, labels[r]), recipe=recipe, seed=seed)``
-    would make of it with the same ``stop``, up to rounding (about 1e-5 of a loss, growing as
-    training goes on, as any rounding does; to the bit with ``strategy="loop"``): the same data
-    order for all, the same epoch in which it stops. A replica that has stopped costs nothing any
-    more.
+    Replica r equals the result of
+    ``fit(copy_of_model, (inputs, labels[r]), recipe=recipe, seed=seed)`` with the same ``stop``, up
+    to rounding (about 1e-5 of a loss, growing during training; bitwise with ``strategy="loop"``).
+    All replicas have the same data order. A replica that has stopped takes no more time.
 
-    Three strategies do the work. ``"wide"`` is for perceptrons (``Flatten``, ``Linear``, and
-    ``ReLU`` in a ``Sequential``): weights are stacked, and where replicas share their inputs the
-    first layer is one wide product. ``"vmap"`` maps over any network by ``torch.func``, batch norm
-    included. ``"loop"`` calls `fit` for each. ``"auto"`` times a few steps of those that suit, on
-    copies, for all replicas at once and for a few at a time, whose weights stay in
-    the processor's cache, and takes the fastest.
+    There are three strategies. ``"wide"`` is for perceptrons (``Flatten``, ``Linear``, and ``ReLU``
+    in a ``Sequential``): weights are stacked, and if replicas share their inputs, the first layer
+    is one wide product. ``"vmap"`` uses ``torch.func`` for any network, including batch norm.
+    ``"loop"`` calls `fit` for each replica. ``"auto"`` times a few steps of the applicable
+    strategies on copies, for all replicas at once and for groups whose weights fit in the cache of
+    the processor, and chooses the fastest.
 
     Dropout, augmentation, bfloat16, optimizers other than plain SGD, frozen or shared parameters,
-    backward hooks, and statistics of each subset (``standardize``) go through the loop only. Ctrl-C
-    ends the training and returns the report of what was done.
+    backward hooks, and statistics of each subset (``standardize``) require the loop. Ctrl-C ends
+    the training and returns the report so far.
 
     Args:
-        model: The network that is copied, a function without arguments that makes it (called with
-            PyTorch's generator seeded by ``seed``, for every copy), or R networks of one
-            architecture, each with its own initial weights. They are not changed.
+        model: A network that is copied, a function without arguments that returns it (called for
+            every copy, with PyTorch's generator seeded by ``seed``), or R networks of one
+            architecture with their own initial weights. They are not changed.
         inputs: All inputs, shape ``(n, ...)``: bytes or floats, cropped and whitened by the
             recipe, as in `fit`.
-        labels: ``int64``, shape ``(R, n)``: row r holds the labels of replica r.
-        recipe: The hyper-parameters.
-        seed: Decides the data order; any integer >= 0.
+        labels: ``int64``, shape ``(R, n)``: row r contains the labels of replica r.
+        recipe: Hyper-parameters.
+        seed: Seed of the data order; an integer >= 0.
         subsets: Positions ``(R, m)``, ``int64``: replica r is trained on examples ``subsets[r]``
             only. None for all examples.
-        stop: ``interpolated()``, alone or in a list, or ``()`` for all epochs; replicas know no
-            other rule.
-        strategy: How to do it.
-        device: Where to train; None for where the network is.
+        stop: ``interpolated()``, alone or in a list, or ``()`` for all epochs. Other rules are not
+            supported.
+        strategy: Strategy of the training.
+        device: Device of the training; None for the device of the network.
         progress: Whether to show progress on standard error.
 
     Returns:
-        What happened, and the trained networks; see `ReplicasReport`.
+        The report, which contains the trained networks; see `ReplicasReport`.
 
     Raises:
-        TypeError: If an argument is of a wrong kind.
+        TypeError: If an argument has the wrong type.
         ValueError: If shapes do not agree, a label or position is out of range, an input is not
-            finite, architectures differ, or ``strategy`` does not suit.
+            finite, architectures differ, or ``strategy`` does not apply.
         MemoryError: If the memory of the device is full.
         NonFiniteLossError: If the loss of a replica becomes infinite or not a number; the message
-            says whose. Nothing is returned then.
+            names the replica.
 
     Example:
         >>> import torch
@@ -113,7 +112,7 @@ def fit_replicas(
         >>> report.interpolated
         array([ True,  True,  True,  True])
 
-    Source: Zhang et al. 2017, §2: the same network, again and again, on other labels.
+    Source: Zhang et al. 2017, §2: the same network trained on different labels.
     """
     networks = _networks(model, labels, seed)
     _check(inputs, labels, subsets, recipe, strategy)

@@ -57,36 +57,36 @@ class FitReport:
     Every accuracy is from a full pass in evaluation mode; none is a running average over batches.
 
     Attributes:
-        name: What the user called this fit; may be empty.
-        stopped_by: Why it ended: the name of the stopping rule, such as ``"interpolated"``;
-            ``"epochs"`` if the recipe's were over; ``"interrupted"`` by Ctrl-C;
+        name: Name of the fit; may be empty.
+        stopped_by: Reason for the end: the name of the stopping rule, such as ``"interpolated"``;
+            ``"epochs"`` after all epochs of the recipe; ``"interrupted"`` by Ctrl-C;
             ``"on_epoch_end"`` by an error in that function.
-        epochs: Finished epochs.
-        steps: Updates of the weights.
+        epochs: Number of finished epochs.
+        steps: Number of optimizer steps.
         seconds: Time spent training, over all runs of a resumed fit, without reading the data,
             without the passes that measure accuracy, and without ``seconds_of_tuning``.
-        seconds_of_tuning: Time spent on how to train: on trying the candidates of
-            ``seconds_per_step``, and on capturing steps.
-        seconds_per_epoch: The same for a finished epoch, on average; 0.0 before the first is.
-        steps_to_interpolation: Updates until the network was right on every training example,
-            seen at the end of an epoch; None if it never was.
+        seconds_of_tuning: Time spent on timing the candidates of ``seconds_per_step`` and on
+            capturing steps.
+        seconds_per_epoch: Mean training time of a finished epoch; 0.0 before the first.
+        steps_to_interpolation: Steps until every training example was classified correctly,
+            checked at the end of each epoch; None if this did not happen.
         seconds_to_interpolation: Training time until then, or None.
-        train_accuracy: Share of the training examples that the network gets right.
-        test_accuracy: The same on the test examples; None without a test set.
+        train_accuracy: Accuracy on the training set.
+        test_accuracy: Accuracy on the test set; None without a test set.
         train_loss: Mean loss over the training examples.
-        losses: Mean loss of each batch before its update, one a step.
-        history: What was measured at the end of each epoch.
-        diagnosis: Known reasons why the training set was not interpolated, the most telling
-            one first; empty if it was, or if none is seen.
-        recipe: The hyper-parameters, with the statistics that inputs were standardized by:
-            ``recipe.prepare(inputs)`` prepares other inputs as the fit did.
-        execution: How the machine was used in the end; hand it to another fit to run it alike.
-        seconds_per_step: What was measured to decide that, by candidate; empty if nothing was.
-        not_captured: Why steps, or those of the last and smaller batch, are not replayed as CUDA
+        losses: Mean loss of each batch before its update, one per step.
+        history: Measurements at the end of each epoch.
+        diagnosis: Reasons why the training set was not interpolated, the most likely first; empty
+            if it was, or if no reason was found.
+        recipe: Hyper-parameters, with the statistics of the standardization;
+            ``recipe.prepare(inputs)`` prepares other inputs in the same way.
+        execution: Execution at the end of the fit; pass it to another fit to repeat it.
+        seconds_per_step: Measured time per step, by candidate; empty without a measurement.
+        not_captured: Reason why steps, or those of a smaller last batch, are not replayed as CUDA
             graphs; empty if they are.
-        processes: How many processes trained together.
-        seed: The seed of the data order and of what layers draw.
-        num_parameters: Numbers in the network's parameters.
+        processes: Number of processes.
+        seed: Seed of the data order and of random layers.
+        num_parameters: Number of parameters of the network.
         environment: Versions, machine, and device.
 
     Example:
@@ -175,18 +175,20 @@ class ReplicasReport:
     """How replicas were trained, where each stopped, and the networks that they became.
 
     Attributes:
-        stopped_by: Why each ended: ``"interpolated"``, ``"epochs"``, or ``"interrupted"``.
+        stopped_by: Reason for the end of each: ``"interpolated"``, ``"epochs"``, or
+            ``"interrupted"``.
         epochs: Finished epochs of each, ``int64``, shape ``(R,)``.
-        losses: Mean loss of each batch before its update, one sequence a replica.
-        train_accuracy: Share of its training examples that each gets right at the end,
-            ``float64``, shape ``(R,)``; nan for one that Ctrl-C kept from starting.
+        losses: Mean loss of each batch before its update, one sequence per replica.
+        train_accuracy: Accuracy of each on its training set at the end, ``float64``, shape
+            ``(R,)``; nan for replicas that were not started before Ctrl-C.
         train_loss: Mean cross-entropy over its training examples, ``float64``, shape ``(R,)``.
-        strategy: How they were trained, see `fit_replicas`.
-        group: How many at a time.
-        seconds_per_step: What was measured to decide that, for one replica; empty if nothing was.
-        seconds: Time spent, measuring included.
-        recipe: The hyper-parameters, with the statistics that inputs were standardized by; as they
-            were given if each replica has statistics of its own.
+        strategy: Strategy of the training; see `fit_replicas`.
+        group: Number of replicas that were trained at a time.
+        seconds_per_step: Measured time per step of one replica, by strategy; empty without a
+            measurement.
+        seconds: Time spent, including measurements.
+        recipe: Hyper-parameters, with the statistics of the standardization; without them if each
+            replica has its own statistics.
         seed: The seed of the data order.
         environment: Versions, machine, and device.
 
@@ -282,7 +284,7 @@ class ReplicasReport:
             labels: ``(n,)`` for all networks alike, or ``(R, n)``.
 
         Returns:
-            Share of the examples that each gets right, ``float64``, shape ``(R,)``.
+            Accuracy of each network, ``float64``, shape ``(R,)``.
         """
         hits = self.logits(inputs).argmax(dim=2).cpu() == labels.cpu()
         shares: NDArray[np.float64] = hits.double().mean(dim=1).numpy()

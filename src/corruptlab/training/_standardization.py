@@ -16,7 +16,7 @@ from corruptlab._checks import check_names, check_number
 from corruptlab.training._transforms import as_floats
 
 Per: TypeAlias = Literal["channels", "features"]
-"""What has a mean and a deviation of its own: each channel, or each value of an input."""
+"""Whether each channel or each element of an input has its own mean and deviation."""
 
 # Examples and numbers worked on at once; whoever measures cuts examples into the same blocks, so
 # that a stream gives the same bits as data in memory.
@@ -35,23 +35,24 @@ _EXACT_IN_FLOAT32 = (
 
 @dataclass(frozen=True, kw_only=True)
 class Standardization:
-    """Means and standard deviations by which inputs are shifted and scaled.
+    """Standardization of inputs by given means and standard deviations.
 
-    ``(x - mean) / std``, for each channel (the first axis of an input) or for each value of an
-    input by itself. Bytes are divided by 255 first, so their means and deviations are on the scale
-    from 0 to 1. `Recipe.with_statistics_of` measures them; the recipe of a report holds those of
-    its training set.
+    Computes ``(x - mean) / std`` for each channel (the first axis of an input) or for each element
+    of an input. Bytes are divided by 255 first, so ``mean`` and ``std`` refer to values in
+    ``[0, 1]``. `Recipe.with_statistics_of` computes them from data. The recipe of a report contains
+    those of its training set.
 
     Args:
-        mean: Means, one a channel, or one a value in the order in which an input lies in memory.
-        std: Standard deviations, > 0, as many.
+        mean: Means, one per channel, or one per element of an input in C order.
+        std: Standard deviations, > 0, as many as means.
         per: ``"channels"`` or ``"features"``.
-        constant: Positions of the channels or values that did not vary in the training set; their
-            ``std`` is 1, because there is nothing to scale by.
+        constant: Indices of the channels or elements that are constant in the training set; their
+            ``std`` is 1.
 
     Raises:
         TypeError: If a mean or deviation is not a number.
-        ValueError: If they are not finite, not as many, or a deviation is not above 0.
+        ValueError: If a value is not finite, the numbers of means and deviations differ, or a
+            deviation is not positive.
 
     Example:
         >>> import torch
@@ -79,7 +80,7 @@ class Standardization:
         object.__setattr__(self, "constant", tuple(int(at) for at in self.constant))
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        """Return inputs, shifted and scaled.
+        """Return standardized inputs.
 
         Args:
             inputs: Shape ``(n, ...)``; bytes are divided by 255.
@@ -88,7 +89,7 @@ class Standardization:
             ``float32`` of the same shape, on the same device.
 
         Raises:
-            ValueError: If there are not as many channels, or values, as means.
+            ValueError: If the number of channels or elements is not the number of means.
         """
         self.check(tuple(inputs.shape[1:]))
         moments = self._moments.to(inputs.device)
@@ -108,14 +109,14 @@ class Standardization:
         return standardized
 
     def check(self, shape: Sequence[int], name: str = "inputs") -> None:
-        """Refuse inputs with another number of channels, or of values.
+        """Check the number of channels or elements of inputs.
 
         Args:
             shape: Shape of one input.
-            name: What errors call them.
+            name: Name of the inputs in errors.
 
         Raises:
-            ValueError: If there are not as many as means.
+            ValueError: If the number of channels or elements is not the number of means.
         """
         if (count := _count(self.per, shape)) != len(self.mean):
             raise ValueError(
@@ -134,10 +135,10 @@ class Standardization:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Standardization":
-        """Build a standardization from what `to_dict` gave.
+        """Build a standardization from a dictionary of `to_dict`.
 
         Args:
-            values: Names and values of the fields; those with a default may be left out.
+            values: Names and values of the fields; fields with a default are optional.
 
         Returns:
             The standardization.

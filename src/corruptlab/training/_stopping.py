@@ -57,10 +57,10 @@ class StoppingRule(Protocol):
 
     @property
     def name(self) -> str:
-        """What `FitReport.stopped_by` says when this rule ended the fit."""
+        """Value of `FitReport.stopped_by` if this rule ends the fit."""
 
     def met(self, now: FitProgress, /) -> bool:
-        """Tell whether the fit shall stop at the end of this epoch."""
+        """Return whether to stop the fit at the end of this epoch."""
 
 
 @dataclass(frozen=True)

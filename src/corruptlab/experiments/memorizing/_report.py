@@ -296,7 +296,7 @@ TrainFunction: TypeAlias = Callable[[Corrupted, MemorizationMeter], Predictor | 
 """Training data and what to call after each epoch in, a predictor out."""
 
 AnyLearner: TypeAlias = TrainFunction | nn.Module | Learner | Any
-"""A training function of one kind or the other, a network with a recipe, or an estimator."""
+"""A training function, a network with a recipe, or an estimator."""
 
 
 def memorization_report(
@@ -329,10 +329,10 @@ def memorization_report(
     `fit` trained gets them as that fit prepared them. If it calls ``epoch_end(predictor)`` after
     each epoch, there is a row for each (see `MemorizationMeter`).
 
-    It may also be any learner that `permutation_test` takes: a network with a ``recipe``, which is
-    copied, fitted until it interpolates, and measured after every epoch; an estimator of
-    scikit-learn's protocol, which is cloned; or a function ``train(data, *, seed) -> predict`` (see
-    `Learner`). The last two are measured at the end.
+    It may also be any learner of `permutation_test`: a network with a ``recipe``, which is copied,
+    fitted until it interpolates, and measured after every epoch; an estimator with scikit-learn's
+    interface, which is cloned; or a function ``train(data, *, seed) -> predict`` (see `Learner`).
+    Estimators and functions are measured once, after training.
 
     Ctrl-C during training gives the report of what was measured until then. An error (or an exit,
     into which some trainers turn Ctrl-C) passes through as it is; the report so far, if an epoch
@@ -345,17 +345,17 @@ def memorization_report(
         train_function: Trains on a data set and returns a predictor; or another learner.
         train: Any map-style data set of (input, label) items, each example once. If it is
             `Corrupted`, its clean labels are used too, to tell noisy examples from clean ones.
-        recipe: The hyper-parameters, if ``train_function`` is a network.
+        recipe: Hyper-parameters, if ``train_function`` is a network.
         canaries: How many to plant: a number >= 2, or a share of the examples in ``(0, 1)``, which
             is rounded to a number. Intervals shrink like one over its root.
         held_out: How many to hold out, >= 2; by default as many.
-        noisy: Which examples have a wrong label, booleans of shape ``(n,)``, where ``train`` is
-            not `Corrupted` and you know it, as after noise of your own.
-        num_classes: Number of classes K, if the data set does not tell.
+        noisy: Mask of the examples with a known wrong label, booleans of shape ``(n,)``, if
+            ``train`` is not `Corrupted`.
+        num_classes: Number of classes K, if it cannot be inferred from the data set.
         input_key: Position or name of the input in an item.
         label_key: Position or name of the label in an item.
-        seed: Decides which examples are canaries, and their labels; an integer >= 0. A learner gets
-            it too.
+        seed: Seed of the selection of canaries, of their labels, and of a learner; an
+            integer >= 0.
         confidence: Level of intervals and bounds, in ``(0, 1)``.
         batch_size: Examples that a predictor gets at a time, >= 1.
 

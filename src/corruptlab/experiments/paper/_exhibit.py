@@ -92,14 +92,14 @@ class Row:
     """One row of a table, or one curve or point of a figure.
 
     Args:
-        name: How it is asked for.
-        published: What the paper gives, by name of the quantity, in the unit of its column.
-        parameters: What the trial gets besides data, seed, and device: the whole recipe, as values
-            that JSON can hold.
-        work: What is done.
+        name: Name of the row.
+        published: Published numbers, by name of the quantity, in the unit of its column.
+        parameters: Parameters of the trial besides data, seed, and device: the whole recipe, as
+            JSON values.
+        work: Type of the trial.
         data: Data set.
-        needs: Parameters that nobody has published or searched for, and that have to be given.
-        reference: Name of the row that its ``steps`` are a multiple of, if they are.
+        needs: Parameters that are not published and must be given.
+        reference: Name of the row relative to which ``steps`` are given, if they are relative.
 
     Example:
         >>> from corruptlab.experiments import paper
@@ -124,12 +124,12 @@ class Exhibit:
     """A table or figure of the paper.
 
     Args:
-        name: How it is asked for, such as ``"table1"``.
-        title: What it shows.
-        source: Where it stands.
-        quantities: Its columns.
-        rows: Its rows.
-        remarks: What the paper leaves open, and what is done here.
+        name: Name, such as ``"table1"``.
+        title: Title.
+        source: Place in the paper.
+        quantities: Columns.
+        rows: Rows.
+        remarks: Choices that the paper does not state.
 
     Example:
         >>> from corruptlab.experiments import paper

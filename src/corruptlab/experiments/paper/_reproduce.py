@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Reproduction:
-    """Measured beside published, row by row; ``print`` shows it.
+    """Measured and published numbers, row by row; ``print`` shows them.
 
     Attributes:
         exhibit: The table or figure.
-        measurements: What was measured, in the order of the rows.
-        left_out: Name to reason, of rows that were asked for and not run.
+        measurements: Measurements in the order of the rows.
+        left_out: Reasons of selected rows that were not run, by name.
         failures: Trials that failed.
-        interrupted: Whether Ctrl-C ended it; the same call goes on from there.
+        interrupted: Whether Ctrl-C ended it; the same call resumes.
         out: Folder of the trials.
-        seconds: How long this call took.
+        seconds: Time of this call.
 
     Example:
         >>> import tempfile
@@ -157,13 +157,13 @@ def reproduce(
     most_hours: float | None = None,
     progress: bool = True,
 ) -> Reproduction:
-    """Run rows of a table or figure of the paper, and put what they come to beside it.
+    """Run rows of a table or figure of the paper and compare them with the published numbers.
 
-    How long each row will take, if it does all epochs, is estimated and announced before the first
-    one starts. The rows are a `sweep`: each is kept in a file when it is finished, the same call
-    goes on where it was stopped, and more rows or seeds run only what is new. Rows whose data are
-    not given, that do not fit the memory, or that lack a value that nobody knows, are left out
-    with the reason.
+    The time of each row with all epochs is estimated and shown before the first row starts. The
+    rows are a `sweep`: each finished row is saved in a file, the same call resumes after an
+    interruption, and with more rows or seeds only the new ones are run. Rows without data, rows
+    that do not fit the memory, and rows with a parameter that is not published and not given are
+    left out, with the reason.
 
     Args:
         what: ``"table1"`` to ``"table4"``, ``"fig1a"``, ``"fig1b"``, ``"fig1c"``, ``"fig2"``, or
@@ -178,16 +178,16 @@ def reproduce(
         epochs: Epochs at most, instead of the recipe's.
         changes: Other parameters of the rows, such as ``{"gamma": 4.0}`` or
             ``{"recipe.batch_size": 256}``.
-        device: Where to work; ``"auto"`` is a GPU where there is one.
-        executor: Where trials run, as for `sweep`.
+        device: Device of the trials; ``"auto"`` is a GPU if there is one.
+        executor: Executor of the trials, as in `sweep`.
         most_hours: Rows that would take longer are left out, > 0.
         progress: Whether to show the estimates, and how far the work is, on standard error.
 
     Returns:
-        Measured beside published; see `Reproduction`.
+        Measured and published numbers; see `Reproduction`.
 
     Raises:
-        TypeError: If an argument is of a wrong kind.
+        TypeError: If an argument has the wrong type.
         ValueError: If a table, row, data set, or parameter is unknown, a value is out of its range,
             or ``out`` holds something else.
         DataFileError: If a file of the data is missing or damaged.

@@ -63,45 +63,46 @@ def permutation_test(
     """Test whether a learner finds any relation between inputs and labels.
 
     The null hypothesis is that labels are exchangeable: given the inputs, every order of the labels
-    is equally likely (within groups, if given). The learner is trained from the same start with
-    the labels as they are and with exchanged labels, and the statistic of held-out examples is
-    compared. p = (C + 1) / (B + 1) for C of B exchanges that did at least as well, ties included:
-    exact at any B, and never 0.
+    is equally likely (within groups, if given). The learner is trained from the same start on the
+    original labels and on exchanged labels, and the statistics on held-out examples are compared.
+    The p-value is (C + 1) / (B + 1) if C of B exchanges have a statistic at least as large as that
+    of the original labels. It is exact for any B, and never 0.
 
-    A learner is a network with a recipe, of which all copies are trained as one program
-    (`fit_replicas`); an estimator of scikit-learn's protocol, of which clones are fitted; or a
-    function ``train(data, *, seed) -> predict``, in which anything may happen (see `Learner`).
-    Estimators and functions can be trained on any executor, and what is finished is found again.
+    A learner is a network with a recipe, whose copies are trained as one program (`fit_replicas`);
+    an estimator with scikit-learn's interface, whose clones are fitted; or a function
+    ``train(data, *, seed) -> predict`` (see `Learner`). Estimators and functions can be trained on
+    any executor, and finished training runs can be saved and reused.
 
     With a ``test`` set, labels are exchanged among the training examples and the test labels stay.
     With ``folds``, labels are exchanged among all examples and the statistic is the mean over the
     held-out parts; an exchange keeps the folds, which are drawn without looking at labels.
 
     Args:
-        model: A network, with ``recipe``: every copy starts from its weights, which must not come
-            from training on these labels; a function without arguments that makes it will do. An
-            estimator: clones of it are fitted to the inputs as rows, with every ``random_state``
-            that is None set to ``seed``. Or a training function. None of them is changed.
+        model: A learner, which is not changed. With ``recipe``, a network or a function without
+            arguments that returns one; every copy starts from its weights, which must not be
+            trained on these labels. Otherwise an estimator, whose clones are fitted to the inputs
+            as rows, with every ``random_state`` that is None set to ``seed``, or a training
+            function.
         train: Any map-style data set of (input, label) items, or a pair ``(X, y)``. For networks
-            and estimators it is read once: what random transforms draw then is what all copies are
-            trained on. Estimators get X in the container that it comes in (array, data frame,
-            sparse matrix) and labels as they are called. Labels that are floats, or those of a
-            regressor, are real-valued targets.
-        test: Likewise, to measure on; or give ``folds``.
-        recipe: The hyper-parameters of a network; nothing for other learners.
+            and estimators it is read once, and all copies are trained on the same output of random
+            transforms. Estimators are fitted to X in its container (array, data frame, sparse
+            matrix) and to the original labels. Float labels, and the labels of a regressor, are
+            real-valued targets.
+        test: Test set in the same form; or pass ``folds``.
+        recipe: Hyper-parameters of a network; None for other learners.
         folds: Cross-validate: into that many parts, drawn by the seed; or the part ``0, 1, ...``
             of each example, shape ``(n,)``, chosen without these labels: stratified folds would be
             balanced for the true labels only, and the test too often significant.
         permutations: Exchanges B, >= 1. The smallest p-value is 1 / (B + 1).
-        statistic: Larger is better. ``"accuracy"`` (by default), ``"balanced_accuracy"`` (the
-            mean over the classes that are held out), ``"log-likelihood"`` (the mean over examples,
-            in nats), ``"auroc"`` (the area under the ROC curve; of more than two classes, the mean
-            over each against the rest), for real-valued targets ``"r2"`` (by default); or a
-            function or torchmetrics metric of two tensors: predictions and labels ``(n,)``, as
-            numbers from 0 in sorted order. Predictions are the logits ``(n, K)`` of a network, the
-            probabilities or decision values of an estimator, the scores that a function's predictor
-            returns; where there are none, classes ``(n,)``; or numbers ``(n,)``. Where classes are
-            rare, the accuracy cannot tell much: take ``"log-likelihood"`` or ``"auroc"``.
+        statistic: Statistic of the held-out examples, larger is better: ``"accuracy"`` (default),
+            ``"balanced_accuracy"`` (the mean over the held-out classes), ``"log-likelihood"`` (the
+            mean over examples, in nats), ``"auroc"`` (the area under the ROC curve; for more than
+            two classes, the one-vs-rest mean), or ``"r2"`` (default for real-valued targets). Or a
+            function or torchmetrics metric of two tensors, predictions and class indices ``(n,)``.
+            Predictions are the logits ``(n, K)`` of a network, the probabilities or decision values
+            of an estimator, or the scores of a training function's predictor; otherwise class
+            indices or real numbers ``(n,)``. For rare classes, use ``"log-likelihood"`` or
+            ``"auroc"``, which have more power than the accuracy.
         groups: Exchange labels only among training examples of the same group, shape ``(n,)``,
             numbers or strings: sites, days, repeated measures of one patient under several labels.
             If examples of one group always share their label, as a patient's diagnosis, none can
@@ -118,26 +119,26 @@ def permutation_test(
         confidence: Level of `PermutationTest.interval`, in ``(0, 1)``.
         seed: Decides exchanges, folds, data order, and baselines; any integer >= 0.
         device: Where to train a network; None for where it is.
-        executor: Where to train estimators and functions: None for this process, a number of
-            processes, or any ``concurrent.futures.Executor``, as `sweep` takes them.
-        out: Folder in which every finished training of an estimator or a function is kept; the same
-            call goes on from there, after ``kill -9`` too. None keeps nothing.
+        executor: Executor for estimators and training functions: None for this process, a number
+            of processes, or any ``concurrent.futures.Executor``, as in `sweep`.
+        out: Folder in which finished training runs of an estimator or a function are saved. The
+            same call resumes from it, also after ``kill -9``. None saves nothing.
         progress: Whether to show progress on standard error.
 
     Returns:
-        The observed statistic, its null distribution, and the p-value. Ctrl-C ends the test with
-        the batches that are done, which is a test with fewer permutations: 4 networks at first, and
-        more at a time as long as a batch takes less than half a minute. Before the first batch is
-        done ``KeyboardInterrupt`` passes through. Of other learners every finished training counts.
+        The observed statistic, its null distribution, and the p-value. Ctrl-C ends the test; the
+        finished batches form a test with fewer permutations. The first batch has 4 networks, and
+        batches grow as long as they take less than half a minute. ``KeyboardInterrupt`` is raised
+        before the first batch is finished. For other learners, all finished training runs count.
 
     Raises:
-        TypeError: If an argument is of a wrong kind, an estimator lacks a method that the statistic
-            needs, or a training function returns no predictor.
-        ValueError: If there is neither ``test`` nor ``folds``, or both; an example is alone in its
-            group; no exchange changes a label; an option is out of range or does not belong to this
-            kind of learner; or predictions have a wrong shape, or do not sum to 1 where they have
-            to.
-        RuntimeError: If a training on an executor fails; the others are kept in ``out``.
+        TypeError: If an argument has the wrong type, an estimator lacks a method that the statistic
+            requires, or a training function does not return a predictor.
+        ValueError: If neither ``test`` nor ``folds`` is given, or both; an example is alone in its
+            group; no exchange changes a label; an option is out of range or does not apply to this
+            type of learner; or predictions have the wrong shape or, for ``"log-likelihood"``, do
+            not sum to 1.
+        RuntimeError: If a training run on an executor fails; the others are saved in ``out``.
 
     Example:
         >>> import torch

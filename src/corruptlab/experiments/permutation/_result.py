@@ -85,13 +85,13 @@ class Baseline:
         return float(self.statistics.mean())
 
     def p_value(self, observed: float) -> float:
-        """Return the p-value of the hypothesis that what was taken away makes no difference.
+        """Return the p-value of the hypothesis that the corruption makes no difference.
 
         Args:
-            observed: The statistic on the inputs as they are.
+            observed: Statistic on the original inputs.
 
         Returns:
-            (C + 1) / (r + 1), C repeats having done at least as well.
+            (C + 1) / (r + 1), where C repeats have a statistic at least as large.
         """
         return _PValue(
             int(at_least_as_good(self.statistics, observed).sum()), len(self.statistics)
@@ -100,21 +100,21 @@ class Baseline:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PermutationTest:
-    """How well a learner does on held-out examples, and how well with exchanged labels.
+    """Result of a permutation test: the observed statistic and its null distribution.
 
     Attributes:
-        observed: The statistic with the labels as they are.
-        null: The statistic of each exchange, ``float64``, shape ``(B,)``, in the order drawn.
-        statistic: Its name.
-        permutations: How many exchanges were asked for; fewer were drawn if ``stopped``.
-        stop_after: Exceedances at which drawing stops; None for never.
-        interrupted: Whether Ctrl-C ended the test. What was drawn by then is a valid test.
-        confidence: Level of `interval`.
-        baselines: The statistic on inputs that have lost something.
+        observed: Statistic with the original labels.
+        null: Statistic of each exchange, ``float64``, shape ``(B,)``, in the order drawn.
+        statistic: Name of the statistic.
+        permutations: Requested number of exchanges; fewer were drawn if ``stopped``.
+        stop_after: Number of exceedances that stops the test; None for no limit.
+        interrupted: Whether Ctrl-C ended the test. The finished exchanges form a valid test.
+        confidence: Confidence level of `interval`.
+        baselines: Statistics on corrupted inputs.
         folds: Parts of the cross-validation, or None with a test set.
-        recipe: The hyper-parameters of a network; None of other learners.
-        learner: What an estimator or training function is called; None of a network.
-        seed: The seed of exchanges, folds, data order, and baselines.
+        recipe: Hyper-parameters of a network; None for other learners.
+        learner: Name of the estimator or training function; None for a network.
+        seed: Seed of exchanges, folds, data order, and baselines.
         seconds: Time spent.
         environment: Versions, machine, and device.
 

@@ -36,15 +36,15 @@ _LEAST = (22, 7, 6, 6, 5)
 
 @dataclass(frozen=True, kw_only=True)
 class LearnerResult:
-    """How a learner fared on one setting of a randomization test.
+    """Result of a learner on one setting of a randomization test.
 
     Attributes:
-        setting: What was done to the data.
-        train_accuracy: Share of the training examples that it gets right, labels as corrupted.
-        test_accuracy: Share of the test examples, labels clean; None without a test set.
-        labels_changed: Share of the training labels that really differ from the clean ones.
-        fingerprint: Hash of the training set's corruption, as `Corrupted.fingerprint` gives it.
-        seconds: Time spent on training and measuring.
+        setting: The setting.
+        train_accuracy: Accuracy on the training set, with corrupted labels.
+        test_accuracy: Accuracy on the test set, with clean labels; None without a test set.
+        labels_changed: Realized share of training labels that differ from the clean labels.
+        fingerprint: Fingerprint of the corrupted training set; see `Corrupted.fingerprint`.
+        seconds: Time of training and evaluation.
 
     Example:
         >>> import numpy as np
@@ -72,12 +72,12 @@ class LearnerResult:
 
     @property
     def generalization_gap(self) -> float | None:
-        """Training accuracy less test accuracy; None without a test set."""
+        """Training accuracy minus test accuracy; None without a test set."""
         return None if self.test_accuracy is None else self.train_accuracy - self.test_accuracy
 
     @property
     def interpolated(self) -> bool:
-        """Whether every training example is right in the end."""
+        """Whether every training example is classified correctly after training."""
         return self.train_accuracy == 1.0
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,16 +92,17 @@ class LearnerResult:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class LearnerReport:
-    """The randomization test of an estimator or a training function, a row a setting.
+    """Report of the randomization test of an estimator or a training function.
 
-    ``print(report)`` shows a table, ``report["random-labels"]`` is one row.
+    ``print(report)`` prints a table with one row per setting. ``report["random-labels"]`` is one
+    row.
 
     Attributes:
         rows: Results, true labels first.
         remaining: Settings that were not run.
         interrupted: Whether Ctrl-C ended the test early.
-        learner: What the learner is called.
-        data: What the data is called.
+        learner: Name of the learner.
+        data: Name of the data.
         n_train: Number of training examples.
         n_test: Number of test examples; 0 without a test set.
         num_classes: Number of classes.

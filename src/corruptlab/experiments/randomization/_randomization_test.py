@@ -96,55 +96,56 @@ def randomization_test(
     model_name: str = "",
     data_name: str = "",
 ) -> RandomizationReport | LearnerReport:
-    """Train one network from the same start on differently corrupted copies of one data set.
+    """Train a model from the same start on differently corrupted copies of a data set.
 
     Architecture, initial weights, hyper-parameters, and data order are the same for every setting;
-    only the corruption differs. Where random labels are fitted like true ones, neither the size of
-    the network nor the optimizer explains by itself why it generalizes on true ones. The
-    corruption is drawn once and stays fixed over the epochs; it is applied to the images as the
-    data set serves them, before the recipe crops and whitens. Test labels stay clean; test inputs
-    get the same input corruption: the one permutation of shuffled pixels, and for random pixels
-    and Gaussian inputs draws of their own (with the training set's mean and variance).
+    only the corruption differs. If the model fits random labels as well as true labels, then
+    neither its size nor the optimizer alone explains why it generalizes on true labels. The
+    corruption is drawn once and fixed over the epochs. It is applied to the inputs of the data set,
+    before the recipe crops and whitens. Test labels are not corrupted. Test inputs are corrupted
+    like training inputs: shuffled pixels use the same permutation, and random pixels and Gaussian
+    inputs use different random numbers (with the mean and variance of the training set).
 
-    Before the first fit all settings are tried: a batch of each goes through the network, and
-    all labels are compared with its outputs. Ctrl-C ends the test and gives what there is. An error
-    in a fit, such as a loss that is not finite, passes through; its attribute ``report`` is the
+    Before the first fit, a batch of every setting is passed through the network, and all labels are
+    checked against its outputs. Ctrl-C ends the test and returns the report so far. If a fit raises
+    an error, such as a loss that is not finite, the attribute ``report`` of the error contains the
     report so far, if a setting was finished.
 
     Args:
-        model: A network, which is copied and never changed, or a function without arguments
-            that makes one. It gets float32 inputs as the recipe makes them. Without a recipe, an
-            estimator of scikit-learn's protocol, or a function ``train(data, *, seed) -> predict``
-            (see `Learner`).
+        model: With ``recipe``, a network, which is copied and not changed, or a function without
+            arguments that returns one; its inputs are prepared by the recipe. Without ``recipe``,
+            an estimator with scikit-learn's interface, or a function
+            ``train(data, *, seed) -> predict`` (see `Learner`).
         train: Any map-style data set of (input, label) items, or a pair ``(X, y)``.
-        test: Likewise, or None to measure no test accuracy.
-        recipe: The hyper-parameters of a network; nothing for other learners.
-        settings: Names among `SETTINGS` and `TOKEN_SETTINGS`, your own `Setting` objects, or both.
-            Those without corruptions are run first, the others in the order given. None: the six
-            of `TOKEN_SETTINGS` for a network whose inputs are rows of integers, except bytes; or
-            else of `SETTINGS`.
+        test: Test set in the same form; None to measure no test accuracy.
+        recipe: Hyper-parameters of a network; None for other learners.
+        settings: Names from `SETTINGS` and `TOKEN_SETTINGS`, `Setting` objects, or both. Settings
+            without corruptions are run first, the others in the given order. None selects
+            `TOKEN_SETTINGS` for a network with one-dimensional integer inputs, except bytes, and
+            `SETTINGS` otherwise.
         p: Probability that a label is redrawn in ``"partial-labels"``, in ``[0, 1]``.
-        seed: Seed of corruptions, data order, and of what layers draw; an integer >= 0.
-        num_classes: Number of classes, if the training set does not say it and lacks the last.
-        device: Where to train; by default as `fit` chooses.
-        on_epoch_end: Called after every epoch of every fit, as `fit` does; its report has the
-            setting's label as name.
-        executor: Where to train an estimator or a function: None for this process, a number of
-            processes, or any ``concurrent.futures.Executor``, as `sweep` takes them.
-        out: Folder in which every finished setting of an estimator or a function is kept; the same
-            call goes on from there.
+        seed: Seed of corruptions, data order, and random layers; an integer >= 0.
+        num_classes: Number of classes, if the training set has no such attribute and lacks the
+            last class.
+        device: Device of the training; by default as in `fit`.
+        on_epoch_end: Function that is called after every epoch of every fit, as in `fit`. The
+            ``name`` of its argument is the label of the setting.
+        executor: Executor for an estimator or a training function: None for this process, a number
+            of processes, or any ``concurrent.futures.Executor``, as in `sweep`.
+        out: Folder in which finished settings of an estimator or a training function are saved.
+            The same call resumes from it.
         progress: Whether to show the progress of each fit on standard error.
-        model_name: What reports call the network; by default its type.
-        data_name: What reports call the data; by default the training set's ``name`` or type.
+        model_name: Name of the network in reports; by default its type.
+        data_name: Name of the data in reports; by default the ``name`` or type of the training set.
 
     Returns:
-        One row a setting, a table when printed, and a figure. Of an estimator or a function, a
-        `LearnerReport` with accuracies alone.
+        A report with one row per setting, which prints as a table and draws a figure. For an
+        estimator or a training function, a `LearnerReport`, which contains accuracies only.
 
     Raises:
-        TypeError: If an argument is of a wrong kind.
-        ValueError: If a setting is unknown, there is none, two are alike, a number is out
-            of its range, or the data of a setting does not fit. All of this before any training.
+        TypeError: If an argument has the wrong type.
+        ValueError: If ``settings`` is empty or contains an unknown or repeated setting, a number is
+            out of range, or the data of a setting do not fit. All are raised before any training.
 
     Example:
         >>> from torch.utils.data import Subset

@@ -119,10 +119,10 @@ def paper_settings(*, p: float = 0.5) -> tuple[Setting, ...]:
 
 
 def token_settings(*, p: float = 0.5, keep: Iterable[float] = ()) -> tuple[Setting, ...]:
-    """Return six settings for inputs that are sequences of tokens, or codes of categories.
+    """Return six settings for inputs that are sequences of tokens or categories.
 
-    They are the paper's, with positions in the place of pixels, and in the place of Gaussian noise
-    tokens that are drawn from those that the training set has at the same position.
+    They correspond to the settings of the paper, with positions in place of pixels. In place of
+    Gaussian noise, each token is drawn from the tokens of the training set at the same position.
 
     Args:
         p: Probability that a label is redrawn in ``"partial-labels"``, in ``[0, 1]``.
@@ -132,7 +132,7 @@ def token_settings(*, p: float = 0.5, keep: Iterable[float] = ()) -> tuple[Setti
         The settings, in the order of `TOKEN_SETTINGS`.
 
     Raises:
-        TypeError: If ``keep`` holds something else than numbers.
+        TypeError: If ``keep`` contains values that are not numbers.
         ValueError: If ``p`` is outside ``[0, 1]``.
 
     Example:
@@ -142,7 +142,7 @@ def token_settings(*, p: float = 0.5, keep: Iterable[float] = ()) -> tuple[Setti
         >>> token_settings(keep=(0,))[-1].corruptions
         (ResampledValues(keep=(0,)),)
 
-    Source: after Zhang et al. 2017, §2.1, which is about images.
+    Source: adapted from Zhang et al. 2017, §2.1, which treats images.
     """
     resampled = ResampledValues(keep=tuple(keep))
     return (
@@ -173,13 +173,13 @@ TOKEN_SETTINGS = tuple(setting.name for setting in token_settings())
 
 
 def suitable_settings(inputs: Array) -> tuple[str, ...]:
-    """Return which settings suit a batch of inputs.
+    """Return the names of the default settings for a batch of inputs.
 
     Args:
         inputs: Shape ``(n, ...)``.
 
     Returns:
-        `TOKEN_SETTINGS` for rows of integers, except bytes and booleans; `SETTINGS` for all else.
+        `TOKEN_SETTINGS` for rows of integers, except bytes and booleans; otherwise `SETTINGS`.
 
     Example:
         >>> suitable_settings(np.array([[17, 4, 901]]))[-1]

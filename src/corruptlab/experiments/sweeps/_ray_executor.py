@@ -27,8 +27,8 @@ class RayExecutor(Executor):
     Args:
         num_cpus: CPU cores that a trial occupies, >= 0.
         num_gpus: GPUs that a trial occupies, >= 0; a share such as ``0.25`` lets four trials share
-            one. Ray reserves by these numbers; it does not limit what a trial uses. A trial sees
-            the GPUs that are reserved for it, as ``"cuda"``, and none where that is 0.
+            one. Ray reserves these resources; it does not limit what a trial uses. Only the
+            reserved GPUs are visible to a trial, as ``"cuda"``; with 0, no GPU is visible.
         resources: Custom resources that a trial occupies, by name.
         address: Address of the cluster; ``"auto"`` for the one that runs on this machine; None for
             that of the environment variable ``RAY_ADDRESS``, or a cluster of its own.
