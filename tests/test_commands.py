@@ -25,7 +25,8 @@ from tests import waiting
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(
-    r"^(?:<!-- (?P<what>run(?:: (?P<more>[^\n]+))?|file: (?P<file>\S+)) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$",
+    r"^(?:<!-- (?P<what>run(?:: (?P<more>[^\n]+))?|file: (?P<file>\S+)) -->\n)?"
+    r"```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
 SHELL = {"sh", "bash", "shell", "console"}
