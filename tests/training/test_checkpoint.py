@@ -2,12 +2,12 @@
 
 import copy
 import itertools
+import multiprocessing
 import os
 import pickle
 import random
 import re
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -628,8 +628,9 @@ def test_one_that_is_disturbed_says_so(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_two_that_write_at_once_do_not_mix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other one has begun first, and ends while this one writes."""
-    begun, written = threading.Event(), threading.Event()
+    """The other one, in another process, has begun first, and ends while this one writes."""
+    forked = multiprocessing.get_context("fork")
+    begun, written = forked.Event(), forked.Event()
 
     def wait(step: int) -> None:
         begun.set()
@@ -640,11 +641,12 @@ def test_two_that_write_at_once_do_not_mix(tmp_path: Path, monkeypatch: pytest.M
 
     def end_the_other() -> None:
         written.set()
-        thread.join(waiting.HANG)
+        process.join(waiting.HANG)
+        assert process.exitcode == 0
         assert steps_kept(tmp_path) == 4 * STEPS
 
-    thread = threading.Thread(target=other)
-    thread.start()
+    process = forked.Process(target=other)
+    process.start()
     assert begun.wait(waiting.HANG)
     when_writing(monkeypatch, 2, end_the_other)
     kept: list[int] = []
