@@ -13,6 +13,7 @@ GROUPS = {
     "interpolation_time": "Time to interpolation",
     "corruptions": "Corruptions",
     "training": "Training",
+    "heads": "Random label heads",
     "replicas": "Replicas",
     "imagenet": "The path of ImageNet",
     "permutation": "Permutation test",

@@ -2,7 +2,6 @@
 
 import copy
 import itertools
-import multiprocessing
 import os
 import pickle
 import random
@@ -10,6 +9,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -33,6 +33,7 @@ from .cases import network, points
 from .clock import Clock, Timed
 from .programs.problem import RECIPE, Watched, images, lasting, same_bits
 
+_ROOT = Path(__file__).parents[2]
 STEPS = 6  # an epoch: five of 10 images, and one of 6
 UNMEASURED = Execution(channels_last=False, compile=False)
 PLAIN = Recipe(learning_rate=0.05, epochs=3, batch_size=10, whiten=False, decay=0.95)
@@ -627,35 +628,48 @@ def test_one_that_is_disturbed_says_so(tmp_path: Path, monkeypatch: pytest.Monke
     assert steps_kept(tmp_path) == 4 * STEPS  # the other's
 
 
-def test_two_that_write_at_once_do_not_mix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+_OTHER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+import torch
+torch.set_num_threads(1)
+from tests.training.test_checkpoint import run
+from tests.training.programs.problem import Watched
+from tests.waiting import until
+
+def wait(step):
+    Path({begun!r}).touch()
+    until(Path({written!r}).exists, "a checkpoint that another process writes")
+
+run(Watched(before_training=wait), checkpoint={folder!r})
+"""
+
+
+def test_two_that_write_at_once_do_not_mix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: Callable[[str], str]
+) -> None:
     """The other one, in another process, has begun first, and ends while this one writes."""
-    forked = multiprocessing.get_context("fork")
-    begun, written = forked.Event(), forked.Event()
-
-    def wait(step: int) -> None:
-        begun.set()
-        assert written.wait(waiting.HANG)
-
-    def other() -> None:
-        run(Watched(before_training=wait), checkpoint=tmp_path)
+    folder, begun, written = (tmp_path / name for name in ("fit", "begun", "written"))
+    paths = {"begun": begun, "written": written, "folder": folder, "root": _ROOT}
+    program = _OTHER.format(**{name: str(path) for name, path in paths.items()})
 
     def end_the_other() -> None:
-        written.set()
-        process.join(waiting.HANG)
-        assert process.exitcode == 0
-        assert steps_kept(tmp_path) == 4 * STEPS
+        written.touch()
+        assert other.result(waiting.HANG) == ""
+        assert steps_kept(folder) == 4 * STEPS
 
-    process = forked.Process(target=other)
-    process.start()
-    assert begun.wait(waiting.HANG)
-    when_writing(monkeypatch, 2, end_the_other)
     kept: list[int] = []
 
     def note(step: int) -> None:
         if step == STEPS + 1:
-            kept.append(steps_kept(tmp_path))
+            kept.append(steps_kept(folder))
 
-    run(Watched(before_training=note), checkpoint=tmp_path, checkpoint_seconds=0)
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(fresh, program)
+        waiting.until(lambda: begun.exists() or other.done(), "a fit in another process")
+        when_writing(monkeypatch, 2, end_the_other)
+        run(Watched(before_training=note), checkpoint=folder, checkpoint_seconds=0)
     assert kept == [STEPS]
 
 

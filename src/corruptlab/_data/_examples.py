@@ -274,9 +274,9 @@ def checked_length(dataset: Any, name: str = "dataset") -> int:
     return n
 
 
-def with_encoding(dataset: Any, fields: Fields, name: str = "dataset") -> Fields:
-    """Return the fields with what the labels stand for, where they are no numbers."""
-    label = fields.label_of(fetched(dataset, [0], name)[0], name, 0)
+def with_encoding(dataset: Any, fields: Fields, name: str = "dataset", *, at: int = 0) -> Fields:
+    """Return the fields with what labels stand for, where that of an item is no number."""
+    label = fields.label_of(fetched(dataset, [at], name)[0], name, at)
     source = source_of(dataset, fields, name, named_kind(label) is not None)
     return replace(fields, encoding=source.encoding)
 

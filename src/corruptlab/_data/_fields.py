@@ -47,7 +47,9 @@ class Fields:
         if has_fields(item):
             return cls(
                 _position_of(item, "input_key", input_key, 0),
-                _position_of(item, "label_key", label_key, 1 if label_key else _label_at(item)),
+                _position_of(
+                    item, "label_key", label_key, 1 if label_key is not None else _label_at(item)
+                ),
             )
         raise TypeError(
             f"`{name}` must have items that are tuples, lists, or dictionaries with an input "

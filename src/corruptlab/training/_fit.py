@@ -2,17 +2,16 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.functional import cross_entropy
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parameter import is_lazy
 
@@ -23,12 +22,9 @@ from corruptlab._fits import note_fit
 from corruptlab._modules import (
     check_module,
     count_parameters,
-    evaluating,
-    first_line,
     kind_of,
     preserve_mode,
     resolve_device,
-    scores_of,
 )
 from corruptlab._progress import Progress
 from corruptlab._random_state import exclusive_generators
@@ -47,6 +43,7 @@ from corruptlab.training._diagnosis import Cause, FitRecord, diagnose
 from corruptlab.training._distributed import Processes, own_device
 from corruptlab.training._epoch_report import OnEpochEnd
 from corruptlab.training._execution import Execution, Reading
+from corruptlab.training._first_batch import check_batch_norm, check_loss, check_outputs
 from corruptlab.training._metrics import FullPass, Loss, NonFiniteLossError
 from corruptlab.training._optimizers import (
     OptimizerFactory,
@@ -231,7 +228,7 @@ def fit(
             deterministic_kernels(execution.deterministic, device),
             float32_products(device, tf32=execution.tf32),
         ):
-            _check_loss(loss, _check_outputs(model, config.data), device)
+            check_loss(loss, check_outputs(model, config.data), device)
             one = partial(config.train.first, 1)
             check_batch_norm(model, one, len(config.train), recipe.batch_size, processes)
             trainer = _trainer(model, config, optimizer, checkpoint)
@@ -352,89 +349,6 @@ def _report(
         num_parameters=count_parameters(trainer.model),
         environment=Environment.here(config.processes.device),
     )
-
-
-def _check_outputs(model: nn.Module, sources: Sequence[DataSource]) -> int:
-    """Try the network on two examples and compare its outputs with all labels."""
-    inputs = sources[0].first(2)
-    want = tuple(inputs.shape[1:])
-    for source in sources[1:]:
-        got = tuple(source.first(1).shape[1:])
-        if got != want:
-            raise ValueError(
-                f"`{source.role}` inputs must have the shape of `train`'s, {want}, got {got}."
-            )
-        if source.classes != sources[0].classes:
-            raise ValueError(
-                f"`{source.role}` must have the classes of `train`, {sources[0].classes}, got "
-                f"{source.classes}; give it theirs with corrupt({source.role}, classes=...)."
-            )
-    num_classes = scores_of(model, inputs).shape[1]
-    for source in sources:
-        source.check_labels(num_classes)
-    return num_classes
-
-
-def _check_loss(loss: Loss, num_classes: int, device: torch.device) -> None:
-    """Try the loss on some examples, not as many as there are classes: shapes must not agree."""
-    count = 3 if num_classes == 2 else 2
-    outputs = torch.zeros(count, num_classes, dtype=torch.float32, device=device)
-    labels = torch.zeros(count, dtype=torch.int64, device=device)
-    tried: Callable[[Tensor, Tensor], object] = loss  # whose type is only a promise
-    try:
-        with torch.no_grad():
-            mean = tried(outputs, labels)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        found = f"the error: {first_line(error).rstrip('.')}"
-    else:
-        if isinstance(mean, Tensor) and mean.ndim == 0:
-            return
-        found = f"shape {tuple(mean.shape)}" if isinstance(mean, Tensor) else type(mean).__name__
-    raise ValueError(
-        "`loss` must take outputs (b, num_classes) and integer labels (b,), and return their mean "
-        f"loss, a tensor of shape (), got {found}."
-    )
-
-
-def check_batch_norm(
-    model: nn.Module,
-    example: Callable[[], Tensor],
-    n: int,
-    batch_size: int,
-    processes: Processes,
-) -> None:
-    """Reject batches in which batch norm would see a single value a channel."""
-    smallest = min(n, batch_size, n % batch_size or n)
-    if smallest // processes.size > 1:
-        return
-    with _seen_by_batch_norm(model) as seen, evaluating(model):
-        model(example())
-    if any(shape.numel() == shape[1] for shape in seen):
-        raise ValueError(
-            "`recipe.batch_size` must leave batch norm more than one value a channel in every "
-            f"batch, got {batch_size}, with which one of the {n} examples is alone in the last."
-        )
-
-
-@contextmanager
-def _seen_by_batch_norm(model: nn.Module) -> Iterator[list[torch.Size]]:
-    """Note the shapes of what layers of batch norm are given for a while."""
-    seen: list[torch.Size] = []
-
-    def note(layer: nn.Module, arguments: tuple[Tensor, ...]) -> None:
-        seen.append(arguments[0].shape)
-
-    alone = [  # the others take the statistics of all processes
-        layer
-        for layer in model.modules()
-        if isinstance(layer, _BatchNorm) and not isinstance(layer, nn.SyncBatchNorm)
-    ]
-    hooks = [layer.register_forward_pre_hook(note) for layer in alone]
-    try:
-        yield seen
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _check_kinds(

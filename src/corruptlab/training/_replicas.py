@@ -1,15 +1,14 @@
 """Train copies of one network on many label sets as one program."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parameter import is_lazy
 from torch.utils.data import TensorDataset
 
@@ -30,40 +29,18 @@ from corruptlab._modules import (
 from corruptlab._progress import Progress
 from corruptlab.training._contexts import dropout_of, float32_products, recording_gradients
 from corruptlab.training._distributed import Processes
-from corruptlab.training._fit import check_batch_norm, fit
+from corruptlab.training._first_batch import check_batch_norm
+from corruptlab.training._fit import fit
 from corruptlab.training._metrics import check_gradient
-from corruptlab.training._optimizers import can_fuse, make_optimizer, trainable_parameters
+from corruptlab.training._optimizers import trainable_parameters
 from corruptlab.training._recipe import Recipe
-from corruptlab.training._replica_engines import (
-    Program,
-    SGDStep,
-    Strategy,
-    Vectorized,
-    WidePerceptrons,
-    is_perceptron,
-)
+from corruptlab.training._replica_plan import Choice, ReplicaPlan, plan_for, program_for
 from corruptlab.training._replicas_run import Outcome, Problem, Run
 from corruptlab.training._report import ReplicasReport
 from corruptlab.training._standardization import warn_of_constants
 from corruptlab.training._stopping import StoppingRule, checked_rules, interpolated
 
-Choice: TypeAlias = Literal["auto", "wide", "vmap", "loop"]
-
 _UNTIL_INTERPOLATED = (interpolated(),)
-
-# Steps of replicas, in all, below which measuring would take longer than it could save.
-_WORTH_MEASURING = 2_000
-_GROUPS = (8, 2)  # replicas at a time, besides all: fewer have their weights in the cache
-_WARM_UP, _STEPS = 1, 3
-
-
-@dataclass(frozen=True)
-class ReplicaPlan:
-    """How replicas are trained, and the seconds a step of one takes, by candidate."""
-
-    strategy: Strategy
-    group: int
-    seconds_per_step: dict[str, float]
 
 
 def fit_replicas(
@@ -162,7 +139,7 @@ def fit_replicas(
         float32_products(device, tf32=False),
         Progress(total, "replicas", show=progress) as line,
     ):
-        plan = _plan(strategy, networks, problem)
+        plan = plan_for(strategy, networks, problem)
         if plan.strategy == "loop":
             outcomes = _one_by_one(networks, inputs, problem, line)
         else:
@@ -244,7 +221,7 @@ def _train_groups(
             subsets=None if problem.subsets is None else problem.subsets[some],
             first=first,
         )
-        run = Run(_program_for(plan.strategy, networks[some]), own)
+        run = Run(program_for(plan.strategy, networks[some]), own)
         before = first * problem.recipe.epochs
         try:
             run.train(partial(_report_progress, line, before))
@@ -293,22 +270,6 @@ def _one_by_one(
         for outcome, own in zip(outcomes, problem.subsets.cpu(), strict=True):
             outcome.recipe = outcome.recipe or problem.recipe.with_statistics_of(inputs[own])
     return outcomes
-
-
-def _plan(strategy: Choice, networks: list[nn.Module], problem: Problem) -> ReplicaPlan:
-    reason = _obstacle(problem.recipe, networks)
-    if reason is None and problem.recipe.needs_statistics:
-        reason = "recipe.standardize and subsets"
-    if strategy == "wide" and not is_perceptron(networks[0]):
-        raise ValueError("`strategy` must not be 'wide' for a network that is no perceptron.")
-    if strategy in ("wide", "vmap") and reason is not None:
-        raise ValueError(f"`strategy` must be 'loop' or 'auto' with {reason}, got {strategy!r}.")
-    if strategy == "loop" or reason is not None:
-        return ReplicaPlan("loop", 1, {})
-    if strategy == "auto":
-        return _fastest_plan(networks, problem)
-    chosen: Strategy = strategy
-    return ReplicaPlan(chosen, len(networks), {})
 
 
 def _networks(model: ModelSource | Sequence[nn.Module], labels: Any, seed: int) -> list[nn.Module]:
@@ -402,114 +363,3 @@ def _stops_early(stop: StoppingRule | Sequence[StoppingRule]) -> bool:
 
 def _state(network: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
-
-
-def _obstacle(recipe: Recipe, networks: Sequence[nn.Module]) -> str | None:
-    """Return what only a loop over `fit` can do, in words, or None."""
-    if recipe.optimizer != "sgd":
-        return f"recipe.optimizer={recipe.optimizer!r}"
-    if recipe.precision == "bfloat16":
-        return "recipe.precision='bfloat16'"
-    if recipe.augmentation is not None and not recipe.augmentation.is_identity:
-        return "recipe.augmentation"
-    if any(_is_random(layer, recipe.dropout) for layer in networks[0].modules()):
-        return "layers of dropout"
-    distinct = dict.fromkeys(networks)  # one network may stand for all
-    if any(not p.requires_grad for network in distinct for p in network.parameters()):
-        return "frozen parameters"
-    if any(layer._backward_hooks or layer._backward_pre_hooks for layer in networks[0].modules()):
-        return "backward hooks"
-    if any(_shares_weights(network) for network in distinct):
-        return "weights that layers share"
-    return None
-
-
-def _program_for(strategy: Strategy, networks: Sequence[nn.Module]) -> Program:
-    """Build the program that trains some networks together."""
-    if strategy == "wide":
-        perceptrons = [network for network in networks if isinstance(network, nn.Sequential)]
-        return WidePerceptrons(perceptrons)
-    return Vectorized(networks)
-
-
-def _fastest_plan(networks: Sequence[nn.Module], problem: Problem) -> ReplicaPlan:
-    """Time a few steps of each candidate, on copies, and return the fastest for one replica."""
-    count, recipe = len(networks), problem.recipe
-    wide = is_perceptron(networks[0])
-    steps = recipe.epochs * -(-problem.size // recipe.batch_size)
-    if count == 1:
-        return ReplicaPlan("loop", 1, {})
-    if count * steps < _WORTH_MEASURING:
-        return ReplicaPlan("wide" if wide else "loop", count, {})
-    strategy: Strategy = "wide" if wide else "vmap"
-    groups = [count, *(group for group in _GROUPS if group < count)]
-    plans = [ReplicaPlan(strategy, group, {}) for group in groups]
-    try:
-        seconds = {
-            f"{strategy}, {plan.group} at a time": _seconds_per_replica(plan, networks, problem)
-            for plan in plans
-        }
-    except Exception:  # not every network can be mapped over, and what is wrong shows in the loop
-        return ReplicaPlan("loop", 1, {})
-    seconds["loop"] = _timed_loop(networks[0], problem)
-    best = min(seconds, key=lambda name: seconds[name])
-    if best == "loop":
-        return ReplicaPlan("loop", 1, seconds)
-    return ReplicaPlan(strategy, groups[list(seconds).index(best)], seconds)
-
-
-def _shares_weights(network: nn.Module) -> bool:
-    names = [name for name, _ in network.named_parameters(remove_duplicate=False)]
-    return len(names) > len(list(network.parameters()))
-
-
-def _is_random(layer: nn.Module, p: float | None) -> bool:
-    return isinstance(layer, _DropoutNd) and (layer.p if p is None else p) > 0
-
-
-def _seconds_per_replica(
-    plan: ReplicaPlan, networks: Sequence[nn.Module], problem: Problem
-) -> float:
-    """Return the seconds that one replica's share of a step takes."""
-    program = _program_for(plan.strategy, networks[: plan.group])
-    alive = torch.arange(plan.group, device=problem.inputs.device)
-    size = min(problem.recipe.batch_size, problem.size)
-    inputs, targets = problem.batch(alive, torch.arange(size, device=problem.inputs.device))
-    update = SGDStep(0.0, problem.recipe.momentum, problem.recipe.weight_decay)
-    shared = problem.subsets is None
-    program.logits(inputs, shared=shared)
-    step = _seconds_per_step(
-        lambda: program.step(inputs, targets, update, shared=shared), inputs.device
-    )
-    return step / plan.group
-
-
-def _timed_loop(network: nn.Module, problem: Problem) -> float:
-    """Return the seconds of a step of one network by itself, as `fit` does it."""
-    own, size = copied(network), min(problem.recipe.batch_size, problem.size)
-    at = torch.arange(size, device=problem.inputs.device)
-    inputs, targets = problem.batch(at[:1] * 0, at)
-    if problem.subsets is not None:
-        inputs = inputs[0]
-    parameters = trainable_parameters(own)
-    optimizer = make_optimizer(parameters, problem.recipe, None, fused=can_fuse(parameters))
-
-    def step() -> None:
-        loss = nn.functional.cross_entropy(own(inputs), targets[0])
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
-        optimizer.step()
-
-    with torch.enable_grad():
-        return _seconds_per_step(step, inputs.device)
-
-
-def _seconds_per_step(step: Callable[[], object], device: torch.device) -> float:
-    times = []
-    for _ in range(_WARM_UP + _STEPS):
-        start = time.perf_counter()
-        step()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - start)
-    return min(times[_WARM_UP:])

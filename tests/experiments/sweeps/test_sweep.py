@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import pathlib
 import random
 import signal
 from collections.abc import Callable
@@ -56,6 +57,11 @@ def read_only(out: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
         usual = io.open
         monkeypatch.setattr(io, "open", opened)
+        accessor = getattr(pathlib, "_normal_accessor", None)  # Python 3.10 has its own names
+        for name in () if accessor is None else ("unlink", "mkdir", "rename", "replace", "link"):
+            monkeypatch.setattr(accessor, name, getattr(os, name))
+        if accessor is not None:
+            monkeypatch.setattr(accessor, "open", opened)
 
     return now
 

@@ -294,8 +294,10 @@ def check_targets(
 def _numbered(values: Any, n: int, fields: _data.Fields) -> Labels:
     """Return listed labels as the numbers of the classes that items carry."""
     labels, encoding = _data.given_labels(values, n)
-    if encoding is None or fields.encoding is None:
+    if encoding is None:
         return labels
+    if fields.encoding is None:
+        raise TypeError("names in the list, and numbers in the items")
     return _data.encoded_as(fields.encoding, labels, encoding, "dataset")
 
 
@@ -332,11 +334,11 @@ class AuditedData:
         for i in at:
             try:
                 fields = _data.fields_of(dataset, dataset[i], keys["input_key"], keys["label_key"])
+                fields = _data.with_encoding(dataset, fields, at=i)
             except Exception as error:
                 told = f"none of {len(at):,} items read can be used; item {i}: {described(error)}"
                 why = why or told
             else:
-                fields = _data.with_encoding(dataset, fields)
                 records = tuple(read(dataset, fields, j) for j in at)
                 known = _checked_provenance(dataset, fields, records)
                 return cls(name, dataset, fields, records, known)

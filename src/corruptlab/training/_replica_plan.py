@@ -1,0 +1,166 @@
+"""How replicas are trained: which ways a network permits, and which of them is the fastest."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import torch
+from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from corruptlab._modules import copied
+from corruptlab.training._optimizers import can_fuse, make_optimizer, trainable_parameters
+from corruptlab.training._recipe import Recipe
+from corruptlab.training._replica_engines import (
+    Program,
+    SGDStep,
+    Strategy,
+    Vectorized,
+    WidePerceptrons,
+    is_perceptron,
+)
+from corruptlab.training._replicas_run import Problem
+
+Choice: TypeAlias = Literal["auto", "wide", "vmap", "loop"]
+
+# Steps of replicas, in all, below which measuring would take longer than it could save.
+_WORTH_MEASURING = 2_000
+_GROUPS = (8, 2)  # replicas at a time, besides all: fewer have their weights in the cache
+_WARM_UP, _STEPS = 1, 3
+
+
+@dataclass(frozen=True)
+class ReplicaPlan:
+    """How replicas are trained, and the seconds a step of one takes, by candidate."""
+
+    strategy: Strategy
+    group: int
+    seconds_per_step: dict[str, float]
+
+
+def plan_for(strategy: Choice, networks: list[nn.Module], problem: Problem) -> ReplicaPlan:
+    reason = _obstacle(problem.recipe, networks)
+    if reason is None and problem.recipe.needs_statistics:
+        reason = "recipe.standardize and subsets"
+    if strategy == "wide" and not is_perceptron(networks[0]):
+        raise ValueError("`strategy` must not be 'wide' for a network that is no perceptron.")
+    if strategy in ("wide", "vmap") and reason is not None:
+        raise ValueError(f"`strategy` must be 'loop' or 'auto' with {reason}, got {strategy!r}.")
+    if strategy == "loop" or reason is not None:
+        return ReplicaPlan("loop", 1, {})
+    if strategy == "auto":
+        return _fastest_plan(networks, problem)
+    chosen: Strategy = strategy
+    return ReplicaPlan(chosen, len(networks), {})
+
+
+def _obstacle(recipe: Recipe, networks: Sequence[nn.Module]) -> str | None:
+    """Return what only a loop over `fit` can do, in words, or None."""
+    if recipe.optimizer != "sgd":
+        return f"recipe.optimizer={recipe.optimizer!r}"
+    if recipe.precision == "bfloat16":
+        return "recipe.precision='bfloat16'"
+    if recipe.augmentation is not None and not recipe.augmentation.is_identity:
+        return "recipe.augmentation"
+    if any(_is_random(layer, recipe.dropout) for layer in networks[0].modules()):
+        return "layers of dropout"
+    distinct = dict.fromkeys(networks)  # one network may stand for all
+    if any(not p.requires_grad for network in distinct for p in network.parameters()):
+        return "frozen parameters"
+    if any(layer._backward_hooks or layer._backward_pre_hooks for layer in networks[0].modules()):
+        return "backward hooks"
+    if any(_shares_weights(network) for network in distinct):
+        return "weights that layers share"
+    return None
+
+
+def program_for(strategy: Strategy, networks: Sequence[nn.Module]) -> Program:
+    """Build the program that trains some networks together."""
+    if strategy == "wide":
+        perceptrons = [network for network in networks if isinstance(network, nn.Sequential)]
+        return WidePerceptrons(perceptrons)
+    return Vectorized(networks)
+
+
+def _fastest_plan(networks: Sequence[nn.Module], problem: Problem) -> ReplicaPlan:
+    """Time a few steps of each candidate, on copies, and return the fastest for one replica."""
+    count, recipe = len(networks), problem.recipe
+    wide = is_perceptron(networks[0])
+    steps = recipe.epochs * -(-problem.size // recipe.batch_size)
+    if count == 1:
+        return ReplicaPlan("loop", 1, {})
+    if count * steps < _WORTH_MEASURING:
+        return ReplicaPlan("wide" if wide else "loop", count, {})
+    strategy: Strategy = "wide" if wide else "vmap"
+    groups = [count, *(group for group in _GROUPS if group < count)]
+    plans = [ReplicaPlan(strategy, group, {}) for group in groups]
+    try:
+        seconds = {
+            f"{strategy}, {plan.group} at a time": _seconds_per_replica(plan, networks, problem)
+            for plan in plans
+        }
+    except Exception:  # not every network can be mapped over, and what is wrong shows in the loop
+        return ReplicaPlan("loop", 1, {})
+    seconds["loop"] = _timed_loop(networks[0], problem)
+    best = min(seconds, key=lambda name: seconds[name])
+    if best == "loop":
+        return ReplicaPlan("loop", 1, seconds)
+    return ReplicaPlan(strategy, groups[list(seconds).index(best)], seconds)
+
+
+def _shares_weights(network: nn.Module) -> bool:
+    names = [name for name, _ in network.named_parameters(remove_duplicate=False)]
+    return len(names) > len(list(network.parameters()))
+
+
+def _is_random(layer: nn.Module, p: float | None) -> bool:
+    return isinstance(layer, _DropoutNd) and (layer.p if p is None else p) > 0
+
+
+def _seconds_per_replica(
+    plan: ReplicaPlan, networks: Sequence[nn.Module], problem: Problem
+) -> float:
+    """Return the seconds that one replica's share of a step takes."""
+    program = program_for(plan.strategy, networks[: plan.group])
+    alive = torch.arange(plan.group, device=problem.inputs.device)
+    size = min(problem.recipe.batch_size, problem.size)
+    inputs, targets = problem.batch(alive, torch.arange(size, device=problem.inputs.device))
+    update = SGDStep(0.0, problem.recipe.momentum, problem.recipe.weight_decay)
+    shared = problem.subsets is None
+    program.logits(inputs, shared=shared)
+    step = _seconds_per_step(
+        lambda: program.step(inputs, targets, update, shared=shared), inputs.device
+    )
+    return step / plan.group
+
+
+def _timed_loop(network: nn.Module, problem: Problem) -> float:
+    """Return the seconds of a step of one network by itself, as `fit` does it."""
+    own, size = copied(network), min(problem.recipe.batch_size, problem.size)
+    at = torch.arange(size, device=problem.inputs.device)
+    inputs, targets = problem.batch(at[:1] * 0, at)
+    if problem.subsets is not None:
+        inputs = inputs[0]
+    parameters = trainable_parameters(own)
+    optimizer = make_optimizer(parameters, problem.recipe, None, fused=can_fuse(parameters))
+
+    def step() -> None:
+        loss = nn.functional.cross_entropy(own(inputs), targets[0])
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
+        optimizer.step()
+
+    with torch.enable_grad():
+        return _seconds_per_step(step, inputs.device)
+
+
+def _seconds_per_step(step: Callable[[], object], device: torch.device) -> float:
+    times = []
+    for _ in range(_WARM_UP + _STEPS):
+        start = time.perf_counter()
+        step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - start)
+    return min(times[_WARM_UP:])
