@@ -457,6 +457,7 @@ def test_progress_counts_orders_and_parts(capsys: pytest.CaptureFixture[str]) ->
 # ---------------------------------------------------------------------------------------- baselines
 
 
+@pytest.mark.slow
 def test_baselines_lose_what_they_take_away() -> None:
     train, test = cl.datasets.load("fashion-mnist-mini")
     few = torch.utils.data.Subset(train, range(0, 4000, 20))
@@ -611,6 +612,7 @@ def test_a_training_is_asked_for_where_it_shall_be(monkeypatch: pytest.MonkeyPat
     assert {each.device for each in seen} == {torch.device("cpu")}
 
 
+@pytest.mark.slow
 def test_the_figure_shows_the_null_the_observed_value_and_the_baselines() -> None:
     plt = pytest.importorskip("matplotlib.pyplot")
     found = run(points(40), folds=4, baselines=[cl.GaussianPixels()], repeats=2)
