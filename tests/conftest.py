@@ -3,7 +3,7 @@
 import importlib.util
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -12,9 +12,9 @@ import torch
 from hypothesis import settings
 
 import corruptlab as cl
-from tests import waiting
+from tests import once, waiting
 from tests.fake_gpu import FakeGPU
-from tests.fresh import fresh_processes
+from tests.fresh import Fresh, fresh_processes
 
 # A shell makes what it starts in the background deaf to Ctrl-C, which some tests press.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -30,7 +30,7 @@ _SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
-def fresh() -> Iterator[Callable[[str], str]]:
+def fresh() -> Iterator[Fresh]:
     """Runs a program in a process of its own that has imported nothing but PyTorch."""
     with fresh_processes() as run:
         yield run
@@ -61,12 +61,14 @@ def torchvision_datasets() -> ModuleType:
 @pytest.fixture(scope="session")
 def cifar10_images(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> torch.Tensor:
     """All 50,000 training images of CIFAR-10, ``uint8``, shape ``(50000, 3, 32, 32)``."""
-    folder = tmp_path_factory.mktemp("cifar10")
-    unpack = [sys.executable, str(shared_data / "unpack.py"), str(folder)]
-    run = waiting.run(unpack)
-    if "No module named 'PIL'" in run.stderr:
-        pytest.skip("unpacking the images needs pillow")
-    assert run.returncode == 0, run.stderr
+
+    def fill(folder: Path) -> None:
+        run = waiting.run([sys.executable, str(shared_data / "unpack.py"), str(folder)])
+        if "No module named 'PIL'" in run.stderr:
+            pytest.skip("unpacking the images needs pillow")
+        assert run.returncode == 0, run.stderr
+
+    folder = once.folder_of(tmp_path_factory, "cifar10", fill)
     return cl.datasets.cifar10(folder, split="train").images
 
 

@@ -7,9 +7,9 @@ import json
 import select
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any, NamedTuple
 
 from tests import waiting
 
@@ -28,6 +28,8 @@ def run(program):
             try:
                 exec(program, {"__name__": "__main__"})
                 status = 0
+            except SystemExit as end:
+                status = int(end.code or 0)
             except BaseException:
                 traceback.print_exc()
             finally:
@@ -42,24 +44,43 @@ for line in sys.stdin:
 """
 
 
+class Ended(NamedTuple):
+    """What a program came to."""
+
+    status: int
+    output: str
+    errors: str
+
+
+class Fresh:
+    """Runs a program; called, it also asserts that this ended well and returns its output."""
+
+    def __init__(self, programs: IO[str], answers: IO[str]) -> None:
+        self._programs, self._answers = programs, answers
+
+    def __call__(self, program: str) -> str:
+        ended = self.run(program)
+        assert (ended.status, ended.errors) == (0, ""), ended.errors
+        return ended.output
+
+    def run(self, program: str) -> Ended:
+        print(json.dumps(program), file=self._programs, flush=True)
+        waiting.until(self._answered, "the program's end")
+        found: list[Any] = json.loads(self._answers.readline())
+        return Ended(*found)
+
+    def _answered(self) -> bool:
+        return bool(select.select([self._answers], [], [], 0.0)[0])
+
+
 @contextmanager
-def fresh_processes() -> Iterator[Callable[[str], str]]:
-    """Give a function that runs a program, where warnings are errors, and returns its output."""
+def fresh_processes() -> Iterator[Fresh]:
+    """Give what runs programs, where warnings are errors."""
     command = [sys.executable, "-W", "error", "-c", _SERVER]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as server:
         assert server.stdin is not None
         assert server.stdout is not None
-        sent, answers = server.stdin, server.stdout
-
-        def run(program: str) -> str:
-            print(json.dumps(program), file=sent, flush=True)
-            waiting.until(lambda: select.select([answers], [], [], 0.0)[0], "the program's end")
-            found: tuple[int, str, Any] = json.loads(answers.readline())
-            status, output, errors = found
-            assert (status, errors) == (0, ""), errors
-            return output
-
-        yield run
+        yield Fresh(server.stdin, server.stdout)
         # A forked process that still lives holds the other end of the pipe, too: no end would come.
         server.terminate()

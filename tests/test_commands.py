@@ -1,7 +1,8 @@
 """Every shell command of the pages: run, or at least known to be one that can be typed.
 
 A block that stands under `<!-- run -->` is run, in an empty folder; a block under
-`<!-- file: NAME -->` is first written there, in the order of the page. All other commands are
+`<!-- file: NAME -->` is first written there, in the order of the page. `<!-- run: WORDS -->` adds
+words to the end of a command that would take long, such as `--epochs 2`. All other commands are
 checked as far as words go: options of `corruptlab` are parsed (with FOLDER for a folder), targets
 of `make`, files and folders are looked up.
 """
@@ -24,7 +25,8 @@ from tests import waiting
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(
-    r"^(?:<!-- (?P<what>run|file: (?P<file>\S+)) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$",
+    r"^(?:<!-- (?P<what>run(?:: (?P<more>[^\n]+))?|file: (?P<file>\S+)) -->\n)?"
+    r"```(?P<language>\w+)\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
 SHELL = {"sh", "bash", "shell", "console"}
@@ -34,7 +36,8 @@ KNOWN = {".", "git", "pip", "python3", "ray", "torchrun"}
 
 
 class Block(NamedTuple):
-    what: str  # "run", "file: NAME", or nothing
+    what: str  # "run", "run: WORDS", "file: NAME", or nothing
+    more: str
     file: str
     language: str
     text: str
@@ -72,7 +75,7 @@ def run_pages() -> list[object]:
     return [
         pytest.param(page, id=page.name)
         for page, text in texts
-        if any(block.what == "run" for block in blocks(text))
+        if any(block.what.startswith("run") for block in blocks(text))
     ]
 
 
@@ -132,8 +135,9 @@ def test_marked_commands_of_a_page_run(
     for block in blocks(page.read_text(encoding="utf-8")):
         if block.file:
             (tmp_path / block.file).write_text(block.text, encoding="utf-8")
-        elif block.what == "run":
-            done = waiting.run(["bash", "-euc", block.text], cwd=tmp_path, env=environment)
+        elif block.what.startswith("run"):
+            text = f"{block.text.rstrip()} {block.more}"
+            done = waiting.run(["bash", "-euc", text], cwd=tmp_path, env=environment)
             assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -164,9 +168,11 @@ def test_variables_comments_loops_and_continued_lines_are_no_words() -> None:
 def test_marks_belong_to_the_block_below_them() -> None:
     text = (
         "<!-- file: a.py -->\n```Python\nx\n```\n\n<!-- run -->\n```sh\ny\n```\n\n```sh\nz\n```\n"
+        "\n<!-- run: --epochs 2 -->\n```sh\nw\n```\n"
     )
-    assert [(block.what, block.file, block.text) for block in blocks(text)] == [
-        ("file: a.py", "a.py", "x\n"),
-        ("run", "", "y\n"),
-        ("", "", "z\n"),
+    assert blocks(text) == [
+        Block("file: a.py", "", "a.py", "Python", "x\n"),
+        Block("run", "", "", "sh", "y\n"),
+        Block("", "", "", "sh", "z\n"),
+        Block("run: --epochs 2", "--epochs 2", "", "sh", "w\n"),
     ]

@@ -171,6 +171,7 @@ KNOWN_CROSSINGS = [
 ]
 
 
+@pytest.mark.slow
 def test_what_is_private_stays_in_its_room() -> None:
     assert sorted(crossings(SOURCE)) == KNOWN_CROSSINGS
 

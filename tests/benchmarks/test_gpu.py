@@ -96,6 +96,7 @@ def test_ctrl_c_ends_it(tmp_path: Path, parts: Callable[..., None]) -> None:
     assert list(json.loads((tmp_path / "gpu.json").read_text())["parts"]) == ["first"]
 
 
+@pytest.mark.slow
 def test_cifar10_is_used_if_its_folder_is_named(tmp_path: Path) -> None:
     folder = write_cifar10(tmp_path / "cifar10")
     bench = gpu.Bench("cpu", tiny=True, data=str(folder), budget=1)

@@ -2,16 +2,16 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests import waiting
+from tests.fresh import Ended, Fresh
 
 pytest.importorskip("pytest_benchmark")
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 TESTS = """
@@ -40,27 +40,38 @@ class Run(NamedTuple):
     summary: dict[str, Any]
 
 
-def run(folder: Path, *arguments: str, more: str = "") -> "subprocess.CompletedProcess[str]":
+def run(fresh: Fresh, folder: Path, *arguments: str, more: str = "") -> Ended:
     """Run benchmarks of three lines with the project's own conftest.py."""
     inside = folder / "benchmarks_of_three_lines"
     inside.mkdir(exist_ok=True)
     (folder / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n")
     (inside / "conftest.py").write_text("from benchmarks.conftest import *\n")
     (inside / "test_training.py").write_text(TESTS + more)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-    path = os.pathsep.join([str(ROOT), str(ROOT / "src")])
-    # Told that it is a process of a worker of pytest-xdist, pytest-benchmark would time nothing.
-    own = {name: value for name, value in os.environ.items() if "XDIST" not in name}
-    return waiting.run(command, cwd=folder, env={**own, "PYTHONPATH": path})
+    words = ["pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    return fresh.run(
+        f"""if True:
+        import os, sys, warnings
+        # pytest-benchmark times nothing in a process of a worker of pytest-xdist.
+        for name in [name for name in os.environ if "XDIST" in name]:
+            del os.environ[name]
+        warnings.resetwarnings()
+        sys.warnoptions.clear()
+        sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "src")!r}]
+        os.chdir({str(folder)!r})
+        sys.argv = {words}
+        import pytest
+        sys.exit(pytest.main(sys.argv[1:]))
+        """
+    )
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def whole(fresh: Fresh, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
-    done = run(folder, "benchmarks_of_three_lines", "--full", "--summary", "there")
+    done = run(fresh, folder, "benchmarks_of_three_lines", "--full", "--summary", "there")
     written = folder / "there" / "summary.json"
     summary = json.loads(written.read_text(encoding="utf-8")) if written.exists() else {}
-    return Run(done.returncode, done.stdout + done.stderr, folder / "there", summary)
+    return Run(done.status, done.output + done.errors, folder / "there", summary)
 
 
 def test_run_keeps_what_passed_and_nothing_of_what_failed(whole: Run) -> None:
@@ -90,32 +101,31 @@ def test_page_of_a_run_is_written_and_shown(whole: Run) -> None:
     assert page in whole.output
 
 
-def test_a_folder_that_is_lost_meanwhile_costs_no_table(tmp_path: Path) -> None:
+def test_a_folder_that_is_lost_meanwhile_costs_no_table(fresh: Fresh, tmp_path: Path) -> None:
     lost = "import pathlib\npathlib.Path('there').touch()"  # after the options were checked
-    done = run(tmp_path, "benchmarks_of_three_lines", "--summary", "there", more=lost)
-    assert "| right |" in done.stdout
-    assert f"{tmp_path / 'there'} could not be written to (" in done.stdout
-    assert "1 failed, 1 passed, 1 skipped" in done.stdout
+    done = run(fresh, tmp_path, "benchmarks_of_three_lines", "--summary", "there", more=lost)
+    assert "| right |" in done.output
+    assert f"{tmp_path / 'there'} could not be written to (" in done.output
+    assert "1 failed, 1 passed, 1 skipped" in done.output
 
 
-def test_what_is_finished_outlasts_a_run_that_is_killed(tmp_path: Path) -> None:
+def test_what_is_finished_outlasts_a_run_that_is_killed(fresh: Fresh, tmp_path: Path) -> None:
     killed = "import os, signal\ndef test_killed():\n    os.kill(os.getpid(), signal.SIGKILL)"
-    done = run(tmp_path, "benchmarks_of_three_lines", "--summary", "there", more=killed)
-    assert done.returncode == -9
+    done = run(fresh, tmp_path, "benchmarks_of_three_lines", "--summary", "there", more=killed)
+    assert done.status == -9
     summary = json.loads((tmp_path / "there" / "summary.json").read_text(encoding="utf-8"))
     assert [entry["name"] for entry in summary["entries"]] == ["right"]
     assert "| right |" in (tmp_path / "there" / "summary.md").read_text(encoding="utf-8")
 
 
-def test_what_is_not_timed_is_skipped(tmp_path: Path) -> None:
-    done = run(tmp_path, "benchmarks_of_three_lines", "--benchmark-disable", "-rs")
-    assert "3 skipped" in done.stdout
-    assert "pytest-benchmark is switched off, and does one round of all" in done.stdout
+def test_what_is_not_timed_is_skipped(fresh: Fresh, tmp_path: Path) -> None:
+    done = run(fresh, tmp_path, "benchmarks_of_three_lines", "--benchmark-disable", "-rs")
+    assert "3 skipped" in done.output
+    assert "pytest-benchmark is switched off, and does one round of all" in done.output
 
 
-@pytest.mark.slow
-def test_options_that_came_too_late_have_their_defaults(tmp_path: Path) -> None:
-    done = run(tmp_path, "-k", "right")
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_options_that_came_too_late_have_their_defaults(fresh: Fresh, tmp_path: Path) -> None:
+    done = run(fresh, tmp_path, "-k", "right")
+    assert done.status == 0, done.output + done.errors
     values = json.loads((tmp_path / "out" / "benchmarks" / "summary.json").read_text())
     assert values["entries"][0]["rounds"] == 2

@@ -82,6 +82,7 @@ def test_what_was_not_interpolated_has_no_time(
     assert [line[4:7] for line in rows(capsys.readouterr().out)] == [["0", "-", "-"]] * 2
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_is_told_and_the_others_are_shown(
     data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

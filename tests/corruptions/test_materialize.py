@@ -13,6 +13,7 @@ from corruptlab import GaussianPixels, RandomLabels, RandomPixels, corrupt, mate
 from .cases import Items, images, tensors
 
 
+@pytest.mark.slow
 def test_materialized_equals_item_by_item() -> None:
     base = corrupt(tensors(2500), RandomLabels(), RandomPixels(), GaussianPixels(), seed=1)
     cut = Subset(base, [2003, 1, 1])

@@ -111,6 +111,7 @@ def damaged(whole: bytes, rng: np.random.Generator) -> Iterator[bytes]:
         yield whole[:again] + whole[cut:]
 
 
+@pytest.mark.slow
 @EVERY
 def test_flips_and_cuts_are_refused_or_harmless(tmp_path: Path, kind: Any) -> None:
     path, read = kind(tmp_path)

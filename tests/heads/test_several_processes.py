@@ -1,7 +1,5 @@
 """Heads on a network in `DistributedDataParallel`: all processes measure as one."""
 
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests import waiting
+from tests import once
+from tests.training.programs.launch import launched, left
 
 from .two_processes import EPOCHS, N, frozen, network
 
@@ -18,14 +17,11 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    folder = tmp_path_factory.mktemp("two")
-    run = "-m torch.distributed.run --standalone --nproc-per-node=2 -m tests.heads.two_processes"
-    done = waiting.run(
-        [sys.executable, *run.split(), str(folder)],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stderr
+    def fill(folder: Path) -> None:
+        done = launched("tests.heads.two_processes", 2, 1, folder)
+        assert (done.returncode, left(folder, 0)["failure"]) == (0, ""), done.stderr
+
+    folder = once.folder_of(tmp_path_factory, "heads", fill)
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 

@@ -1,9 +1,8 @@
 """Two processes train one network with heads; `test_several_processes` reads what each found.
 
-python -m torch.distributed.run --standalone --nproc-per-node=2 -m tests.heads.two_processes FOLDER
+python -m tests.training.programs.launch tests.heads.two_processes 2 1 FOLDER
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +70,8 @@ def trained(rank: int, *, watched: bool) -> dict[str, Any]:
     return {"report": report, "weights": dict(model.module.state_dict())}
 
 
-def main() -> None:
+def main(folder: Path) -> None:
+    torch.set_num_threads(1)
     distributed.init_process_group("gloo")
     rank = distributed.get_rank()
     found = {
@@ -79,9 +79,5 @@ def main() -> None:
         "watched": trained(rank, watched=True),
         "alone": trained(rank, watched=False),
     }
-    torch.save(found, Path(sys.argv[1]) / f"{rank}.pt")
+    torch.save(found, folder / f"{rank}.pt")
     distributed.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main()

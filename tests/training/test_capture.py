@@ -103,6 +103,7 @@ def test_a_user_s_own_adam_can_be_captured(fake_gpu: FakeGPU) -> None:
     assert captured.losses == pytest.approx(eager.losses, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_step_is_one_launch_once_it_is_captured(fake_gpu: FakeGPU, clock: Clock) -> None:
     def launches(epochs: int) -> int:
         before = fake_gpu.launches

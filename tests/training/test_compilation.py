@@ -22,6 +22,7 @@ def step_of(network: nn.Module) -> Any:
     return step
 
 
+@pytest.mark.slow
 def test_the_fifth_network_of_a_process_is_compiled_like_the_first() -> None:
     for width in range(1, 6):  # two programs each, of 8 that Dynamo keeps of a piece of code
         compiled = Compiled(step_of(nn.Linear(3, width)), backend="eager", dynamic=False)

@@ -233,6 +233,7 @@ def test_dropout_draws_by_seed_and_step_and_differently_at_each() -> None:
     assert len({tuple(mask.tolist()) for mask in first}) == len(first) == 18
 
 
+@pytest.mark.slow
 def test_the_best_last_and_early_stopped_test_accuracies_have_their_own_names() -> None:
     test, validation = points(50, seed=1), points(50, seed=3)
     model = network()

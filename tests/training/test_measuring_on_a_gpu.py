@@ -83,6 +83,7 @@ def test_waits_do_not_grow_with_the_number_of_batches(fake_gpu: FakeGPU, clock: 
     assert waits(1) == waits(9)  # the search for errors sees one in its first batch
 
 
+@pytest.mark.slow
 def test_a_search_for_errors_reads_after_twice_as_many_batches_each_time(
     fake_gpu: FakeGPU, clock: Clock
 ) -> None:

@@ -88,6 +88,7 @@ def test_replicas_stop_at_their_own_epochs() -> None:
     assert (report.logits(INPUTS).argmax(2) == LABELS).all()
 
 
+@pytest.mark.slow
 def test_the_loop_is_the_single_fit_to_the_bit() -> None:
     report = fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE, seed=3, strategy="loop")
     for r in range(R):

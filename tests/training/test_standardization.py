@@ -310,6 +310,7 @@ def test_held_out_folds_have_no_part_in_the_statistics(monkeypatch: pytest.Monke
     assert all(recipe == FEATURES.with_statistics_of(some) for some, recipe in measured)
 
 
+@pytest.mark.slow
 def test_all_that_trains_takes_a_recipe_that_standardizes() -> None:
     inputs, labels = points().tensors
     pair = (inputs[:4], labels[:4])

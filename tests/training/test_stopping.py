@@ -44,6 +44,7 @@ def test_a_target_of_a_share_that_is_met_exactly_counts() -> None:
     assert report.epochs == first + 1
 
 
+@pytest.mark.slow
 def test_without_rules_all_epochs_are_done_and_interpolation_is_still_noticed() -> None:
     until = fit(network(), points(), recipe=RECIPE)
     on = fit(network(), points(), recipe=RECIPE, stop=())

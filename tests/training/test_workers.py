@@ -18,6 +18,7 @@ from torch.utils.data import get_worker_info
 
 from corruptlab import Execution, FitReport, Recipe, fit, stopping
 from tests import waiting
+from tests.fresh import Fresh
 
 from .cases import network, points
 from .programs.problem import lasting
@@ -233,14 +234,20 @@ if __name__ == "__main__":
 """
 
 
+def script(path: Path) -> str:
+    """Return a program that runs a script as Python itself does, as the main module."""
+    return f"import runpy\nrunpy.run_path({str(path)!r}, run_name='__main__')\n"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="it takes groups of processes")
-def test_ctrl_c_in_a_terminal_ends_the_workers_and_the_network_is_measured(tmp_path: Path) -> None:
+def test_ctrl_c_in_a_terminal_ends_the_workers_and_the_network_is_measured(
+    fresh: Fresh, tmp_path: Path
+) -> None:
     (path := tmp_path / "program.py").write_text(INTERRUPTED)
-    root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    done = waiting.run([sys.executable, str(path)], start_new_session=True, env=environment)
-    assert (done.returncode, done.stdout, done.stderr) == (0, 2 * "interrupted 1\n", "")
+    root = str(Path(__file__).parents[2])
+    begin = f"import os, sys\nos.setsid()\nsys.path.insert(0, {root!r})\n"
+    assert fresh(begin + script(path)) == 2 * "interrupted 1\n"
 
 
 SCRIPT = """
@@ -279,15 +286,17 @@ def main():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["script", "unguarded script", "standard input"])
-def test_data_sets_of_the_main_module_are_read_without_a_warning(way: str, tmp_path: Path) -> None:
+def test_data_sets_of_the_main_module_are_read_without_a_warning(
+    way: str, fresh: Fresh, tmp_path: Path
+) -> None:
     """A new process finds them in a script; elsewhere, as in a notebook, workers are forked."""
     guard = "if __name__ == '__main__':\n    " if way == "script" else ""
     program = f"FORKED = {way != 'script'}\n" + textwrap.dedent(SCRIPT) + guard + "main()\n"
     (path := tmp_path / "program.py").write_text(program)
+    if way != "standard input":
+        assert fresh(script(path)) == "read\n"
+        return
     # PyTorch 2.6 leaves a temporary folder to the end of the process, which is a warning.
     python = [sys.executable, "-W", "error", "-W", "ignore:Implicitly cleaning:ResourceWarning"]
-    if way == "standard input":
-        done = waiting.run([*python, "-"], input=program)
-    else:
-        done = waiting.run([*python, str(path)])
+    done = waiting.run([*python, "-"], input=program)
     assert (done.returncode, done.stdout, done.stderr) == (0, "read\n", "")

@@ -101,6 +101,7 @@ def test_points_of_one_number_may_lie_in_memory_in_any_way(kind: str, n: int) ->
     same(whole, interpolate(torch.from_numpy(column.copy()).as_strided((n, 1), (1, 7)), signs(n)))
 
 
+@pytest.mark.slow
 def test_memory_map_is_never_held_whole(tmp_path: Path) -> None:
     n, d = 4000, 3000
     mapped = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float64, (n, d))

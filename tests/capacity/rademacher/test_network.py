@@ -24,6 +24,7 @@ def signs(n: int, draws: int, seed: int = 0) -> Tensor:
     return torch.tensor([[1 if int(w) >> t & 1 else -1 for w in words] for t in range(draws)])
 
 
+@pytest.mark.slow
 def test_network_that_looks_up_its_inputs_has_correlation_one() -> None:
     found = network(cl.mlp(256, input_shape=(8,), num_classes=2), points(40, 8), recipe=LONG)
     assert found.draws == 20

@@ -78,6 +78,7 @@ def test_labels_that_a_spawned_process_does_not_keep_are_found(
     assert broken_and_good["train: workers"].status == ("ok" if FORKS else "skipped")
 
 
+@pytest.mark.slow
 def test_corrupted_data_sets_serve_the_same_in_spawned_processes(
     broken_and_good: AuditReport,
 ) -> None:

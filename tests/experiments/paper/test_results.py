@@ -355,6 +355,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(
     assert paper.kept_results(tmp_path, "table1") == (ONE,)
 
 
+@pytest.mark.slow
 def test_what_departs_from_a_row_is_kept_and_shown_beside_its_name(tmp_path: Path) -> None:
     asked: dict[str, Any] = {"rows": ["depth 2"], "data": "fashion-mnist-mini", "progress": False}
     found = cl.reproduce("theorem1", out=tmp_path / "out", **asked)

@@ -2,8 +2,6 @@
 
 import functools
 import json
-import os
-import sys
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +17,6 @@ from scipy import sparse, stats
 from torch.utils.data import TensorDataset
 
 import corruptlab as cl
-from tests import waiting
 
 from . import learners
 from .learners import Centroids, LeastSquares, points
@@ -463,25 +460,9 @@ def test_in_processes_it_is_the_same_test() -> None:
     assert_array_equal(found.null, alone.null)
 
 
-ON_RAY = """if True:
-    import corruptlab as cl
-    from tests.experiments.permutation.learners import drawn, points
-
-    with cl.sweeps.RayExecutor(num_cpus=1, max_workers=2) as executor:
-        found = cl.permutation_test(drawn, points(40), folds=4, permutations=19, executor=executor)
-    print(found.null.tolist())
-"""
-
-
-@pytest.mark.slow(seconds=30)
-def test_on_a_ray_cluster_it_is_the_same_test(tmp_path: Path) -> None:
-    pytest.importorskip("ray")
-    root = str(Path(__file__).parents[3])  # from where workers import the learner
-    own = {**os.environ, "PYTHONPATH": root, "RAY_ADDRESS": "local"}
-    done = waiting.run([sys.executable, "-c", ON_RAY], cwd=tmp_path, env=own)
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told == run(learners.drawn, points(40), folds=4).null.tolist()
+@pytest.mark.slow(seconds=40)
+def test_on_a_ray_cluster_it_is_the_same_test(on_ray: dict[str, Any]) -> None:
+    assert on_ray["null"] == run(learners.drawn, points(40), folds=4).null.tolist()
 
 
 def test_a_sequential_test_on_an_executor_stops_where_it_would_alone() -> None:

@@ -208,14 +208,17 @@ def test_scikit_learn_agrees_within_the_interval() -> None:
 
 @pytest.mark.slow
 def test_the_false_positive_rate_is_the_level() -> None:
-    """400 data sets without signal: rejections at 0.05 lie within their binomial interval."""
+    """160 data sets without signal: rejections at 0.2 lie within their binomial interval.
+
+    Rates from 0.36 on and to 0.075 would be found nine times in ten.
+    """
     rejected = 0
-    for number in range(400):
+    for number in range(160):
         data = points(48, seed=1000 + number, signal=0.0)
         train, test = Subset(data, range(24)), Subset(data, range(24, 48))
         found = run(train, test, statistic="log-likelihood", seed=number)
-        rejected += found.p_value <= 0.05
-    low, high = stats.binom.interval(0.999, 400, 0.05)
+        rejected += found.p_value <= 0.2
+    low, high = stats.binom.interval(0.999, 160, 0.2)
     assert low <= rejected <= high
 
 
@@ -454,6 +457,7 @@ def test_progress_counts_orders_and_parts(capsys: pytest.CaptureFixture[str]) ->
 # ---------------------------------------------------------------------------------------- baselines
 
 
+@pytest.mark.slow
 def test_baselines_lose_what_they_take_away() -> None:
     train, test = cl.datasets.load("fashion-mnist-mini")
     few = torch.utils.data.Subset(train, range(0, 4000, 20))
@@ -608,6 +612,7 @@ def test_a_training_is_asked_for_where_it_shall_be(monkeypatch: pytest.MonkeyPat
     assert {each.device for each in seen} == {torch.device("cpu")}
 
 
+@pytest.mark.slow
 def test_the_figure_shows_the_null_the_observed_value_and_the_baselines() -> None:
     plt = pytest.importorskip("matplotlib.pyplot")
     found = run(points(40), folds=4, baselines=[cl.GaussianPixels()], repeats=2)

@@ -24,9 +24,9 @@ from tests import waiting
 def launched(
     program: str, processes: int, times: int, folder: Path, *arguments: str
 ) -> "subprocess.CompletedProcess[str]":
-    """Launch a program of this folder from another process, and wait for it."""
-    package = __name__.rpartition(".")[0]
-    command = [sys.executable, "-m", __name__, f"{package}.{program}", f"{processes}", f"{times}"]
+    """Launch a program of this folder, or another module, from another process, and wait for it."""
+    module = program if "." in program else f"{__name__.rpartition('.')[0]}.{program}"
+    command = [sys.executable, "-m", __name__, module, f"{processes}", f"{times}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     root = Path(__file__).parents[3]
     return waiting.run([*command, str(folder), *arguments], cwd=root, env=environment)

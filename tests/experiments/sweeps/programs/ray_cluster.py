@@ -1,5 +1,7 @@
 """A sweep on a Ray cluster of two nodes on this machine, one of which is killed in the middle.
 
+On the other one, a permutation test follows: to start a cluster takes seconds.
+
 python -m tests.experiments.sweeps.programs.ray_cluster FOLDER
 """
 
@@ -14,6 +16,7 @@ from typing import Any
 
 import corruptlab as cl
 from corruptlab.experiments.sweeps import RayExecutor
+from tests.experiments.permutation.learners import drawn, points
 from tests.experiments.sweeps.trials import note, runs
 from tests.waiting import HANG, until
 
@@ -79,7 +82,10 @@ def main(folder: Path) -> None:
     with RayExecutor(num_cpus=1, num_gpus=0.5) as executor:
         room = executor.max_workers
         report = cl.sweep(grid, trial, executor, out=out)
-    killer.join()
+        killer.join()
+        permuted = cl.permutation_test(
+            drawn, points(40), folds=4, permutations=19, executor=executor
+        )
     table = report.table()
     found = {
         "refused": refused,
@@ -93,6 +99,7 @@ def main(folder: Path) -> None:
         "seen": sorted(set(table["seen"].tolist())),
         "runs": len(runs(log)),
         "still_connected": ray.is_initialized(),
+        "null": permuted.null.tolist(),
     }
     (folder / "found.json").write_text(json.dumps(found))
     ray.shutdown()
