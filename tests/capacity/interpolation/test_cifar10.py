@@ -31,7 +31,7 @@ def test_random_labels_of_50_000_images_are_interpolated(cifar10_images: Tensor)
         # and so few rows at a time stay in the cache. A wrong weight of a hidden unit is seen in
         # every image above its kink, so every fifth of them is enough, up to the topmost.
         inner = net.project(cifar10_images)
-        for rows in inner.argsort()[4::5].split(8):
+        for rows in inner.argsort()[4::5].split(8):  # type: ignore[no-untyped-call]  # PyTorch's
             outputs = dense[1:](inner[rows, None] - net.b)
             assert_array_equal(outputs.argmax(1), labels[rows])
             assert float((outputs - targets[rows]).abs().max()) < 1e-3
