@@ -142,7 +142,7 @@ class Leaf:
         return self.fields.all_relabelled(self.items(at), labels)
 
     def relabelled_item(self, position: int, label: Any) -> Any:
-        if type(label) is int and self._has_plain_labels:  # its own label need not be looked at
+        if self._has_plain_labels:  # its own label need not be looked at
             return self.dataset.tensors[0][position], torch.from_numpy(np.array(label))
         return self.fields.relabelled(self.dataset[position], label)
 
@@ -151,7 +151,8 @@ class Leaf:
         """Whether items are rows of an input tensor and an ordinary label tensor."""
         rows = self._rows(1) if type(self.dataset) is TensorDataset else None
         return (
-            isinstance(rows, torch.Tensor)
+            self.encoding is None
+            and isinstance(rows, torch.Tensor)
             and rows.dtype is torch.int64
             and rows.ndim == 1
             and rows.is_cpu

@@ -129,6 +129,7 @@ class Corrupted(Forwarding):
                 pipeline.check_size(before.size)
         self._transforms: tuple[Callable[[Any], Any], ...] = ()
         self._added: tuple[str, ...] = ()
+        self._is_relabelled = before.encoding is None and not self._pipeline.changes_inputs
         self.dataset, self.fields, self._source = examples.dataset, examples.fields, examples.source
         self._n = len(examples)
         self._served = _read_only(checked_labels(served, before.num_classes))
@@ -348,6 +349,7 @@ class Corrupted(Forwarding):
             raise TypeError(f"`transform` must be a function of an input, got {got}.")
         made = copy.copy(self)
         made._transforms = (*self._transforms, transform)
+        made._is_relabelled = False
         return made
 
     def with_fields(self, *names: ItemField) -> "Corrupted":
@@ -374,6 +376,7 @@ class Corrupted(Forwarding):
         check_names("names", names, get_args(ItemField))
         made = copy.copy(self)
         made._added = (*self._added, *names)
+        made._is_relabelled = False
         made[0]
         return made
 
@@ -420,14 +423,10 @@ class Corrupted(Forwarding):
         Raises:
             IndexError: If the position is out of range.
         """
-        if self._pipeline.changes_inputs:
+        if not self._is_relabelled:
             return self.__getitems__([index])[0]
         position = self._position(index)
-        label = self._served.item(position)
-        encoding = self.provenance.encoding
-        shown = label if encoding is None else encoding.classes[label]
-        item = self._source.relabelled_item(position, shown)
-        return self._finished(item, position) if self._transforms or self._added else item
+        return self._source.relabelled_item(position, self._served.item(position))
 
     def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Any]:
         """Return several corrupted examples, corrupted as one batch.

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from corruptlab._data import Traced, is_subset
 
-# What loops read from a data set, and set; the rest of it they find at `dataset`.
-_FORWARDED = ("transform", "transforms", "classes", "class_to_idx", "data")
 _SETTABLE = ("transform", "transforms")
+
+
+def _forwarding(name: str) -> property:
+    """Return a property that is the wrapped data set's; the rest of it is found at `dataset`."""
+    return property(lambda self: self._forwarded(name), doc=f"``{name}`` of the wrapped data set.")
 
 
 class Forwarding(Traced):
@@ -20,12 +23,12 @@ class Forwarding(Traced):
         class_to_idx: Mapping[str, int]
         data: Any
     else:
-
-        def __getattr__(self, name: str) -> Any:
-            """Return what loops read from the wrapped data set."""
-            if name in _FORWARDED:
-                return self._forwarded(name)
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        # No `__getattr__`: with one, Python reads every attribute of every item more slowly.
+        transform = _forwarding("transform")
+        transforms = _forwarding("transforms")
+        classes = _forwarding("classes")
+        class_to_idx = _forwarding("class_to_idx")
+        data = _forwarding("data")
 
         def __setattr__(self, name: str, value: Any) -> None:
             """Set an attribute, or one of the wrapped data set; refuse what would do nothing."""
