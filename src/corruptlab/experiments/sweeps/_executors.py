@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache
 from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
 from multiprocessing.sharedctypes import Synchronized
 from types import FrameType
 from typing import Any, TypeAlias
@@ -161,7 +162,7 @@ class Processes(ProcessPoolExecutor):
             number,
             mp_context=context,
             initializer=_start_worker,
-            initargs=(watched, os.getpid(), threads, _begun()),
+            initargs=(watched, os.getpid(), threads, _begun(context)),
         )
 
     def again(self) -> "Processes":
@@ -183,12 +184,12 @@ class Processes(ProcessPoolExecutor):
 
 
 @cache
-def _begun() -> "Synchronized[int]":
+def _begun(context: BaseContext) -> "Synchronized[int]":
     """Return the number of workers that have begun in any sweep of this process.
 
     It lives as long as the process does: a worker that starts late still finds its lock.
     """
-    return multiprocessing.get_context("spawn").Value("i", 0)
+    return context.Value("i", 0)
 
 
 @contextmanager
