@@ -162,7 +162,7 @@ class ResampledValues:
         halves = words.astype("<u8", copy=False).view("<u4")[:, :d]  # lowest bits first
         # The 32 upper bits of the product of 32 random bits and a size of at most 2**32.
         if self.pool == "overall":
-            at = halves * np.uint64(len(values))
+            at = np.multiply(halves, len(values), dtype=np.uint64)  # NumPy 1 keeps 32 bits
             at >>= np.uint64(32)
             stays = np.full(d, len(values) == 0)
         else:

@@ -290,7 +290,9 @@ def test_a_sequential_test_stops_at_its_last_exceedance() -> None:
 
 
 def frame(x: NDArray[Any]) -> Any:
-    return pytest.importorskip("pandas").DataFrame(x, columns=["a", "b", "c"])
+    return pytest.importorskip(
+        "pandas", reason="pandas cannot be imported", exc_type=ImportError
+    ).DataFrame(x, columns=["a", "b", "c"])
 
 
 CONTAINERS: dict[str, Callable[[NDArray[Any]], Any]] = {
@@ -342,7 +344,9 @@ NAMES: dict[str, Callable[[NDArray[Any]], Any]] = {
     "5 and 9": lambda y: 4 * y + 5,
     "tensor": torch.from_numpy,
     "column": lambda y: y[:, None],
-    "series": lambda y: pytest.importorskip("pandas").Series(np.array(["no", "yes"])[y]),
+    "series": lambda y: pytest.importorskip(
+        "pandas", reason="pandas cannot be imported", exc_type=ImportError
+    ).Series(np.array(["no", "yes"])[y]),
 }
 
 

@@ -83,7 +83,7 @@ def test_a_data_set_keeps_its_items() -> None:
 
 
 def test_classes_may_have_names_and_inputs_none_that_can_be_corrupted() -> None:
-    pandas = pytest.importorskip("pandas")
+    pandas = pytest.importorskip("pandas", reason="pandas cannot be imported", exc_type=ImportError)
     x, y = points(30)
     frame = pandas.DataFrame({"a": x[:, 0], "b": ["red"] * 30})
 
