@@ -16,6 +16,16 @@ Rows: TypeAlias = Tensor | NDArray[Any]
 ArrayT = TypeVar("ArrayT", NDArray[Any], torch.Tensor)
 """A NumPy array or a PyTorch tensor: what comes in decides what goes out."""
 
+_EXACT_IN_FLOAT32 = (
+    torch.bool,
+    torch.uint8,
+    torch.int8,
+    torch.int16,
+    torch.float16,
+    torch.bfloat16,
+    torch.float32,
+)
+
 
 def without_values(values: object) -> str:
     """Return what kind of tensor this is, if NumPy cannot hold it; empty if it can."""
@@ -30,6 +40,11 @@ def check_dense(values: object, name: str, where: str = "") -> None:
     """Refuse tensors that are sparse, or on no device."""
     if kind := without_values(values):
         raise TypeError(f"`{name}` must hold dense tensors with values, got {kind}{where}.")
+
+
+def float_type(dtype: torch.dtype) -> torch.dtype:
+    """Return ``float32`` for types that it holds exactly, else ``float64``."""
+    return torch.float32 if dtype in _EXACT_IN_FLOAT32 else torch.float64
 
 
 def to_numpy(values: NDArray[Any] | torch.Tensor) -> Array:

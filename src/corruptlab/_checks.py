@@ -4,7 +4,7 @@ import math
 import operator
 from collections.abc import Iterable, Sequence
 from numbers import Real
-from typing import Any, TypeVar
+from typing import Any, SupportsIndex, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -143,3 +143,11 @@ def example_ids(ids: ArrayLike) -> NDArray[np.int64]:
     if numbers.min() < 0:
         raise ValueError(f"`ids` must be at least 0, got {numbers.min()}.")
     return numbers.astype(np.int64, copy=False)
+
+
+def position_of(index: SupportsIndex, n: int) -> int:
+    """Return a position in ``0 .. n - 1``; negative ones count from the end."""
+    position = operator.index(index)
+    if not -n <= position < n:
+        raise IndexError(f"`index` must lie in {-n} .. {n - 1}, got {position}.")
+    return position % n

@@ -13,7 +13,7 @@ from corruptlab._data._examples import (
 )
 from corruptlab._data._fields import Fields, InputKey, Key
 from corruptlab._data._inputs import as_array, as_batch, channels_first, restored, stacked
-from corruptlab._data._kinds import LABEL_ATTRIBUTES, is_joined, is_subset, label_lists
+from corruptlab._data._kinds import LABEL_ATTRIBUTES, fetched, is_joined, is_subset, label_lists
 from corruptlab._data._labels import (
     encoded_as,
     encoding_of,
@@ -25,7 +25,7 @@ from corruptlab._data._labels import (
 )
 from corruptlab._data._pairs import Pair, paired
 from corruptlab._data._provenance import History, Provenance, Traced, is_traced
-from corruptlab._data._sources import chunks, fetched, source_of
+from corruptlab._data._sources import chunks, source_of
 
 __all__ = [
     "LABEL_ATTRIBUTES",

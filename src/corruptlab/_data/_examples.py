@@ -13,7 +13,7 @@ from torch.utils.data import IterableDataset
 from corruptlab._checks import at_least, example_ids
 from corruptlab._data._encoding import LabelEncoding
 from corruptlab._data._fields import Fields, InputKey, Key, has_fields
-from corruptlab._data._kinds import is_joined, is_subset
+from corruptlab._data._kinds import fetched, is_joined, is_subset
 from corruptlab._data._labels import encoded_as, encoding_of, given_labels, named_kind
 from corruptlab._data._pairs import (
     from_columns,
@@ -28,7 +28,6 @@ from corruptlab._data._sources import (
     Source,
     chunks,
     disagreement,
-    fetched,
     labels_in,
     source_of,
 )

@@ -5,6 +5,7 @@ one of them may serve something else.
 """
 
 import inspect
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -276,3 +277,24 @@ def _first_row(table: Any) -> int:
         return sum(int(arguments[0]) for name, arguments, _ in replays if name == "slice")
     chunks = table.column(0).chunks if table.num_columns else []
     return int(chunks[0].offset) if len(chunks) == 1 else 0
+
+
+def fetched(dataset: Any, at: Sequence[int], name: str) -> list[Any]:
+    """Return some items, in one call where the class of the data set offers one."""
+    method = batch_method(dataset)
+    if method is not None:
+        items = list(type(dataset).__getitems__(dataset, list(at)))
+        if len(items) != len(at):
+            raise ValueError(
+                f"`{name}` must return one item for each position from `__getitems__`, "
+                f"got {len(items)} for {len(at)}."
+            )
+        return items
+    position = -1
+    try:
+        return [dataset[position := i] for i in at]
+    except LookupError as error:
+        raise ValueError(
+            f"`{name}` must serve an item at every position below its length, which is "
+            f"{len(dataset)}, got {type(error).__name__} at position {position}: {error}"
+        ) from error

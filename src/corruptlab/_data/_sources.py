@@ -16,7 +16,7 @@ from corruptlab._data._fields import Fields
 from corruptlab._data._inputs import check_shape, stacked
 from corruptlab._data._kinds import (
     Rows,
-    batch_method,
+    fetched,
     is_joined,
     is_subset,
     kind_of,
@@ -149,10 +149,10 @@ class Leaf:
     @cached_property
     def _has_plain_labels(self) -> bool:
         """Whether items are rows of an input tensor and an ordinary label tensor."""
-        rows = self._rows(1) if type(self.dataset) is TensorDataset else None
+        bare = type(self.dataset) is TensorDataset and self.encoding is None
+        rows = self._rows(1) if bare else None
         return (
-            self.encoding is None
-            and isinstance(rows, torch.Tensor)
+            isinstance(rows, torch.Tensor)
             and rows.dtype is torch.int64
             and rows.ndim == 1
             and rows.is_cpu
@@ -416,27 +416,6 @@ def chunks(n: int) -> Iterator[Ids]:
     """Yield the positions 0 .. n - 1, a chunk at a time."""
     for start in range(0, n, CHUNK):
         yield np.arange(start, min(start + CHUNK, n))
-
-
-def fetched(dataset: Any, at: Sequence[int], name: str) -> list[Any]:
-    """Return some items, in one call where the class of the data set offers one."""
-    method = batch_method(dataset)
-    if method is not None:
-        items = list(type(dataset).__getitems__(dataset, list(at)))
-        if len(items) != len(at):
-            raise ValueError(
-                f"`{name}` must return one item for each position from `__getitems__`, "
-                f"got {len(items)} for {len(at)}."
-            )
-        return items
-    position = -1
-    try:
-        return [dataset[position := i] for i in at]
-    except LookupError as error:
-        raise ValueError(
-            f"`{name}` must serve an item at every position below its length, which is "
-            f"{len(dataset)}, got {type(error).__name__} at position {position}: {error}"
-        ) from error
 
 
 def labels_in(

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from corruptlab._arrays import to_numpy
+from corruptlab._checks import position_of
 from corruptlab._data import Examples, Key, Pair, Provenance, chunks, open_dataset, paired
 from corruptlab._draws import Draws
 from corruptlab._learners._predictor import collated
@@ -215,20 +216,21 @@ class LabelledData(Dataset[Any]):
         Raises:
             IndexError: If the position is out of range.
         """
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"`index` must lie in {-len(self)} .. {len(self) - 1}, got {index}.")
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
         """Return several examples.
 
         Args:
-            indices: Positions.
+            indices: Positions; negative positions count from the end.
 
         Returns:
             One item per position.
+
+        Raises:
+            IndexError: If a position is out of range.
         """
-        at = np.asarray(indices, np.int64)
+        at = np.array([position_of(index, len(self)) for index in indices], np.int64)
         return self._rows.items(self.ids[at], self.labels[at].tolist())
 
     def __repr__(self) -> str:

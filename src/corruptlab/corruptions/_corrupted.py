@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-import operator
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import Any, Literal, SupportsIndex, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from corruptlab._checks import check_names
+from corruptlab._checks import check_names, position_of
 from corruptlab._data import (
     Examples,
     History,
@@ -425,7 +424,7 @@ class Corrupted(Forwarding):
         """
         if not self._is_relabelled:
             return self.__getitems__([index])[0]
-        position = self._position(index)
+        position = position_of(index, self._n)
         return self._source.relabelled_item(position, self._served.item(position))
 
     def __getitems__(self, indices: Sequence[SupportsIndex]) -> list[Any]:
@@ -440,7 +439,7 @@ class Corrupted(Forwarding):
         Raises:
             IndexError: If a position is out of range.
         """
-        at = [self._position(index) for index in indices]
+        at = [position_of(index, self._n) for index in indices]
         items = self._source.relabelled(np.asarray(at), self._shown(self._served[at]))
         if self._pipeline.changes_inputs:
             items = self._with_noise(items, at)
@@ -459,12 +458,6 @@ class Corrupted(Forwarding):
             fields.with_input(item, restored(old, new, batch))
             for item, old, new in zip(items, inputs, moved, strict=True)
         ]
-
-    def _position(self, index: SupportsIndex) -> int:
-        position = operator.index(index)
-        if not -self._n <= position < self._n:
-            raise IndexError(f"`index` must lie in {-self._n} .. {self._n - 1}, got {position}.")
-        return position % self._n
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the corrupted examples one by one."""

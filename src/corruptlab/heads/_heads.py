@@ -129,7 +129,10 @@ class RandomLabelHeads:
         self._readers = Readers(
             self._num_labels, self._num_classes, positive("learning_rate", learning_rate)
         )
-        self._ids = _distinct(open_dataset(dataset).provenance().ids)
+        self._ids = _distinct(
+            open_dataset(dataset).provenance().ids,
+            "`dataset` must hold every example once, got example",
+        )
         self._labels = torch.from_numpy(self._drawn())
         self._visits = np.zeros(len(self._ids), np.int64)
         self._right: Tensor | None = None  # (layers, epochs)
@@ -246,12 +249,7 @@ class RandomLabelHeads:
             )
         if len(numbers) == 0:
             raise ValueError("`ids` must hold at least one number, got none.")
-        values, counts = np.unique(numbers, return_counts=True)
-        if len(values) < len(numbers):
-            raise ValueError(
-                "`ids` must name every example of a batch once, got "
-                f"{values[counts.argmax()]} {counts.max()} times."
-            )
+        _distinct(numbers, "`ids` must name every example of a batch once, got")
         return at
 
     def _read(self, name: str, n: int) -> Tensor:
@@ -361,14 +359,11 @@ def _checked_layers(layers: Sequence[str], known: Sequence[str]) -> tuple[str, .
     return names
 
 
-def _distinct(ids: Ids) -> Ids:
-    """Return the numbers of the examples in order."""
+def _distinct(ids: Ids, rule: str) -> Ids:
+    """Return ids in order; if one is repeated, say against which rule."""
     numbers, counts = np.unique(ids, return_counts=True)
     if len(numbers) < len(ids):
-        raise ValueError(
-            "`dataset` must hold every example once, got example "
-            f"{numbers[counts.argmax()]} {counts.max()} times."
-        )
+        raise ValueError(f"{rule} {numbers[counts.argmax()]} {counts.max()} times.")
     return numbers
 
 

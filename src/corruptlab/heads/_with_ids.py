@@ -1,12 +1,12 @@
 """Data sets whose items contain the example id."""
 
-import operator
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from corruptlab._checks import position_of
 from corruptlab._data import Traced, open_dataset
 from corruptlab._types import Array, Ids, MapDataset
 
@@ -83,15 +83,9 @@ class WithIds(Traced):
         Raises:
             IndexError: If a position is out of range.
         """
-        at = np.array([self._position(index) for index in indices], np.int64)
+        at = np.array([position_of(index, len(self)) for index in indices], np.int64)
         items = zip(self._source.items(at), self.ids[at].tolist(), strict=True)
         return [_numbered(item, number) for item, number in items]
-
-    def _position(self, index: SupportsIndex) -> int:
-        position, n = operator.index(index), len(self)
-        if not -n <= position < n:
-            raise IndexError(f"`index` must lie in {-n} .. {n - 1}, got {position}.")
-        return position % n
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the items one by one."""

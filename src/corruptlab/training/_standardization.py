@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from corruptlab._arrays import float_type
 from corruptlab._checks import check_names, check_number
 from corruptlab.training._transforms import as_floats
 
@@ -21,16 +22,6 @@ Per: TypeAlias = Literal["channels", "features"]
 # Examples and numbers worked on at once; whoever measures cuts examples into the same blocks, so
 # that a stream gives the same bits as data in memory.
 _EXAMPLES_AT_ONCE, _NUMBERS_AT_ONCE = 512, 1 << 22
-
-_EXACT_IN_FLOAT32 = (
-    torch.bool,
-    torch.uint8,
-    torch.int8,
-    torch.int16,
-    torch.float16,
-    torch.bfloat16,
-    torch.float32,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,7 +213,7 @@ def in_full(inputs: Tensor) -> Tensor:
     """Return bytes / 255, and others as ``float32`` if it holds their type, else ``float64``."""
     if inputs.dtype == torch.uint8:
         return as_floats(inputs)
-    return inputs.to(torch.float32 if inputs.dtype in _EXACT_IN_FLOAT32 else torch.float64)
+    return inputs.to(float_type(inputs.dtype))
 
 
 def blocks(ids: range, shape: Sequence[int]) -> Iterator[range]:

@@ -8,23 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from corruptlab._arrays import Rows, check_dense, from_numpy
+from corruptlab._arrays import Rows, check_dense, float_type, from_numpy
 
 Inputs: TypeAlias = Rows | Iterable[Rows]
 """All examples in one piece, or blocks of them, one after the other, which are read once."""
 
 # Numbers held at a time, 16 MB in float32: enough for a matrix product to run at full speed.
 _NUMBERS_AT_ONCE = 1 << 22
-
-_EXACT_IN_FLOAT32 = (
-    torch.bool,
-    torch.uint8,
-    torch.int8,
-    torch.int16,
-    torch.float16,
-    torch.bfloat16,
-    torch.float32,
-)
 
 
 def read_blocks(inputs: Inputs, *, beside: int = 0) -> Iterator[Tensor]:
@@ -76,7 +66,7 @@ def floats(rows: Rows, name: str) -> Tensor:
         rows = from_numpy(rows)
     if rows.is_complex():
         raise TypeError(f"`{name}` must be real, got {rows.dtype}.")
-    return rows.detach().to(torch.float32 if rows.dtype in _EXACT_IN_FLOAT32 else torch.float64)
+    return rows.detach().to(float_type(rows.dtype))
 
 
 def with_squares(block: Tensor) -> Tensor:

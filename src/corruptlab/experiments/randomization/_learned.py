@@ -21,17 +21,17 @@ from corruptlab._random_state import preserve_rng_state, seeded_generators
 from corruptlab._types import Labels
 from corruptlab.corruptions import Corrupted, LabelCorruption, is_input_corruption
 from corruptlab.experiments.randomization._pair import Pair
+from corruptlab.experiments.randomization._report import (
+    GROUPS,
+    LEAST,
+    accuracies,
+    cells_of,
+    row_of,
+)
 from corruptlab.experiments.randomization._settings import Setting
 from corruptlab.experiments.sweeps import sweep
 
-_GROUPS = (
-    ("", ("setting",)),
-    ("labels", ("changed",)),
-    ("accuracy", ("train", "test")),
-    ("", ("gap",)),
-)
 _MEASURED = ("train_accuracy", "test_accuracy", "labels_changed", "fingerprint", "seconds")
-_LEAST = (22, 7, 6, 6, 5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,18 +142,12 @@ class LearnerReport:
         Raises:
             KeyError: If there is no such row; the message lists those there are.
         """
-        for row in self.rows:
-            if row.name == name:
-                return row
-        there = ", ".join(row.name for row in self.rows) or "none"
-        raise KeyError(f"`name` must be among the rows ({there}), got {name!r}.")
+        return row_of(self.rows, name)
 
     def __repr__(self) -> str:
         """Return a line: a row is training / test accuracy."""
-        share = text.percent
-        rows = [f"{r.name} {share(r.train_accuracy)}/{share(r.test_accuracy)}" for r in self.rows]
         state = ", interrupted" if self.interrupted else ""
-        return f"LearnerReport({self.learner} on {self.data}: {', '.join(rows) or 'none'}{state})"
+        return f"LearnerReport({self.learner} on {self.data}: {accuracies(self.rows)}{state})"
 
     def __str__(self) -> str:
         """Return a table, with what made it below."""
@@ -168,7 +162,7 @@ class LearnerReport:
             "run": f"seed {self.seed}, {made.threads} threads, {made.platform}",
             "with": made.versions,
         }
-        table = text.grouped(_GROUPS, [_cells(row) for row in self.rows], least=_LEAST)
+        table = text.grouped(GROUPS, [cells_of(row) for row in self.rows], least=LEAST)
         return "\n".join([*table, "", *lines, "", *text.facts(facts)])
 
     def to_dict(self) -> dict[str, Any]:
@@ -181,17 +175,6 @@ class LearnerReport:
             "complete": not self.remaining,
             "environment": self.environment.to_dict(),
         }
-
-
-def _cells(row: LearnerResult) -> list[str]:
-    gap = row.generalization_gap
-    return [
-        row.setting.label,
-        f"{row.labels_changed:.1%}",
-        text.percent(row.train_accuracy),
-        text.percent(row.test_accuracy),
-        "-" if gap is None else f"{100 * gap:.1f}",
-    ]
 
 
 @dataclass(frozen=True, eq=False)

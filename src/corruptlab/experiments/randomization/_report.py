@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from corruptlab import _text as text
 from corruptlab._environment import Environment
@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 SCHEMA = 1
 """Version of what `RandomizationReport.to_dict` gives; it grows when a key changes its meaning."""
 
-_GROUPS = (
+GROUPS = (
     ("", ("setting",)),
     ("labels", ("changed",)),
     ("accuracy", ("train", "test")),
     ("", ("gap",)),
+)
+LEAST = (22, 7, 6, 6, 5)  # so that the tables of two tests line up
+
+_GROUPS = (
+    *GROUPS,
     ("to interpolate", ("steps", "seconds")),
     ("over true labels", ("steps", "seconds")),
 )
@@ -31,7 +36,24 @@ _OPTIMIZERS = {
     "adamw": ("AdamW", "first beta"),
     "rmsprop": ("RMSprop", "momentum"),
 }
-_LEAST = (22, 7, 6, 6, 5, 7, 7, 7, 7)  # so that the tables of two tests line up
+_LEAST = (*LEAST, 7, 7, 7, 7)
+
+
+class Measured(Protocol):
+    """A row of a randomization test, whatever was trained."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def setting(self) -> Setting: ...
+    @property
+    def labels_changed(self) -> float: ...
+    @property
+    def train_accuracy(self) -> float: ...
+    @property
+    def test_accuracy(self) -> float | None: ...
+    @property
+    def generalization_gap(self) -> float | None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,22 +233,12 @@ class RandomizationReport:
         Raises:
             KeyError: If there is no such row; the message lists those there are.
         """
-        for row in self.rows:
-            if row.name == name:
-                return row
-        there = ", ".join(row.name for row in self.rows) or "none"
-        raise KeyError(f"`name` must be among the rows ({there}), got {name!r}.")
+        return row_of(self.rows, name)
 
     def __repr__(self) -> str:
         """Return a line: a row is training / test accuracy."""
-        share = text.percent
-        rows = [
-            f"{row.name} {share(row.train_accuracy)}/{share(row.test_accuracy)}"
-            for row in self.rows
-        ]
-        told = ", ".join(rows) or "none"
         state = ", interrupted" if self.interrupted else ""
-        return f"RandomizationReport({self.model} on {self.data}: {told}{state})"
+        return f"RandomizationReport({self.model} on {self.data}: {accuracies(self.rows)}{state})"
 
     def __str__(self) -> str:
         """Return a table, with notes on what it leaves open and what made it below."""
@@ -284,20 +296,46 @@ class RandomizationReport:
         )
 
 
-def _table(rows: Sequence[SettingResult]) -> list[str]:
-    """Lay rows out as plain ASCII; ``-`` marks what is missing."""
-    return text.grouped(_GROUPS, [_cells(row) for row in rows], least=_LEAST)
+RowT = TypeVar("RowT", bound=Measured)
 
 
-def _cells(row: SettingResult) -> list[str]:
-    fit, gap = row.fit, row.generalization_gap
-    steps, seconds = fit.steps_to_interpolation, fit.seconds_to_interpolation
+def row_of(rows: Sequence[RowT], name: str) -> RowT:
+    """Return the row of one setting."""
+    for row in rows:
+        if row.name == name:
+            return row
+    there = ", ".join(row.name for row in rows) or "none"
+    raise KeyError(f"`name` must be among the rows ({there}), got {name!r}.")
+
+
+def accuracies(rows: Sequence[Measured]) -> str:
+    """Return training / test accuracy of each row, in one line."""
+    share = text.percent
+    each = [f"{row.name} {share(row.train_accuracy)}/{share(row.test_accuracy)}" for row in rows]
+    return ", ".join(each) or "none"
+
+
+def cells_of(row: Measured) -> list[str]:
+    """Return what stands in the first columns of a table: those of `GROUPS`."""
+    gap = row.generalization_gap
     return [
         row.setting.label,
         f"{row.labels_changed:.1%}",
         text.percent(row.train_accuracy),
         text.percent(row.test_accuracy),
         "-" if gap is None else f"{100 * gap:.1f}",
+    ]
+
+
+def _table(rows: Sequence[SettingResult]) -> list[str]:
+    """Lay rows out as plain ASCII; ``-`` marks what is missing."""
+    return text.grouped(_GROUPS, [_cells(row) for row in rows], least=_LEAST)
+
+
+def _cells(row: SettingResult) -> list[str]:
+    steps, seconds = row.fit.steps_to_interpolation, row.fit.seconds_to_interpolation
+    return [
+        *cells_of(row),
         "-" if steps is None else f"{steps:,}",
         "-" if seconds is None else f"{seconds:,.{_digits(seconds)}f}",
         _times(row.steps_ratio),
