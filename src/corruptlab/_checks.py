@@ -147,7 +147,10 @@ def example_ids(ids: ArrayLike) -> NDArray[np.int64]:
 
 def position_of(index: SupportsIndex, n: int) -> int:
     """Return a position in ``0 .. n - 1``; negative ones count from the end."""
-    position = operator.index(index)
+    try:
+        position = operator.index(index)
+    except TypeError:
+        raise TypeError(f"`index` must be an integer, got {index!r}.") from None
     if not -n <= position < n:
         raise IndexError(f"`index` must lie in {-n} .. {n - 1}, got {position}.")
     return position % n

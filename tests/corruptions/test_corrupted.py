@@ -283,6 +283,10 @@ def test_indices_work_as_those_of_a_list() -> None:
     for index in (60, -61):
         with pytest.raises(IndexError, match=rf"^`index` must lie in -60 \.\. 59, got {index}\.$"):
             labels_only[index]
+    wrong: Any
+    for wrong in ("a", slice(2), np.array([1, 2])):
+        with pytest.raises(TypeError, match=r"^`index` must be an integer, got "):
+            labels_only[wrong]
 
 
 class Stream(Dataset[Any]):

@@ -57,6 +57,8 @@ def test_pair_of_arrays_negative_positions_and_batches() -> None:
         (0, 1),
     ]
     assert data.inputs_at([2]).tolist() == [[0, 0, 1]]
+    with pytest.raises(TypeError, match=r"^`index` must be an integer, got 'a'\.$"):
+        data["a"]  # type: ignore[index]
     with pytest.raises(IndexError, match=r"^`index` must lie in -3 \.\. 2, got 3\.$"):
         data[3]
 

@@ -390,6 +390,8 @@ def test_a_training_function_gets_the_items_of_a_data_set_with_other_labels() ->
     assert_array_equal(data[-1]["image"], data[5]["image"])
     with pytest.raises(IndexError, match=r"^`index` must lie in -6 \.\. 5, got 6\.$"):
         data[6]
+    with pytest.raises(IndexError, match=r"^`index` must lie in -6 \.\. 5, got -7\.$"):
+        data.__getitems__([0, -7])
     loader = torch.utils.data.DataLoader(data, batch_size=4)
     assert [len(batch["id"]) for batch in loader] == [4, 2]
     assert items[6]["label"] == 0, "the data set has changed"
