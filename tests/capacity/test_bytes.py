@@ -68,3 +68,11 @@ def test_bytes_give_what_floats_from_0_to_1_give(name: str, kind: str) -> None:
     stored = BYTES if kind == "tensor" else BYTES.numpy()
     found, expected = CALLS[name](stored), CALLS[name](BYTES / 255)
     np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+def test_integers_that_float32_cannot_hold_are_taken_as_they_are(dtype: torch.dtype) -> None:
+    apart = torch.tensor([[2**24 + 1], [-(2**24)]])  # of sums with unlike signs only 1 is left
+    found = rademacher.linear(apart.to(dtype), draws=8).sups
+    np.testing.assert_array_equal(found, rademacher.linear(apart.double(), draws=8).sups)
+    assert min(found) == 0.5

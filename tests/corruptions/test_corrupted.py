@@ -280,6 +280,7 @@ def test_indices_work_as_those_of_a_list() -> None:
     assert equal(wrapped[np.int64(3)], wrapped[3])
     labels_only = corrupt(tensors(), HALF)
     assert equal(labels_only[-60], labels_only[0])
+    assert equal(labels_only[-7], labels_only[53])
     for index in (60, -61):
         with pytest.raises(IndexError, match=rf"^`index` must lie in -60 \.\. 59, got {index}\.$"):
             labels_only[index]

@@ -240,6 +240,14 @@ def test_integers_are_standardized_too() -> None:
 # ------------------------------------------------------------------------ everything that has a fit
 
 
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64, torch.float64])
+def test_numbers_that_float32_cannot_hold_are_measured_as_they_are(dtype: torch.dtype) -> None:
+    large = torch.tensor([[2**24 + 1], [2**24 + 3]], dtype=dtype)  # float32: 2**24 and 2**24 + 4
+    found = replace(RECIPE, standardize="features").with_statistics_of(large).standardize
+    assert isinstance(found, Standardization)
+    assert (found.mean, found.std) == ((2.0**24 + 2,), (1.0,))
+
+
 def test_replicas_are_what_fits_make_with_all_strategies() -> None:
     inputs, labels = points().tensors
     alone = network()
