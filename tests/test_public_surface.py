@@ -166,8 +166,8 @@ KNOWN_CROSSINGS = [
     "corruptlab.experiments.paper._plan imports corruptlab.experiments.sweeps._store.Store",
     "corruptlab.experiments.paper._reproduce imports corruptlab.experiments.sweeps._store.Store",
     "corruptlab.experiments.paper._table2 imports corruptlab.training._data.DataSource",
-    "corruptlab.experiments.paper._table2 imports corruptlab.training._data.load_data",
     "corruptlab.experiments.paper._table2 imports corruptlab.training._distributed.Processes",
+    "corruptlab.experiments.paper._table2 imports corruptlab.training._loading.load_data",
 ]
 
 

@@ -25,6 +25,7 @@ from corruptlab._data import (
 )
 from corruptlab._draws import ALGORITHM, Draws
 from corruptlab._random_state import seeded_generators
+from corruptlab._structured import bare
 from corruptlab._types import Array, Ids, Labels, MapDataset
 from corruptlab._version import __version__
 from corruptlab.corruptions._forwarding import Forwarding
@@ -114,6 +115,7 @@ class Corrupted(Forwarding):
                 label_key=label_key,
                 targets=targets,
                 classes=classes,
+                same_input=True,
             )
             before = examples.provenance(ids=ids, num_classes=num_classes)
             pipeline = Pipeline.of(corruptions, self.seed, before.history)
@@ -311,14 +313,18 @@ class Corrupted(Forwarding):
             indices: Positions in ``0 .. n - 1``, shape ``(k,)``.
 
         Returns:
-            Array of shape ``(k, ...)`` in the stored type; PIL images with the channels first.
+            Array of shape ``(k, ...)`` in the stored type; PIL images with the channels first. For
+            inputs with several fields, a dictionary or tuple of such arrays.
         """
         at = np.asarray(indices, np.int64)
         if self._transforms:
             items = self.__getitems__(at.tolist())
             pairs = zip(items, at.tolist(), strict=True)
-            return stacked([self.fields.input_of(x, "dataset", i) for x, i in pairs])
-        return self._pipeline.inputs(self._source.inputs(at), ids=self.ids[at])
+            inputs = bare(stacked([self.fields.input_of(x, "dataset", i) for x, i in pairs]))
+        else:
+            inputs = self._pipeline.inputs(bare(self._source.inputs(at)), ids=self.ids[at])
+        found: Array = inputs
+        return found
 
     def with_transform(self, transform: Callable[[Any], Any]) -> "Corrupted":
         """Return the same data set with a transform of the corrupted inputs.

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from corruptlab._modules import copied
+from corruptlab._structured import outputs_of
 from corruptlab.training._optimizers import can_fuse, make_optimizer, trainable_parameters
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._replica_engines import (
@@ -41,6 +42,8 @@ class ReplicaPlan:
 
 def plan_for(strategy: Choice, networks: list[nn.Module], problem: Problem) -> ReplicaPlan:
     reason = _obstacle(problem.recipe, networks)
+    if not isinstance(problem.inputs, Tensor):
+        reason = "inputs with several fields"
     if reason is None and problem.recipe.needs_statistics:
         reason = "recipe.standardize and subsets"
     if strategy == "wide" and not is_perceptron(networks[0]):
@@ -146,7 +149,7 @@ def _timed_loop(network: nn.Module, problem: Problem) -> float:
     optimizer = make_optimizer(parameters, problem.recipe, None, fused=can_fuse(parameters))
 
     def step() -> None:
-        loss = nn.functional.cross_entropy(own(inputs), targets[0])
+        loss = nn.functional.cross_entropy(outputs_of(own, inputs), targets[0])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
         optimizer.step()

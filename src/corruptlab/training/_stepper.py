@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from corruptlab._modules import first_line
+from corruptlab._structured import Inputs, outputs_of
 from corruptlab.training._capture import WARM_UP, Captured, uncapturable
 from corruptlab.training._compilation import Compiled
 from corruptlab.training._contexts import seed_layers
@@ -50,9 +51,9 @@ class Stepper:
         network = processes.wrapped(model)
         autocast = partial(_autocast, execution, processes.device)  # and not `self`: no circles
 
-        def mean_loss(inputs: Tensor, targets: Tensor) -> Tensor:
+        def mean_loss(inputs: Inputs, targets: Tensor) -> Tensor:
             with autocast():
-                outputs = network(inputs)
+                outputs = outputs_of(network, inputs)
             if not isinstance(outputs, Tensor):
                 raise TypeError(
                     "`model` must return class scores alone in training mode too, "
@@ -61,7 +62,7 @@ class Stepper:
             # Sums of a loss need more digits than products: float32 whatever the network gives.
             return loss(outputs.float(), targets)
 
-        self._mean_loss: Loss = mean_loss
+        self._mean_loss: Callable[[Inputs, Tensor], Tensor] = mean_loss
         if execution.compile is True:
             # One program for whole batches and one for the last: general shapes are slower.
             self._mean_loss = Compiled(mean_loss, dynamic=False)
@@ -75,7 +76,7 @@ class Stepper:
         """Return the context in which the products of the network have the wanted type."""
         return _autocast(self.execution, self._device)
 
-    def step(self, inputs: Tensor, targets: Tensor, weight: float = 1.0) -> Tensor:
+    def step(self, inputs: Inputs, targets: Tensor, weight: float = 1.0) -> Tensor:
         """Do one step; return what this share adds to the mean loss before it, on the device."""
         loss = self._mean_loss(inputs, targets)
         check_gradient(loss)
@@ -350,10 +351,11 @@ def _on_copies(
     )
 
 
-def _laid_out(batch: Batch, *, channels_last: bool) -> tuple[Tensor, Tensor]:
-    if not channels_last or batch.inputs.ndim != 4:
-        return batch.inputs, batch.targets
-    return batch.inputs.contiguous(memory_format=torch.channels_last), batch.targets
+def _laid_out(batch: Batch, *, channels_last: bool) -> tuple[Inputs, Tensor]:
+    inputs = batch.inputs
+    if not channels_last or not isinstance(inputs, Tensor) or inputs.ndim != 4:
+        return inputs, batch.targets
+    return inputs.contiguous(memory_format=torch.channels_last), batch.targets
 
 
 def _seconds_a_step(step: Callable[[], object], device: torch.device) -> float:

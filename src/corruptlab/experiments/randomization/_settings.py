@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from corruptlab._checks import check_probability
-from corruptlab._types import Array
 from corruptlab.corruptions import (
     Corruption,
     GaussianPixels,
@@ -171,15 +170,18 @@ SETTINGS = tuple(setting.name for setting in paper_settings())
 TOKEN_SETTINGS = tuple(setting.name for setting in token_settings())
 """Names of the settings for sequences of tokens."""
 
+_LABEL_SETTINGS = tuple(setting.name for setting in _label_settings(0.5))
 
-def suitable_settings(inputs: Array) -> tuple[str, ...]:
+
+def suitable_settings(inputs: Any) -> tuple[str, ...]:
     """Return the names of the default settings for a batch of inputs.
 
     Args:
-        inputs: Shape ``(n, ...)``.
+        inputs: An array, shape ``(n, ...)``, or inputs of another type.
 
     Returns:
-        `TOKEN_SETTINGS` for rows of integers, except bytes and booleans; otherwise `SETTINGS`.
+        `TOKEN_SETTINGS` for rows of integers, except bytes and booleans; `SETTINGS` for other
+        arrays; those that change no inputs for inputs of other types.
 
     Example:
         >>> suitable_settings(np.array([[17, 4, 901]]))[-1]
@@ -187,6 +189,8 @@ def suitable_settings(inputs: Array) -> tuple[str, ...]:
         >>> suitable_settings(np.array([[0.5, 1.2]]))[-1]
         'gaussian'
     """
+    if not isinstance(inputs, np.ndarray):
+        return _LABEL_SETTINGS
     is_tokens = inputs.ndim == 2 and inputs.dtype.kind in "iu" and inputs.dtype != np.uint8
     return TOKEN_SETTINGS if is_tokens else SETTINGS
 
