@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from corruptlab import _learners
 from corruptlab._json import Json, digest
 from corruptlab._random_state import preserve_rng_state, seeded_generators
+from corruptlab._sweeps import sweep
 from corruptlab._types import Ids
 from corruptlab.corruptions import Corrupted, Corruption, corrupt
 from corruptlab.experiments.permutation._null import (
@@ -26,7 +27,6 @@ from corruptlab.experiments.permutation._null import (
 )
 from corruptlab.experiments.permutation._statistic import Measure
 from corruptlab.experiments.randomization import Pair, Setting
-from corruptlab.experiments.sweeps import sweep
 
 _BYTES_KEPT = 1 << 28  # inputs of all parts, cut once for all permutations
 
