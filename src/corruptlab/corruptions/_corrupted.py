@@ -16,8 +16,6 @@ from corruptlab._data import (
     History,
     InputKey,
     Key,
-    as_array,
-    as_batch,
     open_dataset,
     relabelled,
     restored,
@@ -451,8 +449,7 @@ class Corrupted(Forwarding):
         """Return items with their inputs corrupted, as one batch."""
         fields = self.fields
         inputs = [fields.input_of(x, "dataset", i) for x, i in zip(items, at, strict=True)]
-        arrays = [as_array(x, "dataset", i) for x, i in zip(inputs, at, strict=True)]
-        batch = as_batch(arrays, "dataset", at)
+        batch = stacked(inputs, "dataset", at)
         moved = self._pipeline.inputs(batch, ids=self.ids[at])
         return [
             fields.with_input(item, restored(old, new, batch))

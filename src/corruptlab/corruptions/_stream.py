@@ -15,12 +15,11 @@ from corruptlab._data import (
     History,
     InputKey,
     Key,
-    as_array,
-    as_batch,
     encoding_of,
     number_of,
     plain,
     restored,
+    stacked,
 )
 from corruptlab._draws import Draws
 from corruptlab._types import Ids, Labels
@@ -182,8 +181,7 @@ class CorruptedStream(IterableDataset[Any]):
         def read(at: Ids) -> Any:
             found = [fields.input_of(samples[i], "stream", start + i) for i in at.tolist()]
             where = [start + i for i in at.tolist()]
-            arrays = [as_array(x, "stream", i) for x, i in zip(found, where, strict=True)]
-            return as_batch(arrays, "stream", where)
+            return stacked(found, "stream", where)
 
         noisy = self._pipeline.labels(clean, num_classes=self.num_classes, ids=ids, read=read)
         shown = noisy if self._encoding is None else self._encoding.decode(noisy)
