@@ -2,7 +2,6 @@
 
 import argparse
 import difflib
-import json
 import os
 import re
 import sys
@@ -14,7 +13,8 @@ from typing import Any, NamedTuple
 
 from corruptlab._checks import at_least
 from corruptlab._errors import MissingExtraError
-from corruptlab._io import whole_file, write_whole
+from corruptlab._io import whole_file
+from corruptlab._json import write_json
 
 DONE, NOT_ALL, MISTAKE = 0, 1, 2
 INTERRUPTED, TERMINATED = 130, 143  # 128 + SIGINT and 128 + SIGTERM, as shells report them
@@ -118,10 +118,7 @@ class Output:
 
     def write_report(self, values: dict[str, Any]) -> None:
         """Write ``report.json``."""
-        text = json.dumps(values, indent=2, allow_nan=False)
-        # A line of its own for each of ten thousand losses helps nobody.
-        text = re.sub(r"\[\n\s*([-+.\deE,\s]+?)\n\s*\]", _one_line, text)
-        write_whole(self.report, text + "\n")
+        write_json(self.report, values)
 
     def write_figure(self, figure: Any) -> None:
         """Write ``figure.png``."""
@@ -170,10 +167,6 @@ def writable(option: str, folder: str) -> Path:
         reason = error.strerror or error
         text = f"{option} must be a folder to write to, got {folder!r} ({reason})."
         raise UserError(text) from None
-
-
-def _one_line(match: re.Match[str]) -> str:
-    return f"[{' '.join(match[1].split())}]"
 
 
 # ------------------------------------------------------------------------------------------ options

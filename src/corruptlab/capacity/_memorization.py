@@ -1,7 +1,7 @@
 """Memorization scores: how much more often an example is right when it was seen."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from corruptlab._checks import at_least, check_number, real
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._modules import ModelSource
+from corruptlab._reports import Report, rows_of
 from corruptlab.capacity._replicas import Procedure
 from corruptlab.training import Recipe
 
@@ -25,7 +26,7 @@ _WORDS_TO_LOOK_AHEAD = 1 << 26
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Memorization:
+class Memorization(Report, kind="memorization", derived=("scores", "standard_errors", "n")):
     """Memorization scores of training examples, with their standard errors.
 
     Attributes:
@@ -104,23 +105,16 @@ class Memorization:
         order = np.argsort(-self.scores, kind="stable")
         return order[self.scores[order] >= threshold]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields and properties as a dictionary that JSON can hold."""
-        return {
-            "scores": self.scores.tolist(),
-            "standard_errors": self.standard_errors.tolist(),
-            "correct_in": self.correct_in.tolist(),
-            "correct_out": self.correct_out.tolist(),
-            "in_counts": self.in_counts.tolist(),
-            "out_counts": self.out_counts.tolist(),
-            "n": self.n,
-            "replicas": self.replicas,
-            "subset_size": self.subset_size,
-            "train_accuracies": list(self.train_accuracies),
-            "recipe": self.recipe.to_dict(),
-            "seed": self.seed,
-            "environment": self.environment.to_dict(),
-        }
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return rows_of(
+            example=range(self.n),
+            score=self.scores,
+            standard_error=self.standard_errors,
+            correct_in=self.correct_in,
+            correct_out=self.correct_out,
+            in_count=self.in_counts,
+            out_count=self.out_counts,
+        )
 
     def __repr__(self) -> str:
         return (

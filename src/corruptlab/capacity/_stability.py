@@ -1,7 +1,8 @@
 """Replace-one stability: how far one training example moves the loss elsewhere."""
 
 import math
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -14,6 +15,7 @@ from corruptlab._checks import check_choice
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._modules import ModelSource
+from corruptlab._reports import Report, rows_of
 from corruptlab._statistics import standard_error
 from corruptlab.capacity._replicas import Procedure, Replicas
 from corruptlab.training import Recipe
@@ -23,7 +25,9 @@ StabilityLoss: TypeAlias = Literal["cross_entropy", "zero_one"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stability:
+class Stability(
+    Report, kind="stability", derived=("replacements", "mean", "standard_error", "max")
+):
     """How far the loss at held-out points moved when one training example was replaced.
 
     Attributes:
@@ -80,18 +84,8 @@ class Stability:
         """The largest change of all: the uniform stability is not below it."""
         return max(self.largest)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields and properties as a dictionary that JSON can hold."""
-        return {
-            **asdict(self),
-            "means": list(self.means),
-            "largest": list(self.largest),
-            "positions": list(self.positions),
-            "replacements": self.replacements,
-            "mean": self.mean,
-            "standard_error": self.standard_error,
-            "max": self.max,
-        }
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return rows_of(position=self.positions, mean=self.means, largest=self.largest)
 
     def __repr__(self) -> str:
         return (
