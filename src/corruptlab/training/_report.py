@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from corruptlab._environment import Environment
 from corruptlab._modules import copied, evaluating
 from corruptlab._reports import Report, rows_of
+from corruptlab.heads import HeadsReport
 from corruptlab.plotting import loss_curves
 from corruptlab.training._diagnosis import Cause
 from corruptlab.training._execution import Execution
@@ -99,6 +100,7 @@ class FitReport(
         seed: Seed of the data order and of random layers.
         num_parameters: Number of parameters of the network.
         environment: Versions, machine, and device.
+        heads: Measurements of the random label heads, if the fit had any.
 
     Example:
         >>> import torch
@@ -133,6 +135,7 @@ class FitReport(
     seed: int
     num_parameters: int
     environment: Environment
+    heads: HeadsReport | None = None
 
     @property
     def generalization_gap(self) -> float | None:

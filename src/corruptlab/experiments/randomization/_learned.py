@@ -20,6 +20,7 @@ from corruptlab._progress import Progress
 from corruptlab._random_state import preserve_rng_state, seeded_generators
 from corruptlab._records import Record
 from corruptlab._reports import Report, scalars
+from corruptlab._sweeps import sweep
 from corruptlab._types import Labels
 from corruptlab.corruptions import Corrupted, LabelCorruption, is_input_corruption
 from corruptlab.experiments.randomization._pair import Pair
@@ -31,7 +32,6 @@ from corruptlab.experiments.randomization._report import (
     row_of,
 )
 from corruptlab.experiments.randomization._settings import Setting
-from corruptlab.experiments.sweeps import sweep
 
 _MEASURED = ("train_accuracy", "test_accuracy", "labels_changed", "fingerprint", "seconds")
 

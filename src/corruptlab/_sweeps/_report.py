@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from corruptlab._environment import Environment
 from corruptlab._records import Record, kept_as
 from corruptlab._reports import Report, rows_of
-from corruptlab.experiments.sweeps._store import Store
-from corruptlab.experiments.sweeps._table import Table, table_of
+from corruptlab._sweeps._store import Store
+from corruptlab._sweeps._table import Table, table_of
 from corruptlab.plotting import interval_curves
 
 if TYPE_CHECKING:
