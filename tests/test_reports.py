@@ -22,7 +22,7 @@ from corruptlab import capacity, experiments
 from corruptlab._arrays import ArrayT
 from corruptlab._json import decode, encode
 from corruptlab._records import Record
-from corruptlab._reports import Report
+from corruptlab._reports import Report, Rows
 from corruptlab.capacity import kernels, rademacher
 from corruptlab.datasets import DataFileError
 from corruptlab.experiments import paper
@@ -616,3 +616,60 @@ def test_a_report_of_an_older_version_is_read() -> None:
 def test_a_report_with_infinite_numbers_can_be_what_a_trial_returns() -> None:
     report = examples(capacity.InterpolationReport)[1]
     assert report.smallest_gap == decode(encode(report, "result"))["smallest_gap"] == math.inf
+
+
+# ------------------------------------------------------------------------------------ rows by name
+
+NAMED = [kind for kind in EXAMPLES if issubclass(kind, Rows)]
+
+
+def test_reports_of_named_rows() -> None:
+    names = {"RandomizationReport", "LearnerReport", "AuditReport", "Reproduction", "SweepReport"}
+    assert {kind.__name__ for kind in NAMED} == names
+
+
+@pytest.mark.parametrize("kind", NAMED, ids=lambda kind: kind.__name__)
+def test_rows_are_found_by_name_and_in_order(kind: Any) -> None:
+    for report in examples(kind):
+        named = report._named()
+        assert len(report) == len(named) == len(list(report)) > 0
+        for name, row in zip(named, report, strict=True):
+            for typed in (name, name.replace("-", "_"), name.replace("-", " "), name.upper()):
+                assert typed in report
+                assert report[typed] == row
+        assert "nothing" not in report
+        with pytest.raises(KeyError, match=r"`name` must be among the rows \(.*\), got 'nothing'"):
+            report["nothing"]
+
+
+def test_the_exact_name_of_a_row_comes_first() -> None:
+    (report,) = examples(experiments.LearnerReport)
+    one, other = report.rows
+    twin = dataclasses.replace(other, setting=cl.Setting(name="random_labels"))
+    both = dataclasses.replace(report, rows=(one, other, twin))
+    assert both["random-labels"] is other
+    assert both["random_labels"] is twin
+
+
+def test_a_name_close_to_that_of_a_row_is_asked_for() -> None:
+    with pytest.raises(KeyError, match=r"got 'random-label'\. Did you mean 'random-labels'\?"):
+        examples(experiments.LearnerReport)[0]["random-label"]
+
+
+def test_a_report_without_rows_is_true() -> None:
+    report = dataclasses.replace(examples(cl.RandomizationReport)[0], rows=())
+    assert report
+    assert (len(report), list(report)) == (0, [])
+    with pytest.raises(KeyError, match=r"among the rows \(none\), got 'true'"):
+        report["true"]
+
+
+def test_rows_of_a_sweep_are_its_finished_trials() -> None:
+    (report,) = examples(cl.SweepReport)
+    assert list(report) == [{"p": 0.5, "loss": 0.5, "nothing": math.inf}]
+    assert report[report.ids[0]] == next(iter(report))
+
+
+def test_rows_of_a_reproduction_are_measurements_of_all_seeds() -> None:
+    (report,) = examples(experiments.Reproduction)
+    assert [each.seed for each in report["small-inception true"]] == [1, 2]

@@ -2,10 +2,10 @@
 
 import html
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from typing_extensions import Self
 from corruptlab._errors import DataFileError, require
 from corruptlab._json import Json, read_json, write_json
 from corruptlab._records import Record
+from corruptlab._text import suggestion
 
 _SCALARS = (bool, int, float, str, type(None))
 _MOST_ROWS = 20  # of a table in a notebook
@@ -130,6 +131,58 @@ class Report(Record):
         head = [_line("th", rows[0])] if rows else []
         caption = f"<caption>{html.escape(repr(self))}</caption>"
         return "\n".join(["<table>", caption, *head, *lines, "</table>"])
+
+
+RowT = TypeVar("RowT")
+
+
+class Rows(Generic[RowT]):
+    """A report whose rows have names: ``report[name]`` is one, ``list(report)`` are all."""
+
+    def _named(self) -> Mapping[str, RowT]:
+        """Return all rows by name."""
+        raise NotImplementedError
+
+    def __getitem__(self, name: str) -> RowT:
+        """Return one row.
+
+        Args:
+            name: Name of the row; ``"random_labels"`` and ``"random labels"`` find
+                ``"random-labels"``.
+
+        Returns:
+            The row.
+
+        Raises:
+            KeyError: If there is no such row; the message lists those there are.
+        """
+        named = self._named()
+        if name in named:
+            return named[name]
+        for each, row in named.items():
+            if _hyphenated(each) == _hyphenated(name):
+                return row
+        there = ", ".join(named) or "none"
+        hint = suggestion(name, named)
+        raise KeyError(f"`name` must be among the rows ({there}), got {name!r}.{hint}")
+
+    def __bool__(self) -> bool:
+        """Return True: a report without rows is a report."""
+        return True
+
+    def __iter__(self) -> Iterator[RowT]:
+        return iter(self._named().values())
+
+    def __len__(self) -> int:
+        return len(self._named())
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether there is a row of that name."""
+        return _hyphenated(name) in map(_hyphenated, self._named())
+
+
+def _hyphenated(name: object) -> str:
+    return str(name).replace("_", "-").replace(" ", "-").lower()
 
 
 def rows_of(**columns: Sequence[Any] | NDArray[Any]) -> list[dict[str, Any]]:

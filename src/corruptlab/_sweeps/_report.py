@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from corruptlab._environment import Environment
 from corruptlab._records import Record, kept_as
-from corruptlab._reports import Report, rows_of
+from corruptlab._reports import Report, Rows, rows_of
 from corruptlab._sweeps._store import Store
 from corruptlab._sweeps._table import Table, table_of
 from corruptlab.plotting import interval_curves
@@ -74,10 +74,12 @@ def failures_in(store: Store, ids: Iterable[str]) -> Iterator[TrialFailure]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepReport(Report, kind="sweep", derived=("failed", "remaining")):
+class SweepReport(Report, Rows[dict[str, Any]], kind="sweep", derived=("failed", "remaining")):
     """How many trials of a sweep are finished, and what became of the others.
 
-    The results themselves are in the folder; `table` and `plot` read them from there.
+    The results themselves are in the folder; `table` and `plot` read them from there. So does
+    iteration: ``list(report)`` has a dictionary of settings and results for each finished trial,
+    and ``report[report.ids[0]]`` is the one of that name.
 
     Attributes:
         out: The folder, as an absolute path.
@@ -135,9 +137,7 @@ class SweepReport(Report, kind="sweep", derived=("failed", "remaining")):
         Raises:
             DataFileError: If a file was damaged since.
         """
-        store = Store.of(self.out)
-        there = set(store.ids())
-        return table_of(store, [each for each in self.ids if each in there], sort=False)
+        return table_of(Store.of(self.out), self._finished(), sort=False)
 
     def plot(
         self,
@@ -190,6 +190,13 @@ class SweepReport(Report, kind="sweep", derived=("failed", "remaining")):
 
     def _rows(self) -> Sequence[Mapping[str, Any]]:
         return rows_of(**self.table())
+
+    def _named(self) -> Mapping[str, dict[str, Any]]:
+        return dict(zip(self._finished(), map(dict, self._rows()), strict=True))
+
+    def _finished(self) -> list[str]:
+        there = set(Store.of(self.out).ids())
+        return [each for each in self.ids if each in there]
 
     def __repr__(self) -> str:
         counts = f"{self.done} done, {self.cached} cached, {self.failed} failed"

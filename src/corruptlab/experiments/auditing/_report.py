@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from corruptlab._environment import Environment
-from corruptlab._reports import Report
+from corruptlab._reports import Report, Rows
 
 Status: TypeAlias = Literal["ok", "warning", "error", "skipped"]
 """``"warning"``: may be meant, and should be known; ``"error"``: results would be wrong."""
@@ -36,7 +36,7 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class AuditReport(Report, kind="audit", derived=("ok",)):
+class AuditReport(Report, Rows[Finding], kind="audit", derived=("ok",)):
     """What an audit found; ``print(report)`` shows it, ``report["train: items"]`` is one finding.
 
     Attributes:
@@ -75,23 +75,8 @@ class AuditReport(Report, kind="audit", derived=("ok",)):
         """Whether there is no error; warnings and skipped checks do not count."""
         return all(finding.status != "error" for finding in self.findings)
 
-    def __getitem__(self, check: str) -> Finding:
-        """Return the finding of one check.
-
-        Args:
-            check: Name of the check, such as ``"train: items"``.
-
-        Returns:
-            Its finding.
-
-        Raises:
-            KeyError: If there is no such check; the message lists those there are.
-        """
-        for finding in self.findings:
-            if finding.check == check:
-                return finding
-        there = ", ".join(finding.check for finding in self.findings)
-        raise KeyError(f"`check` must be among the checks ({there}), got {check!r}.")
+    def _named(self) -> Mapping[str, Finding]:
+        return {finding.check: finding for finding in self.findings}
 
     def _rows(self) -> Sequence[Mapping[str, Any]]:
         return [vars(finding) for finding in self.findings]

@@ -14,7 +14,7 @@ from typing_extensions import deprecated
 from corruptlab._errors import DataFileError
 from corruptlab._json import decode
 from corruptlab._records import kept_as, plain, typed
-from corruptlab._reports import Report
+from corruptlab._reports import Report, Rows
 from corruptlab._sweeps import Store
 from corruptlab.experiments.paper._exhibit import Exhibit, Measurement, Row, with_ratios
 from corruptlab.experiments.paper._exhibits import draw, exhibit
@@ -47,8 +47,13 @@ def _from_json(values: Sequence[Mapping[str, Any]]) -> tuple[Measurement, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reproduction(Report, kind="reproduction", derived=("own_recipes",)):
+class Reproduction(
+    Report, Rows[tuple[Measurement, ...]], kind="reproduction", derived=("own_recipes",)
+):
     """Measured and published numbers, row by row; ``print`` shows them.
+
+    ``report["mlp-1x512 plain"]`` are the measurements of one row, one for each seed, and
+    ``list(report)`` those of all rows.
 
     Attributes:
         exhibit: The table or figure.
@@ -158,6 +163,12 @@ class Reproduction(Report, kind="reproduction", derived=("own_recipes",)):
         known = with_ratios(self.exhibit, self.measurements)
         published = {row.name: dict(row.published) for row in self.exhibit.rows}
         return [{**each.to_dict(), "published": published[each.row]} for each in known]
+
+    def _named(self) -> Mapping[str, tuple[Measurement, ...]]:
+        return {
+            row.name: tuple(each for each in self.measurements if each.row == row.name)
+            for row in self.rows
+        }
 
     def _rows(self) -> Sequence[Mapping[str, Any]]:
         rows = []

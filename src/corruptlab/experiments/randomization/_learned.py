@@ -19,7 +19,7 @@ from corruptlab._json import Json, digest
 from corruptlab._progress import Progress
 from corruptlab._random_state import preserve_rng_state, seeded_generators
 from corruptlab._records import Record
-from corruptlab._reports import Report, scalars
+from corruptlab._reports import Report, Rows, scalars
 from corruptlab._sweeps import sweep
 from corruptlab._types import Labels
 from corruptlab.corruptions import Corrupted, LabelCorruption, is_input_corruption
@@ -29,7 +29,6 @@ from corruptlab.experiments.randomization._report import (
     LEAST,
     accuracies,
     cells_of,
-    row_of,
 )
 from corruptlab.experiments.randomization._settings import Setting
 
@@ -84,11 +83,16 @@ class LearnerResult(Record, derived=("generalization_gap", "interpolated")):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class LearnerReport(Report, kind="randomization_test of a learner", derived=("complete",)):
+class LearnerReport(
+    Report,
+    Rows[LearnerResult],
+    kind="randomization_test of a learner",
+    derived=("complete",),
+):
     """Report of the randomization test of an estimator or a training function.
 
     ``print(report)`` prints a table with one row per setting. ``report["random-labels"]`` is one
-    row.
+    row, and ``list(report)`` are all.
 
     Attributes:
         rows: Results, true labels first.
@@ -128,19 +132,8 @@ class LearnerReport(Report, kind="randomization_test of a learner", derived=("co
         """Whether every setting was run."""
         return not self.remaining
 
-    def __getitem__(self, name: str) -> LearnerResult:
-        """Return the row of one setting.
-
-        Args:
-            name: Name of the setting, such as ``"random-labels"``.
-
-        Returns:
-            Its row.
-
-        Raises:
-            KeyError: If there is no such row; the message lists those there are.
-        """
-        return row_of(self.rows, name)
+    def _named(self) -> Mapping[str, LearnerResult]:
+        return {row.name: row for row in self.rows}
 
     def _rows(self) -> Sequence[Mapping[str, Any]]:
         return [{"name": row.name, **scalars(row)} for row in self.rows]

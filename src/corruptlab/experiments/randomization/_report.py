@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from typing_extensions import deprecated
 
 from corruptlab import _text as text
 from corruptlab._environment import Environment
 from corruptlab._records import Record
-from corruptlab._reports import Report, scalars
+from corruptlab._reports import Report, Rows, scalars
 from corruptlab.experiments.randomization._settings import SETTINGS, TOKEN_SETTINGS, Setting
 from corruptlab.plotting import loss_curves
 from corruptlab.training import Augmentation, FitReport, Recipe
@@ -160,10 +160,13 @@ def _ratio(value: float | None, reference: float | None) -> float | None:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class RandomizationReport(Report, kind="randomization_test", derived=("complete",)):
+class RandomizationReport(
+    Report, Rows[SettingResult], kind="randomization_test", derived=("complete",)
+):
     """One row a setting, and all that is needed to make them again.
 
-    ``print(report)`` shows a table, ``report["random-labels"]`` is one row.
+    ``print(report)`` shows a table, ``report["random-labels"]`` is one row, and ``list(report)``
+    are all.
 
     Attributes:
         rows: Results in the order in which they were made, true labels first. After Ctrl-C the
@@ -226,19 +229,8 @@ class RandomizationReport(Report, kind="randomization_test", derived=("complete"
         """The rows whose fit ended by itself."""
         return tuple(row for row in self.rows if row.fit.stopped_by != "interrupted")
 
-    def __getitem__(self, name: str) -> SettingResult:
-        """Return the row of one setting.
-
-        Args:
-            name: Name of the setting, such as ``"random-labels"``.
-
-        Returns:
-            Its row.
-
-        Raises:
-            KeyError: If there is no such row; the message lists those there are.
-        """
-        return row_of(self.rows, name)
+    def _named(self) -> Mapping[str, SettingResult]:
+        return {row.name: row for row in self.rows}
 
     def _rows(self) -> Sequence[Mapping[str, Any]]:
         own = ("epochs", "steps", "steps_to_interpolation", "seconds", "stopped_by")
@@ -295,18 +287,6 @@ class RandomizationReport(Report, kind="randomization_test", derived=("complete"
     def figure(self) -> "Figure":
         """Return ``plot()``: the old name."""
         return self.plot()
-
-
-RowT = TypeVar("RowT", bound=Measured)
-
-
-def row_of(rows: Sequence[RowT], name: str) -> RowT:
-    """Return the row of one setting."""
-    for row in rows:
-        if row.name == name:
-            return row
-    there = ", ".join(row.name for row in rows) or "none"
-    raise KeyError(f"`name` must be among the rows ({there}), got {name!r}.")
 
 
 def accuracies(rows: Sequence[Measured]) -> str:

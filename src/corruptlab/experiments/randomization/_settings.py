@@ -1,6 +1,5 @@
 """The settings of the paper's randomization test, as data."""
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
@@ -13,6 +12,7 @@ from corruptlab import corruptions
 from corruptlab._arrays import ArrayT
 from corruptlab._checks import check_names, check_probability
 from corruptlab._draws import Draws
+from corruptlab._text import suggestion
 from corruptlab._types import Array
 from corruptlab.corruptions import (
     Corruption,
@@ -265,8 +265,7 @@ def _looked_up(one: Any, known: dict[str, Setting]) -> Setting:
         raise TypeError(f"`settings` must hold names or `Setting` objects, got {one!r}.")
     if one in known:
         return known[one]
-    close = difflib.get_close_matches(one.lower(), known, n=1, cutoff=0.5)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    hint = suggestion(one, known)
     raise ValueError(f"`settings` must be among {', '.join(known)}, got {one!r}.{hint}")
 
 
