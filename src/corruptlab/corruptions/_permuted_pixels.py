@@ -15,6 +15,9 @@ from corruptlab.corruptions._pixel_noise import PixelNoise
 Move: TypeAlias = Literal["pixels", "values"]
 """What a permutation moves: a pixel with all its channels, or every value by itself."""
 
+# Small enough for words, keys, and positions to stay in the cache and in memory that is used again.
+_POSITIONS_AT_ONCE = 1 << 15
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class _PermutedPixels(PixelNoise):
@@ -98,10 +101,14 @@ class RandomPixels(_PermutedPixels):
 
     def _changed(self, planes: Array, ids: Ids, draws: Draws) -> Array:
         values = self._movable(planes)
-        positions = draws.permutations("random_pixels/positions", ids, values.shape[2])
+        size = values.shape[2]
         moved = np.empty_like(values, order="C")
-        for image, order, out in zip(values, positions, moved, strict=True):
-            image.take(order, axis=1, out=out, mode="wrap")  # "wrap" writes to `out` unbuffered
+        rows = max(1, _POSITIONS_AT_ONCE // size)
+        for start in range(0, len(ids), rows):
+            some = slice(start, start + rows)
+            positions = draws.permutations("random_pixels/positions", ids[some], size)
+            for image, order, out in zip(values[some], positions, moved[some], strict=True):
+                image.take(order, axis=1, out=out, mode="wrap")  # "wrap" writes to `out` unbuffered
         return moved
 
 
