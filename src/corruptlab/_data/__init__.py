@@ -12,7 +12,7 @@ from corruptlab._data._examples import (
     with_encoding,
 )
 from corruptlab._data._fields import Fields, InputKey, Key
-from corruptlab._data._inputs import as_array, as_batch, channels_first, restored, stacked
+from corruptlab._data._inputs import channels_first, restored, stacked
 from corruptlab._data._kinds import LABEL_ATTRIBUTES, fetched, is_joined, is_subset, label_lists
 from corruptlab._data._labels import (
     encoded_as,
@@ -37,8 +37,6 @@ __all__ = [
     "Pair",
     "Provenance",
     "Traced",
-    "as_array",
-    "as_batch",
     "channels_first",
     "checked_length",
     "chunks",

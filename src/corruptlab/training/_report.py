@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from corruptlab._environment import Environment
 from corruptlab._modules import copied, evaluating
+from corruptlab.heads import HeadsReport
 from corruptlab.training._diagnosis import Cause
 from corruptlab.training._execution import Execution
 from corruptlab.training._recipe import Recipe
@@ -88,6 +89,7 @@ class FitReport:
         seed: Seed of the data order and of random layers.
         num_parameters: Number of parameters of the network.
         environment: Versions, machine, and device.
+        heads: Measurements of the random label heads, if the fit had any.
 
     Example:
         >>> import torch
@@ -122,6 +124,7 @@ class FitReport:
     seed: int
     num_parameters: int
     environment: Environment
+    heads: HeadsReport | None = None
 
     @property
     def generalization_gap(self) -> float | None:
@@ -155,6 +158,7 @@ class FitReport:
             "history": [asdict(end) for end in self.history],
             "diagnosis": [asdict(cause) for cause in self.diagnosis],
             "recipe": self.recipe.to_dict(),
+            "heads": None if self.heads is None else self.heads.to_dict(),
             "generalization_gap": self.generalization_gap,
             "best_test_accuracy": self.best_test_accuracy,
             "early_stopped_test_accuracy": self.early_stopped_test_accuracy,

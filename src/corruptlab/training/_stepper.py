@@ -19,6 +19,7 @@ from corruptlab.training._contexts import seed_layers
 from corruptlab.training._data import Batch, DataSource, DeviceData
 from corruptlab.training._distributed import Processes
 from corruptlab.training._execution import Execution
+from corruptlab.training._heads import FitHeads
 from corruptlab.training._metrics import Loss, LossLog, check_gradient
 
 # A fit that is over sooner is not worth measuring, which takes a GPU about a second.
@@ -41,9 +42,10 @@ class Stepper:
         *,
         execution: Execution,
         processes: Processes,
+        heads: FitHeads | None = None,
     ) -> None:
         self.execution, self._optimizer, self._device = execution, optimizer, processes.device
-        self._model = model
+        self._model, self._heads, self._several = model, heads, processes.size > 1
         _use_layout(model, optimizer, channels_last=execution.channels_last is True)
         # Afterwards, because the wrapper gives gradients the layout of the weights. One of an
         # earlier stepper is at rest: it averages only after a forward pass of its own.
@@ -75,14 +77,23 @@ class Stepper:
         """Return the context in which the products of the network have the wanted type."""
         return _autocast(self.execution, self._device)
 
-    def step(self, inputs: Tensor, targets: Tensor, weight: float = 1.0) -> Tensor:
+    def step(
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        weight: float = 1.0,
+        positions: Tensor | None = None,
+    ) -> Tensor:
         """Do one step; return what this share adds to the mean loss before it, on the device."""
         loss = self._mean_loss(inputs, targets)
         check_gradient(loss)
         if weight != 1.0:
             loss = loss * weight
+        whole = loss
+        if self._heads is not None and positions is not None:
+            whole = loss + weight * self._heads.loss(positions, self._several)
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
+        whole.backward()  # type: ignore[no-untyped-call]  # PyTorch's
         self._optimizer.step()
         return loss.detach()
 
@@ -114,7 +125,8 @@ class EagerSteps:
         batches = self._data.shuffled(epoch, self._size, start)
         for seed, batch in zip(seeds, batches, strict=True):
             seed_layers(seed, batch.targets.device)
-            self._log.add(self.stepper.step(batch.inputs, batch.targets, batch.weight))
+            loss = self.stepper.step(batch.inputs, batch.targets, batch.weight, batch.positions)
+            self._log.add(loss)
             self._last = batch
             yield
 
@@ -168,7 +180,9 @@ class GraphSteps:
 
     def batch(self) -> Batch:
         """Return some batch, in memory of its own."""
-        return Batch(*self._data.gathered(self._order[: self._size], self._draws), weight=1.0)
+        some = self._order[: self._size]
+        inputs, targets = self._data.gathered(some, self._draws)
+        return Batch(inputs, targets, weight=1.0, positions=some.cpu())
 
     @property
     def captured(self) -> bool:

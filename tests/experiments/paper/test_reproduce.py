@@ -33,6 +33,8 @@ from corruptlab.training import NonFiniteLossError
 from tests.cli.trees import idx_tree
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 FEW: dict[str, Any] = {"epochs": 2, "progress": False}
 
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from corruptlab._errors import DataFileError
 from corruptlab._json import decode
+from corruptlab._sweeps import Store
 from corruptlab.experiments.paper._exhibit import Exhibit, Measurement, Row, with_ratios
 from corruptlab.experiments.paper._exhibits import draw
 from corruptlab.experiments.paper._plan import Plan, Planned, folder_of, plan
 from corruptlab.experiments.paper._results import keep_results, markdown, text
 from corruptlab.experiments.paper._training import RunContext, running_in
 from corruptlab.experiments.sweeps import SweepReport, TrialFailure, sweep
-from corruptlab.experiments.sweeps._store import Store
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -18,6 +18,7 @@ from corruptlab._environment import Environment
 from corruptlab._json import Json, digest
 from corruptlab._progress import Progress
 from corruptlab._random_state import preserve_rng_state, seeded_generators
+from corruptlab._sweeps import sweep
 from corruptlab._types import Labels
 from corruptlab.corruptions import Corrupted, LabelCorruption, is_input_corruption
 from corruptlab.experiments.randomization._pair import Pair
@@ -29,7 +30,6 @@ from corruptlab.experiments.randomization._report import (
     row_of,
 )
 from corruptlab.experiments.randomization._settings import Setting
-from corruptlab.experiments.sweeps import sweep
 
 _MEASURED = ("train_accuracy", "test_accuracy", "labels_changed", "fingerprint", "seconds")
 

@@ -13,7 +13,7 @@ from typing_extensions import Unpack
 
 from corruptlab._arrays import check_classes
 from corruptlab._by_name import describe
-from corruptlab._checks import natural
+from corruptlab._checks import check_left_out, natural
 from corruptlab._environment import Environment
 from corruptlab._learners import trainable
 from corruptlab._modules import (
@@ -270,7 +270,7 @@ def iter_randomization_test(
     """
     todo = chosen_settings(SETTINGS if settings is None else settings, p=p)
     if recipe is None:
-        _check_left_out("an estimator or a function", device=device, on_epoch_end=on_epoch_end)
+        check_left_out("an estimator or a function", device=device, on_epoch_end=on_epoch_end)
         return LearnerTest.of(
             trainable(model),
             train,
@@ -285,7 +285,7 @@ def iter_randomization_test(
         ).reports()
     if not isinstance(recipe, Recipe):
         raise TypeError(f"`recipe` must be a corruptlab.Recipe, got {type(recipe).__name__}.")
-    _check_left_out("a network", executor=executor, out=out)
+    check_left_out("a network", executor=executor, out=out)
     data = Pair.of(train, test, seed=seed, num_classes=num_classes)
     if settings is None:
         with preserve_rng_state():  # random transforms of the data would move them
@@ -306,12 +306,6 @@ def iter_randomization_test(
         environment=Environment.here(),
     )
     return _Run(fresh, data, start, device, on_epoch_end, progress).reports()
-
-
-def _check_left_out(kind: str, **options: object) -> None:
-    for name, value in options.items():
-        if value is not None:
-            raise ValueError(f"`{name}` must be left out with {kind}, got {value!r}.")
 
 
 class _InitialModel:

@@ -118,7 +118,9 @@ def paper_settings(*, p: float = 0.5) -> tuple[Setting, ...]:
     )
 
 
-def token_settings(*, p: float = 0.5, keep: Iterable[float] = ()) -> tuple[Setting, ...]:
+def token_settings(
+    *, p: float = 0.5, keep: Iterable[float] = (), where: Any = None
+) -> tuple[Setting, ...]:
     """Return six settings for inputs that are sequences of tokens or categories.
 
     They correspond to the settings of the paper, with positions in place of pixels. In place of
@@ -126,13 +128,16 @@ def token_settings(*, p: float = 0.5, keep: Iterable[float] = ()) -> tuple[Setti
 
     Args:
         p: Probability that a label is redrawn in ``"partial-labels"``, in ``[0, 1]``.
-        keep: Tokens that are neither replaced nor drawn in ``"resampled-tokens"``, such as padding.
+        keep: Tokens that are neither moved, replaced, nor drawn, such as padding.
+        where: Positions that are moved and replaced, as a mask or a field of the items; see
+            `ShuffledPixels`.
 
     Returns:
         The settings, in the order of `TOKEN_SETTINGS`.
 
     Raises:
-        TypeError: If ``keep`` contains values that are not numbers.
+        TypeError: If ``keep`` contains values that are not numbers, or ``where`` is neither a mask
+            nor a field.
         ValueError: If ``p`` is outside ``[0, 1]``.
 
     Example:
@@ -141,17 +146,22 @@ def token_settings(*, p: float = 0.5, keep: Iterable[float] = ()) -> tuple[Setti
         ['shuffled-positions', 'random-positions', 'resampled-tokens']
         >>> token_settings(keep=(0,))[-1].corruptions
         (ResampledValues(keep=(0,)),)
+        >>> token_settings(where="attention_mask")[-2].corruptions
+        (RandomPixels(where='attention_mask'),)
 
     Source: adapted from Zhang et al. 2017, §2.1, which treats images.
     """
-    resampled = ResampledValues(keep=tuple(keep))
+    stays: dict[str, Any] = {"keep": tuple(keep), "where": where}
+    shuffled, moved, drawn = (
+        ShuffledPixels(**stays),
+        RandomPixels(**stays),
+        ResampledValues(**stays),
+    )
     return (
         *_label_settings(p),
-        Setting(
-            name="shuffled-positions", label="shuffled positions", corruptions=(ShuffledPixels(),)
-        ),
-        Setting(name="random-positions", label="random positions", corruptions=(RandomPixels(),)),
-        Setting(name="resampled-tokens", label="resampled tokens", corruptions=(resampled,)),
+        Setting(name="shuffled-positions", label="shuffled positions", corruptions=(shuffled,)),
+        Setting(name="random-positions", label="random positions", corruptions=(moved,)),
+        Setting(name="resampled-tokens", label="resampled tokens", corruptions=(drawn,)),
     )
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from corruptlab._errors import MissingExtraError
 from corruptlab._json import KIND, Json, canonical, decode
+from corruptlab._sweeps._store import Store
 from corruptlab._text import aligned
-from corruptlab.experiments.sweeps._store import Store
 
 _WIDEST = 40
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corruptlab._environment import Environment
-from corruptlab.experiments.sweeps._store import Store
-from corruptlab.experiments.sweeps._table import Table, table_of
+from corruptlab._sweeps._store import Store
+from corruptlab._sweeps._table import Table, table_of
 from corruptlab.plotting import interval_curves
 
 if TYPE_CHECKING:
