@@ -56,6 +56,7 @@ class Compare:
         theirs: Callable[[], object],
         *,
         than: str,
+        part: bool = False,
         rounds: int = 7,
         warm_up: bool = True,
         limit: tuple[Part, ...] = (),
@@ -67,6 +68,7 @@ class Compare:
             ours: Our way. If it returns `Seconds`, these count.
             theirs: The other way; likewise.
             than: What it is.
+            part: Whether it is a part of ours that nobody can leave out.
             rounds: How many pairs.
             warm_up: Whether both run once before, which does not count.
             limit: The least time for the work, as `Rates.limit` gives it.
@@ -88,6 +90,7 @@ class Compare:
             group=self.group,
             name=name,
             than=than,
+            part=part,
             ratio=statistics.median(ratios),
             lowest=min(ratios),
             highest=max(ratios),

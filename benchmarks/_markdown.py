@@ -24,6 +24,7 @@ GROUPS = {
 """Groups in the order of tables, with their headings."""
 
 NOTHING = "Not measured yet."
+PARTS = "Beside a part that no implementation can leave out:"
 
 
 def page(entries: Sequence[Entry], skipped: Iterable[Skipped] = ()) -> str:
@@ -45,10 +46,23 @@ def tables(entries: Iterable[Entry], group: str) -> str:
         same = list(made_alike)
         blocks.append(_made_line([entry.made for entry in same]))
         compared = [entry for entry in same if isinstance(entry, Comparison)]
-        if compared:
-            blocks.append(_comparisons(compared))
+        if rivals := [entry for entry in compared if not entry.part]:
+            blocks.append(_comparisons(rivals, parts=False))
+        if parts := [entry for entry in compared if entry.part]:
+            blocks += [PARTS, _comparisons(parts, parts=True)]
         blocks += [_times(entry) for entry in same if isinstance(entry, TimeToInterpolation)]
     return "\n\n".join(blocks) or NOTHING
+
+
+def line(entry: Entry) -> str:
+    """Return an entry in one line, for a run that goes on."""
+    if isinstance(entry, TimeToInterpolation):
+        over = [_over_true(entry, row, entry.over_true(row, "steps")) for row in entry.rows]
+        rows = [f"{row.label} {text}" for row, text in zip(entry.rows, over, strict=True)]
+        return f"{entry.name}, steps over {entry.than}: {'; '.join(rows)}"
+    if entry.part:
+        return f"{entry.name}: share of the limit {_ratio(entry)}, {entry.than}"
+    return f"{entry.name}: {_ratio(entry)} as fast as {entry.than}"
 
 
 def _maker(entry: Entry) -> tuple[str, str, str]:
@@ -62,33 +76,39 @@ def _made_line(made: Sequence[Made]) -> str:
     return f"{first.machine}: {first.environment}. Measured {day} by `{first.command}`."
 
 
-def _comparisons(entries: Sequence[Comparison]) -> str:
+def _comparisons(entries: Sequence[Comparison], *, parts: bool) -> str:
+    heads = ("how fast", "than", "limit", "over the limit")
+    if parts:
+        heads = ("share of the limit", "limit", "limit at full rates", "over that")
+    ratio, than, limit, over = heads
     columns = {
         "work": [entry.name for entry in entries],
-        "how fast": [_ratio(entry) for entry in entries],
-        "than": [entry.than for entry in entries],
+        ratio: [_ratio(entry) for entry in entries],
+        than: [entry.than for entry in entries],
         "rounds": [str(entry.rounds) for entry in entries],
         "seconds": [_seconds(entry) for entry in entries],
-        "limit": [_limit(entry) for entry in entries],
-        "over the limit": [_over(entry) for entry in entries],
+        limit: [_limit(entry) for entry in entries],
+        over: [_over(entry) for entry in entries],
         "besides": ["; ".join(entry.notes) for entry in entries],
     }
     return _table({name: cells for name, cells in columns.items() if any(cells)})
 
 
 def _ratio(entry: Comparison) -> str:
+    """Return the ratio with its range, as a share if theirs is a part of ours."""
     if entry.ratio is None:
         return ""
-    text = f"{entry.ratio:.3g} times"
+    form, unit = (".1%", "") if entry.part else (".3g", " times")
+    text = f"{entry.ratio:{form}}{unit}"
     if entry.lowest is None or entry.highest is None or entry.rounds == 1:
         return text
-    return f"{text} ({entry.lowest:.3g} to {entry.highest:.3g})"
+    return f"{text} ({entry.lowest:{form}} to {entry.highest:{form}})"
 
 
 def _seconds(entry: Comparison) -> str:
     if entry.ours is None or entry.theirs is None:
         return ""
-    return f"{entry.ours:.3g}, not {entry.theirs:.3g}"
+    return f"{entry.ours:.3g}, {'limit' if entry.part else 'not'} {entry.theirs:.3g}"
 
 
 def _limit(entry: Comparison) -> str:

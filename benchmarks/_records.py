@@ -45,7 +45,9 @@ class Comparison:
         group: The part of the library, by the file of the benchmark.
         name: The work, with its sizes.
         than: The other way.
-        ratio: How many times as fast ours is, the median over the rounds.
+        part: Whether the other way is no rival, but a part of ours that nobody can leave out.
+        ratio: Seconds of theirs over seconds of ours, the median over the rounds: how many times
+            as fast ours is, or how much of our time the part takes by itself.
         lowest: Of all rounds.
         highest: Likewise.
         rounds: How many pairs were timed.
@@ -59,6 +61,7 @@ class Comparison:
     group: str
     name: str
     than: str
+    part: bool = False
     ratio: float | None
     lowest: float | None
     highest: float | None

@@ -141,6 +141,21 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    before = len(item.config.stash[_ENTRIES])
+    done = yield  # from here on, what is written is not captured
+    entries = item.config.stash[_ENTRIES][before:]
+    if entries and item.config.pluginmanager.has_plugin("terminalreporter"):
+        writer = item.config.get_terminal_writer()
+        if writer.width_of_current_line:
+            writer.line()
+        for entry in entries:
+            writer.line(_markdown.line(entry))
+        writer.flush()
+    return done
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, Any]:
     report = yield
     if report.skipped and isinstance(report.longrepr, tuple):

@@ -138,6 +138,7 @@ def test_items(compare: Compare) -> None:
         lambda: [noisy[i] for i in at],
         lambda: [bare[i] for i in at],
         than="the bare data set",
+        part=True,
         rounds=51,
     )
     bare_seconds, noisy_seconds = found.fastest
@@ -153,5 +154,6 @@ def test_batches_of_items(compare: Compare) -> None:
         lambda: [noisy.__getitems__(at) for at in order],
         lambda: [[bare[i] for i in at] for at in order],
         than="the bare data set",
+        part=True,
         rounds=51,
     )

@@ -35,7 +35,7 @@ def test_heads_on_small_inception(
         f"small Inception, {'means of maps' if pooled else 'whole maps'}",
         model,
         layers,
-        scale(256, 50_000),
+        scale(128, 50_000),
         device,
         rounds=3,
         features=(lambda maps: maps.mean((2, 3))) if pooled else None,
@@ -85,6 +85,7 @@ def against(
         watched,
         lambda: epoch(None),
         than="the same epoch without heads",
+        part=True,
         rounds=rounds,
     )
     if device.type == "cpu":

@@ -79,6 +79,7 @@ def test_projections_of_imagenet(compare: Compare, scale: Scale) -> None:
         lambda: reports.append(cl.interpolate(z[:, None], y).report),
         lambda: np.argsort(z),
         than="sorting them",
+        part=True,
         rounds=3,
     )
     found.note(told(reports[-1]))
@@ -121,6 +122,7 @@ def test_imagenet_in_blocks(compare: Compare, rates: Rates, scale: Scale, direct
         lambda: reports.append(cl.interpolate(blocks, direction=direction).report),
         theirs,
         than=f"one product in float64 with a matrix of {a.shape[1]} columns",
+        part=True,
         rounds=scale(2, 1),
         warm_up=scale(True, False),
         limit=rates.limit(flops=2 * n * PIXELS * a.shape[1], moved=n * PIXELS),
@@ -146,6 +148,7 @@ def test_random_labels_of_images(
         ),
         lambda: [rows.double() @ a for rows in flat.split(8192)],  # type: ignore[no-untyped-call]  # PyTorch's
         than=f"one product in float64 with a matrix of {a.shape[1]} columns",
+        part=True,
         rounds=3,
         limit=rates.limit(flops=2 * flat.numel() * a.shape[1], moved=flat.numel()),
     )

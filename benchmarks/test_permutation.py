@@ -25,7 +25,7 @@ def test_digits(
 
     scikit-learn uses a process of one thread on each core, and this library one program.
     """
-    permutations, epochs = scale((19, 5), (199, 10))
+    permutations, epochs = scale((19, 2), (199, 10))
     datasets = pytest.importorskip("sklearn.datasets")
     selection = pytest.importorskip("sklearn.model_selection")
     networks = pytest.importorskip("sklearn.neural_network")

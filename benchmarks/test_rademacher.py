@@ -80,6 +80,7 @@ def test_linear_on_many_images(
         lambda: rademacher.linear(blocks(block, n), draws=DRAWS),
         theirs,
         than="its matrix products alone",
+        part=True,
         rounds=scale(3, 5),
         limit=linear_limit(rates, n),
     )
@@ -114,8 +115,11 @@ def more_megabytes(n: int) -> float:
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
-def test_kernel_without_the_matrix(compare: Compare, rates: Rates, device: torch.device) -> None:
-    inputs = images(device)
+def test_kernel_without_the_matrix(
+    compare: Compare, rates: Rates, scale: Scale, device: torch.device
+) -> None:
+    inputs = images(device)[: scale(2_500, BLOCK)]
+    n = len(inputs)
     found: dict[str, float] = {}
 
     def gaussian(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -128,18 +132,18 @@ def test_kernel_without_the_matrix(compare: Compare, rates: Rates, device: torch
         found["theirs"] = rademacher.kernel(gaussian(inputs, inputs)).value
 
     compare(
-        f"`kernel` by function, n = {BLOCK:,}",
+        f"`kernel` by function, n = {n:,}",
         ours,
         theirs,
         than="the whole matrix first",
         rounds=3,
-        limit=rates.limit(flops=BLOCK**2 * (D + DRAWS)),  # half of a symmetric matrix
+        limit=rates.limit(flops=n**2 * (D + DRAWS)),  # half of a symmetric matrix
     )
     assert found["ours"] == pytest.approx(found["theirs"], rel=1e-4)
 
 
 @pytest.mark.usefixtures("cpu_only")
-def test_spectral_norm_of_a_convolution(compare: Compare) -> None:
+def test_spectral_norm_of_a_convolution(compare: Compare, scale: Scale) -> None:
     layer = torch.nn.Conv2d(64, 64, 5, padding=2, bias=False)
     torch.nn.init.normal_(layer.weight, generator=torch.Generator().manual_seed(0))
     weight, shape = layer.weight.detach().double(), (64, 14, 14)
@@ -158,5 +162,5 @@ def test_spectral_norm_of_a_convolution(compare: Compare) -> None:
         lambda: rademacher.spectral_norm(layer, shape),
         power_iteration,
         than="power iteration to five digits",
-        rounds=3,
+        rounds=scale(2, 3),
     )

@@ -61,7 +61,7 @@ def test_larger_perceptrons(
         make=lambda: cl.mlp(512, input_shape=(784,)),
         inputs=random_inputs(scale(1000, 4000), 784),
         replicas=scale(8, 16),
-        epochs=2,
+        epochs=scale(1, 2),
     )
     against(compare, rates, device, work, loop)
 
@@ -76,7 +76,7 @@ def test_convolutional_networks(
         make=convnet,
         inputs=random_inputs(500, 1, 28, 28),
         replicas=scale(4, 8),
-        epochs=3,
+        epochs=scale(1, 3),
     )
     against(compare, rates, device, work, loop)
 

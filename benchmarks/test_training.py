@@ -50,7 +50,7 @@ def test_mlp_against_a_data_loader(
         theirs,
         than="a loop over a `DataLoader` with PIL, `ToTensor`, `Normalize` and one worker, "
         "which evaluates likewise",
-        rounds=2,
+        rounds=scale(1, 2),
         warm_up=scale(False, True),
         limit=rates.limit(
             flops=epochs * (training_of(len(data)) + evaluation_of(len(data))),
@@ -71,7 +71,7 @@ def test_mlp_against_its_products(
     gradient and momentum read, weight and momentum written) at the rate of a copy.
     """
     recipe = replace(cl.recipes.cifar10("mlp-1x512"), epochs=scale(1, 2), batch_size=batch)
-    data = random_images(scale(10_000, 50_000))
+    data = random_images(scale(5_000, 50_000))
     steps = -(-len(data) // batch)
     products = matrix_products(batch, device)
     found = compare(
@@ -79,6 +79,7 @@ def test_mlp_against_its_products(
         lambda: Seconds(fit(data, recipe, device, measure="loss").seconds_per_epoch),
         lambda: [products() for _ in range(steps)],
         than="its matrix products alone, at the shapes of a batch",
+        part=True,
         rounds=scale(3, 5),
         limit=rates.limit(flops=training_of(len(data)), moved=steps * update_bytes(parameters())),
     )
@@ -91,13 +92,13 @@ def test_bfloat16_against_float32(compare: Compare, scale: Scale, device: torch.
         pytest.skip("this device has no instructions for bfloat16")
     recipe = replace(cl.recipes.cifar10("mlp-1x512"), epochs=scale(1, 2), batch_size=128)
     half = replace(recipe, precision="bfloat16")
-    data = random_images(scale(10_000, 50_000))
+    data = random_images(scale(5_000, 50_000))
     compare(
         f"an epoch of training alone in bfloat16, MLP 1x512, {len(data):,} images, batch 128",
         lambda: Seconds(fit(data, half, device, measure="loss").seconds_per_epoch),
         lambda: Seconds(fit(data, recipe, device, measure="loss").seconds_per_epoch),
         than="in float32",
-        rounds=3,
+        rounds=scale(2, 3),
     )
 
 

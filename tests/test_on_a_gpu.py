@@ -29,6 +29,8 @@ from tests.cli.trees import idx_tree
 from tests.fake_gpu import FakeGPU, place_of
 from tests.training.cases import ALL, EACH, IDS
 
+pytestmark = pytest.mark.slow
+
 RECIPE = Recipe(learning_rate=0.05, decay=0.9, epochs=2, batch_size=8)
 IMAGES = replace(RECIPE, crop=6, whiten=True)
 PLAIN = Execution(compile=False, cuda_graphs=False)
@@ -520,5 +522,5 @@ WORK: dict[str, Callable[[int], Any]] = {
 def test_no_wait_grows_with_the_steps(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     monkeypatch.setattr(time, "perf_counter", lambda: 0.0)  # losses are looked at by the clock
-    few, many = (waits_of(WORK[name], n) for n in (24, 64))  # 3 and 8 batches of 8
+    few, many = (waits_of(WORK[name], n) for n in (24, 48))  # 3 and 6 batches of 8
     assert few == many

@@ -162,9 +162,6 @@ def crossings(source: Path) -> Iterator[str]:
 # What reproducing the paper takes from below it and hands to the command line; no more may come.
 KNOWN_CROSSINGS = [
     "corruptlab._cli._reproduce imports corruptlab.experiments.paper._exhibits.can_draw",
-    "corruptlab.experiments.paper._plan imports corruptlab.experiments.sweeps._grid.trials_of",
-    "corruptlab.experiments.paper._plan imports corruptlab.experiments.sweeps._store.Store",
-    "corruptlab.experiments.paper._reproduce imports corruptlab.experiments.sweeps._store.Store",
     "corruptlab.experiments.paper._table2 imports corruptlab.training._data.DataSource",
     "corruptlab.experiments.paper._table2 imports corruptlab.training._distributed.Processes",
     "corruptlab.experiments.paper._table2 imports corruptlab.training._loading.load_data",

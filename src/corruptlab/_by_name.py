@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from corruptlab._environment import worker
 from corruptlab._types import MapDataset
 from corruptlab.datasets import Images, load
 from corruptlab.models import by_name
@@ -50,23 +51,14 @@ def network_for(model: str, train: Images, recipe: Recipe, *, seed: int = 0) -> 
     )
 
 
-_worker: int | None = None
-"""Which of the worker processes of a sweep this is; None for none."""
-
-
-def become_worker(number: int) -> None:
-    """Let this process be a worker of a sweep, which share the GPUs."""
-    global _worker
-    _worker = number
-
-
 def device_for(name: str) -> str:
     """Resolve ``"auto"`` to a GPU where there is one: each worker of a sweep to its own."""
     if name != "auto":
         return name
     if not torch.cuda.is_available():
         return "cpu"
-    return "cuda" if _worker is None else f"cuda:{_worker % torch.cuda.device_count()}"
+    number = worker()
+    return "cuda" if number is None else f"cuda:{number % torch.cuda.device_count()}"
 
 
 def describe(dataset: MapDataset[Any]) -> str:

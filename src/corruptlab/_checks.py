@@ -12,6 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 T = TypeVar("T")
 
 
+def check_left_out(kind: str, **options: object) -> None:
+    """Reject options that do not apply to a kind of model."""
+    for name, value in options.items():
+        if value is not None:
+            raise ValueError(f"`{name}` must be left out with {kind}, got {value!r}.")
+
+
 def whole(name: str, value: object) -> int:
     """Return an ``int``; raise TypeError for anything but an integer."""
     try:

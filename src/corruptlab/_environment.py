@@ -30,7 +30,7 @@ class Environment:
         return cls(
             corruptlab=__version__,
             python=platform.python_version(),
-            torch=torch.__version__,
+            torch=str(torch.__version__),
             numpy=np.__version__,
             platform=f"{platform.system()} {platform.machine()}",
             device=name,
@@ -68,3 +68,17 @@ def usable_device(device: torch.device | str) -> torch.device:
         reason = str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
         text = f"`device` must be usable on this machine, got {str(device)!r} ({reason})."
         raise ValueError(text) from None
+
+
+_worker: int | None = None
+
+
+def become_worker(number: int) -> None:
+    """Let this process be a worker of a sweep, which share the GPUs."""
+    global _worker
+    _worker = number
+
+
+def worker() -> int | None:
+    """Return which of the worker processes of a sweep this is; None for none."""
+    return _worker

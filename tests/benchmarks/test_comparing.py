@@ -53,6 +53,12 @@ def test_entry_says_what_was_compared() -> None:
     assert (entry.limit, entry.made) == (LIMIT, made())
 
 
+@pytest.mark.parametrize("part", [False, True])
+def test_entry_says_whether_theirs_is_a_part_of_ours(part: bool) -> None:
+    assert compared([1.0], [1.0], part=part).entry.part is part
+    assert compared([1.0], [1.0]).entry.part is False
+
+
 def test_notes_are_added_in_order() -> None:
     found = compared([1.0], [1.0])
     found.note("one", "two")

@@ -32,6 +32,43 @@ def test_comparison_is_a_row_with_ratio_range_and_limit() -> None:
     assert set(rule) == {"---"}
 
 
+def test_part_of_a_work_is_a_share_of_the_limit_in_a_table_of_its_own() -> None:
+    part = comparison(
+        name="another epoch", than="its products", part=True,
+        ratio=0.4, lowest=0.354, highest=1.25, theirs=1.6,
+    )  # fmt: skip
+    text = _markdown.tables([part, comparison()], "training")
+    _, _, rival, head, _, row = rows(text)
+    assert rival[:3] == ["an epoch", "2.5 times (2 to 3)", "a loop"]
+    assert dict(zip(head, row, strict=True)) == {
+        "work": "another epoch",
+        "share of the limit": "40.0% (35.4% to 125.0%)",
+        "limit": "its products",
+        "rounds": "3",
+        "seconds": "4, limit 1.6",
+        "limit at full rates": "2 s: products 1.5 s at 178 GFLOP/s, "
+        "random words 0.5 s at 110 Mwords/s",
+        "over that": "2 times",
+        "besides": "seen",
+    }
+    assert text.index("| a loop |") < text.index(_markdown.PARTS) < text.index("| its products |")
+    assert text.count("Measured 2026-11-21") == 1
+
+
+def test_page_without_parts_does_not_speak_of_them() -> None:
+    assert _markdown.PARTS not in _markdown.tables([comparison()], "training")
+
+
+def test_line_of_a_run_has_name_ratio_and_alternative() -> None:
+    assert _markdown.line(comparison()) == "an epoch: 2.5 times (2 to 3) as fast as a loop"
+    part = comparison(part=True, ratio=0.4, rounds=1)
+    assert _markdown.line(part) == "an epoch: share of the limit 40.0%, a loop"
+    assert _markdown.line(times()) == (
+        "mlp-1x512 on some data, steps over true labels: true labels 1.00 (1.00 to 1.00); "
+        "random labels 3.00 (1.10 to 8.21); Gaussian not within 30 epochs"
+    )
+
+
 def test_limit_of_one_part_is_told_once() -> None:
     entry = comparison(limit=comparison().limit[:1])
     assert "| products 1.5 s at 178 GFLOP/s | 2.67 times |" in _markdown.tables([entry], "training")

@@ -12,8 +12,13 @@ from tests.benchmarks.cases import comparison, made, times
 
 @pytest.mark.parametrize(
     "entry",
-    [comparison(), comparison(ratio=None, ours=None, limit=(), notes=()), times()],
-    ids=["whole", "with gaps", "times"],
+    [
+        comparison(),
+        comparison(ratio=None, ours=None, limit=(), notes=()),
+        comparison(part=True),
+        times(),
+    ],
+    ids=["whole", "with gaps", "part", "times"],
 )
 def test_entry_comes_back_from_json_as_it_was(entry: Comparison | TimeToInterpolation) -> None:
     values = json.loads(json.dumps(entry.to_dict(), allow_nan=False))

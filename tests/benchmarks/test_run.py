@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,6 +79,15 @@ def test_run_keeps_what_passed_and_nothing_of_what_failed(whole: Run) -> None:
     assert whole.code == 1, whole.output
     assert "1 failed, 1 passed, 1 skipped" in whole.output
     assert [entry["name"] for entry in whole.summary["entries"]] == ["right"]
+
+
+def test_run_tells_what_a_benchmark_found_as_it_ends(whole: Run) -> None:
+    lines = whole.output.splitlines()
+    (told,) = (line for line in lines if line.startswith("right: "))
+    assert re.fullmatch(r"right: \S+ times \(\S+ to \S+\) as fast as another", told)
+    (failed,) = (line for line in lines if line.startswith("E ") and "1 == 2" in line)
+    assert lines.index(told) < lines.index(failed)  # failures are told when all have ended
+    assert not any(line.startswith("wrong: ") for line in lines)
 
 
 def test_entry_has_the_size_the_group_and_notes_made_after_it(whole: Run) -> None:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from corruptlab.capacity import EffectiveCapacityTrial
-from corruptlab.capacity._effective_capacity import _search, most_trials, next_size
+from corruptlab import Recipe
+from corruptlab.capacity._effective_capacity import _Criterion, _search, most_trials, next_size
 from tests.capacity.naive import SHORT, result
 
 Path = tuple[list[int], int, int | None]
@@ -71,23 +72,21 @@ def test_some_search_takes_all_the_promised_trials(total: int, tolerance: float)
 class Coins:
     """A task whose replicas fit n examples with a probability that is known."""
 
-    inputs: range
+    total: int
     random: np.random.Generator
 
     def chance(self, n: int) -> float:
         return float(1 / (1 + (n / 100) ** 3))  # half at n = 100
 
-    def trial(self, n: int) -> EffectiveCapacityTrial:
-        fitted = int(self.random.binomial(30, self.chance(n)))
-        accuracies = (1.0,) * fitted + (0.9,) * (30 - fitted)
-        return EffectiveCapacityTrial(n=n, train_accuracies=accuracies, fitted=fitted, recipe=SHORT)
+    def errors(self, n: int) -> tuple[NDArray[np.int64], Recipe]:
+        return (self.random.random(30) >= self.chance(n)).astype(int), SHORT
 
 
 def test_interval_holds_the_capacity_as_often_as_it_says() -> None:
-    coins, confidence = Coins(range(1000), np.random.default_rng(0)), 0.6
-    found = []
+    coins, confidence = Coins(1000, np.random.default_rng(0)), 0.6
+    criterion, found = _Criterion(share=0.5, error=0.0, tolerance=0.05), []
     for _ in range(400):
-        trials, stopped_by = _search(coins, share=0.5, tolerance=0.05)  # type: ignore[arg-type]  # it tosses coins
+        trials, stopped_by = _search(coins, criterion)  # type: ignore[arg-type]  # it tosses coins
         found.append(result(trials, stopped_by=stopped_by, confidence=confidence))
     held = sum(low <= 100 < (high or 1001) for low, high in (each.interval for each in found))
     assert binomtest(held, len(found), confidence, alternative="less").pvalue > 1e-4

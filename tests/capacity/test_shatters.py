@@ -80,6 +80,7 @@ def test_dichotomies_equal_a_loop_of_fits() -> None:
     assert set(unparted) <= set(found.unfitted)
 
 
+@pytest.mark.slow
 def test_sample_equals_a_loop_of_fits_on_the_documented_draws() -> None:
     x, model = points(20, 3), cl.mlp(64, input_shape=(3,), num_classes=2)
     rows = [

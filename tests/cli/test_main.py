@@ -35,6 +35,7 @@ def test_a_run_prints_a_table_and_writes_its_files(
     assert sorted(entry.name for entry in out.iterdir()) == ["figure.png", "report.json"]
 
 
+@pytest.mark.slow
 def test_equal_commands_give_equal_reports(data: str, tmp_path: Path) -> None:
     reports = []
     for name in ("one", "two"):

@@ -14,6 +14,8 @@ import torch
 import corruptlab as cl
 from tests.cli.shown import check_mistake, main, rows
 
+pytestmark = pytest.mark.slow
+
 
 def command(data: str, out: Path, *more: str) -> list[str]:
     base = ["sweep", "--data", data, "--model", "mlp-1x16", "--p", "0,1", "--seeds", "2"]
@@ -47,7 +49,6 @@ def trials(out: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in (out / "trials").iterdir()}
 
 
-@pytest.mark.slow
 def test_the_same_command_again_trains_nothing_and_a_larger_one_only_what_is_new(
     data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -62,7 +63,6 @@ def test_the_same_command_again_trains_nothing_and_a_larger_one_only_what_is_new
     assert len(trials(out)) == len(before) + 2
 
 
-@pytest.mark.slow
 def test_several_networks_get_lines_and_curves_of_their_own(
     data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,7 +82,6 @@ def test_what_was_not_interpolated_has_no_time(
     assert [line[4:7] for line in rows(capsys.readouterr().out)] == [["0", "-", "-"]] * 2
 
 
-@pytest.mark.slow
 def test_a_trial_that_fails_is_told_and_the_others_are_shown(
     data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -201,7 +200,6 @@ def test_a_finished_sweep_that_cannot_be_written_to_is_shown_without_a_figure(
     assert re.search(r"^corruptlab: .*figure\.png was not written: .*\(Read-only file", told, re.M)
 
 
-@pytest.mark.slow
 def test_workers_find_what_one_process_finds(
     data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

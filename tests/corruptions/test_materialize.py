@@ -1,6 +1,7 @@
 """A data set in one piece holds what its items hold."""
 
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,15 @@ import torch
 from PIL import Image
 from torch.utils.data import Subset, TensorDataset
 
-from corruptlab import GaussianPixels, RandomLabels, RandomPixels, corrupt, materialize
+from corruptlab import (
+    CorruptedStream,
+    GaussianPixels,
+    RandomLabels,
+    RandomPixels,
+    ResampledValues,
+    corrupt,
+    materialize,
+)
 
 from .cases import Items, images, tensors
 
@@ -37,6 +46,29 @@ def test_pictures_become_bytes_with_channels_first() -> None:
     )
     grey, _ = materialize(Items([(Image.fromarray(x[:, :, 0]), 0) for x in pixels]))
     assert grey.shape == (6, 1, 5, 6)
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        RandomPixels(channel_axis=0),  # of images with the channels first, as they are read
+        RandomPixels(move="values"),
+        GaussianPixels(per="pixel"),
+        ResampledValues(),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_are_corrupted_alike_wherever_they_are_read(noise: Any, channels: int) -> None:
+    pixels = (images(6, (5, 6, channels)) % 256).to(torch.uint8).numpy()
+    bare = pixels[..., 0] if channels == 1 else pixels
+    base = Items([(Image.fromarray(x), 0) for x in bare])
+    noisy = corrupt(base, noise, seed=1)
+    seen = np.stack([np.asarray(image) for image, _ in list(noisy)]).reshape(pixels.shape)
+    np.testing.assert_array_equal(materialize(noisy)[0].numpy(), seen.transpose(0, 3, 1, 2))
+    stream = CorruptedStream([base[i] for i in range(6)], *noisy.corruptions, num_classes=1, seed=1)
+    streamed = np.stack([np.asarray(image) for image, _ in stream]).reshape(pixels.shape)
+    np.testing.assert_array_equal(streamed, seen)
 
 
 def test_a_data_set_that_changes_its_tensors_is_read_by_its_items() -> None:

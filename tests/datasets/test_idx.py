@@ -267,6 +267,7 @@ def test_label_out_of_range_is_named_with_its_position(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_real_mnist_has_its_known_facts(shared_data: Path) -> None:
     train = idx(shared_data / "mnist", split="train")
     test = idx(shared_data / "mnist", split="test")

@@ -23,6 +23,8 @@ from .clock import Clock, Timed
 from .programs import problem
 from .programs.problem import same_bits
 
+pytestmark = pytest.mark.slow
+
 EAGER = Execution(compile=False, cuda_graphs=False, channels_last=False, data="device")
 CAPTURED = replace(EAGER, cuda_graphs=True)
 # 23 images are two batches of 10 and one of 3, which are captured in epochs 2 and 4. The rate
@@ -103,7 +105,6 @@ def test_a_user_s_own_adam_can_be_captured(fake_gpu: FakeGPU) -> None:
     assert captured.losses == pytest.approx(eager.losses, rel=1e-4)
 
 
-@pytest.mark.slow
 def test_a_step_is_one_launch_once_it_is_captured(fake_gpu: FakeGPU, clock: Clock) -> None:
     def launches(epochs: int) -> int:
         before = fake_gpu.launches
@@ -266,7 +267,7 @@ def test_what_a_graph_would_not_repeat_is_done_step_by_step(name: str, fake_gpu:
         torch.manual_seed(0)
         return nn.Sequential(make(), network())
 
-    how: Any = {"recipe": VECTORS, "stop": (), "device": "cuda"}
+    how: Any = {"recipe": replace(VECTORS, epochs=3), "stop": (), "device": "cuda"}
     eager = fit(one := made(), points(), execution=EAGER, **how)
     refused = fit(two := made(), points(), execution=CAPTURED, **how)
     assert re.fullmatch(reason, refused.not_captured)

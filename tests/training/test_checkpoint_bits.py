@@ -23,6 +23,7 @@ def bits_of(folder: Path) -> dict[str, object]:
     return bits
 
 
+@pytest.mark.slow
 def test_a_checkpoint_says_what_its_bits_depend_on(tmp_path: Path) -> None:
     fit(network(), points(), recipe=RECIPE, stop=(), checkpoint=tmp_path)
     assert bits_of(tmp_path) == {

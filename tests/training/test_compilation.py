@@ -32,6 +32,7 @@ def test_the_fifth_network_of_a_process_is_compiled_like_the_first() -> None:
         assert (compiled.programs, compiled.failed) == (2, False)
 
 
+@pytest.mark.slow
 def test_what_is_compiled_computes_the_same() -> None:
     network, inputs = nn.Linear(3, 2), torch.randn(4, 3)
     compiled = Compiled(step_of(network), backend="eager")

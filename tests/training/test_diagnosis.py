@@ -163,6 +163,9 @@ def test_a_rate_that_is_too_low_is_seen(rate: float, batch_size: int) -> None:
 @pytest.mark.parametrize("decay", [0.1, 0.5, 0.8, 0.9])
 def test_a_rate_that_decayed_too_soon_is_seen(decay: float) -> None:
     assert names(fitted(decay=decay).diagnosis) == ["learning_rate_decayed"]
+
+
+def test_a_rate_that_hardly_decays_is_none() -> None:
     assert fitted(decay=0.999).train_accuracy == 1
 
 

@@ -70,7 +70,7 @@ def test_each_replica_is_the_fit_of_its_labels(
     strategy: Any, hidden: tuple[int, ...], weight_decay: float
 ) -> None:
     # Rounding grows exponentially with the steps, and faster in a deeper network.
-    epochs = 10 if len(hidden) > 1 else 60
+    epochs = 10 if len(hidden) > 1 else 25
     recipe = replace(RECIPE, weight_decay=weight_decay, epochs=epochs)
     model = perceptron(hidden=hidden)
     report = fit_replicas(model, INPUTS, LABELS, recipe=recipe, seed=3, strategy=strategy)
@@ -109,6 +109,7 @@ def test_convolutions_and_batch_norm_keep_their_own_statistics(make: Any) -> Non
         assert_is_the_single_fit(report, r, *own, tol=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["wide", "vmap", "loop"])
 def test_subsets_are_trained_on_alone(strategy: Any) -> None:
     generator = torch.Generator().manual_seed(5)
@@ -181,6 +182,7 @@ def test_what_is_done_to_a_given_network_later_does_not_reach_the_report() -> No
     assert torch.equal(report.logits(INPUTS), before)
 
 
+@pytest.mark.slow
 def test_one_rule_may_stand_alone() -> None:
     alone, listed = (
         fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE, stop=stop)

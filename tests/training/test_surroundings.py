@@ -15,6 +15,8 @@ from .cases import points
 from .clock import Clock
 from .programs.problem import RECIPE, images, lasting, same_bits
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def default_dtype(dtype: torch.dtype) -> Iterator[None]:

@@ -69,6 +69,7 @@ def of_replicas(seed: int) -> Any:
     return fit_replicas(MODEL, inputs, both, recipe=recipe, seed=seed, stop=()).losses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [with_dropout, with_random_transforms, of_replicas])
 def test_fits_in_threads_equal_sequential_ones_and_leave_the_generators(
     run: Callable[[int], Any],

@@ -14,10 +14,9 @@ from corruptlab._data._examples import (
 from corruptlab._data._fields import Fields, InputKey, Key
 from corruptlab._data._inputs import (
     Batch,
-    as_array,
-    as_batch,
     channels_first,
     is_structured,
+    one_array,
     restored,
     stacked,
     tensors_from,
@@ -47,8 +46,6 @@ __all__ = [
     "Pair",
     "Provenance",
     "Traced",
-    "as_array",
-    "as_batch",
     "channels_first",
     "checked_length",
     "chunks",
@@ -67,6 +64,7 @@ __all__ = [
     "listed_provenance",
     "noise_beneath",
     "number_of",
+    "one_array",
     "open_dataset",
     "paired",
     "plain",

@@ -138,13 +138,19 @@ def check_shape(
 
 
 def restored(original: Any, array: Array, before: Array) -> Any:
-    """Return a changed input as the type that the original had, unless its values have another."""
+    """Return a changed input of a batch as the type that the original had.
+
+    Where its values have another type than before, PIL images become channels-last arrays.
+    """
     if isinstance(original, torch.Tensor):
         return in_place_of(original, array, before)
-    if is_pil(original) and array.dtype == before.dtype:
+    if is_pil(original):
+        last = array[0] if len(original.getbands()) == 1 else np.moveaxis(array, 0, -1)
+        if array.dtype != before.dtype:
+            return last
         from PIL import Image  # the original is one, so Pillow is there
 
-        return Image.fromarray(np.ascontiguousarray(array), original.mode)
+        return Image.fromarray(np.ascontiguousarray(last), original.mode)
     return array[()] if isinstance(original, np.generic) else array
 
 

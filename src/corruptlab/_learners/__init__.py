@@ -10,9 +10,13 @@ from corruptlab._learners._rows import (
     PairRows,
     Rows,
     Targets,
+    check_alike,
     code,
     joined,
+    labels_of,
     read_examples,
+    rows_joined,
+    rows_of,
 )
 
 __all__ = [
@@ -27,6 +31,7 @@ __all__ = [
     "Trainable",
     "Wanted",
     "called",
+    "check_alike",
     "check_pickles",
     "code",
     "collated",
@@ -35,7 +40,10 @@ __all__ = [
     "is_learner",
     "joined",
     "kept_in",
+    "labels_of",
     "predicted",
     "read_examples",
+    "rows_joined",
+    "rows_of",
     "trainable",
 ]

@@ -17,6 +17,11 @@ Wanted: TypeAlias = Literal["classes", "scores", "log-probabilities", "numbers",
 """Codes ``(n,)``; scores ``(n, K)``, of which only the order within a class counts; logarithms of
 probabilities ``(n, K)``; numbers ``(n,)``; or scores where there are any, else classes."""
 
+_NEEDED = {
+    "scores": ("scores", "an area under the ROC curve"),
+    "log-probabilities": ("probabilities", "a log-likelihood or a cross-entropy"),
+}
+
 _SUM_TO_1 = 1e-3  # by how much probabilities may miss it: those of half precision are rounded
 _LEAST = float(np.finfo(np.float64).eps)  # a probability below counts as this, as in scikit-learn
 
@@ -151,10 +156,10 @@ def _numbers(values: NDArray[Any], n: int) -> Tensor:
 
 
 def _of_classes(codes: NDArray[np.int64], wanted: Wanted) -> Tensor:
-    if wanted in ("scores", "log-probabilities"):
-        what = "probabilities" if wanted == "log-probabilities" else "scores"
+    if wanted in _NEEDED:
+        what, purpose = _NEEDED[wanted]
         raise TypeError(
-            f"the predictor must return {what} of shape (n, K) for this statistic, got classes."
+            f"the predictor must return {what} of shape (n, K) for {purpose}, got classes."
         )
     return torch.from_numpy(codes)
 
@@ -170,8 +175,8 @@ def _of_scores(scores: NDArray[np.float64], wanted: Wanted) -> Tensor:
     if len(off) or scores.min() < 0:
         got = f"a row that sums to {sums[off[0]]:.4g}" if len(off) else f"{scores.min():.4g}"
         raise ValueError(
-            "the predictor must return probabilities for this statistic, rows that are at least 0 "
-            f"and sum to 1, got {got}; take the softmax of logits first."
+            f"the predictor must return probabilities for {_NEEDED[wanted][1]}, rows that are at "
+            f"least 0 and sum to 1, got {got}; take the softmax of logits first."
         )
     return values.clamp(_LEAST, 1.0).log()
 

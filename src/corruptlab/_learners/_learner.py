@@ -7,7 +7,7 @@ import pickle
 import sys
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ from corruptlab._modules import first_line
 from corruptlab._modules import kind_of as name_of_kind
 from corruptlab._random_state import seed_generators
 from corruptlab._types import Ids
+
+RowsT = TypeVar("RowsT", bound=Rows)
 
 _SEEDS = 2**32  # of NumPy's global generator, and of scikit-learn
 
@@ -128,10 +130,10 @@ class FunctionLearner:
     def name(self) -> str:
         return _name_of(self.function)
 
-    def check(self, wanted: Wanted, statistic: str) -> None:
+    def check(self, wanted: Wanted, purpose: str) -> None:
         """Accept anything: what it returns is known only when it does."""
 
-    def rows(self, rows: Rows) -> Rows:
+    def rows(self, rows: RowsT) -> RowsT:
         return rows
 
     def trained(self, data: LabelledData, targets: Targets, *, seed: int) -> Answers:
@@ -169,18 +171,17 @@ class EstimatorLearner:
         kind = _estimator_type(self.estimator) or ""
         return {"regressor": True, "classifier": False}.get(kind)
 
-    def check(self, wanted: Wanted, statistic: str) -> None:
+    def check(self, wanted: Wanted, purpose: str) -> None:
         needs = {
             "log-probabilities": "predict_proba",
             "scores": "predict_proba or decision_function",
         }
         if wanted in needs and scoring_method(self.estimator, wanted) is None:
             raise TypeError(
-                f"`model` must have a method {needs[wanted]} for the statistic {statistic!r}, "
-                f"got {self.name}."
+                f"`model` must have a method {needs[wanted]} for {purpose}, got {self.name}."
             )
 
-    def rows(self, rows: Rows) -> Rows:
+    def rows(self, rows: Rows) -> PairRows:
         """Return rows of two axes, as estimators take them; data sets are read once."""
         if not isinstance(rows, PairRows):
             rows = PairRows(np.asarray(rows.inputs(np.arange(len(rows)))))
@@ -209,9 +210,8 @@ class EstimatorLearner:
         missing = np.setdiff1d(data.classes, data.labels)
         if len(missing):
             raise ValueError(
-                "`folds` must leave examples of every class to train on with this `model`, got "
-                f"none of class {missing[0].item()!r} in a part, for which it says: "
-                f"{first_line(error)}"
+                "`model` must accept training sets without examples of some class, here "
+                f"{missing[0].item()!r}, got the error: {first_line(error)}"
             ) from error
 
     def identity(self) -> Json:

@@ -1,6 +1,7 @@
 """Examples for learners: inputs in whichever container they come, and labels of any kind."""
 
 import hashlib
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -249,7 +250,7 @@ def read_examples(
     """Return the rows of a data set or pair, its labels, and what else is known of classes."""
     if (pair := _as_pair(dataset, name)) is not None:
         rows: Rows = PairRows(pair[0])
-        labels = _labels_of(pair[1], len(rows), name)
+        labels = labels_of(pair[1], len(rows), name)
         return rows, labels, None
     examples = open_dataset(dataset, name, input_key=input_key, label_key=label_key)
     if not numbers:
@@ -268,14 +269,62 @@ def read_examples(
             _plain(examples.fields.label_of(item, name, int(i)))
             for item, i in zip(items, at, strict=True)
         ]
-    return DatasetRows(examples), _labels_of(values, len(examples), name), None
+    return DatasetRows(examples), labels_of(values, len(examples), name), None
 
 
-def joined(labels: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:
+def rows_of(inputs: Any, name: str) -> PairRows:
+    """Return the rows of inputs that stand apart from their labels."""
+    if isinstance(inputs, tuple):
+        inputs = list(inputs)
+    if not isinstance(inputs, list) and getattr(inputs, "shape", ()) == ():
+        raise TypeError(
+            f"`{name}` must be an array, a tensor, a data frame, a sparse matrix, or a list, "
+            f"got {type(inputs).__name__}."
+        )
+    rows = PairRows(inputs)
+    if len(rows) == 0:
+        raise ValueError(f"`{name}` must have at least one example, got none.")
+    return rows
+
+
+def check_alike(rows: PairRows, like: PairRows, name: str, other: str) -> None:
+    """Reject rows that are not in a container of the same kind, with the same columns."""
+    for wanted, got in zip(_form(like.whole), _form(rows.whole), strict=True):
+        if wanted != got:
+            raise ValueError(f"`{name}` must be rows like those of `{other}`, {wanted}, got {got}.")
+
+
+def _form(whole: Any) -> tuple[str, str]:
+    columns = getattr(whole, "columns", None)
+    if columns is not None:
+        return type(whole).__name__, f"columns {list(columns)}"
+    shape = tuple(getattr(whole, "shape", ())[1:])
+    return type(whole).__name__, f"shape {shape}"
+
+
+def rows_joined(first: PairRows, second: PairRows) -> PairRows:
+    """Return the rows of one container, and then those of another of its kind."""
+    one, other = first.whole, second.whole
+    if isinstance(one, list):
+        return PairRows(one + list(other))
+    if isinstance(one, Tensor):
+        return PairRows(torch.cat([one, other]))
+    if hasattr(one, "iloc"):
+        return PairRows(importlib.import_module("pandas").concat([one, other]))
+    if hasattr(one, "tocsr"):
+        from scipy.sparse import vstack  # slow to import
+
+        return PairRows(vstack([one, other]).tocsr())
+    return PairRows(np.concatenate([one, other]))
+
+
+def joined(
+    labels: NDArray[Any], truth: NDArray[Any], name: str = "test", other: str = "train"
+) -> NDArray[Any]:
     """Return the labels of a training set, and then those of its test set."""
     if (labels.dtype.kind in "US") != (truth.dtype.kind in "US"):
         raise TypeError(
-            f"`test` must have labels like those of `train`, {labels.dtype}, got {truth.dtype}."
+            f"`{name}` must have labels like those of `{other}`, {labels.dtype}, got {truth.dtype}."
         )
     return np.concatenate([labels, truth])
 
@@ -333,7 +382,7 @@ def _as_pair(dataset: Any, name: str) -> tuple[Any, Any] | None:
     return None
 
 
-def _labels_of(values: Any, n: int, name: str) -> NDArray[Any]:
+def labels_of(values: Any, n: int, name: str) -> NDArray[Any]:
     """Return labels as an array of shape ``(n,)``."""
     labels = to_numpy(values) if isinstance(values, Tensor) else np.asarray(values)
     if labels.shape == (n, 1):

@@ -1,33 +1,39 @@
-"""Effective capacity: the largest number of examples that a network and a recipe fit."""
+"""Effective capacity: the largest number of examples that a model fits."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from corruptlab._arrays import Rows, read_inputs, read_labels
+from corruptlab import _learners
+from corruptlab._arrays import Rows
 from corruptlab._checks import (
     at_least,
     check_confidence,
+    check_left_out,
     check_number,
     check_probability,
-    instance,
     not_negative,
 )
-from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._modules import ModelSource
+from corruptlab._reports import Report
 from corruptlab._statistics import clopper_pearson
-from corruptlab.capacity._replicas import Procedure
+from corruptlab.capacity._fitting_tasks import (
+    LearnedReplica,
+    LearnedTask,
+    NetworkTask,
+    RecipeFor,
+    Task,
+)
+from corruptlab.capacity._learned import ANY_LEARNER, trained_by
 from corruptlab.training import Recipe
-
-RecipeFor: TypeAlias = Recipe | Callable[[int], Recipe]
-"""A recipe, or a function that gives the one for a number of examples."""
 
 StoppedBy: TypeAlias = Literal["tolerance", "all_fitted", "interrupted"]
 """Why a search ended: the bracket is narrow, all examples are fitted, or Ctrl-C was pressed."""
@@ -43,7 +49,7 @@ class EffectiveCapacityTrial:
         n: Number of examples that each replica was trained on.
         train_accuracies: Share of them that each replica got right.
         fitted: Replicas with few enough errors.
-        recipe: The hyper-parameters.
+        recipe: The hyper-parameters; None for an estimator or a training function.
 
     Example:
         >>> import torch
@@ -59,7 +65,16 @@ class EffectiveCapacityTrial:
     n: int
     train_accuracies: tuple[float, ...]
     fitted: int
-    recipe: Recipe
+    recipe: Recipe | None
+
+    @classmethod
+    def of(
+        cls, n: int, errors: NDArray[Any], error: float, recipe: Recipe | None
+    ) -> "EffectiveCapacityTrial":
+        """Count the replicas with few enough errors."""
+        few = errors <= error * n + 1e-9  # 0.29 * 100 is a little below 29
+        accuracies: list[float] = ((n - errors) / n).tolist()
+        return cls(n=n, train_accuracies=tuple(accuracies), fitted=int(few.sum()), recipe=recipe)
 
     def fits(self, share: float) -> bool:
         """Tell whether at least this share of the replicas fitted."""
@@ -72,8 +87,12 @@ class EffectiveCapacityTrial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EffectiveCapacity:
-    """How many examples a network and a recipe fit.
+class EffectiveCapacity(
+    Report,
+    kind="effective_capacity",
+    derived=("replicas", "value", "at_least", "bracket", "relative_error", "interval"),
+):
+    """How many examples a model fits.
 
     n examples count as *fitted* if at least ``share`` of the replicas, each on its own subset of n
     examples, make at most ``error * n`` errors on them.
@@ -91,6 +110,7 @@ class EffectiveCapacity:
         num_classes: Number of classes.
         seed: Seed of subsets, labels, and data order.
         environment: Versions, machine, and device.
+        learner: Name of an estimator or a training function; None for a network.
 
     Example:
         >>> import torch
@@ -115,6 +135,7 @@ class EffectiveCapacity:
     num_classes: int
     seed: int
     environment: Environment
+    learner: str | None = None
 
     @property
     def replicas(self) -> int:
@@ -165,18 +186,17 @@ class EffectiveCapacity:
             missed=[n for n, (_, high) in limits if high < self.share],
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields and properties as a dictionary that JSON can hold."""
-        return {
-            **asdict(self),
-            "trials": [asdict(trial) for trial in self.trials],
-            "replicas": self.replicas,
-            "value": self.value,
-            "at_least": self.at_least,
-            "bracket": list(self.bracket),
-            "relative_error": self.relative_error,
-            "interval": list(self.interval),
-        }
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return [
+            {
+                "n": trial.n,
+                "replicas": self.replicas,
+                "fitted": trial.fitted,
+                "train_accuracy": math.fsum(trial.train_accuracies) / self.replicas,
+                "fits": trial.fits(self.share),
+            }
+            for trial in self.trials
+        ]
 
     def __repr__(self) -> str:
         low, high = self.bracket
@@ -192,7 +212,7 @@ class EffectiveCapacity:
             f"EffectiveCapacity({what}, {100 * self.confidence:g}% interval "
             f"[{inside}, {'unknown' if outside is None else outside}); {self.replicas} replicas, "
             f"share {self.share:g}, error {self.error:g}, "
-            f"inputs {self.trials[0].recipe.preparation}, seed={self.seed})"
+            f"{trained_by(self.trials[0].recipe, self.learner)}, seed={self.seed})"
         )
 
 
@@ -201,11 +221,12 @@ def _bracket(fitted: list[int], missed: list[int]) -> tuple[int, int | None]:
 
 
 def effective_capacity(
-    model: ModelSource | Sequence[nn.Module],
-    inputs: Rows,
+    model: ModelSource | Sequence[nn.Module] | _learners.Learner | Any,
+    inputs: Rows | Any,
     *,
-    recipe: RecipeFor,
+    recipe: RecipeFor | None = None,
     labels: ArrayLike | Tensor | None = None,
+    num_classes: int | None = None,
     replicas: int = 10,
     share: float = 0.5,
     error: float = 0.0,
@@ -213,9 +234,11 @@ def effective_capacity(
     seed: int = 0,
     confidence: float = 0.95,
     device: torch.device | str | None = None,
+    executor: Executor | int | None = None,
+    out: str | os.PathLike[str] | None = None,
     progress: bool = False,
 ) -> EffectiveCapacity:
-    """Find the largest number of randomly labelled examples that a network and a recipe fit.
+    """Find the largest number of randomly labelled examples that a model fits.
 
     n examples are *fitted* if at least ``share`` of the replicas, each trained on its own random
     subset of n inputs with its own labels, end with at most ``error * n`` errors on them. The
@@ -234,12 +257,18 @@ def effective_capacity(
     the label ``Draws(seed).integers("effective_capacity/{n}/labels/{r}", [i], K)``.
 
     Args:
-        model: A network whose weights every replica starts from, a function without arguments that
-            makes it, or a sequence of ``replicas``
-            networks. They are copied. Its outputs are the K classes.
-        inputs: Inputs as they are stored, shape ``(N, ...)``; the recipe crops and whitens them.
-        recipe: The hyper-parameters, or a function that gives them for n examples.
+        model: With ``recipe``, a network whose weights every replica starts from, a function
+            without arguments that makes it, or a sequence of ``replicas``
+            networks. They are copied. Its outputs are the K classes. Without ``recipe``, an
+            estimator with scikit-learn's interface, or a function
+            ``train(data, *, seed) -> predict`` (see `Learner`), trained with ``seed`` each time.
+        inputs: Inputs of a network as they are stored, shape ``(N, ...)``; the recipe crops and
+            whitens them. For other learners any container of N rows: an array, a data frame, a
+            sparse matrix, a list.
+        recipe: The hyper-parameters, or a function that gives them for n examples; None for other
+            learners.
         labels: Class of each input, shape ``(N,)``, to fit these instead of random ones.
+        num_classes: Classes K >= 2 of random labels for learners other than networks; None for 2.
         replicas: Trainings for each n, >= 1. By default ``interval`` has two ends from about 9 on;
             with fewer, no outcome of a trial is significant.
         share: Share of the replicas that have to fit, in ``(0, 1]``.
@@ -248,6 +277,11 @@ def effective_capacity(
         seed: Decides subsets, random labels, and the data order; any integer >= 0.
         confidence: Level of `EffectiveCapacity.interval`, in ``(0, 1)``.
         device: Where to train; None for where the network is.
+        executor: Where learners other than networks are trained: None for this process, a number
+            of processes, or any ``concurrent.futures.Executor``, as in `sweep`.
+        out: Folder in which their finished replicas are saved. The same call resumes from it, also
+            after ``kill -9``; another ``share``, ``error``, ``tolerance``, or number of replicas
+            uses them again. None saves nothing.
         progress: Whether to show progress on standard error.
 
     Returns:
@@ -257,8 +291,9 @@ def effective_capacity(
     Raises:
         TypeError: If an argument is of a wrong kind.
         ValueError: If there are no inputs, the network does not take them, a label has no
-            output, or an option is out of range.
+            output, or an option is out of range or does not apply to this type of model.
         NonFiniteLossError: If the loss of a replica becomes infinite or not a number.
+        RuntimeError: If a training run on an executor fails; the others are saved in ``out``.
 
     Example:
         >>> import torch
@@ -270,6 +305,11 @@ def effective_capacity(
         >>> found = effective_capacity(model, points, recipe=recipe)
         >>> 6 < found.value < 18  # planes separate half of the labellings of 2 (d + 1) = 12 points
         True
+        >>> def by_heart(data, *, seed):
+        ...     known = {tuple(x): label for x, label in data}
+        ...     return lambda inputs: [known[tuple(x)] for x in inputs]
+        >>> effective_capacity(by_heart, points.numpy()).bracket  # all were fitted
+        (100, None)
 
     Source: Nakkiran et al. 2020, "Deep double descent", Def. 1 (effective model complexity, there
     of the mean error); Shwartz-Ziv et al. 2024, "Just how flexible are neural networks in
@@ -284,106 +324,61 @@ def effective_capacity(
     tolerance = not_negative("tolerance", tolerance)
     check_confidence(confidence)
     replicas = at_least(1, "replicas", replicas)
-    examples = read_inputs(inputs)
-    total = len(examples)
-    procedure = Procedure.of(
-        model,
-        examples,
-        recipe=_recipe_for(recipe, total),
-        seed=seed,
-        device=device,
-        progress=progress,
-        replicas=replicas,
-    )
-    classes = procedure.num_classes
-    given = None if labels is None else read_labels(labels, n=total, num_classes=classes)
-    task = _Task(procedure, recipe, examples, given, replicas, float(error))
-    trials, stopped_by = _search(task, share=share, tolerance=tolerance)
+    criterion = _Criterion(float(share), float(error), tolerance)
+    if recipe is None:
+        check_left_out(ANY_LEARNER, device=device)
+        replica = LearnedReplica.of(model, inputs, labels, num_classes, seed)
+        with replica.examples.running(
+            executor, out, label="effective capacity", each="replica", progress=progress
+        ) as run:
+            task: Task = LearnedTask(replica, run, replicas)
+            trials, stopped_by = _search(task, criterion)
+    else:
+        check_left_out("a network", executor=executor, out=out, num_classes=num_classes)
+        options = {"seed": seed, "device": device, "progress": progress}
+        task = NetworkTask.of(model, inputs, recipe, labels, replicas=replicas, **options)
+        trials, stopped_by = _search(task, criterion)
     return EffectiveCapacity(
-        labels="random" if given is None else "given",
+        labels="random" if labels is None else "given",
         trials=trials,
-        examples=total,
+        examples=task.total,
         share=float(share),
         error=float(error),
         tolerance=tolerance,
-        most_trials=most_trials(total, tolerance),
+        most_trials=most_trials(task.total, tolerance),
         confidence=float(confidence),
         stopped_by=stopped_by,
-        num_classes=classes,
-        seed=procedure.seed,
-        environment=procedure.environment,
+        num_classes=task.num_classes,
+        seed=task.seed,
+        environment=task.environment,
+        learner=task.learner,
     )
 
 
 @dataclass(frozen=True)
-class _Task:
-    """What the replicas have to fit, whatever the number of examples."""
+class _Criterion:
+    """When examples count as fitted, and when the search ends."""
 
-    procedure: Procedure
-    recipe: RecipeFor
-    inputs: Tensor
-    given: Tensor | None
-    replicas: int
+    share: float
     error: float
-
-    def trial(self, n: int) -> EffectiveCapacityTrial:
-        """Train all replicas on n examples each."""
-        recipe = _recipe_for(self.recipe, n)
-        accuracies = replace(self.procedure, recipe=recipe).measure(
-            lambda replicas: replicas.train_accuracy,
-            self.inputs,
-            self._labels(n),
-            subsets=self._subsets(n),
-            least=self.replicas,
-        )
-        errors = ((1 - accuracies) * n).round()
-        few = errors <= self.error * n + 1e-9  # 0.29 * 100 is a little below 29
-        return EffectiveCapacityTrial(
-            n=n,
-            train_accuracies=tuple(accuracies.tolist()),
-            fitted=int(few.sum()),
-            recipe=recipe,
-        )
-
-    def _subsets(self, n: int) -> Tensor:
-        """Return the examples of each replica, ``int64``, shape ``(replicas, n)``."""
-        draws, stream = Draws(self.procedure.seed), f"effective_capacity/{n}/subset"
-        rows = [  # one at a time: a permutation of all examples can be much longer than its head
-            draws.permutations(stream, [r], len(self.inputs))[0, :n] for r in range(self.replicas)
-        ]
-        return torch.from_numpy(np.stack(rows))
-
-    def _labels(self, n: int) -> Tensor:
-        """Return a label of every example for each replica, ``int64``, ``(replicas, N)``."""
-        if self.given is not None:
-            return self.given.expand(self.replicas, -1)
-        draws, ids = Draws(self.procedure.seed), np.arange(len(self.inputs))
-        rows = [
-            draws.integers(f"effective_capacity/{n}/labels/{r}", ids, self.procedure.num_classes)
-            for r in range(self.replicas)
-        ]
-        return torch.from_numpy(np.stack(rows))
+    tolerance: float
 
 
 def _search(
-    task: _Task, *, share: float, tolerance: float
+    task: Task, criterion: _Criterion
 ) -> tuple[tuple[EffectiveCapacityTrial, ...], StoppedBy]:
     trials: list[EffectiveCapacityTrial] = []
     low, high = 0, None
-    while (n := next_size(low, high, len(task.inputs), tolerance)) is not None:
+    while (n := next_size(low, high, task.total, criterion.tolerance)) is not None:
         try:
-            trial = task.trial(n)
+            errors, recipe = task.errors(n)
         except KeyboardInterrupt:
             if not trials:
                 raise
             return tuple(trials), "interrupted"
-        trials.append(trial)
-        low, high = (n, high) if trial.fits(share) else (low, n)
+        trials.append(EffectiveCapacityTrial.of(n, errors, criterion.error, recipe))
+        low, high = (n, high) if trials[-1].fits(criterion.share) else (low, n)
     return tuple(trials), "all_fitted" if high is None else "tolerance"
-
-
-def _recipe_for(recipe: object, n: int) -> Recipe:
-    return instance("recipe", recipe(n) if callable(recipe) else recipe, Recipe)
 
 
 def next_size(low: int, high: int | None, total: int, tolerance: float) -> int | None:

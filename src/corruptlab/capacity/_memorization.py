@@ -1,7 +1,9 @@
 """Memorization scores: how much more often an example is right when it was seen."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +12,16 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from corruptlab import _learners
 from corruptlab._arrays import Rows, read_inputs, read_labels
-from corruptlab._checks import at_least, check_number, real
+from corruptlab._checks import at_least, check_left_out, check_number, real
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
+from corruptlab._json import Json
 from corruptlab._modules import ModelSource
+from corruptlab._reports import Report, rows_of
+from corruptlab._sweeps import Runner
+from corruptlab.capacity._learned import ANY_LEARNER, LearnedExamples, trained_by
 from corruptlab.capacity._replicas import Procedure
 from corruptlab.training import Recipe
 
@@ -25,7 +32,7 @@ _WORDS_TO_LOOK_AHEAD = 1 << 26
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Memorization:
+class Memorization(Report, kind="memorization", derived=("scores", "standard_errors", "n")):
     """Memorization scores of training examples, with their standard errors.
 
     Attributes:
@@ -37,9 +44,10 @@ class Memorization:
         replicas: Number of replicas.
         subset_size: Number of examples that each replica was trained on.
         train_accuracies: Share of them that each replica got right.
-        recipe: The hyper-parameters.
+        recipe: The hyper-parameters; None for an estimator or a training function.
         seed: Seed of the subsets and of the data order.
         environment: Versions, machine, and device.
+        learner: Name of an estimator or a training function; None for a network.
 
     Example:
         >>> import torch
@@ -59,9 +67,10 @@ class Memorization:
     replicas: int
     subset_size: int
     train_accuracies: tuple[float, ...] = field(repr=False)
-    recipe: Recipe
+    recipe: Recipe | None
     seed: int
     environment: Environment
+    learner: str | None = None
 
     @property
     def n(self) -> int:
@@ -104,46 +113,41 @@ class Memorization:
         order = np.argsort(-self.scores, kind="stable")
         return order[self.scores[order] >= threshold]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields and properties as a dictionary that JSON can hold."""
-        return {
-            "scores": self.scores.tolist(),
-            "standard_errors": self.standard_errors.tolist(),
-            "correct_in": self.correct_in.tolist(),
-            "correct_out": self.correct_out.tolist(),
-            "in_counts": self.in_counts.tolist(),
-            "out_counts": self.out_counts.tolist(),
-            "n": self.n,
-            "replicas": self.replicas,
-            "subset_size": self.subset_size,
-            "train_accuracies": list(self.train_accuracies),
-            "recipe": self.recipe.to_dict(),
-            "seed": self.seed,
-            "environment": self.environment.to_dict(),
-        }
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return rows_of(
+            example=range(self.n),
+            score=self.scores,
+            standard_error=self.standard_errors,
+            correct_in=self.correct_in,
+            correct_out=self.correct_out,
+            in_count=self.in_counts,
+            out_count=self.out_counts,
+        )
 
     def __repr__(self) -> str:
         return (
             f"Memorization({self.n} examples, {len(self.memorized())} with a score of 0.25 or "
             f"more, mean score {self.scores.mean():.3g}, median standard error "
             f"{np.median(self.standard_errors):.2g}; {self.replicas} replicas on "
-            f"{self.subset_size}, inputs {self.recipe.preparation}, seed={self.seed})"
+            f"{self.subset_size}, {trained_by(self.recipe, self.learner)}, seed={self.seed})"
         )
 
 
 def memorization(
-    model: ModelSource | Sequence[nn.Module],
-    inputs: Rows,
+    model: ModelSource | Sequence[nn.Module] | _learners.Learner | Any,
+    inputs: Rows | Any,
     labels: ArrayLike | Tensor,
     *,
-    recipe: Recipe,
+    recipe: Recipe | None = None,
     replicas: int = 40,
     share: float = 0.7,
     seed: int = 0,
     device: torch.device | str | None = None,
+    executor: Executor | int | None = None,
+    out: str | os.PathLike[str] | None = None,
     progress: bool = False,
 ) -> Memorization:
-    """Estimate by how much more often each example is right if the network was trained on it.
+    """Estimate by how much more often each example is right if the model was trained on it.
 
     The score of example i of S is ``P[h(x_i) = y_i]`` for h trained on S, minus the same for h
     trained on S without i. To estimate all scores at once, every replica is trained on its own
@@ -161,28 +165,38 @@ def memorization(
     replicas keep the first ones.
 
     Args:
-        model: A network whose weights every replica starts from, a function without arguments that
-            makes it, or a sequence of ``replicas``
-            networks. They are copied.
-        inputs: Inputs as they are stored, shape ``(n, ...)``; the recipe crops and whitens them.
+        model: With ``recipe``, a network whose weights every replica starts from, a function
+            without arguments that makes it, or a sequence of ``replicas``
+            networks. They are copied. Without ``recipe``, an estimator with scikit-learn's
+            interface, or a function ``train(data, *, seed) -> predict`` (see `Learner`), trained
+            with ``seed`` each time.
+        inputs: Inputs of a network as they are stored, shape ``(n, ...)``; the recipe crops and
+            whitens them. For other learners any container of n rows: an array, a data frame, a
+            sparse matrix, a list.
         labels: Their classes, shape ``(n,)``.
-        recipe: The hyper-parameters.
+        recipe: The hyper-parameters; None for other learners.
         replicas: Number of trainings. Every example must be in and out of two subsets at least.
         share: Share of the examples in each subset, in ``(0, 1)``.
         seed: Decides the subsets and the data order; any integer >= 0.
         device: Where to train; None for where the network is.
+        executor: Where learners other than networks are trained: None for this process, a number
+            of processes, or any ``concurrent.futures.Executor``, as in `sweep`.
+        out: Folder in which their finished replicas are saved. The same call resumes from it, also
+            after ``kill -9``, and more ``replicas`` use them again. None saves nothing.
         progress: Whether to show progress on standard error.
 
     Returns:
-        The scores. After Ctrl-C those of the finished groups of replicas (at most 256 each), if
+        The scores. After Ctrl-C those of the finished groups of replicas (at most 256 each; of
+        other learners every replica), if
         every example is in and out of two of their subsets; otherwise Ctrl-C passes through.
 
     Raises:
         TypeError: If an argument is of a wrong kind.
         ValueError: If there are no inputs, the network does not take them, a label has no output,
-            subsets would be empty or whole, or there are too few replicas; the message says how
-            many are needed.
+            subsets would be empty or whole, an option does not apply to this type of model, or
+            there are too few replicas; the message says how many are needed.
         NonFiniteLossError: If the loss of a replica becomes infinite or not a number.
+        RuntimeError: If a training run on an executor fails; the others are saved in ``out``.
 
     Example:
         >>> import corruptlab as cl
@@ -194,6 +208,11 @@ def memorization(
         >>> found = memorization(cl.mlp(64, input_shape=(1, 28, 28)), images, labels, recipe=recipe)
         >>> float(found.scores[7])
         1.0
+        >>> def majority(data, *, seed):
+        ...     classes, counts = np.unique(data.labels, return_counts=True)
+        ...     return lambda inputs: np.full(len(inputs), classes[counts.argmax()])
+        >>> float(memorization(majority, np.eye(40), [0] * 10 + [1] * 30).scores.max())
+        0.0
 
     Source: Feldman and Zhang 2020, "What neural networks memorize and why", (1) for the definition;
     they take share 0.7, and 2,000 replicas on ImageNet.
@@ -202,18 +221,31 @@ def memorization(
     if not 0 < share < 1:
         raise ValueError(f"`share` must lie strictly between 0 and 1, got {share}.")
     replicas = at_least(1, "replicas", replicas)
+    if recipe is not None:
+        check_left_out("a network", executor=executor, out=out)
+        options = {"seed": seed, "device": device, "progress": progress}
+        return _of_network(model, inputs, labels, recipe, share, replicas, **options)
+    check_left_out(ANY_LEARNER, device=device)
+    examples = LearnedExamples.of(model, inputs, labels, seed=seed)
+    with examples.running(
+        executor, out, label="memorization", each="subset", progress=progress
+    ) as run:
+        return _of_learner(examples, share, replicas, run)
+
+
+def _of_network(
+    model: Any,
+    inputs: Any,
+    labels: Any,
+    recipe: Recipe,
+    share: float,
+    replicas: int,
+    **options: Any,
+) -> Memorization:
     examples = read_inputs(inputs)
     n = len(examples)
     size = _subset_size(share, n)
-    procedure = Procedure.of(
-        model,
-        examples,
-        recipe=recipe,
-        seed=seed,
-        device=device,
-        progress=progress,
-        replicas=replicas,
-    )
+    procedure = Procedure.of(model, examples, recipe=recipe, replicas=replicas, **options)
     targets = read_labels(labels, n=n, num_classes=procedure.num_classes)
     needed = _replicas_needed(procedure.seed, n=n, size=size, replicas=replicas)
     rows = list(itertools.islice(_subsets(procedure.seed, n, size), replicas))
@@ -225,20 +257,71 @@ def memorization(
         subsets=subsets,
         least=needed,
     )
-    seen = torch.zeros_like(right).scatter_(1, subsets[: len(right)], True)
-    ins, outs = seen.sum(dim=0), (~seen).sum(dim=0)
-    accuracies: list[float] = ((right & seen).sum(dim=1).double() / size).tolist()
+    return _scored(
+        right.numpy(),
+        subsets.numpy(),
+        recipe=procedure.recipe,
+        seed=procedure.seed,
+        environment=procedure.environment,
+    )
+
+
+def _of_learner(
+    examples: LearnedExamples, share: float, replicas: int, run: Runner
+) -> Memorization:
+    n, seed = len(examples.rows), examples.seed
+    size = _subset_size(share, n)
+    needed = _replicas_needed(seed, n=n, size=size, replicas=replicas)
+    grid = [{"replica": r} for r in range(replicas)]
+    found, interrupted = run(_LearnedReplica(examples, size), grid)
+    if interrupted and len(found) < needed:
+        raise KeyboardInterrupt
+    right = np.ones((len(found), n), bool)
+    for row, each in zip(right, found, strict=True):
+        row[each["wrong"]] = False
+    return _scored(
+        right,
+        np.stack(list(itertools.islice(_subsets(seed, n, size), len(found)))),
+        recipe=None,
+        seed=seed,
+        environment=Environment.here(),
+        learner=examples.learner.name,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _LearnedReplica:
+    """One training of a learner: a trial of a sweep."""
+
+    examples: LearnedExamples
+    size: int
+
+    def __call__(self, *, replica: int) -> dict[str, list[int]]:
+        """Return the positions of the examples that are wrong after training on a subset."""
+        n, codes = len(self.examples.rows), self.examples.targets.codes
+        at = _subset(self.examples.seed, replica, n, self.size)
+        found = self.examples.answers(at, codes[at], self.examples.rows)
+        return {"wrong": np.flatnonzero(found != codes).tolist()}
+
+    def to_dict(self) -> dict[str, Json]:
+        """Return what tells it from others."""
+        return self.examples.identity("memorization", size=self.size)
+
+
+def _scored(right: NDArray[np.bool_], subsets: NDArray[np.int64], **made_with: Any) -> Memorization:
+    """Compare the replicas with an example to those without it; ``right`` may have fewer rows."""
+    size, seen = subsets.shape[1], np.zeros_like(right)
+    np.put_along_axis(seen, subsets[: len(right)], True, axis=1)
+    ins, outs = seen.sum(axis=0), (~seen).sum(axis=0)
     return Memorization(
-        correct_in=_read_only((right & seen).sum(dim=0) / ins.double()),
-        correct_out=_read_only((right & ~seen).sum(dim=0) / outs.double()),
+        correct_in=_read_only((right & seen).sum(axis=0) / ins),
+        correct_out=_read_only((right & ~seen).sum(axis=0) / outs),
         in_counts=_read_only(ins),
         out_counts=_read_only(outs),
         replicas=len(right),
         subset_size=size,
-        train_accuracies=tuple(accuracies),
-        recipe=procedure.recipe,
-        seed=procedure.seed,
-        environment=procedure.environment,
+        train_accuracies=tuple(((right & seen).sum(axis=1) / size).tolist()),
+        **made_with,
     )
 
 
@@ -271,12 +354,14 @@ def _replicas_needed(seed: int, *, n: int, size: int, replicas: int) -> int:
 
 def _subsets(seed: int, n: int, size: int) -> Iterator[NDArray[np.int64]]:
     """Yield subset after subset, each in ascending order."""
-    draws = Draws(seed)
     for r in itertools.count():
-        yield np.sort(draws.permutations("memorization/subset", [r], n)[0, :size])
+        yield _subset(seed, r, n, size)
 
 
-def _read_only(values: Tensor) -> NDArray[Any]:
-    array = values.numpy()
-    array.flags.writeable = False
-    return array
+def _subset(seed: int, replica: int, n: int, size: int) -> NDArray[np.int64]:
+    return np.sort(Draws(seed).permutations("memorization/subset", [replica], n)[0, :size])
+
+
+def _read_only(values: NDArray[Any]) -> NDArray[Any]:
+    values.flags.writeable = False
+    return values

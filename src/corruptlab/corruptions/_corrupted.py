@@ -5,6 +5,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, SupportsIndex, get_args
 
 import numpy as np
@@ -12,12 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from corruptlab._checks import check_names, position_of
 from corruptlab._data import (
-    Examples,
     History,
     InputKey,
     Key,
-    as_array,
-    as_batch,
+    one_array,
     open_dataset,
     relabelled,
     restored,
@@ -30,6 +29,7 @@ from corruptlab._types import Array, Ids, Labels, MapDataset
 from corruptlab._version import __version__
 from corruptlab.corruptions._forwarding import Forwarding
 from corruptlab.corruptions._given_labels import Manifest
+from corruptlab.corruptions._masked_noise import Masks, check_one_input, read_inputs
 from corruptlab.corruptions._noise import (
     MOST_ROWS,
     check_num_classes,
@@ -120,18 +120,21 @@ class Corrupted(Forwarding):
             before = examples.provenance(ids=ids, num_classes=num_classes)
             pipeline = Pipeline.of(corruptions, self.seed, before.history)
             if pipeline.changes_inputs:
-                _check_one_input(examples)
-            read = examples.inputs_at
+                check_one_input(examples)
+            self.fields, self._source = examples.fields, examples.source
+            read = partial(self._read, pipeline.mask_fields)
             self._pipeline = pipeline.estimated(read, before.ids)
             served = self._pipeline.labels(
                 before.targets, num_classes=before.num_classes, ids=before.ids, read=read
             )
+            if pipeline.is_masked:  # a mask that does not fit is an error now
+                next(self._pipeline.batches(read, before.ids[:1]))
             if before.size is not None:
                 pipeline.check_size(before.size)
         self._transforms: tuple[Callable[[Any], Any], ...] = ()
         self._added: tuple[str, ...] = ()
         self._is_relabelled = before.encoding is None and not self._pipeline.changes_inputs
-        self.dataset, self.fields, self._source = examples.dataset, examples.fields, examples.source
+        self.dataset = examples.dataset
         self._n = len(examples)
         self._served = _read_only(checked_labels(served, before.num_classes))
         if before.lacks_class_0 and before.targets.min() > 0 and self._served.min() == 0:
@@ -321,10 +324,19 @@ class Corrupted(Forwarding):
             items = self.__getitems__(at.tolist())
             pairs = zip(items, at.tolist(), strict=True)
             inputs = bare(stacked([self.fields.input_of(x, "dataset", i) for x, i in pairs]))
+        elif self._pipeline.changes_inputs:
+            batch, masks = self._read(self._pipeline.mask_fields, at)
+            inputs = self._pipeline.inputs(batch, ids=self.ids[at], masks=masks)
         else:
-            inputs = self._pipeline.inputs(bare(self._source.inputs(at)), ids=self.ids[at])
+            inputs = bare(self._source.inputs(at))
         found: Array = inputs
         return found
+
+    def _read(self, mask_fields: Sequence[Key], at: Ids) -> tuple[Array, Masks]:
+        """Return the inputs of the wrapped data set at some positions, and their masks."""
+        if not mask_fields:
+            return one_array(self._source.inputs(at), "dataset"), {}
+        return read_inputs(self._source.items(at), self.fields, at, mask_fields, "dataset")
 
     def with_transform(self, transform: Callable[[Any], Any]) -> "Corrupted":
         """Return the same data set with a transform of the corrupted inputs.
@@ -455,14 +467,14 @@ class Corrupted(Forwarding):
 
     def _with_noise(self, items: Sequence[Any], at: Sequence[int]) -> list[Any]:
         """Return items with their inputs corrupted, as one batch."""
-        fields = self.fields
-        inputs = [fields.input_of(x, "dataset", i) for x, i in zip(items, at, strict=True)]
-        arrays = [as_array(x, "dataset", i) for x, i in zip(inputs, at, strict=True)]
-        batch = as_batch(arrays, "dataset", at)
-        moved = self._pipeline.inputs(batch, ids=self.ids[at])
+        positions, mask_fields = np.asarray(at), self._pipeline.mask_fields
+        batch, masks = read_inputs(items, self.fields, positions, mask_fields, "dataset")
+        moved = self._pipeline.inputs(batch, ids=self.ids[at], masks=masks)
         return [
-            fields.with_input(item, restored(old, new, batch))
-            for item, old, new in zip(items, inputs, moved, strict=True)
+            self.fields.with_input(
+                item, restored(self.fields.input_of(item, "dataset", i), new, batch)
+            )
+            for item, new, i in zip(items, moved, at, strict=True)
         ]
 
     def __iter__(self) -> Iterator[Any]:
@@ -475,17 +487,6 @@ class Corrupted(Forwarding):
         return (
             f"Corrupted({listed(self.corruptions)}, seed={self.seed}; "
             f"{len(self)} examples, {self.realized_rate:.2%} of labels changed{nominal})"
-        )
-
-
-def _check_one_input(examples: Examples) -> None:
-    """Refuse inputs of several parts where they are to be corrupted."""
-    value = examples.fields.input_of(examples.items_at([0])[0], "dataset", 0)
-    if isinstance(value, list | tuple | Mapping):
-        raise TypeError(
-            "`dataset` must serve one tensor, array, or image as the input where inputs are "
-            f"corrupted, got a {type(value).__name__} of {len(value)}; put a transform that makes "
-            "several views on top: corrupt(dataset, ...).with_transform(...)."
         )
 
 

@@ -30,6 +30,7 @@ from corruptlab._modules import (
 from corruptlab._progress import Progress
 from corruptlab._random_state import exclusive_generators
 from corruptlab._types import Collate, MapDataset
+from corruptlab.heads import RandomLabelHeads
 from corruptlab.training._checkpoint import Checkpoint, identity_of
 from corruptlab.training._contexts import (
     deterministic_kernels,
@@ -38,6 +39,8 @@ from corruptlab.training._contexts import (
     float32_products,
     preserve_torch_rng,
     recording_gradients,
+    use_threads,
+    using_threads,
 )
 from corruptlab.training._data import DataSource, DeviceData, spots
 from corruptlab.training._diagnosis import Cause, FitRecord, diagnose
@@ -45,6 +48,7 @@ from corruptlab.training._distributed import Processes, own_device
 from corruptlab.training._epoch_report import OnEpochEnd
 from corruptlab.training._execution import Execution, Reading
 from corruptlab.training._first_batch import check_batch_norm, check_loss, check_outputs
+from corruptlab.training._heads import FitHeads
 from corruptlab.training._loading import load_data
 from corruptlab.training._metrics import FullPass, Loss, NonFiniteLossError
 from corruptlab.training._optimizers import (
@@ -56,7 +60,7 @@ from corruptlab.training._optimizers import (
 from corruptlab.training._reading import ItemFormat, LoaderWorkers, labels_at
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._report import FitReport, Measure
-from corruptlab.training._stepper import resolve_defaults
+from corruptlab.training._stepper import resolve_defaults, threads_for
 from corruptlab.training._stopping import StoppingRule, checked_rules, interpolated
 from corruptlab.training._trainer import FitConfig, Trainer
 
@@ -76,6 +80,7 @@ def fit(
     validation: MapDataset[Any] | None = None,
     loss: Loss = cross_entropy,
     optimizer: OptimizerFactory | None = None,
+    heads: RandomLabelHeads | None = None,
     stop: StoppingRule | Sequence[StoppingRule] = _UNTIL_INTERPOLATED,
     measure: Measure = "test",
     seed: int = 0,
@@ -140,6 +145,9 @@ def fit(
             loss ``()``.
         optimizer: Function that returns an optimizer of the trainable parameters; it replaces that
             of the recipe. The decay of the recipe applies to its learning rate.
+        heads: Random label heads on layers of ``model``, made for ``train``. The fit calls their
+            `RandomLabelHeads.loss` at every step and adds the regularizer, if any, to the loss; the
+            losses of the report are without it. Checkpoints contain their state.
         stop: Stopping rules (see `corruptlab.training.stopping`); the fit stops when one is met.
             With ``()``, all epochs are done.
         measure: Measurements after every epoch: ``"loss"`` for the mean loss of the batches only,
@@ -212,7 +220,8 @@ def fit(
         checkpoint_seconds=checkpoint_seconds,
     )
     check_on_epoch_end(on_epoch_end)
-    items = ItemFormat(input_key, label_key, _checked_collate(collate, recipe, execution))
+    items = ItemFormat(input_key, label_key, collate)
+    items.check(recipe, execution)
     if measure not in get_args(Measure):
         raise ValueError(f"`measure` must be one of loss, test, all, got {measure!r}.")
     rules = checked_rules(
@@ -221,9 +230,10 @@ def fit(
         has_validation=validation is not None,
     )
     Draws(seed)  # rejects a bad seed before the data are read
+    measured = None if heads is None else FitHeads(heads, model, train, items)
     device = resolve_device(model, own_device(device))
     processes = Processes.here(device)
-    processes.check_alike(recipe=recipe, seed=seed, measure=measure)
+    processes.check_alike(recipe=recipe, seed=seed, measure=measure, heads=repr(heads))
     progress = progress and processes.first
     workers = LoaderWorkers(execution.workers, device)
 
@@ -257,12 +267,14 @@ def fit(
             execution=execution,
             checkpoint_seconds=checkpoint_seconds,
             on_epoch_end=on_epoch_end,
+            heads=measured,
             name=name,
         )
         note_fit(model, recipe)
         model.to(device)
         with (
             preserve_torch_rng(device),
+            using_threads(),
             preserve_mode(model),
             dropout_of(model, recipe.dropout),
             deterministic_kernels(execution.deterministic, device),
@@ -274,28 +286,6 @@ def fit(
             trainer = _trainer(model, config, optimizer, checkpoint)
             again = partial(labels_at, train, items=items)
             return _trained(trainer, again, progress=progress, name=name)
-
-
-def _checked_collate(collate: Any, recipe: Recipe, execution: Execution) -> Collate | None:
-    """Reject what makes no batches, and options that need all inputs at once."""
-    if collate is None:
-        return None
-    if not callable(collate):
-        raise TypeError(
-            "`collate` must be a function that makes a batch of a list of items, "
-            f"got {kind_of(collate)}."
-        )
-    if execution.data == "device":
-        raise ValueError(
-            "`execution.data` must not be 'device' with `collate`, which makes every batch anew."
-        )
-    if recipe.needs_statistics:
-        raise ValueError(
-            "`recipe.standardize` must hold its statistics with `collate`, "
-            f"got {recipe.standardize!r}."
-        )
-    function: Collate = collate
-    return function
 
 
 def check_on_epoch_end(on_epoch_end: object) -> None:
@@ -320,12 +310,16 @@ def _trainer(
     kept = None
     if folder is not None:
         digest = config.train.digest()
-        identity = identity_of(recipe, config.seed, model, config.loss, optimizer, digest)
+        heads = None if config.heads is None else repr(config.heads.heads)
+        identity = identity_of(recipe, config.seed, model, config.loss, optimizer, digest, heads)
         kept = Checkpoint(folder, identity, recipe.standardize, config.processes)
     ways: set[Reading] = {
         "device" if isinstance(data, DeviceData) else "stream" for data in config.data
     }
-    start = resolve_defaults(execution, recipe.precision)
+    two = config.train.first(2)
+    threads = config.processes.agreed(threads_for(execution, model, two, recipe.batch_size))
+    start = replace(resolve_defaults(execution, recipe.precision), threads=threads)
+    use_threads(threads)  # before the checkpoint notes on what the bits depend
     if len(ways) == 1:
         start = replace(start, data=ways.pop())
     elif not isinstance(config.train, DeviceData):  # a stream gives the same bits for the others
@@ -413,6 +407,7 @@ def _report(
         seed=config.seed,
         num_parameters=count_parameters(trainer.model),
         environment=Environment.here(config.processes.device),
+        heads=None if config.heads is None else config.heads.heads.report(),
     )
 
 

@@ -18,9 +18,12 @@ from torch.utils.data import DataLoader, Dataset
 from typing_extensions import Self
 
 from corruptlab import _data, _new_processes
+from corruptlab._modules import kind_of
 from corruptlab._random_state import seeded_generators
 from corruptlab._structured import Inputs, tensors_of
 from corruptlab._types import Collate, Ids, MapDataset
+from corruptlab.training._execution import Execution
+from corruptlab.training._recipe import Recipe
 
 _Asked: TypeAlias = tuple[int, Ids, int]  # which data set, positions, and a seed of what it draws
 
@@ -32,6 +35,27 @@ class ItemFormat:
     input_key: _data.InputKey | None = None
     label_key: _data.Key | None = None
     collate: Collate | None = None
+
+    def check(self, recipe: Recipe, execution: Execution) -> None:
+        """Reject what makes no batches, and options that need all inputs at once."""
+        collate: object = self.collate
+        if collate is None:
+            return
+        if not callable(collate):
+            raise TypeError(
+                "`collate` must be a function that makes a batch of a list of items, "
+                f"got {kind_of(collate)}."
+            )
+        if execution.data == "device":
+            raise ValueError(
+                "`execution.data` must not be 'device' with `collate`, which makes every batch "
+                "anew."
+            )
+        if recipe.needs_statistics:
+            raise ValueError(
+                "`recipe.standardize` must hold its statistics with `collate`, "
+                f"got {recipe.standardize!r}."
+            )
 
     def opened(self, dataset: MapDataset[Any], role: str) -> _data.Examples:
         """Return how to read a data set."""

@@ -70,6 +70,7 @@ def test_laplace_of_near_and_equal_points_keeps_its_digits_in_float32() -> None:
     assert float((plain - exact).abs().max()) > 1e-4
 
 
+@pytest.mark.slow
 def test_close_pairs_are_computed_anew_in_pieces() -> None:
     x = torch.cat([points(900, 20, seed=i).float() + 100 * i for i in (0, 1)])
     matrix = LaplaceKernel(5.0)(x, x)  # 1.6 million close pairs, of 32 million coordinates

@@ -220,10 +220,10 @@ def test_bad_arguments_are_quoted(change: dict[str, Any], kind: type[Exception],
 def test_memorizing_network_is_near_one_and_plane_is_not_on_real_images(
     cifar10_images: Tensor,
 ) -> None:
-    recipe = cl.Recipe(learning_rate=0.03, decay=0.99, epochs=60, crop=28, whiten=True)
-    wide = network(cl.mlp(512, num_classes=2), cifar10_images[:1000], recipe=recipe, draws=2)
+    recipe = cl.Recipe(learning_rate=0.03, decay=0.99, epochs=40, crop=28, whiten=True)
+    wide = network(cl.mlp(512, num_classes=2), cifar10_images[:500], recipe=recipe, draws=2)
     assert wide.value > 0.95
     slow = cl.Recipe(learning_rate=0.001, decay=0.8, epochs=10, crop=28, whiten=True)
-    flat = network(cl.mlp(num_classes=2), cifar10_images, recipe=slow, draws=2)
-    assert flat.n == 50_000
+    flat = network(cl.mlp(num_classes=2), cifar10_images[:20_000], recipe=slow, draws=2)
+    assert flat.n == 20_000
     assert 0.05 < flat.value < 0.3

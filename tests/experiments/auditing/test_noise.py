@@ -55,6 +55,7 @@ def test_rate_and_law_are_in_the_message() -> None:
     )
 
 
+@pytest.mark.slow
 def test_rate_that_is_not_the_nominal_one_is_found() -> None:
     found = finding("train: noise rate", many(Halved(0.45)), sample=2)
     assert found.status == "error"
@@ -99,6 +100,7 @@ class Uneven(Halved):
         return law
 
 
+@pytest.mark.slow
 def test_rates_that_differ_between_classes_are_tested_for_each() -> None:
     found = finding("train: noise rate", many(Uneven(1)), sample=2)
     assert found.status == "error"

@@ -79,6 +79,7 @@ def test_only_canaries_are_relabelled_and_inputs_are_those_of_their_numbers() ->
     assert data.report.noisy == 0
 
 
+@pytest.mark.slow
 def test_canary_labels_are_uniform_whatever_the_true_label() -> None:
     counts = np.zeros((2, CLASSES, CLASSES))
     for seed in range(60):

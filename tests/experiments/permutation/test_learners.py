@@ -676,7 +676,8 @@ def returning(answer: Callable[[Any], Any]) -> Any:
         (
             learners.classes,
             {"statistic": "auroc"},
-            r"^the predictor must return scores of shape \(n, K\) for this statistic, got classes",
+            r"^the predictor must return scores of shape \(n, K\) for an area under the ROC curve, "
+            r"got classes\.$",
         ),
         (Centroids(), {"statistic": 3}, r"^`statistic` must be a name or a function, got int\.$"),
         (Centroids(), {"executor": "ray"}, r"^`executor` must be None, .* got 'ray'\.$"),
@@ -723,8 +724,9 @@ def nan_scores(x: Any) -> Any:
         (
             returning(lambda x: np.full((len(x), 2), 0.75)),
             {"statistic": "log-likelihood"},
-            r"^the predictor must return probabilities for this statistic, rows that are at least 0"
-            r" and sum to 1, got a row that sums to 1\.5; take the softmax of logits first\.$",
+            r"^the predictor must return probabilities for a log-likelihood or a cross-entropy, "
+            r"rows that are at least 0 and sum to 1, got a row that sums to 1\.5; "
+            r"take the softmax of logits first\.$",
         ),
         (
             returning(lambda x: np.tile([1.5, -0.5], (len(x), 1))),
@@ -801,7 +803,11 @@ def test_an_estimator_that_cannot_do_without_a_class_says_which() -> None:
             return super().fit(x, y)
 
     x, y = points(30)[0], np.repeat(["a", "b", "c"], 10)
-    with pytest.raises(ValueError, match=r"^`folds` must leave .* got none of class 'a' in a part"):
+    message = (
+        r"^`model` must accept training sets without examples of some class, here 'a', got the "
+        r"error: Invalid classes inferred from unique values of `y`\.$"
+    )
+    with pytest.raises(ValueError, match=message):
         run(Strict(), (x, y), folds=np.arange(30) // 10)
 
 

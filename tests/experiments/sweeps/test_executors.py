@@ -25,7 +25,7 @@ import torch
 
 import corruptlab as cl
 from corruptlab._by_name import device_for
-from corruptlab.experiments.sweeps._executors import attempt
+from corruptlab._sweeps._executors import attempt
 from tests.fake_gpu import FakeGPU
 from tests.waiting import until
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from corruptlab.experiments.sweeps import _store
-from corruptlab.experiments.sweeps._store import Claims, publish, removed
+from corruptlab._sweeps import _store
+from corruptlab._sweeps._store import Claims, publish, removed
 from tests.damage import WAYS
 from tests.waiting import until
 

@@ -357,7 +357,7 @@ class AuditedData:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the first input that could be read."""
-        return _data.as_array(self.dataset[self.good[0].index][self.fields.input]).shape
+        return _data.channels_first(self.dataset[self.good[0].index][self.fields.input]).shape
 
     @property
     def labels(self) -> Labels | None:

@@ -17,10 +17,9 @@ from corruptlab._errors import DataFileError
 from corruptlab._json import decode, encode
 from corruptlab._modules import resolve_device
 from corruptlab._progress import Progress
+from corruptlab._sweeps import Store, trials_of
 from corruptlab.experiments.paper._exhibit import DataSet, Exhibit, Row
 from corruptlab.experiments.paper._exhibits import exhibit as exhibit_of
-from corruptlab.experiments.sweeps._grid import trials_of
-from corruptlab.experiments.sweeps._store import Store
 from corruptlab.training import Recipe
 
 _LONG_SECONDS = 3600.0

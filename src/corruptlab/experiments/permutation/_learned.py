@@ -1,9 +1,7 @@
 """The permutation test of a learner: estimators and training functions, on any executor."""
 
 import math
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -15,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from corruptlab import _learners
 from corruptlab._json import Json, digest
 from corruptlab._random_state import preserve_rng_state, seeded_generators
+from corruptlab._sweeps import Runner
 from corruptlab._types import Ids
 from corruptlab.corruptions import Corrupted, Corruption, corrupt
 from corruptlab.experiments.permutation._null import (
@@ -26,7 +25,6 @@ from corruptlab.experiments.permutation._null import (
 )
 from corruptlab.experiments.permutation._statistic import Measure
 from corruptlab.experiments.randomization import Pair, Setting
-from corruptlab.experiments.sweeps import sweep
 
 _BYTES_KEPT = 1 << 28  # inputs of all parts, cut once for all permutations
 
@@ -244,28 +242,19 @@ class SweptSampler:
     statistic: LearnedStatistic
     permutations: int
     stop_after: int | None
-    executor: _learners.Executes
-    out: str | os.PathLike[str]
-    progress: bool
+    run: Runner
 
     def sampled(self, _: Callable[[int], None]) -> tuple[float, NDArray[np.float64], bool]:
         """Return the observed statistic, the null distribution, and whether Ctrl-C ended it."""
-        # The first one alone: what is wrong with a learner is wrong with it every time. A pool of
-        # our own processes is not started for it.
-        first = self.executor if isinstance(self.executor, Executor) else None
-        found, interrupted = self._run([{"number": 0}], first, progress=False)
         done = self.permutations if self.stop_after is None else min(_FIRST, self.permutations)
-        while not interrupted:
-            grid = [{"number": number} for number in range(done + 1)]
-            found, interrupted = self._run(grid, self.executor, progress=self.progress)
+        while True:
+            found, interrupted = self._run([{"number": number} for number in range(done + 1)])
+            if interrupted and len(found) < 2:
+                raise KeyboardInterrupt
             null = until_decided(found[1:], found[0], self.stop_after)
-            if null is not None or done == self.permutations:
-                break
+            if interrupted or null is not None or done == self.permutations:
+                return float(found[0]), found[1:] if null is None else null, interrupted
             done = min(_GROWTH * done, self.permutations)
-        if interrupted and len(found) < 2:
-            raise KeyboardInterrupt
-        null = until_decided(found[1:], found[0], self.stop_after)
-        return float(found[0]), found[1:] if null is None else null, interrupted
 
     def check(self, corruption: Corruption, seed: int) -> None:
         """Read corrupted inputs."""
@@ -275,38 +264,12 @@ class SweptSampler:
         self, corruption: Corruption, seeds: Sequence[int], _: Callable[[int], None]
     ) -> list[float]:
         """Return the statistic on corrupted inputs, for each draw."""
-        grid = [{"corruption": corruption, "draw": seed} for seed in seeds]
-        found, interrupted = self._run(grid, self.executor, progress=self.progress)
+        found, interrupted = self._run([{"corruption": corruption, "draw": s} for s in seeds])
         if interrupted:
             raise KeyboardInterrupt
-        return [float(value) for value in found]
+        statistics: list[float] = found.tolist()
+        return statistics
 
-    def _run(
-        self, grid: list[dict[str, Any]], executor: _learners.Executes, *, progress: bool
-    ) -> tuple[NDArray[np.float64], bool]:
-        """Return the statistics of the trials before the first that is not finished."""
-        report = sweep(
-            grid,
-            self.statistic,
-            executor,
-            out=self.out,
-            retries=0 if len(grid) == 1 else 1,
-            progress=progress,
-        )
-        if report.failures:
-            if len(grid) == 1:
-                self.statistic(**grid[0])  # raises the error itself
-            failure = report.failures[0]
-            raise RuntimeError(
-                f"`model` must train on every permutation, got {report.failed} that failed, such "
-                f"as {failure}; the others are kept where `out` is given."
-            )
-        table = report.table()
-        if table.num_rows == 0:
-            return np.empty(0), report.interrupted
-        values = np.asarray(table["statistic"], np.float64)
-        if report.complete:
-            return values, report.interrupted
-        missing = table["number"] != np.arange(len(values))
-        whole = int(missing.argmax()) if missing.any() else len(values)
-        return values[:whole], report.interrupted
+    def _run(self, grid: list[dict[str, Any]]) -> tuple[NDArray[np.float64], bool]:
+        found, interrupted = self.run(self.statistic, grid)
+        return np.array([each["statistic"] for each in found]), interrupted

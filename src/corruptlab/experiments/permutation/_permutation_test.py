@@ -16,12 +16,13 @@ from torch import nn
 
 from corruptlab import _learners
 from corruptlab._arrays import check_classes
-from corruptlab._checks import at_least, check_confidence, instance, natural
+from corruptlab._checks import at_least, check_confidence, check_left_out, instance, natural
 from corruptlab._data import InputKey, Key
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._modules import copied, network_of, resolve_device, scores_of
 from corruptlab._progress import Progress
+from corruptlab._sweeps import Runner, running
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted, Corruption, is_input_corruption
 from corruptlab.experiments.permutation._learned import (
@@ -169,19 +170,21 @@ def permutation_test(
     corruptions, start = _checked_baselines(baselines), time.perf_counter()
     keys: dict[str, Any] = {"input_key": input_key, "label_key": label_key}
     plan = _Plan(permutations, limit, groups, seed, progress)
-    with _learners.kept_in(executor, out) as folder:
+    with running(
+        executor, out, label="permutation test", each="permutation", progress=progress
+    ) as runner:
         if recipe is None:
             own_stop = None if stop is _UNTIL_INTERPOLATED else stop
-            _check_left_out("an estimator or a function", device=device, stop=own_stop, **keys)
-            run = _of_learner(model, statistic, train, test, folds, plan, executor, folder)
+            check_left_out("an estimator or a function", device=device, stop=own_stop, **keys)
+            run = _of_learner(model, statistic, train, test, folds, plan, runner)
         else:
-            _check_left_out("a network", executor=executor, out=out)
+            check_left_out("a network", executor=executor, out=out)
             data = train, test, folds
             run = _of_network(model, recipe, statistic, stop, device, data, keys, plan)
         for corruption in corruptions:  # a misfit is found before any training
             run.sampler.check(corruption, seed)
         work = run.parts * (permutations + 1 + repeats * len(corruptions))
-        with Progress(work, "permutation test", show=progress and folder is None) as line:
+        with Progress(work, "permutation test", show=progress and runner.in_process) as line:
             done = 0
 
             def on_progress(more: int) -> None:
@@ -256,21 +259,18 @@ def _of_learner(
     test: Any,
     folds: int | ArrayLike | None,
     plan: _Plan,
-    executor: Executor | int | None,
-    folder: Any,
+    runner: Runner,
 ) -> _Run:
     learner = _learners.trainable(model)
     split = LearnedSplit.of(learner, train, test, folds, seed=plan.seed)
     measure = measure_of(statistic, numbers=split.targets.are_numbers)
-    learner.check(measure.wanted, measure.name)
+    learner.check(measure.wanted, f"the statistic {measure.name!r}")
     permuter = LabelPermuter(split.exchangeable, plan.groups, split.targets.values)
     learned = LearnedStatistic(learner, split, permuter, plan.groups, measure, plan.seed)
     sampler: _Sampler = SerialSampler(learned, plan.permutations, plan.stop_after)
-    if folder is not None:
+    if not runner.in_process:
         _learners.check_pickles(model=learner, statistic=measure)
-        sampler = SweptSampler(
-            learned, plan.permutations, plan.stop_after, executor, folder, plan.progress
-        )
+        sampler = SweptSampler(learned, plan.permutations, plan.stop_after, runner)
     return _Run(sampler, len(split.parts), measure.name, learner.name, torch.device("cpu"))
 
 
@@ -296,12 +296,6 @@ def _of_network(
     null = NullSampler(scorer, split, permuter, plan.permutations, plan.stop_after, plan.seed)
     sampler = _NetworkSampler(null, *data, keys, num_classes)
     return _Run(sampler, len(split.parts), measure.name, None, where)
-
-
-def _check_left_out(kind: str, **options: object) -> None:
-    for name, value in options.items():
-        if value is not None:
-            raise ValueError(f"`{name}` must be left out with {kind}, got {value!r}.")
 
 
 def _check_levels(level: float, confidence: float, permutations: int) -> None:

@@ -14,16 +14,16 @@ from corruptlab._checks import natural
 from corruptlab._environment import Environment
 from corruptlab._json import identity_of
 from corruptlab._progress import Progress
-from corruptlab.experiments.sweeps._executors import (
+from corruptlab._sweeps._executors import (
     ExecutorLike,
     Outcome,
     TrialExecutor,
     attempt,
     described,
 )
-from corruptlab.experiments.sweeps._grid import Function, Grid, Trial, trials_of
-from corruptlab.experiments.sweeps._report import SweepReport, failures_in
-from corruptlab.experiments.sweeps._store import Claims, Store
+from corruptlab._sweeps._grid import Function, Grid, Trial, trials_of
+from corruptlab._sweeps._report import SweepReport, failures_in
+from corruptlab._sweeps._store import Claims, Store
 
 _SECONDS_BETWEEN_LOOKS = 0.25
 _MOST_LOSSES = 5

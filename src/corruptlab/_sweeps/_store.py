@@ -15,7 +15,7 @@ from typing_extensions import Self
 
 from corruptlab._errors import DataFileError
 from corruptlab._json import Json, check_regular_file, decode, digest, identity_of, read_json
-from corruptlab.experiments.sweeps._grid import Function, Trial
+from corruptlab._sweeps._grid import Function, Trial
 
 FORMAT = 1
 LAPSE_SECONDS = 60.0

@@ -23,11 +23,10 @@ from typing import Any, TypeAlias
 
 import torch
 
-from corruptlab._by_name import become_worker
 from corruptlab._checks import whole
-from corruptlab._environment import Environment
+from corruptlab._environment import Environment, become_worker
 from corruptlab._json import Json, canonical, encode
-from corruptlab.experiments.sweeps._grid import Function
+from corruptlab._sweeps._grid import Function
 
 ExecutorLike: TypeAlias = "Executor | int | None"
 """None for this process, a number of processes of the sweep's own, or any executor."""
