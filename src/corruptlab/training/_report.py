@@ -17,7 +17,7 @@ from corruptlab.plotting import loss_curves
 from corruptlab.training._diagnosis import Cause
 from corruptlab.training._execution import Execution
 from corruptlab.training._recipe import Recipe
-from corruptlab.training._replica_engines import State, Strategy
+from corruptlab.training._replica_engines import State, Strategy, grouping
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -206,7 +206,9 @@ class ReplicasReport(Report, kind="replicas"):
             ``(R,)``; nan for replicas that were not started before Ctrl-C.
         train_loss: Mean cross-entropy over its training examples, ``float64``, shape ``(R,)``.
         strategy: Strategy of the training; see `fit_replicas`.
-        group: Number of replicas that were trained at a time.
+        group: Number of replicas that were trained at a time, by each thread.
+        threads: Number of groups that were trained at a time, each in a thread; 1 if one group was
+            trained after the other.
         seconds_per_step: Measured time per step of one replica, by strategy; empty without a
             measurement.
         seconds: Time spent, including measurements.
@@ -241,6 +243,7 @@ class ReplicasReport(Report, kind="replicas"):
     recipe: Recipe
     seed: int
     environment: Environment
+    threads: int = 1
     _network: nn.Module | None = field(default=None, repr=False)  # None in a loaded report
     _states: tuple[State, ...] = field(default=(), repr=False)
     _recipes: tuple[Recipe, ...] = field(default=(), repr=False)  # with each one's statistics
@@ -342,5 +345,6 @@ class ReplicasReport(Report, kind="replicas"):
         return (
             f"ReplicasReport({len(self)} replicas, {int(self.interpolated.sum())} interpolated; "
             f"train accuracy {np.nanmean(self.train_accuracy):.1%} on average; "
-            f"{self.strategy}, {self.group} at a time; inputs {self.recipe.preparation})"
+            f"{grouping(self.strategy, self.group, self.threads)}; "
+            f"inputs {self.recipe.preparation})"
         )
