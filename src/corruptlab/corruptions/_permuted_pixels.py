@@ -19,6 +19,9 @@ from corruptlab.corruptions._pixel_noise import PixelNoise, Planes
 Move: TypeAlias = Literal["pixels", "values"]
 """What a permutation moves: a pixel with all its channels, or every value by itself."""
 
+# Small enough for words, keys, and positions to stay in the cache and in memory that is used again.
+_POSITIONS_AT_ONCE = 1 << 15
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class _PermutedPixels(MaskedNoise, PixelNoise):
@@ -59,11 +62,18 @@ class _PermutedPixels(MaskedNoise, PixelNoise):
 
         def moved(planes: Planes) -> Array:
             values = self._movable(planes.values)
-            orders = self._orders(numbers, draws, values.shape[2])
-            if free is not None:
-                may_move = self._movable(Planes.of(free, planes.axis).values)
-                orders = _among(orders, np.asarray(may_move.all(axis=1)))
-            return _permuted(values, orders)
+            masks = None if free is None else self._movable(Planes.of(free, planes.axis).values)
+            may_move = None if masks is None else np.asarray(masks.all(axis=1))
+            out = np.empty_like(values, order="C")
+            size = values.shape[2]
+            rows = max(1, _POSITIONS_AT_ONCE // max(1, size))
+            for start in range(0, len(values), rows):
+                some = slice(start, start + rows)
+                orders = self._orders(numbers[some], draws, size)
+                if may_move is not None:
+                    orders = _among(orders, may_move if len(may_move) == 1 else may_move[some])
+                _permute(values[some], orders, out[some])
+            return out
 
         return self._on_planes(clean, moved)
 
@@ -178,11 +188,11 @@ def _among(orders: Ids, free: NDArray[np.bool_]) -> Ids:
     return induced
 
 
-def _permuted(values: Array, orders: Ids) -> Array:
+def _permute(values: Array, orders: Ids, out: Array) -> None:
+    """Write values in other orders, ``(n, size)`` or one for all, ``(1, size)``."""
+    # "wrap" writes to `out` without a buffer.
     if len(orders) == 1:
-        moved: Array = values.take(orders[0], axis=2)
-        return moved
-    moved = np.empty_like(values, order="C")
-    for image, order, out in zip(values, orders, moved, strict=True):
-        image.take(order, axis=1, out=out, mode="wrap")  # "wrap" writes to `out` unbuffered
-    return moved
+        values.take(orders[0], axis=2, out=out, mode="wrap")
+        return
+    for image, order, moved in zip(values, orders, out, strict=True):
+        image.take(order, axis=1, out=moved, mode="wrap")

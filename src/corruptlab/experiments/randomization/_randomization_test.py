@@ -13,7 +13,7 @@ from typing_extensions import Unpack
 
 from corruptlab._arrays import check_classes
 from corruptlab._by_name import describe
-from corruptlab._checks import check_left_out, natural
+from corruptlab._checks import check_left_out, check_probability, natural
 from corruptlab._environment import Environment
 from corruptlab._learners import trainable
 from corruptlab._modules import (
@@ -31,10 +31,9 @@ from corruptlab.experiments.randomization._learned import LearnerReport, Learner
 from corruptlab.experiments.randomization._pair import Pair
 from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
 from corruptlab.experiments.randomization._settings import (
-    SETTINGS,
     Setting,
     chosen_settings,
-    suitable_settings,
+    default_settings,
 )
 from corruptlab.training import EpochReport, Execution, Recipe, fit
 
@@ -121,8 +120,9 @@ def randomization_test(
         recipe: Hyper-parameters of a network; None for other learners.
         settings: Names from `SETTINGS` and `TOKEN_SETTINGS`, `Setting` objects, or both. Settings
             without corruptions are run first, the others in the given order. None selects
-            `TOKEN_SETTINGS` for a network with one-dimensional integer inputs, except bytes, and
-            `SETTINGS` otherwise.
+            `TOKEN_SETTINGS` for one-dimensional integer inputs, except bytes; the three settings of
+            labels for inputs of an estimator or a function that are no array of numbers; and
+            `SETTINGS` otherwise. The report states the selection.
         p: Probability that a label is redrawn in ``"partial-labels"``, in ``[0, 1]``.
         seed: Seed of corruptions, data order, and random layers; an integer >= 0.
         num_classes: Number of classes, if the training set has no such attribute and lacks the
@@ -268,7 +268,8 @@ def iter_randomization_test(
         5 done, 1 to go
         6 done, 0 to go
     """
-    todo = chosen_settings(SETTINGS if settings is None else settings, p=p)
+    check_probability("p", p)
+    todo = None if settings is None else chosen_settings(settings, p=p)
     if recipe is None:
         check_left_out("an estimator or a function", device=device, on_epoch_end=on_epoch_end)
         return LearnerTest.of(
@@ -276,6 +277,7 @@ def iter_randomization_test(
             train,
             test,
             todo,
+            p=p,
             seed=natural("seed", seed),
             num_classes=num_classes,
             executor=executor,
@@ -287,13 +289,15 @@ def iter_randomization_test(
         raise TypeError(f"`recipe` must be a corruptlab.Recipe, got {type(recipe).__name__}.")
     check_left_out("a network", executor=executor, out=out)
     data = Pair.of(train, test, seed=seed, num_classes=num_classes)
-    if settings is None:
+    why = ""
+    if todo is None:
         with preserve_rng_state():  # random transforms of the data would move them
-            todo = chosen_settings(suitable_settings(data.train.inputs_at([0])), p=p)
+            todo, why = default_settings(data.train.inputs_at([0]), p=p)
     fresh = _InitialModel(model, seed=seed)
     start = RandomizationReport(
         rows=(),
         remaining=todo,
+        default_settings=why,
         interrupted=False,
         model=model_name or fresh.name,
         num_parameters=fresh.num_parameters,
