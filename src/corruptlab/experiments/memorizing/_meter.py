@@ -15,6 +15,7 @@ from corruptlab._fits import Fits
 from corruptlab._learners import Predictor, called, collated, evaluating_networks
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._records import Record
+from corruptlab._structured import ModelInputs, as_inputs, outputs_of
 from corruptlab._types import Labels
 from corruptlab.corruptions import Corrupted
 from corruptlab.experiments.memorizing._canaries import Fitted, Gap, Planting, Ratt
@@ -83,16 +84,16 @@ class Prepared(nn.Module):
         self.network = network
         self._recipe = recipe
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: ModelInputs) -> Tensor:
         """Return the scores of inputs as they are stored.
 
         Args:
-            inputs: Stored inputs, shape ``(n, ...)``.
+            inputs: Stored inputs, shape ``(n, ...)``, or a dictionary or tuple of several fields.
 
         Returns:
             Scores, shape ``(n, num_classes)``.
         """
-        scores: Tensor = self.network(self._recipe.prepare(inputs))
+        scores: Tensor = outputs_of(self.network, self._recipe.prepare(as_inputs(inputs)))
         return scores
 
 
@@ -292,8 +293,8 @@ def _check_inputs(dataset: Corrupted, fields: Fields) -> None:
 def _batches(dataset: Corrupted, fields: Fields, size: int) -> Iterator[tuple[Any, int]]:
     for start in range(0, len(dataset), size):
         at = range(start, min(start + size, len(dataset)))
-        items = dataset.__getitems__(at)
-        yield collated([item[fields.input] for item in items]), len(at)
+        items = zip(dataset.__getitems__(at), at, strict=True)
+        yield collated([fields.input_of(item, "train", i) for item, i in items]), len(at)
 
 
 def _predicted_classes(answer: Any, size: int, num_classes: int) -> Labels:

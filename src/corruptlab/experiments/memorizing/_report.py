@@ -12,7 +12,7 @@ from typing_extensions import deprecated
 from corruptlab import _text as text
 from corruptlab._by_name import describe
 from corruptlab._checks import at_least, check_confidence
-from corruptlab._data import Key
+from corruptlab._data import InputKey, Key
 from corruptlab._environment import Environment
 from corruptlab._fits import watched_fits
 from corruptlab._learners import Learner, Predictor
@@ -333,7 +333,7 @@ def memorization_report(
     held_out: int | None = None,
     noisy: ArrayLike | None = None,
     num_classes: int | None = None,
-    input_key: Key | None = None,
+    input_key: InputKey | None = None,
     label_key: Key | None = None,
     seed: int = 0,
     confidence: float = 0.95,
@@ -377,7 +377,7 @@ def memorization_report(
         noisy: Mask of the examples with a known wrong label, booleans of shape ``(n,)``, if
             ``train`` is not `Corrupted`.
         num_classes: Number of classes K, if it cannot be inferred from the data set.
-        input_key: Position or name of the input in an item.
+        input_key: Position or name of the input in an item, or several of them, as in `fit`.
         label_key: Position or name of the label in an item.
         seed: Seed of the selection of canaries, of their labels, and of a learner; an
             integer >= 0.
