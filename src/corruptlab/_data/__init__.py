@@ -11,7 +11,7 @@ from corruptlab._data._examples import (
     told_classes,
     with_encoding,
 )
-from corruptlab._data._fields import Fields, InputKey, Key
+from corruptlab._data._fields import LABEL_NAMES, Fields, InputKey, Key
 from corruptlab._data._inputs import channels_first, restored, stacked
 from corruptlab._data._kinds import LABEL_ATTRIBUTES, fetched, is_joined, is_subset, label_lists
 from corruptlab._data._labels import (
@@ -29,6 +29,7 @@ from corruptlab._data._sources import chunks, source_of
 
 __all__ = [
     "LABEL_ATTRIBUTES",
+    "LABEL_NAMES",
     "Examples",
     "Fields",
     "History",
