@@ -20,7 +20,7 @@ def main(pages: list[str]) -> None:
         for block in re.findall(r"```python.*?\n(.*?)```", page, re.DOTALL):
             for example in doctest.DocTestParser().get_examples(block):
                 exec(compile(example.source, f"{name}.md", "single"), names)
-        names["report"].figure().savefig(DOCS / "images" / f"{name}.png", dpi=100)
+        names["report"].plot().savefig(DOCS / "images" / f"{name}.png", dpi=100)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import tee
-from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,7 +36,9 @@ class LabelCorruption(Protocol):
         array([1, 0])
     """
 
-    stream: ClassVar[str]
+    @property
+    def stream(self) -> str:
+        """Name of its randomness: an attribute of the class or of the object."""
 
     def labels(
         self, clean: ArrayT, *, num_classes: int, draws: Draws, ids: ArrayLike | None = None
@@ -62,7 +64,9 @@ class InputCorruption(Protocol):
         (array([250,   5]), 0)
     """
 
-    stream: ClassVar[str]
+    @property
+    def stream(self) -> str:
+        """Name of its randomness: an attribute of the class or of the object."""
 
     def inputs(self, clean: ArrayT, *, draws: Draws, ids: ArrayLike | None = None) -> ArrayT:
         """Return the new inputs, of the shape and kind that came in; another type is kept."""
@@ -86,7 +90,9 @@ class InstanceCorruption(Protocol):
         array([1, 1])
     """
 
-    stream: ClassVar[str]
+    @property
+    def stream(self) -> str:
+        """Name of its randomness: an attribute of the class or of the object."""
 
     def labels_for(
         self,

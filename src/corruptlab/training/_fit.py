@@ -38,6 +38,8 @@ from corruptlab.training._contexts import (
     float32_products,
     preserve_torch_rng,
     recording_gradients,
+    use_threads,
+    using_threads,
 )
 from corruptlab.training._data import DataSource, DeviceData, load_data, spots
 from corruptlab.training._diagnosis import Cause, FitRecord, diagnose
@@ -56,7 +58,7 @@ from corruptlab.training._optimizers import (
 from corruptlab.training._reading import LoaderWorkers, labels_at
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._report import FitReport, Measure
-from corruptlab.training._stepper import resolve_defaults
+from corruptlab.training._stepper import resolve_defaults, threads_for
 from corruptlab.training._stopping import StoppingRule, checked_rules, interpolated
 from corruptlab.training._trainer import FitConfig, Trainer
 
@@ -234,6 +236,7 @@ def fit(
         model.to(device)
         with (
             preserve_torch_rng(device),
+            using_threads(),
             preserve_mode(model),
             dropout_of(model, recipe.dropout),
             deterministic_kernels(execution.deterministic, device),
@@ -274,7 +277,10 @@ def _trainer(
     ways: set[Reading] = {
         "device" if isinstance(data, DeviceData) else "stream" for data in config.data
     }
-    start = resolve_defaults(execution, recipe.precision)
+    two = config.train.first(2)
+    threads = config.processes.agreed(threads_for(execution, model, two, recipe.batch_size))
+    start = replace(resolve_defaults(execution, recipe.precision), threads=threads)
+    use_threads(threads)  # before the checkpoint notes on what the bits depend
     if len(ways) == 1:
         start = replace(start, data=ways.pop())
     elif not isinstance(config.train, DeviceData):  # a stream gives the same bits for the others

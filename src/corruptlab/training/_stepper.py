@@ -11,11 +11,12 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from corruptlab._modules import first_line
+from corruptlab._modules import count_parameters, first_line, scores_of
 from corruptlab.training._capture import WARM_UP, Captured, uncapturable
 from corruptlab.training._compilation import Compiled
-from corruptlab.training._contexts import seed_layers
+from corruptlab.training._contexts import seed_layers, using_threads
 from corruptlab.training._data import Batch, DataSource, DeviceData
 from corruptlab.training._distributed import Processes
 from corruptlab.training._execution import Execution
@@ -26,8 +27,13 @@ from corruptlab.training._metrics import Loss, LossLog, check_gradient
 _SECONDS_WORTH_MEASURING = {"cpu": 30.0, "cuda": 5.0}
 # Compiling a network takes from ten seconds to a minute.
 _SECONDS_WORTH_COMPILING = 240.0
+# A step of fewer operations gains nothing from a second thread: on one core it takes less than a
+# tenth of a millisecond, beside half a millisecond that Python takes.
+_OPERATIONS_FOR_THREADS = 5e6
 # What a switch has to save to be turned on: less is within the noise of a measurement.
 _WORTHWHILE = 0.95
+# What fewer threads may cost to be preferred: as little; they leave the other cores alone.
+_AS_FAST = 1.0
 _WARM_UP, _LEAST_STEPS, _SECONDS_A_CANDIDATE = 3, 5, 0.5
 
 
@@ -250,6 +256,21 @@ def resolve_defaults(wanted: Execution, precision: str) -> Execution:
     )
 
 
+def threads_for(wanted: Execution, model: nn.Module, two: Tensor, batch_size: int) -> int:
+    """Return the number of threads for steps on batches, given two of the inputs."""
+    if wanted.threads != "auto":
+        return wanted.threads
+    number = torch.get_num_threads()
+    if number == 1 or wanted.deterministic or two.device.type != "cpu":
+        return number
+    if 6 * count_parameters(model) * batch_size >= _OPERATIONS_FOR_THREADS:
+        return number
+    with FlopCounterMode(display=False) as counted:  # weights may be used many times
+        scores_of(model, two)
+    operations = 3 * counted.get_total_flops() * batch_size / len(two)  # backward, two products
+    return 1 if operations < _OPERATIONS_FOR_THREADS else number
+
+
 def candidates(
     wanted: Execution,
     precision: str,
@@ -275,6 +296,8 @@ def candidates(
     if len(products) == 2:  # units for short products want the channels last
         found.append(products)
     found += [{name: value} for name, value in products.items()]
+    if wanted.threads == "auto" and device.type == "cpu" and torch.get_num_threads() > 1:
+        found.append({"threads": 1})
     if wanted.compile == "auto" and seconds >= _SECONDS_WORTH_COMPILING:
         found.append({"compile": True})
     return found
@@ -318,7 +341,8 @@ def tune(
                 if captured.refusal:
                     refusal = captured.refusal
                     return math.inf
-            took = _seconds_a_step(step, processes.device)
+            with using_threads(execution.threads):
+                took = _seconds_a_step(step, processes.device)
         except Exception as error:
             if processes.size > 1:  # the others would wait for this one
                 raise
@@ -337,7 +361,8 @@ def tune(
             continue
         name = "+".join(change)
         seconds[name] = seconds_a_step(tried)
-        if seconds[name] < _WORTHWHILE * fastest:
+        worthwhile = _AS_FAST if "threads" in change else _WORTHWHILE
+        if seconds[name] <= worthwhile * fastest:
             best, fastest = tried, seconds[name]
         elif change == {"cuda_graphs": True} and not refusal:
             one, other = 1e3 * seconds[name], 1e3 * fastest
