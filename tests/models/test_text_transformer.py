@@ -57,7 +57,7 @@ def test_padding_changes_nothing_wherever_it_is() -> None:
     with torch.no_grad():
         moved = network.get_parameter("tokens.weight")
         expected = network(padded)
-        moved[0] += 5  # what padding looks like
+        moved[0] += torch.arange(64)  # what padding looks like
         assert torch.allclose(network(padded), expected, atol=1e-6)
         assert not torch.allclose(network(TOKENS), expected, atol=1e-3)
         assert network(torch.zeros(2, 9, dtype=torch.int64)).isfinite().all()
