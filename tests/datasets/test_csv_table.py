@@ -1,5 +1,6 @@
 """Tables of comma-separated values: what they hold, how they are split, and what is refused."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,18 @@ def test_what_is_no_table_is_one_clear_error(case: str, tmp_path: Path) -> None:
     assert str(caught.value).startswith(f"{path}: expected ")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_does_not_fit_the_memory_is_not_read(tmp_path: Path) -> None:
+    path = written(tmp_path, HEAD)
+    os.truncate(path, (1 << 30) + 1)  # sparse: it takes no space
+    with pytest.raises(DataFileError, match=r"at most 1,073,741,824 bytes, found 1,073,741,825"):
+        csv_table(path)
+
+
+def test_classes_of_one_value_have_a_fixed_order(tmp_path: Path) -> None:
+    path = written(tmp_path, "".join(f"{k}.5,{('1', '01', '+1')[k % 3]}\n" for k in range(30)))
+    assert csv_table(path)[0].classes == ("+1", "01", "1")
 
 
 def test_missing_files_and_other_specifications_are_refused(tmp_path: Path) -> None:

@@ -8,12 +8,20 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from corruptlab._data_files import opened, quoted
+from corruptlab._data_files import LARGEST, opened, quoted
 from corruptlab._errors import DataFileError
-from corruptlab.datasets._table import Column, Table, as_numbers, coded, held_out, listed, split
+from corruptlab.datasets._table import (
+    INTEGER,
+    Column,
+    Table,
+    as_numbers,
+    coded,
+    held_out,
+    listed,
+    split,
+)
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_INTEGER = re.compile(r"[+-]?\d+")
 _GAPS = frozenset(("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?"))
 _MOST_CELLS = 1 << 25  # about 2 GB of Python's strings
 
@@ -71,7 +79,7 @@ def csv_table(
     by_name = {name: [row[k] for row in cells] for k, name in enumerate(names)}
     classes_of = by_name.pop(chosen)
     for text, line in zip(classes_of, lines, strict=True):
-        if _NUMBER.fullmatch(text) and not _INTEGER.fullmatch(text):
+        if _NUMBER.fullmatch(text) and not INTEGER.fullmatch(text):
             raise DataFileError(
                 path, f"integers or texts as labels in column {chosen!r}", f"{text} in line {line}"
             )
@@ -85,6 +93,8 @@ def csv_table(
 def _read(path: Path, header: bool | None) -> tuple[list[str], list[list[str]], list[int]]:
     """Return the names of the columns, the cells of each row, and the lines of the rows."""
     with opened(path, "a CSV file") as file:
+        if path.stat().st_size > LARGEST:
+            raise DataFileError(path, f"at most {LARGEST:,} bytes", f"{path.stat().st_size:,}")
         rows = _rows(path, file)
         line, names = next(rows, (0, []))
         if not names:

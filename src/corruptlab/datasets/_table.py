@@ -22,7 +22,7 @@ Column: TypeAlias = Sequence[float] | Sequence[str]
 
 _HELD_OUT = 5  # one row in so many is a test row
 _MOST_CATEGORIES = 100
-_INTEGER = re.compile(r"[+-]?\d+")
+INTEGER = re.compile(r"[+-]?\d+")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -78,8 +78,8 @@ class Table(Dataset[tuple[Tensor, int]]):
 def coded(path: Path, labels: Sequence[str]) -> tuple[Labels, tuple[str, ...]]:
     """Return labels as positions among the classes, which are sorted, integers by their value."""
     found = set(labels)
-    are_integers = all(map(_INTEGER.fullmatch, found))
-    classes = sorted(found, key=int) if are_integers else sorted(found)
+    are_integers = all(map(INTEGER.fullmatch, found))
+    classes = sorted(found, key=lambda text: (int(text), text)) if are_integers else sorted(found)
     if len(classes) < 2:
         raise DataFileError(path, "at least two classes", f"{len(classes)}: {classes}")
     place = {name: k for k, name in enumerate(classes)}
