@@ -9,11 +9,12 @@ from threading import Barrier
 from typing import Literal, TypeAlias
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from corruptlab._modules import copied
 from corruptlab._random_state import exclusive_generators
+from corruptlab._structured import outputs_of
 from corruptlab.training._contexts import using_threads
 from corruptlab.training._optimizers import can_fuse, make_optimizer, trainable_parameters
 from corruptlab.training._recipe import Recipe
@@ -53,6 +54,8 @@ class ReplicaPlan:
 
 def plan_for(strategy: Choice, networks: list[nn.Module], problem: Problem) -> ReplicaPlan:
     reason = _obstacle(problem.recipe, networks)
+    if not isinstance(problem.inputs, Tensor):
+        reason = "inputs with several fields"
     if reason is None and problem.recipe.needs_statistics:
         reason = "recipe.standardize and subsets"
     if strategy == "wide" and not is_perceptron(networks[0]):
@@ -183,7 +186,7 @@ def _timed_loop(network: nn.Module, problem: Problem) -> float:
     optimizer = make_optimizer(parameters, problem.recipe, None, fused=can_fuse(parameters))
 
     def step() -> None:
-        loss = nn.functional.cross_entropy(own(inputs), targets[0])
+        loss = nn.functional.cross_entropy(outputs_of(own, inputs), targets[0])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
         optimizer.step()

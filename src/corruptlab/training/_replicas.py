@@ -1,17 +1,17 @@
 """Train copies of one network on many label sets as one program."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
-from torch.utils.data import TensorDataset
 
 from corruptlab._arrays import check_classes, check_dense, check_finite
 from corruptlab._checks import instance
+from corruptlab._data import Pair, columns
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._memory import full_memory
@@ -25,6 +25,7 @@ from corruptlab._modules import (
     scores_of,
 )
 from corruptlab._progress import Progress
+from corruptlab._structured import Inputs, ModelInputs, StructuredInputs, outputs_of
 from corruptlab.training._contexts import dropout_of, float32_products, recording_gradients
 from corruptlab.training._distributed import Processes
 from corruptlab.training._first_batch import check_batch_norm
@@ -44,7 +45,7 @@ _UNTIL_INTERPOLATED = (interpolated(),)
 
 def fit_replicas(
     model: ModelSource | Sequence[nn.Module],
-    inputs: Tensor,
+    inputs: ModelInputs,
     labels: Tensor,
     *,
     recipe: Recipe,
@@ -71,15 +72,16 @@ def fit_replicas(
     a thread of its own.
 
     Dropout, augmentation, bfloat16, optimizers other than plain SGD, frozen or shared parameters,
-    backward hooks, and statistics of each subset (``standardize``) require the loop. Ctrl-C ends
-    the training and returns the report so far.
+    backward hooks, inputs with several fields, and statistics of each subset (``standardize``)
+    require the loop. Ctrl-C ends the training and returns the report so far.
 
     Args:
         model: A network that is copied, a function without arguments that returns it (called for
             every copy, with PyTorch's generator seeded by ``seed``), or R networks of one
             architecture with their own initial weights. They are not changed.
         inputs: All inputs, shape ``(n, ...)``: bytes or floats, cropped and whitened by the
-            recipe, as in `fit`.
+            recipe, as in `fit`; or a dictionary or tuple of such tensors, which the model gets as
+            keyword or positional arguments.
         labels: ``int64``, shape ``(R, n)``: row r contains the labels of replica r.
         recipe: Hyper-parameters.
         seed: Seed of the data order; an integer >= 0.
@@ -115,7 +117,8 @@ def fit_replicas(
     Source: Zhang et al. 2017, §2: the same network trained on different labels.
     """
     networks = _networks(model, labels, seed)
-    _check(inputs, labels, subsets, recipe, strategy)
+    given = _checked_inputs(inputs, labels)
+    _check(given, labels, subsets, recipe, strategy)
     early = _stops_early(stop)
     Draws(seed)
     start = time.perf_counter()
@@ -129,8 +132,8 @@ def fit_replicas(
     with full_memory(advice), recording_gradients():
         own = copied(networks[0]).to(device)
         networks = [own if n is networks[0] else _on_device(n, device) for n in networks]
-        common = _common_recipe(recipe, inputs, subsets)
-        problem = _problem(networks[0], inputs.to(device), labels, subsets, common, seed, early)
+        common = _common_recipe(recipe, given, subsets)
+        problem = _problem(networks[0], given.to(device), labels, subsets, common, seed, early)
     with (
         full_memory(advice),
         recording_gradients(),
@@ -140,7 +143,7 @@ def fit_replicas(
     ):
         plan = plan_for(strategy, networks, problem)
         if plan.strategy == "loop":
-            outcomes = _one_by_one(networks, inputs, problem, line)
+            outcomes = _one_by_one(networks, given, problem, line)
         else:
             outcomes = Groups(plan, networks, problem, line.update).train()
     return ReplicasReport(
@@ -163,12 +166,12 @@ def fit_replicas(
     )
 
 
-def _common_recipe(recipe: Recipe, inputs: Tensor, subsets: Tensor | None) -> Recipe:
+def _common_recipe(recipe: Recipe, inputs: Inputs, subsets: Tensor | None) -> Recipe:
     """Return the recipe with the statistics that all replicas share, if they share their inputs."""
     if subsets is not None:
         return recipe
     common = recipe.with_statistics_of(inputs)
-    if recipe.needs_statistics:
+    if recipe.needs_statistics and isinstance(inputs, Tensor):
         shape = recipe.input_shape(inputs.shape[1:])
         warn_of_constants(common.standardize, shape, "inputs", stacklevel=4)
     return common
@@ -176,7 +179,7 @@ def _common_recipe(recipe: Recipe, inputs: Tensor, subsets: Tensor | None) -> Re
 
 def _problem(
     network: nn.Module,
-    inputs: Tensor,
+    inputs: Inputs,
     labels: Tensor,
     subsets: Tensor | None,
     recipe: Recipe,
@@ -201,7 +204,7 @@ def _problem(
     trainable_parameters(network)
     scores = scores_of(network, prepared[:2].clone())
     with preserve_mode(network), torch.enable_grad():
-        check_gradient(network.eval()(prepared[:2].clone()))
+        check_gradient(outputs_of(network.eval(), prepared[:2].clone()))
     check_classes(labels, "`labels`", num_classes=scores.shape[1])
     alone = Processes(0, 1, inputs.device)
     check_batch_norm(network, prepared[:1].clone, problem.size, recipe.batch_size, alone)
@@ -209,15 +212,15 @@ def _problem(
 
 
 def _one_by_one(
-    networks: list[nn.Module], inputs: Tensor, problem: Problem, line: Progress
+    networks: list[nn.Module], inputs: Inputs, problem: Problem, line: Progress
 ) -> list[Outcome]:
     outcomes = [Outcome(state_of(network)) for network in networks]
     for replica, network in enumerate(networks):
         trained = copied(network)
-        data = TensorDataset(inputs, problem.labels[replica].cpu())
+        data = Pair(inputs, problem.labels[replica].cpu())
         if problem.subsets is not None:
             own = problem.subsets[replica].cpu()
-            data = TensorDataset(inputs[own], problem.labels[replica].cpu()[own])
+            data = Pair(inputs[own], problem.labels[replica].cpu()[own])
         report = fit(
             trained,
             data,
@@ -276,12 +279,21 @@ def _networks(model: ModelSource | Sequence[nn.Module], labels: Any, seed: int) 
     return networks
 
 
-def _check(inputs: Any, labels: Tensor, subsets: Any, recipe: object, strategy: str) -> None:
+def _checked_inputs(inputs: Any, labels: Tensor) -> Inputs:
+    if isinstance(inputs, Tensor | StructuredInputs):
+        return inputs
+    if not isinstance(inputs, Mapping | tuple):
+        raise TypeError(
+            "`inputs` must be a tensor, or a dictionary or tuple of tensors, "
+            f"got {type(inputs).__name__}."
+        )
+    return columns(inputs, labels.shape[1], "inputs").map(torch.as_tensor)
+
+
+def _check(inputs: Inputs, labels: Tensor, subsets: Any, recipe: object, strategy: str) -> None:
     instance("recipe", recipe, Recipe)
     if strategy not in get_args(Choice):
         raise ValueError(f"`strategy` must be one of auto, wide, vmap, loop, got {strategy!r}.")
-    if not isinstance(inputs, Tensor):
-        raise TypeError(f"`inputs` must be a tensor, got {type(inputs).__name__}.")
     check_dense(inputs, "inputs")
     check_dense(labels, "labels")
     if labels.dtype != torch.int64:

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from corruptlab._structured import Inputs
 from corruptlab.training._data import data_order
 from corruptlab.training._metrics import NonFiniteLossError
 from corruptlab.training._recipe import Recipe
@@ -38,7 +40,7 @@ def state_of(network: nn.Module) -> State:
 class Problem:
     """What all replicas of a group are trained on."""
 
-    inputs: Tensor  # as the networks take them, (n, ...)
+    inputs: Inputs  # as the networks take them, (n, ...)
     labels: Tensor  # int64, (R, n)
     subsets: Tensor | None  # positions of each replica's own examples, (R, m); None for all
     recipe: Recipe
@@ -51,7 +53,7 @@ class Problem:
         """Examples that each replica is trained on."""
         return self.labels.shape[1] if self.subsets is None else self.subsets.shape[1]
 
-    def batch(self, alive: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, alive: Tensor, at: Tensor) -> tuple[Any, Tensor]:
         """Return inputs and labels of some replicas, at the same places of each one's examples."""
         if self.subsets is None:
             return self.inputs[at], self.labels[alive][:, at]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from corruptlab._environment import Environment
 from corruptlab._modules import copied, evaluating
 from corruptlab._reports import Report, rows_of
+from corruptlab._structured import ModelInputs, as_inputs, outputs_of
 from corruptlab.heads import HeadsReport
 from corruptlab.plotting import loss_curves
 from corruptlab.training._diagnosis import Cause
@@ -280,7 +281,7 @@ class ReplicasReport(Report, kind="replicas"):
         network.load_state_dict(self._states[replica])
         return network
 
-    def logits(self, inputs: Tensor) -> Tensor:
+    def logits(self, inputs: ModelInputs) -> Tensor:
         """Return what every trained network says of some inputs, in evaluation mode.
 
         Args:
@@ -295,18 +296,20 @@ class ReplicasReport(Report, kind="replicas"):
         """
         network, outputs = self._copied_network(), []
         device = next(iter(self._states[0].values())).device
-        inputs, prepared, prepared_by = inputs.to(device), inputs, None
+        stored = as_inputs(inputs).to(device)
+        prepared: Any = None
+        prepared_by = None
         with evaluating(network):
             for state, recipe in zip(self._states, self._recipes, strict=True):
                 if recipe is not prepared_by:
-                    prepared, prepared_by = recipe.prepare(inputs), recipe
+                    prepared, prepared_by = recipe.prepare(stored), recipe
                 network.load_state_dict(state)
                 # A copy of each batch, because a network may write into what it is given.
-                batches = (some.clone() for some in prepared.split(_AT_ONCE))  # type: ignore[no-untyped-call]  # PyTorch's
-                outputs.append(torch.cat([network(batch) for batch in batches]))
+                batches = (some.clone() for some in prepared.split(_AT_ONCE))
+                outputs.append(torch.cat([outputs_of(network, batch) for batch in batches]))
         return torch.stack(outputs)
 
-    def accuracy(self, inputs: Tensor, labels: Tensor) -> NDArray[np.float64]:
+    def accuracy(self, inputs: ModelInputs, labels: Tensor) -> NDArray[np.float64]:
         """Return the accuracy of every trained network on some examples.
 
         Args:
