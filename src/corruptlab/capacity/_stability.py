@@ -22,6 +22,7 @@ from corruptlab._modules import ModelSource
 from corruptlab._reports import Report, rows_of
 from corruptlab._statistics import standard_error
 from corruptlab._sweeps import Runner
+from corruptlab._text import counted
 from corruptlab._types import Ids, Labels
 from corruptlab.capacity._learned import ANY_LEARNER, LearnedExamples, targets_of, trained_by
 from corruptlab.capacity._replicas import Procedure, Replicas
@@ -105,8 +106,8 @@ class Stability(
     def __repr__(self) -> str:
         return (
             f"Stability({self.loss} moves by {self.mean:.4g} +- {self.standard_error:.2g} on "
-            f"average, {self.max:.4g} at most; {self.replacements} replacements in {self.n} "
-            f"examples, {self.held_out} held-out points, "
+            f"average, {self.max:.4g} at most; {counted(self.replacements, 'replacement')} in "
+            f"{counted(self.n, 'example')}, {counted(self.held_out, 'held-out point')}, "
             f"{trained_by(self.recipe, self.learner)}, seed={self.seed})"
         )
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from corruptlab._environment import Environment
 from corruptlab._modules import copied, evaluating
 from corruptlab._reports import Report, rows_of
+from corruptlab._text import counted
 from corruptlab.heads import HeadsReport
 from corruptlab.plotting import loss_curves
 from corruptlab.training._diagnosis import Cause
@@ -187,7 +188,8 @@ class FitReport(
         test = "" if self.test_accuracy is None else f", test {self.test_accuracy:.1%}"
         name = f"{self.name!r}, " if self.name else ""
         return (
-            f"FitReport({name}{self.stopped_by} after {self.epochs} epochs = {self.steps} steps, "
+            f"FitReport({name}{self.stopped_by} after {counted(self.epochs, 'epoch')} = "
+            f"{counted(self.steps, 'step')}, "
             f"{self.seconds:.1f} s; train {self.train_accuracy:.2%}{test}; "
             f"inputs {self.recipe.preparation})"
         )
@@ -340,7 +342,8 @@ class ReplicasReport(Report, kind="replicas"):
 
     def __repr__(self) -> str:
         return (
-            f"ReplicasReport({len(self)} replicas, {int(self.interpolated.sum())} interpolated; "
+            f"ReplicasReport({counted(len(self), 'replica')}, "
+            f"{int(self.interpolated.sum())} interpolated; "
             f"train accuracy {np.nanmean(self.train_accuracy):.1%} on average; "
             f"{self.strategy}, {self.group} at a time; inputs {self.recipe.preparation})"
         )
