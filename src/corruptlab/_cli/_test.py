@@ -40,13 +40,7 @@ also rewritten after every setting, so that it survives a crash."""
 
 def _add(test: argparse.ArgumentParser) -> None:
     what = test.add_argument_group("what is tested")
-    what.add_argument(
-        "--data",
-        default="fashion-mnist-mini",
-        metavar="DATA",
-        help="fashion-mnist-mini (4,000 images that come with corruptlab), cifar10:FOLDER, "
-        "idx:FOLDER, or torchvision:NAME:FOLDER; nothing is ever downloaded (default: %(default)s)",
-    )
+    cli.add_data(what)
     what.add_argument(
         "--model",
         default="mlp-1x512",
