@@ -199,8 +199,8 @@ def crossings(source: Path) -> Iterator[str]:
 KNOWN_CROSSINGS = [
     "corruptlab._cli._reproduce imports corruptlab.experiments.paper._exhibits.can_draw",
     "corruptlab.experiments.paper._table2 imports corruptlab.training._data.DataSource",
-    "corruptlab.experiments.paper._table2 imports corruptlab.training._data.load_data",
     "corruptlab.experiments.paper._table2 imports corruptlab.training._distributed.Processes",
+    "corruptlab.experiments.paper._table2 imports corruptlab.training._loading.load_data",
 ]
 
 

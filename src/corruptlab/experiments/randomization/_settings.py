@@ -11,7 +11,7 @@ from corruptlab import corruptions
 from corruptlab._checks import check_names, check_probability
 from corruptlab._draws import Draws
 from corruptlab._text import suggestion
-from corruptlab._types import Array, Ids, Labels
+from corruptlab._types import Ids, Labels
 from corruptlab.corruptions import (
     Corruption,
     GaussianPixels,
@@ -204,11 +204,11 @@ TOKEN_SETTINGS = tuple(setting.name for setting in token_settings())
 """Names of the settings for sequences of tokens."""
 
 
-def default_settings(inputs: Array | None, *, p: float) -> tuple[tuple[Setting, ...], str]:
+def default_settings(inputs: Any, *, p: float) -> tuple[tuple[Setting, ...], str]:
     """Return the settings that suit a batch of inputs, and a line that says which and why.
 
     Args:
-        inputs: Shape ``(n, ...)``; None if they are no array of numbers.
+        inputs: Shape ``(n, ...)``; anything else if they are no array of numbers.
         p: Probability that a label is redrawn in ``"partial-labels"``.
 
     Returns:
@@ -222,7 +222,7 @@ def default_settings(inputs: Array | None, *, p: float) -> tuple[tuple[Setting, 
         >>> default_settings(np.array([[0.5, 1.2]]), p=0.5)[0][-1].name
         'gaussian'
     """
-    if inputs is None:
+    if not isinstance(inputs, np.ndarray):
         return _label_settings(p), "Default settings for labels, as inputs are no array of numbers."
     is_tokens = inputs.ndim == 2 and inputs.dtype.kind in "iu" and inputs.dtype != np.uint8
     seen = f"{inputs.dtype} of shape {inputs.shape[1:]}"
