@@ -99,7 +99,7 @@ class SweepReport(Report, Rows[dict[str, Any]], kind="sweep", derived=("failed",
         >>> with tempfile.TemporaryDirectory() as out:
         ...     cl.sweep({"p": [0.0], **small}, cl.sweeps.partial_labels, out=out)
         ...     cl.sweep({"p": [0.0, 1.0], **small}, cl.sweeps.partial_labels, out=out)
-        SweepReport(1 of 1 trials: 1 done, 0 cached, 0 failed)
+        SweepReport(1 of 1 trial: 1 done, 0 cached, 0 failed)
         SweepReport(2 of 2 trials: 1 done, 1 cached, 0 failed)
     """
 

@@ -192,7 +192,7 @@ def stability(
         ...           fresh=(images[200:210], labels[200:210]),
         ...           held_out=(images[300:], labels[300:]))
         Stability(cross_entropy moves by 0.0... +- 0.00... on average, 0... at most; 10 replacements
-        in 200 examples, 3700 held-out points, inputs plain, seed=0)
+        in 200 examples, 3,700 held-out points, inputs plain, seed=0)
         >>> def majority(data, *, seed):
         ...     classes, counts = np.unique(data.labels, return_counts=True)
         ...     return lambda inputs: np.full(len(inputs), classes[counts.argmax()])
