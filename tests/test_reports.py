@@ -7,6 +7,7 @@ import inspect
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -370,7 +371,7 @@ def test_a_value_that_is_missing_or_of_another_type_is_named(kind: Any) -> None:
     values = examples(kind)[0].to_dict()
     fields = [each for each in dataclasses.fields(kind) if each.name in values]
     for field in fields:
-        if field.default is dataclasses.MISSING:
+        if field.default is field.default_factory is dataclasses.MISSING:
             less = {name: value for name, value in values.items() if name != field.name}
             with pytest.raises(ValueError, match=f"^`values` must name {field.name}, got "):
                 kind.from_dict(less)
@@ -671,3 +672,31 @@ def test_rows_of_a_sweep_are_its_finished_trials() -> None:
 def test_rows_of_a_reproduction_are_measurements_of_all_seeds() -> None:
     (report,) = examples(experiments.Reproduction)
     assert [each.seed for each in report["small-inception true"]] == [1, 2]
+
+
+# ---------------------------------------------------------------------------------------- plurals
+
+
+def singular(report: Any) -> str:
+    return f"{report!r}\n{report}\n{report.environment if hasattr(report, 'environment') else ''}"
+
+
+@every_report
+def test_one_thing_is_no_plural(kind: Any) -> None:
+    """With every number of the report as 1, as far as it is a report then."""
+    for report in examples(kind):
+        ones = {
+            field.name: 1
+            for field in dataclasses.fields(kind)
+            if isinstance(getattr(report, field.name), int)
+            and not isinstance(getattr(report, field.name), bool)
+        }
+        for changed in (report, dataclasses.replace(report, **ones)):
+            found = re.findall(
+                r"(?<![\d.,/^*-])\b1 (?:(?:training|test|random|held-out) )?[a-z]{2,}s\b",
+                singular(changed),
+            )
+            assert [each for each in found if each not in NO_PLURALS] == []
+
+
+NO_PLURALS = {"1 class"}

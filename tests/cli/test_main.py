@@ -169,6 +169,11 @@ def test_what_cannot_be_parsed_is_one_line_and_exit_code_2(
         (["test", "--model", "resnet"], None),
         (["test", "--settings", "true,random-label"], "Did you mean 'random-labels'?"),
         (["test", "--data", "fashion-mnist"], "Did you mean 'fashion-mnist-mini'?"),
+        (["test", "--data", "cifr10:folder"], "Did you mean 'cifar10'?"),
+        (["test", "--device", "cud"], "Did you mean 'cuda'?"),
+        (["sweep", "--ot", "o", "--seed", "2"], "Did you mean '--out'?"),
+        (["adit"], "Did you mean 'audit'?"),
+        (["audit", "--smaple", "3"], "Did you mean '--sample'?"),
         (["reproduce", "tabel1", "--out", "o"], "Did you mean 'table1'?"),
         (
             ["reproduce", "table1", "--out", "o", "--data", "x", "--set", "recipe.epoch=2"],

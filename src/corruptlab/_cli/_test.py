@@ -52,14 +52,7 @@ also rewritten after every setting, so that it survives a crash."""
 
 def _add(test: argparse.ArgumentParser) -> None:
     what = test.add_argument_group("what is tested")
-    what.add_argument(
-        "--data",
-        default="fashion-mnist-mini",
-        metavar="DATA",
-        help="fashion-mnist-mini (4,000 images that come with corruptlab), cifar10:FOLDER, "
-        "idx:FOLDER, torchvision:NAME:FOLDER, csv:FILE[:LABEL_COLUMN], or hf:FOLDER, which Hugging "
-        "Face's save_to_disk wrote; nothing is ever downloaded (default: %(default)s)",
-    )
+    cli.add_data(what)
     what.add_argument(
         "--model",
         metavar="MODEL",

@@ -13,6 +13,7 @@ from corruptlab._environment import Environment
 from corruptlab._modules import copied, count_parameters, evaluating
 from corruptlab._reports import Report, rows_of
 from corruptlab._structured import ModelInputs, as_inputs, outputs_of
+from corruptlab._text import counted
 from corruptlab.heads import HeadsReport
 from corruptlab.plotting import loss_curves
 from corruptlab.training._contexts import OPERATIONS_FOR_THREADS, using_threads
@@ -189,7 +190,8 @@ class FitReport(
         test = "" if self.test_accuracy is None else f", test {self.test_accuracy:.1%}"
         name = f"{self.name!r}, " if self.name else ""
         return (
-            f"FitReport({name}{self.stopped_by} after {self.epochs} epochs = {self.steps} steps, "
+            f"FitReport({name}{self.stopped_by} after {counted(self.epochs, 'epoch')} = "
+            f"{counted(self.steps, 'step')}, "
             f"{self.seconds:.1f} s; train {self.train_accuracy:.2%}{test}; "
             f"inputs {self.recipe.preparation})"
         )
@@ -349,7 +351,8 @@ class ReplicasReport(Report, kind="replicas"):
 
     def __repr__(self) -> str:
         return (
-            f"ReplicasReport({len(self)} replicas, {int(self.interpolated.sum())} interpolated; "
+            f"ReplicasReport({counted(len(self), 'replica')}, "
+            f"{int(self.interpolated.sum())} interpolated; "
             f"train accuracy {np.nanmean(self.train_accuracy):.1%} on average; "
             f"{grouping(self.strategy, self.group, self.threads)}; "
             f"inputs {self.recipe.preparation})"
