@@ -128,9 +128,10 @@ class RandomLabelHeads:
         seed: int = 0,
     ) -> None:
         check_module(model)
+        self.model: nn.Module
         self.model, self._group = _unwrapped(model)
         modules = dict(self.model.named_modules())
-        self.layers = _checked_layers(layers, [name for name in modules if name])
+        self.layers: tuple[str, ...] = _checked_layers(layers, [name for name in modules if name])
         self._num_classes = at_least(2, "num_classes", num_classes)
         self._num_labels = at_least(1, "num_labels", num_labels)
         self._factor = not_negative("factor", factor)
@@ -139,7 +140,8 @@ class RandomLabelHeads:
         self._readers = Readers(
             self._num_labels, self._num_classes, positive("learning_rate", learning_rate)
         )
-        self.dataset, self.ids = dataset, open_dataset(dataset).provenance().ids
+        self.dataset: MapDataset[Any] = dataset
+        self.ids: Ids = open_dataset(dataset).provenance().ids
         self._ids = _distinct(self.ids, "`dataset` must hold every example once, got example")
         self._dense = int(self._ids[-1]) + 1 == len(self._ids)  # ids are positions
         self._labels = torch.from_numpy(self._drawn())

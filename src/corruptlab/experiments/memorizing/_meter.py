@@ -81,7 +81,7 @@ class Prepared(nn.Module):
 
     def __init__(self, network: nn.Module, recipe: Recipe) -> None:
         super().__init__()
-        self.network = network
+        self.network: nn.Module = network
         self._recipe = recipe
 
     def forward(self, inputs: ModelInputs) -> Tensor:
