@@ -150,6 +150,15 @@ def test_inputs_stay_as_they_are_and_may_be_an_array_of_any_shape() -> None:
     assert critical_sample_ratio(nn.Identity(), x.flatten(1), 9.0).ratios == (1.0,)
 
 
+def test_network_may_write_into_its_input() -> None:
+    x = points()
+    kept = x.clone()
+    plain, writing = (nn.Sequential(nn.ReLU(inplace=way), linear()) for way in (False, True))
+    found = critical_sample_ratio(writing, x, RADII)
+    assert torch.equal(x, kept)
+    assert found.smallest == critical_sample_ratio(plain, x, RADII).smallest
+
+
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_gradients_may_be_off_and_parameters_frozen(mode: Any) -> None:
     model = linear().requires_grad_(False)

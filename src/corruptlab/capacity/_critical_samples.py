@@ -145,7 +145,7 @@ def critical_sample_ratio(
        \mathrm{steps}`, and :math:`\Pi` is the projection to the box.
 
     The noise of an input is a function of ``seed``, the step, and its position alone. The network
-    is in evaluation mode and is not changed.
+    is in evaluation mode and keeps its weights; it remains on ``device``.
 
     Args:
         model: A network that returns scores ``(b, num_classes)`` with a gradient.
@@ -198,7 +198,7 @@ def critical_sample_ratio(
     batch_size, draws = at_least(1, "batch_size", batch_size), Draws(seed)
     device = resolve_device(model, device)
     model.to(device)
-    outputs = scores_of(model, points[:2].to(device)).shape[1]
+    outputs = scores_of(model, points[:2].to(device, copy=True)).shape[1]
     if outputs < 2:
         raise ValueError(f"`model` must have at least 2 outputs, one a class, got {outputs}.")
     smallest: list[float] = []
@@ -287,7 +287,7 @@ class _Batch:
         return _slope(gaps.sum(), x), scores.argmax(1)
 
     def _scores(self, x: Tensor) -> Tensor:
-        scores: Tensor = self._model(x)
+        scores: Tensor = self._model(x.clone())  # a network may write into what it is given
         if not scores.isfinite().all():
             raise ValueError("`model` must return finite scores, got NaN or infinite ones.")
         return scores
