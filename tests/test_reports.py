@@ -193,6 +193,10 @@ def capacities() -> Iterator[Report]:
     yield capacity.effective_capacity(linear(), POINTS, recipe=RECIPE, replicas=3)
 
 
+def critical_samples() -> Iterator[Report]:
+    yield capacity.critical_sample_ratio(linear(), POINTS, [0.01, 10.0])  # near some, and all
+
+
 def shatterings() -> Iterator[Report]:
     yield capacity.shatters(linear(), POINTS[:2], recipe=RECIPE)
     yield capacity.shatters(linear(), torch.ones(2, 4), recipe=RECIPE, sample=3)
@@ -245,6 +249,7 @@ EXAMPLES: dict[type[Any], Callable[[], Iterator[Report]]] = {
     capacity.Memorization: memorizations,
     capacity.Stability: stabilities,
     capacity.EffectiveCapacity: capacities,
+    capacity.CriticalSamples: critical_samples,
     capacity.Shattering: shatterings,
     capacity.InterpolationReport: interpolations,
     kernels.MinNorm: min_norms,
