@@ -2,7 +2,14 @@
 
 from corruptlab._learners._answers import Wanted, from_logits
 from corruptlab._learners._executing import Executes, check_pickles, kept_in
-from corruptlab._learners._learner import Learner, Trainable, is_learner, predicted, trainable
+from corruptlab._learners._learner import (
+    Learner,
+    Trainable,
+    is_learner,
+    name_of,
+    predicted,
+    trainable,
+)
 from corruptlab._learners._predictor import Predictor, called, collated, evaluating_networks
 from corruptlab._learners._rows import (
     DatasetRows,
@@ -41,6 +48,7 @@ __all__ = [
     "joined",
     "kept_in",
     "labels_of",
+    "name_of",
     "predicted",
     "read_examples",
     "rows_joined",

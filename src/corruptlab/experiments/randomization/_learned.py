@@ -134,7 +134,7 @@ class LearnerReport:
         """Return the row of one setting.
 
         Args:
-            name: Name of the setting, such as ``"random-labels"``.
+            name: Name of the setting, such as ``"random-labels"`` or ``"random_labels"``.
 
         Returns:
             Its row.
@@ -143,6 +143,10 @@ class LearnerReport:
             KeyError: If there is no such row; the message lists those there are.
         """
         return row_of(self.rows, name)
+
+    def __iter__(self) -> Iterator[LearnerResult]:
+        """Iterate over the rows."""
+        return iter(self.rows)
 
     def __repr__(self) -> str:
         """Return a line: a row is training / test accuracy."""
@@ -290,6 +294,7 @@ class LearnerTest:
         *,
         seed: int,
         num_classes: int | None,
+        keys: dict[str, Any],
         executor: Executor | int | None,
         out: str | os.PathLike[str] | None,
         progress: bool,
@@ -298,9 +303,9 @@ class LearnerTest:
         """Read the data, and try every corruption before the first training."""
         new = None
         with seeded_generators(seed % 2**32):  # what random transforms draw
-            rows, labels, known = _learners.read_examples(train, "train")
+            rows, labels, known = _learners.read_examples(train, "train", **keys)
             if test is not None:
-                new, truth, _ = _learners.read_examples(test, "test")
+                new, truth, _ = _learners.read_examples(test, "test", **keys)
                 labels = _learners.joined(labels, truth)
         targets = _learners.code(
             labels, "train", numbers=learner.numbers, num_classes=num_classes, known=known
@@ -316,6 +321,7 @@ class LearnerTest:
             None if new is None else _clean(new, targets.codes[n:]),
             seed=seed,
             num_classes=k if isinstance(rows, _learners.PairRows) else num_classes,
+            **({} if isinstance(rows, _learners.PairRows) else keys),
         )
         trial = LearnedSetting(learner, rows, new, targets, pair, seed)
         for setting in settings:

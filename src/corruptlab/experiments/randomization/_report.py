@@ -1,6 +1,6 @@
 """What a randomization test found: rows, a table, a dictionary, a figure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -179,6 +179,8 @@ class RandomizationReport:
         recipe: The hyper-parameters, the same for all settings.
         seed: Seed of corruptions, data order, and of what layers draw.
         environment: Versions, machine, and device.
+        optimizer: Name of the function that made the optimizer; None for that of the recipe.
+        loss: Name of the loss; None for the cross-entropy.
 
     Example:
         >>> import torch
@@ -210,6 +212,8 @@ class RandomizationReport:
     recipe: Recipe
     seed: int
     environment: Environment
+    optimizer: str | None = None
+    loss: str | None = None
 
     @property
     def baseline(self) -> FitReport | None:
@@ -225,7 +229,7 @@ class RandomizationReport:
         """Return the row of one setting.
 
         Args:
-            name: Name of the setting, such as ``"random-labels"``.
+            name: Name of the setting, such as ``"random-labels"`` or ``"random_labels"``.
 
         Returns:
             Its row.
@@ -234,6 +238,10 @@ class RandomizationReport:
             KeyError: If there is no such row; the message lists those there are.
         """
         return row_of(self.rows, name)
+
+    def __iter__(self) -> Iterator[SettingResult]:
+        """Iterate over the rows."""
+        return iter(self.rows)
 
     def __repr__(self) -> str:
         """Return a line: a row is training / test accuracy."""
@@ -259,6 +267,8 @@ class RandomizationReport:
             "num_classes": self.num_classes,
             "seed": self.seed,
             "recipe": self.recipe.to_dict(),
+            "optimizer": self.optimizer,
+            "loss": self.loss,
             "environment": self.environment.to_dict(),
             "rows": [row.to_dict() for row in self.rows],
             "remaining": [setting.to_dict() for setting in self.remaining],
@@ -300,10 +310,11 @@ RowT = TypeVar("RowT", bound=Measured)
 
 
 def row_of(rows: Sequence[RowT], name: str) -> RowT:
-    """Return the row of one setting."""
-    for row in rows:
-        if row.name == name:
-            return row
+    """Return the row of one setting, whose name may have underscores in place of hyphens."""
+    named = {row.name.replace("_", "-"): row for row in rows} | {row.name: row for row in rows}
+    for spelling in (name, str(name).replace("_", "-")):
+        if spelling in named:
+            return named[spelling]
     there = ", ".join(row.name for row in rows) or "none"
     raise KeyError(f"`name` must be among the rows ({there}), got {name!r}.")
 
@@ -377,24 +388,31 @@ def _made_with(report: RandomizationReport) -> list[str]:
         {
             "model": f"{report.model}, {report.num_parameters:,} parameters",
             "data": f"{report.data}, {sizes} examples, {report.num_classes} classes",
-            "recipe": _training(report.recipe, precision),
+            "recipe": _training(report, precision),
             "run": f"seed {report.seed}, on {made.device}, {made.threads} threads, {made.platform}",
             "with": made.versions,
         }
     )
 
 
-def _training(recipe: Recipe, precision: str | None) -> str:
+def _training(report: RandomizationReport, precision: str | None) -> str:
     """Describe a recipe; what is rarely set is told where it is."""
+    recipe = report.recipe
     optimizer, momentum = _OPTIMIZERS[recipe.optimizer]
     decay = "" if recipe.decay == 1 else f" (x {recipe.decay:g} an epoch)"
     told = [
         f"{optimizer}, learning rate {recipe.learning_rate:g}{decay}",
         f"{momentum} {recipe.momentum:g}",
+    ]
+    if report.optimizer is not None:
+        told = [f"optimizer by {report.optimizer}{decay}"]
+    if report.loss is not None:
+        told.append(f"loss {report.loss}")
+    told += [
         f"batch {recipe.batch_size:,}",
         f"at most {recipe.epochs:,} epoch{'s' * (recipe.epochs != 1)}",
     ]
-    if recipe.weight_decay:
+    if recipe.weight_decay and report.optimizer is None:
         told.append(f"weight decay {recipe.weight_decay:g}")
     if recipe.dropout is not None:
         told.append(f"dropout {recipe.dropout:g}")
