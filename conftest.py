@@ -33,8 +33,8 @@ _BLOCK = re.compile(
 
 
 _SLOW = (
-    "slow(seconds=5): takes more than a third of a second; `-m 'not slow'` leaves it out, and otherwise "
-    "it comes late, the longest first"
+    "slow(seconds=5): takes more than a third of a second; `-m 'not slow'` leaves it out, and "
+    "otherwise it comes late, the longest first"
 )
 
 

@@ -27,6 +27,7 @@ GOLDEN_NORMALS = [
         -0.8814826011657715,
     ]
 ]
+GOLDEN_DIGESTS = {1024: "84c0e9651f636eee", 3072: "7b505056f03434da"}
 GOLDEN_LARGE_SEED = [[5373019770226748845]]
 
 MASK = (1 << 64) - 1
@@ -142,6 +143,28 @@ def test_permutations_hold_every_position_once(size: int) -> None:
 def test_permutations_order_positions_by_their_words() -> None:
     words = Draws(5).words("p", [4], 50)[0]
     assert_array_equal(Draws(5).permutations("p", [4], 50)[0], np.argsort(words))
+
+
+@pytest.mark.parametrize("size", [2, 511, 512, 3072, 65_536])
+def test_permutations_equal_a_sort_of_words_and_positions(size: int) -> None:
+    # Of each word, the lowest bits give way to the position, as the docstring says.
+    bits = (size - 1).bit_length()
+    for words, found in zip(
+        Draws(3).words("p", [7, 0], size).tolist(),
+        Draws(3).permutations("p", [7, 0], size).tolist(),
+        strict=True,
+    ):
+        assert found == sorted(range(size), key=lambda i: (words[i] >> bits, i))
+
+
+def test_golden_permutations_of_the_size_of_images_hold() -> None:
+    digests = {
+        size: hashlib.sha256(
+            Draws(3).permutations("p", [0, 5, 6, 9, 2], size).astype("<i8").tobytes()
+        ).hexdigest()[:16]
+        for size in (1024, 3072)
+    }
+    assert digests == GOLDEN_DIGESTS
 
 
 def test_all_permutations_of_four_are_equally_likely() -> None:

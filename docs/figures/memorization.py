@@ -39,7 +39,7 @@ def main() -> None:
     """Train, draw, and save the figure."""
     first, *rest = (report(seed) for seed in range(5))
     TARGET.parent.mkdir(exist_ok=True)
-    first.figure(*rest).savefig(TARGET, dpi=100)
+    first.plot(others=rest).savefig(TARGET, dpi=100)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def main() -> None:
     for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
         for example in doctest.DocTestParser().get_examples(block):
             exec(compile(example.source, "text.md", "single"), names)
-    names["report"].figure().savefig(DOCS / "images" / "text.png", dpi=100)
+    names["report"].plot().savefig(DOCS / "images" / "text.png", dpi=100)
 
 
 if __name__ == "__main__":

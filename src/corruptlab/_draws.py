@@ -28,8 +28,15 @@ _SCATTERED = 4
 _FEWEST_SCATTERED = 32
 _AT_ONCE = 1 << 12  # words: what they need meanwhile stays in the cache
 
+_HALF = np.uint64(32)
+_LOW = np.uint64((1 << 32) - 1)
+
 # Up to this size a permutation packs word and position into one 64-bit key (see `permutations`).
 _PACKED_SIZE = 1 << 16
+
+# From this size on, a radix sort of 16 bits and a sort of what is then nearly sorted take less than
+# half of the time of one sort (measured).
+_RADIX_SIZE = 512
 
 
 @dataclass(frozen=True)
@@ -92,9 +99,7 @@ class Draws:
         n = len(wanted)
         if n == 0:
             return np.empty((0, width), np.uint64)
-        if int(wanted[-1]) - int(wanted[0]) == n - 1 and (
-            n < 3 or bool((np.diff(wanted) == 1).all())
-        ):
+        if int(wanted[-1]) - int(wanted[0]) == n - 1 and (n < 3 or int(np.diff(wanted).max()) == 1):
             return _read(key, int(wanted[0]) * width, n * width).reshape(n, width)
         unique, back = np.unique(wanted, return_inverse=True)
         rows = np.empty((len(unique), width), np.uint64)
@@ -134,7 +139,10 @@ class Draws:
             ``float64`` of shape ``(n, size)``, multiples of 2**-53.
         """
         words = self.words(stream, ids, size)
-        return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        words >>= np.uint64(11)
+        uniform = words.view(np.int64).astype(np.float64)  # below 2**53; signed ones are faster
+        uniform *= 2.0**-53
+        return uniform
 
     def integers(self, stream: str, ids: ArrayLike, high: int) -> NDArray[np.int64]:
         """Return one integer in ``0 .. high - 1`` for each example: ``floor(word * high / 2**64)``.
@@ -156,9 +164,14 @@ class Draws:
             raise ValueError(f"`high` must lie in 1 .. 2**31, got {high}.")
         words = self.words(stream, ids)[:, 0]
         # The 96-bit product in two 64-bit halves: neither of them can overflow.
-        low = ((words & np.uint64(0xFFFFFFFF)) * np.uint64(high)) >> np.uint64(32)
-        product = (words >> np.uint64(32)) * np.uint64(high) + low
-        return (product >> np.uint64(32)).astype(np.int64)
+        low = words & _LOW
+        low *= np.uint64(high)
+        low >>= _HALF
+        words >>= _HALF
+        words *= np.uint64(high)
+        words += low
+        words >>= _HALF
+        return words.view(np.int64)
 
     def permutations(self, stream: str, ids: ArrayLike, size: int) -> NDArray[np.int64]:
         """Return a permutation of ``0 .. size - 1`` for each example.
@@ -183,7 +196,11 @@ class Draws:
         mask = np.uint64((1 << (size - 1).bit_length()) - 1)
         words &= ~mask
         words |= np.arange(size, dtype=np.uint64)
-        words.sort(axis=1)
+        if size < _RADIX_SIZE:
+            words.sort(axis=1)
+        else:
+            words = _nearly_sorted(words)
+            words.sort(axis=1, kind="stable")  # fast where runs have the right order
         words &= mask
         return words.view(np.int64)
 
@@ -210,6 +227,14 @@ class Draws:
         total: NDArray[np.float32] = table.take(halves[:, :size])
         np.add(total, table.take(halves[:, 2 * width : 2 * width + size]), out=total)
         return total
+
+
+def _nearly_sorted(words: Words) -> Words:
+    """Return each row in the order of the leading 16 bits of its words."""
+    leading = words.astype("<u8", copy=False).view("<u2")[:, 3::4]
+    order = np.argsort(leading, axis=1, kind="stable")  # of 16 bits: a radix sort
+    order += np.arange(0, words.size, words.shape[1])[:, None]
+    return words.take(order)
 
 
 @cache
@@ -255,8 +280,6 @@ def _read(key: Words, position: int, count: int) -> Words:
 _MULTIPLIERS = np.array([[0xD2E7470EE14C6C93], [0xCA5A826395121157]], np.uint64)
 _KEY_STEPS = np.array([[0x9E3779B97F4A7C15], [0xBB67AE8584CAA73B]], np.uint64)
 _ROUNDS = 10
-_HALF = np.uint64(32)
-_LOW = np.uint64((1 << 32) - 1)
 
 
 def _words_at(key: Words, positions: NDArray[np.int64]) -> Words:

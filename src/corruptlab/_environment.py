@@ -30,7 +30,7 @@ class Environment:
         return cls(
             corruptlab=__version__,
             python=platform.python_version(),
-            torch=torch.__version__,
+            torch=str(torch.__version__),
             numpy=np.__version__,
             platform=f"{platform.system()} {platform.machine()}",
             device=name,

@@ -38,16 +38,17 @@ class DataFileError(ValueError):
         return f"{self.path}: expected {self.expected}, found {self.found}."
 
 
-def require(module: str, *, extra: str) -> ModuleType:
-    """Import an optional dependency such as ``"ray"``, or name the extra that installs it."""
+def require(module: str, *, extra: str | None = None) -> ModuleType:
+    """Import an optional dependency such as ``"ray"``, or say how to install it."""
     package = module.partition(".")[0]
+    wanted = package if extra is None else f"'corruptlab[{extra}]'"
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name != package:  # it is installed, and itself misses something
             raise
         raise MissingExtraError(
-            f"`{package}` is not installed; install it with: pip install 'corruptlab[{extra}]'.",
+            f"`{package}` is not installed; install it with: pip install {wanted}.",
             name=package,
         ) from None
     except RuntimeError as error:  # compiled for another PyTorch, it fails at its own operators

@@ -103,6 +103,28 @@ def test_smaller_rates_hit_a_subset_and_to_the_same_classes(
 
 
 @EVERY
+@pytest.mark.parametrize("order", ["rising", "shuffled", "not given"])
+def test_many_labels_are_as_noisy_as_few(kind: str, order: str) -> None:
+    noise, ids = KINDS[kind](0.7), 3 * np.arange(70_001)
+    if order == "shuffled":
+        ids = np.random.default_rng(0).permutation(ids)
+    if order == "not given":
+        ids = np.arange(70_001)
+    clean = CLEAN[ids % N]
+    given = None if order == "not given" else ids
+    whole = noise.labels(clean, num_classes=10, ids=given, draws=Draws(0))
+    for some in (slice(5), slice(32_760, 32_780), slice(65_530, 65_540), slice(69_998, 70_001)):
+        assert_array_equal(whole[some], noisy(noise, ids=ids[some]))
+
+
+def test_exact_drawing_counts_over_all_of_many_labels() -> None:
+    clean = np.arange(70_001) % 10
+    noise = PairFlipLabels(rate=0.3, drawing="exact")
+    new = noise.labels(clean, num_classes=10, draws=Draws(0))
+    assert int((new != clean).sum()) == round(0.3 * 70_001)
+
+
+@EVERY
 @given(st.integers(0, 10**9), st.lists(st.integers(0, 10**6), min_size=1, max_size=40))
 def test_noise_follows_the_example_in_any_order_and_batch(
     kind: str, seed: int, numbers: list[int]

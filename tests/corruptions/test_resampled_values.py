@@ -163,7 +163,7 @@ def test_corrupt_takes_the_values_and_gives_them_to_the_test_set() -> None:
 
 
 def test_it_has_one_line_only_before_it_holds_data() -> None:
-    text = "resampled_values(pool='overall', keep=(0, 101))@seed=4"
+    text = "resampled_values(keep=(0, 101), pool='overall')@seed=4"
     parsed = Specification.parse(text)
     assert (str(parsed), parsed.corruptions[0]) == (
         text,

@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -213,6 +214,19 @@ def test_head_is_softmax_regression_with_adam_on_standardized_features() -> None
     look(model, heads, inputs(), epochs=20, size=32)
     assert [row[0] for row in heads.report().right] == right.tolist()
     assert right[-1] > right[0] + 20  # there was something to find
+    found = heads._readers.weights[0].view(2, 3, D)
+    for each, weight in zip(naive, found, strict=True):
+        torch.testing.assert_close(weight, each.weight.detach(), rtol=1e-3, atol=1e-5)
+
+
+def test_heads_of_several_layers_are_those_of_each_layer_alone() -> None:
+    together = cl.RandomLabelHeads(model := network(), data(), layers=["0", "2"], num_labels=2)
+    train(model, together, data(), epochs=3)
+    for at, layer in enumerate(["0", "2"]):
+        alone = cl.RandomLabelHeads(model := network(), data(), layers=[layer], num_labels=2)
+        train(model, alone, data(), epochs=3)
+        assert alone.report().accuracy[:, 0].tolist() == together.report().accuracy[:, at].tolist()
+        assert torch.equal(alone._readers.weights[0], together._readers.weights[at])
 
 
 # What they leave alone.
@@ -420,6 +434,120 @@ def test_compiled_network_shows_its_layers(factor: float) -> None:
         found.append(heads.report())
     np.testing.assert_allclose(found[0].accuracy, found[1].accuracy, atol=2 / N)
     assert [found[1].layers, found[1].total] == [("0", "1"), (N,) * 4]
+
+
+# State.
+
+
+def resumable(**options: Any) -> tuple[nn.Module, cl.RandomLabelHeads]:
+    model = nn.Sequential(nn.Identity())
+    return model, cl.RandomLabelHeads(model, data(), layers=["0"], num_labels=2, **options)
+
+
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_loaded_heads_go_on_to_the_bits_of_uninterrupted_ones(before: int, tmp_path: Path) -> None:
+    model, whole = resumable()
+    look(model, whole, inputs(), epochs=4, size=20)
+    model, first = resumable()
+    parts = [list(batches(N, 20, epoch)) for epoch in range(4)]
+    for ids in [each for epoch in parts[:before] for each in epoch]:
+        model(inputs()[ids])
+        first.loss(ids)
+    torch.save(first.state_dict(), tmp_path / "heads.pt")
+    model, second = resumable()
+    second.load_state_dict(torch.load(tmp_path / "heads.pt", weights_only=True))
+    assert second.report() == first.report()
+    for ids in [each for epoch in parts[before:] for each in epoch]:
+        model(inputs()[ids])
+        second.loss(ids)
+    assert second.report() == whole.report()
+    assert torch.equal(second._readers.weights[0], whole._readers.weights[0])
+    assert second.report().right[-1] > second.report().right[0]
+
+
+def test_a_state_is_a_copy() -> None:
+    model, heads = resumable()
+    look(model, heads, inputs(), epochs=1, size=20)
+    state = heads.state_dict()
+    before = copy.deepcopy(state)
+    look(model, heads, inputs(), epochs=1, size=20)
+    other_model, other = resumable()
+    other.load_state_dict(state)
+    look(other_model, other, inputs(), epochs=1, size=20)
+    for name in ("visits", "right", "total"):
+        assert torch.equal(state[name], before[name])
+    for name in ("weights", "exp_avg", "exp_avg_sq"):
+        assert torch.equal(state["readers"][name], before["readers"][name])
+
+
+def changed(part: str, value: Any) -> Any:
+    def change(state: dict[str, Any]) -> dict[str, Any]:
+        return {**state, part: value}
+
+    return change
+
+
+def changed_readers(part: str, value: Any) -> Any:
+    return lambda state: {**state, "readers": {**state["readers"], part: value}}
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "message"),
+    [
+        (lambda state: [], TypeError, r"must be what `state_dict` returned, got list\.$"),
+        (lambda state: {}, ValueError, r"`state_dict` returned, got no part 'heads'\.$"),
+        (
+            lambda state: resumable(seed=3)[1].state_dict(),
+            ValueError,
+            r"must be of heads with the same arguments, got RandomLabelHeads\(.*seed=3\), not Ra",
+        ),
+        (changed("examples", "f"), ValueError, r"must be of heads with the same examples, got f"),
+        (changed("visits", 1), TypeError, r"must hold a tensor as visits, got int\.$"),
+        (
+            changed("total", torch.zeros(2)),
+            ValueError,
+            r"hold torch\.int64 of shape \(any\) as total, got torch\.float32 of shape \(2,\)\.$",
+        ),
+        (
+            changed("right", torch.zeros(2, 1, dtype=torch.int64)),
+            ValueError,
+            r"hold torch\.int64 of shape \(1, 1\) as right, got torch\.int64 of shape \(2, 1\)\.$",
+        ),
+        (changed_readers("step", 0.5), TypeError, r"hold integers as sizes and step of the head"),
+        (changed_readers("sizes", [12, 3]), ValueError, r"hold sizes of 1 layers, got 2\.$"),
+        (
+            changed_readers("exp_avg", torch.zeros(4, 5)),
+            ValueError,
+            r"of shape \(4, 12\) as exp_avg, got torch\.float32 of shape \(4, 5\)\.$",
+        ),
+    ],
+)
+def test_states_that_are_none_change_nothing(change: Any, kind: type, message: str) -> None:
+    model, heads = resumable()
+    look(model, heads, inputs(), epochs=1, size=20)
+    before, weights = heads.report(), heads._readers.weights[0].clone()
+    with pytest.raises(kind, match=message):
+        heads.load_state_dict(change(heads.state_dict()))
+    assert heads.report() == before
+    assert torch.equal(heads._readers.weights[0], weights)
+
+
+def test_paused_heads_see_nothing() -> None:
+    model, heads = resumable()
+    with heads.paused():
+        model(inputs())
+    with pytest.raises(RuntimeError, match="got no output of layer '0'"):
+        heads.loss(torch.arange(N))
+    model(inputs())
+    heads.loss(torch.arange(N))
+
+
+def test_heads_are_shown_by_what_decides_their_measurements() -> None:
+    _, heads = resumable(features=standard, seed=3)
+    assert repr(heads) == (
+        "RandomLabelHeads(layers=['0'], num_classes=2, num_labels=2, factor=0.0, "
+        "learning_rate=0.5, seed=3, features=standard)"
+    )
 
 
 # Mistakes.

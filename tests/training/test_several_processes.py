@@ -37,6 +37,8 @@ ALIKE = [
     "chosen",
 ]
 
+OTHERS = ["until_budget", "batch_norm", "other_weights", "too_few_with_heads"]
+
 
 @pytest.fixture(scope="module")
 def launch(tmp_path_factory: pytest.TempPathFactory) -> Any:
@@ -73,7 +75,7 @@ def alike(one: Any, two: Any) -> bool:
     return bool(one == two)
 
 
-@pytest.mark.parametrize("scenario", [*ALIKE, "until_budget", "batch_norm", "other_weights"])
+@pytest.mark.parametrize("scenario", [*ALIKE, *OTHERS])
 def test_all_processes_return_the_same_report_and_weights(scenario: str, found: Any) -> None:
     one, two = (each[scenario] for each in found)
     assert one["report"]["processes"] == 2
@@ -95,6 +97,13 @@ def test_two_processes_do_what_one_does_but_for_rounding(scenario: str, found: A
         assert theirs["loss"] == pytest.approx(mine["loss"], rel=1e-4, abs=1e-6)
     for name, value in one["weights"].items():
         torch.testing.assert_close(two["weights"][name], value, rtol=1e-3, atol=1e-5)
+
+
+def test_heads_count_each_example_once_an_epoch_and_change_no_bit(found: Any) -> None:
+    for each in found:
+        without, with_heads = each["too_few"], each["too_few_with_heads"]
+        assert with_heads["report"]["heads"]["total"] == [2 * 61] * 5
+        assert alike(with_heads["weights"], without["weights"])
 
 
 def test_each_rule_ended_the_fit_it_should_end(found: Any) -> None:

@@ -15,13 +15,13 @@ from corruptlab._cli._output import (
     MISTAKE,
     TERMINATED,
     UserError,
-    hint,
     printable,
     say,
 )
 from corruptlab._cli._reproduce import REPRODUCE
 from corruptlab._cli._sweep import SWEEP
 from corruptlab._cli._test import TEST
+from corruptlab._text import suggestion
 from corruptlab._version import __version__
 
 _COMMANDS = {"test": TEST, "sweep": SWEEP, "reproduce": REPRODUCE}
@@ -93,7 +93,7 @@ class _Parser(argparse.ArgumentParser):
         if unknown:
             known = found.parser if "parser" in found else self
             options = [name for name in known._option_string_actions if name.startswith("--")]
-            hints = [hint(word.partition("=")[0], options) for word in unknown]
+            hints = [suggestion(word.partition("=")[0], options) for word in unknown]
             known.error(
                 f"unrecognized arguments: {' '.join(unknown)}{next(filter(None, hints), '')}"
             )
@@ -101,7 +101,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         if choice := re.search(r"invalid choice: '([^']*)'", message):
-            message += hint(choice[1], _COMMANDS)
+            message += suggestion(choice[1], _COMMANDS)
         text = f"corruptlab: error: {message} (try '{self.prog} --help')"
         self.exit(MISTAKE, f"{printable(text)}\n")
 

@@ -154,7 +154,7 @@ def _show(report: RandomizationReport | None, output: Output | None) -> bool:
     cli.show(report)
     if output is None:
         return True
-    return output.save_figure(report.figure, done=f"wrote {output.report} and {output.figure}")
+    return output.save_figure(report.plot, done=f"wrote {output.report} and {output.figure}")
 
 
 def _interruption_note(report: RandomizationReport | None, output: Output | None) -> str:

@@ -1,6 +1,5 @@
 """Finished trials as a tidy table: one row a trial, one column a setting or a result."""
 
-import importlib
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptlab._errors import MissingExtraError
+from corruptlab._errors import require
 from corruptlab._json import KIND, Json, canonical, decode
 from corruptlab._sweeps._store import Store
 from corruptlab._text import aligned
@@ -135,14 +134,7 @@ class Table(Mapping[str, NDArray[Any]]):
             MissingExtraError: If pandas is not installed.
             ModuleNotFoundError: If pandas is installed and itself misses something.
         """
-        try:
-            pandas = importlib.import_module("pandas")
-        except ModuleNotFoundError as error:
-            if error.name != "pandas":
-                raise
-            text = "`pandas` is not installed; install it with: pip install pandas."
-            raise MissingExtraError(text, name="pandas") from None
-        return pandas.DataFrame({name: list(column) for name, column in self.items()})
+        return require("pandas").DataFrame({name: list(column) for name, column in self.items()})
 
     def __repr__(self) -> str:
         return f"Table({self.num_rows} trials: {', '.join(self)})"

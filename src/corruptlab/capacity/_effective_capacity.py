@@ -2,9 +2,9 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -23,6 +23,7 @@ from corruptlab._checks import (
 )
 from corruptlab._environment import Environment
 from corruptlab._modules import ModelSource
+from corruptlab._reports import Report
 from corruptlab._statistics import clopper_pearson
 from corruptlab.capacity._fitting_tasks import (
     LearnedReplica,
@@ -86,7 +87,11 @@ class EffectiveCapacityTrial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EffectiveCapacity:
+class EffectiveCapacity(
+    Report,
+    kind="effective_capacity",
+    derived=("replicas", "value", "at_least", "bracket", "relative_error", "interval"),
+):
     """How many examples a model fits.
 
     n examples count as *fitted* if at least ``share`` of the replicas, each on its own subset of n
@@ -181,18 +186,17 @@ class EffectiveCapacity:
             missed=[n for n, (_, high) in limits if high < self.share],
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields and properties as a dictionary that JSON can hold."""
-        return {
-            **asdict(self),
-            "trials": [asdict(trial) for trial in self.trials],
-            "replicas": self.replicas,
-            "value": self.value,
-            "at_least": self.at_least,
-            "bracket": list(self.bracket),
-            "relative_error": self.relative_error,
-            "interval": list(self.interval),
-        }
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return [
+            {
+                "n": trial.n,
+                "replicas": self.replicas,
+                "fitted": trial.fitted,
+                "train_accuracy": math.fsum(trial.train_accuracies) / self.replicas,
+                "fits": trial.fits(self.share),
+            }
+            for trial in self.trials
+        ]
 
     def __repr__(self) -> str:
         low, high = self.bracket

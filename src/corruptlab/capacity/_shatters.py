@@ -1,8 +1,7 @@
 """Shattering: which of the two-class labellings of some points a network can be trained to."""
 
 import itertools
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from corruptlab._checks import at_least, check_confidence
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._modules import ModelSource
+from corruptlab._reports import Report
 from corruptlab._statistics import clopper_pearson
 from corruptlab.capacity._replicas import Procedure
 from corruptlab.training import Recipe
@@ -22,7 +22,7 @@ _MOST_POINTS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shattering:
+class Shattering(Report, kind="shattering", derived=("share", "share_interval", "shattered")):
     """How many of the dichotomies of some points were fitted.
 
     Attributes:
@@ -80,16 +80,6 @@ class Shattering:
         if self.unfitted:
             return False
         return True if self.exhaustive and self.tried == 2**self.n else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields and properties as a dictionary that JSON can hold."""
-        return {
-            **asdict(self),
-            "unfitted": [list(labels) for labels in self.unfitted],
-            "share": self.share,
-            "share_interval": list(self.share_interval),
-            "shattered": self.shattered,
-        }
 
     def __repr__(self) -> str:
         low, high = self.share_interval

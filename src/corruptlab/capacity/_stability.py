@@ -2,8 +2,9 @@
 
 import math
 import os
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -18,6 +19,7 @@ from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._json import Json
 from corruptlab._modules import ModelSource
+from corruptlab._reports import Report, rows_of
 from corruptlab._statistics import standard_error
 from corruptlab._sweeps import Runner
 from corruptlab._types import Ids, Labels
@@ -36,7 +38,9 @@ _LEAST = 3  # trainings: on all examples, and with two replacements, whose sprea
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stability:
+class Stability(
+    Report, kind="stability", derived=("replacements", "mean", "standard_error", "max")
+):
     """How far the loss at held-out points moved when one training example was replaced.
 
     Attributes:
@@ -95,18 +99,8 @@ class Stability:
         """The largest change of all: the uniform stability is not below it."""
         return max(self.largest)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields and properties as a dictionary that JSON can hold."""
-        return {
-            **asdict(self),
-            "means": list(self.means),
-            "largest": list(self.largest),
-            "positions": list(self.positions),
-            "replacements": self.replacements,
-            "mean": self.mean,
-            "standard_error": self.standard_error,
-            "max": self.max,
-        }
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return rows_of(position=self.positions, mean=self.means, largest=self.largest)
 
     def __repr__(self) -> str:
         return (

@@ -5,6 +5,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, SupportsIndex, get_args
 
 import numpy as np
@@ -27,6 +28,7 @@ from corruptlab._types import Array, Ids, Labels, MapDataset
 from corruptlab._version import __version__
 from corruptlab.corruptions._forwarding import Forwarding
 from corruptlab.corruptions._given_labels import Manifest
+from corruptlab.corruptions._masked_noise import Masks, read_inputs
 from corruptlab.corruptions._noise import (
     MOST_ROWS,
     check_num_classes,
@@ -117,17 +119,20 @@ class Corrupted(Forwarding):
             pipeline = Pipeline.of(corruptions, self.seed, before.history)
             if pipeline.changes_inputs:
                 _check_one_input(examples)
-            read = examples.inputs_at
+            self.fields, self._source = examples.fields, examples.source
+            read = partial(self._read, pipeline.mask_fields)
             self._pipeline = pipeline.estimated(read, before.ids)
             served = self._pipeline.labels(
                 before.targets, num_classes=before.num_classes, ids=before.ids, read=read
             )
+            if pipeline.is_masked:  # a mask that does not fit is an error now
+                next(self._pipeline.batches(read, before.ids[:1]))
             if before.size is not None:
                 pipeline.check_size(before.size)
         self._transforms: tuple[Callable[[Any], Any], ...] = ()
         self._added: tuple[str, ...] = ()
         self._is_relabelled = before.encoding is None and not self._pipeline.changes_inputs
-        self.dataset, self.fields, self._source = examples.dataset, examples.fields, examples.source
+        self.dataset = examples.dataset
         self._n = len(examples)
         self._served = _read_only(checked_labels(served, before.num_classes))
         if before.lacks_class_0 and before.targets.min() > 0 and self._served.min() == 0:
@@ -316,7 +321,14 @@ class Corrupted(Forwarding):
             items = self.__getitems__(at.tolist())
             pairs = zip(items, at.tolist(), strict=True)
             return stacked([self.fields.input_of(x, "dataset", i) for x, i in pairs])
-        return self._pipeline.inputs(self._source.inputs(at), ids=self.ids[at])
+        inputs, masks = self._read(self._pipeline.mask_fields, at)
+        return self._pipeline.inputs(inputs, ids=self.ids[at], masks=masks)
+
+    def _read(self, mask_fields: Sequence[Key], at: Ids) -> tuple[Array, Masks]:
+        """Return the inputs of the wrapped data set at some positions, and their masks."""
+        if not mask_fields:
+            return self._source.inputs(at), {}
+        return read_inputs(self._source.items(at), self.fields, at, mask_fields, "dataset")
 
     def with_transform(self, transform: Callable[[Any], Any]) -> "Corrupted":
         """Return the same data set with a transform of the corrupted inputs.
@@ -447,13 +459,14 @@ class Corrupted(Forwarding):
 
     def _with_noise(self, items: Sequence[Any], at: Sequence[int]) -> list[Any]:
         """Return items with their inputs corrupted, as one batch."""
-        fields = self.fields
-        inputs = [fields.input_of(x, "dataset", i) for x, i in zip(items, at, strict=True)]
-        batch = stacked(inputs, "dataset", at)
-        moved = self._pipeline.inputs(batch, ids=self.ids[at])
+        positions, mask_fields = np.asarray(at), self._pipeline.mask_fields
+        batch, masks = read_inputs(items, self.fields, positions, mask_fields, "dataset")
+        moved = self._pipeline.inputs(batch, ids=self.ids[at], masks=masks)
         return [
-            fields.with_input(item, restored(old, new, batch))
-            for item, old, new in zip(items, inputs, moved, strict=True)
+            self.fields.with_input(
+                item, restored(self.fields.input_of(item, "dataset", i), new, batch)
+            )
+            for item, new, i in zip(items, moved, at, strict=True)
         ]
 
     def __iter__(self) -> Iterator[Any]:

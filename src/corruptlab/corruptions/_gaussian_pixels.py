@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from corruptlab._arrays import ArrayT
 from corruptlab._checks import one_of, reals
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids
-from corruptlab.corruptions._noise import put
+from corruptlab.corruptions._noise import checked_ids, put
 from corruptlab.corruptions._pixel_noise import Moment, Per, PixelNoise, check_together, moments_of
 
 # Small enough for words, table, and values to stay in the cache, which doubles the speed.
@@ -102,7 +104,25 @@ class GaussianPixels(PixelNoise):
         mean, std = moments_of(batches, self.per, self.channel_axis)
         return replace(self, mean=mean, std=std)
 
-    def _changed(self, planes: Array, ids: Ids, draws: Draws) -> Array:
+    def inputs(self, clean: ArrayT, *, draws: Draws, ids: ArrayLike | None = None) -> ArrayT:
+        """Return the corrupted inputs.
+
+        Args:
+            clean: Batch of inputs, shape ``(n, ...)``, array or tensor of any type.
+            draws: Where the randomness comes from.
+            ids: Example numbers, shape ``(n,)``; ``0 .. n - 1`` if not given.
+
+        Returns:
+            Inputs of the shape and kind of ``clean``, and of its type unless ``dtype`` is given.
+
+        Raises:
+            ValueError: If the moments are unknown, the channel axis cannot be told, or ``ids`` or
+                the moments do not fit.
+        """
+        numbers = checked_ids(ids, len(clean))
+        return self._on_planes(clean, lambda planes: self._drawn(planes.values, numbers, draws))
+
+    def _drawn(self, planes: Array, ids: Ids, draws: Draws) -> Array:
         if self.mean is None or self.std is None:
             raise ValueError(
                 "`mean` and `std` must be known before inputs are drawn, got None; "

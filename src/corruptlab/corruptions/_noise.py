@@ -19,6 +19,7 @@ from corruptlab._types import Ids, Labels
 Drawing: TypeAlias = Literal["independent", "exact", "exact_per_class"]
 """How labels are picked: each by itself, exactly so many, or exactly so many in each class."""
 
+_LABELS_AT_ONCE = 1 << 15  # in blocks: words, uniforms, and classes stay in the cache
 _MOST_CLASSES = 1 << 31  # as many as `Draws.integers` tells apart
 MOST_ROWS = 1 << 15  # of a table with a column for each class: 8 GiB
 
@@ -98,7 +99,23 @@ class LabelNoise(ABC):
         """
         y = checked_labels(clean, num_classes)
         k = check_num_classes(num_classes)
-        return like(clean, self._noisy(y, k, checked_ids(ids, len(y)), draws))
+        numbers = None if ids is None else checked_ids(ids, len(y))
+        # Ids in another order lie far apart in each block; all at once they are often neighbours.
+        rising = numbers is None or bool((numbers[1:] > numbers[:-1]).all())
+        if not (self._is_cut and rising):
+            own = np.arange(len(y)) if numbers is None else numbers
+            return like(clean, self._noisy(y, k, own, draws))
+        noisy = np.empty_like(y)
+        for start in range(0, max(1, len(y)), _LABELS_AT_ONCE):
+            end = min(start + _LABELS_AT_ONCE, len(y))
+            own = np.arange(start, end) if numbers is None else numbers[start:end]
+            noisy[start:end] = self._noisy(y[start:end], k, own, draws)
+        return like(clean, noisy)
+
+    @property
+    def _is_cut(self) -> bool:
+        """Whether labels are drawn by themselves, so that `_noisy` may be given some at a time."""
+        return False
 
     @abstractmethod
     def _noisy(self, clean: Labels, num_classes: int, ids: Ids, draws: Draws) -> Labels:
@@ -122,11 +139,10 @@ def checked_labels(labels: NDArray[Any] | torch.Tensor, num_classes: int) -> Lab
             f"{y.dtype} of shape {y.shape}; turn soft or multi-label targets into classes first."
         )
     at_least(1, "num_classes", num_classes)
-    wrong = np.flatnonzero((y < 0) | (y >= num_classes))
-    if len(wrong):
+    if len(y) and (y.min() < 0 or y.max() >= num_classes):
+        wrong = int(np.flatnonzero((y < 0) | (y >= num_classes))[0])
         raise ValueError(
-            f"`labels` must lie in 0 .. {num_classes - 1}, "
-            f"got {y[wrong[0]]} at position {wrong[0]}."
+            f"`labels` must lie in 0 .. {num_classes - 1}, got {y[wrong]} at position {wrong}."
         )
     return y.astype(np.int64, copy=False)
 

@@ -49,6 +49,10 @@ class PairFlipLabels(LabelNoise):
         flipped = hits(u, self.rate, clean, self.drawing)
         return np.where(flipped, (clean + 1) % num_classes, clean)
 
+    @property
+    def _is_cut(self) -> bool:
+        return self.drawing == "independent"
+
     def matrix(self, num_classes: int, draws: Draws | None = None) -> NDArray[np.float64]:
         """Return ``1 - rate`` on the diagonal and ``rate`` right of it, for ``num_classes``."""
         stay = identity(num_classes)

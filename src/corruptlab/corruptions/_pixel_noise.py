@@ -1,18 +1,16 @@
 """What corruptions of inputs share: images as planes, their moments, inputs in and out."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from corruptlab._arrays import ArrayT, in_place_of, to_numpy
 from corruptlab._checks import whole
-from corruptlab._draws import Draws
-from corruptlab._types import Array, Ids
-from corruptlab.corruptions._noise import checked_ids, put, short_repr
+from corruptlab._types import Array
+from corruptlab.corruptions._noise import put, short_repr
 
 Per: TypeAlias = Literal["overall", "channel", "pixel"]
 """What shares a mean and a deviation."""
@@ -25,7 +23,7 @@ _AXES: dict[Per, tuple[int, ...]] = {"pixel": (0,), "channel": (0, 2), "overall"
 _MOST_CHANNELS = 4  # grey, grey + alpha, RGB, RGBA
 
 
-class PixelNoise(ABC):
+class PixelNoise:
     """An input corruption of images seen as planes; each noise says what happens to them."""
 
     channel_axis: int | None
@@ -35,29 +33,11 @@ class PixelNoise(ABC):
     def __post_init__(self) -> None:
         put(self, channel_axis=checked_axis(self.channel_axis))
 
-    def inputs(self, clean: ArrayT, *, draws: Draws, ids: ArrayLike | None = None) -> ArrayT:
-        """Return the corrupted inputs.
-
-        Args:
-            clean: Batch of inputs, shape ``(n, ...)``, array or tensor of any type.
-            draws: Where the randomness comes from.
-            ids: Example numbers, shape ``(n,)``; ``0 .. n - 1`` if not given.
-
-        Returns:
-            Inputs of the shape and kind of ``clean``, and of its type unless the noise has another.
-
-        Raises:
-            ValueError: If the channel axis cannot be told, or ``ids`` or the noise do not fit.
-        """
+    def _on_planes(self, clean: ArrayT, change: "Callable[[Planes], Array]") -> ArrayT:
+        """Return inputs with other values: new planes, in as many values as came in."""
         batch = to_numpy(clean)
-        ids = checked_ids(ids, len(batch))
         planes = Planes.of(batch, self.channel_axis)
-        changed = planes.restore(self._changed(planes.values, ids, draws))
-        return in_place_of(clean, changed, batch)
-
-    @abstractmethod
-    def _changed(self, planes: Array, ids: Ids, draws: Draws) -> Array:
-        """Return new planes, ``(n, channels, pixels)``, in as many values as came in."""
+        return in_place_of(clean, planes.restore(change(planes)), batch)
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from itertools import tee
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import Self, TypeIs
 
 from corruptlab._arrays import ArrayT
-from corruptlab._data import History, chunks
+from corruptlab._data import History, Key, chunks
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids, Labels
+from corruptlab.corruptions._masked_noise import MaskedNoise, Masks
 from corruptlab.corruptions._noise import PerExample, product
 
 
@@ -34,7 +36,9 @@ class LabelCorruption(Protocol):
         array([1, 0])
     """
 
-    stream: ClassVar[str]
+    @property
+    def stream(self) -> str:
+        """Name of its randomness: an attribute of the class or of the object."""
 
     def labels(
         self, clean: ArrayT, *, num_classes: int, draws: Draws, ids: ArrayLike | None = None
@@ -60,7 +64,9 @@ class InputCorruption(Protocol):
         (array([250,   5]), 0)
     """
 
-    stream: ClassVar[str]
+    @property
+    def stream(self) -> str:
+        """Name of its randomness: an attribute of the class or of the object."""
 
     def inputs(self, clean: ArrayT, *, draws: Draws, ids: ArrayLike | None = None) -> ArrayT:
         """Return the new inputs, of the shape and kind that came in; another type is kept."""
@@ -84,7 +90,9 @@ class InstanceCorruption(Protocol):
         array([1, 1])
     """
 
-    stream: ClassVar[str]
+    @property
+    def stream(self) -> str:
+        """Name of its randomness: an attribute of the class or of the object."""
 
     def labels_for(
         self,
@@ -160,8 +168,8 @@ def is_input_corruption(corruption: Any) -> TypeIs[InputCorruption]:
     return not isinstance(corruption, type) and isinstance(corruption, InputCorruption)
 
 
-InputReader: TypeAlias = Callable[[Ids], Array]
-"""Positions in, inputs out: one batch of shape ``(k, ...)``."""
+InputReader: TypeAlias = Callable[[Ids], tuple[Array, Masks]]
+"""Positions in, inputs and their masks out: one batch of shape ``(k, ...)``."""
 
 
 @dataclass(frozen=True)
@@ -206,6 +214,17 @@ class Pipeline:
         """Those that change inputs."""
         return tuple(stage for stage in self.stages if is_input_corruption(stage[0]))
 
+    @property
+    def mask_fields(self) -> tuple[Key, ...]:
+        """The fields of the items from which masks are read."""
+        fields = dict.fromkeys(map(_mask_field, self.corruptions))
+        return tuple(field for field in fields if field is not None)
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether a corruption leaves positions alone that a mask tells."""
+        return any(isinstance(c, MaskedNoise) and c.where is not None for c in self.corruptions)
+
     def labels(self, clean: Labels, *, num_classes: int, ids: Ids, read: InputReader) -> Labels:
         """Return the labels of a whole data set after all corruptions."""
         for k, (corruption, draws) in enumerate(self.stages):
@@ -215,7 +234,7 @@ class Pipeline:
                     corruption.labels_for(
                         inputs, clean[at], num_classes=num_classes, draws=draws, ids=ids[at]
                     )
-                    for at, inputs in zip(chunks(len(ids)), arriving, strict=True)
+                    for at, (inputs, _) in zip(chunks(len(ids)), arriving, strict=True)
                 ]
                 clean = np.concatenate(pieces)
             elif is_label_corruption(corruption):
@@ -234,11 +253,13 @@ class Pipeline:
             matrices.append(law(num_classes, draws))
         return product(matrices, num_classes)
 
-    def inputs(self, clean: Array, *, ids: Ids) -> Array:
+    def inputs(self, clean: Array, *, ids: Ids, masks: Masks) -> Array:
         """Return a batch of inputs after all corruptions."""
         for corruption, draws in self.stages:
             if is_input_corruption(corruption):
-                clean = corruption.inputs(clean, draws=draws, ids=ids)
+                field = _mask_field(corruption)
+                given = {} if field is None else {"where": masks[field]}
+                clean = corruption.inputs(clean, draws=draws, ids=ids, **given)
         return clean
 
     def estimated(self, read: InputReader, ids: Ids) -> "Pipeline":
@@ -246,14 +267,27 @@ class Pipeline:
         done = Pipeline(())
         for corruption, draws in self.stages:
             if isinstance(corruption, Estimated) and not corruption.is_estimated:
-                corruption = corruption.estimated(done.batches(read, ids))
+                corruption = done._estimate(corruption, read, ids)
             done = Pipeline((*done.stages, (corruption, draws)))
         return done
 
-    def batches(self, read: InputReader, ids: Ids) -> Iterator[Array]:
-        """Yield all inputs after the corruptions, a chunk at a time."""
+    def _estimate(self, corruption: Any, read: InputReader, ids: Ids) -> Any:
+        arriving = self.batches(read, ids)
+        if (field := _mask_field(corruption)) is None:
+            return corruption.estimated(clean for clean, _ in arriving)
+        arriving, again = tee(arriving)  # two walks in step over one reading
+        where = (masks[field] for _, masks in again)
+        return corruption.estimated((clean for clean, _ in arriving), where=where)
+
+    def batches(self, read: InputReader, ids: Ids) -> Iterator[tuple[Array, Masks]]:
+        """Yield all inputs after the corruptions, and their masks, a chunk at a time."""
         for at in chunks(len(ids)):
-            yield self.inputs(read(at), ids=ids[at])
+            inputs, masks = read(at)
+            yield self.inputs(inputs, ids=ids[at], masks=masks), masks
+
+
+def _mask_field(corruption: Any) -> Key | None:
+    return corruption.mask_field if isinstance(corruption, MaskedNoise) else None
 
 
 def _check(corruption: Any) -> None:

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from corruptlab._arrays import ArrayT, like, to_numpy
-from corruptlab._checks import check_number, one_of
+from corruptlab._checks import one_of
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids
+from corruptlab.corruptions._masked_noise import MaskedNoise
 from corruptlab.corruptions._noise import FrozenArray, checked_ids, put, short_repr
 
 Pool: TypeAlias = Literal["position", "overall"]
@@ -23,7 +25,7 @@ _VALUES_AT_ONCE = 1 << 15
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class ResampledValues:
+class ResampledValues(MaskedNoise):
     """Replace every value of every input by a random value of the data at the same position.
 
     Each value is drawn with replacement from the values of all examples at the same position,
@@ -40,6 +42,10 @@ class ResampledValues:
     Args:
         pool: ``"position"`` (default) draws from the values at the same position, ``"overall"``
             from the values at all positions.
+        where: Positions whose values are replaced and drawn from. A mask of the shape of one input
+            (array, tensor, or nested list of booleans), or the name or position of the field of
+            the items that holds the mask of each input, such as ``"attention_mask"``. None means
+            all positions.
         keep: Values that are neither replaced nor drawn, such as the ids of padding and of special
             tokens. Positions without any other value in the data do not change either.
         values: Values to draw from, ordered by position. None takes them from the wrapped data
@@ -47,7 +53,9 @@ class ResampledValues:
         sizes: Number of values at each position.
 
     Raises:
-        TypeError: If ``keep`` contains values that are not numbers.
+        TypeError: If ``keep`` contains values that are not numbers, or ``where`` is of another
+            kind.
+        ValueError: If an argument is out of range, or ``values`` and ``sizes`` do not fit.
 
     Example:
         >>> import numpy as np
@@ -65,16 +73,14 @@ class ResampledValues:
     """
 
     pool: Pool = "position"
-    keep: tuple[float, ...] = ()
     values: Any = None
     sizes: Any = None
     stream: ClassVar[str] = "resampled_values"
     __repr__ = short_repr
 
     def __post_init__(self) -> None:
-        put(self, pool=one_of("pool", self.pool, ("position", "overall")), keep=tuple(self.keep))
-        for value in self.keep:
-            check_number("keep", value)
+        super().__post_init__()
+        put(self, pool=one_of("pool", self.pool, ("position", "overall")))
         if (self.values is None) != (self.sizes is None):
             given = "values" if self.sizes is None else "sizes"
             raise ValueError(
@@ -96,43 +102,58 @@ class ResampledValues:
         """Whether the values are known."""
         return self.values is not None
 
-    def estimated(self, batches: Iterable[Array]) -> "ResampledValues":
+    def estimated(
+        self, batches: Iterable[Array], *, where: Iterable[ArrayLike] | None = None
+    ) -> "ResampledValues":
         """Return the same corruption with the values of the data.
 
         Args:
             batches: Batches of inputs, each of shape ``(n, ...)``, read once.
+            where: Masks of each batch if the corruption names their field.
 
         Returns:
             A corruption with ``values`` and ``sizes`` filled in.
 
         Raises:
-            ValueError: If there is no data, or more than 2**32 values share a pool.
+            ValueError: If there is no data, masks do not fit, or more than 2**32 values share a
+                pool.
         """
-        rows = [to_numpy(batch) for batch in batches]
+        rows, masks = [], []
+        given = repeat(None) if where is None else where
+        for batch, mask in zip(map(to_numpy, batches), given, strict=where is not None):
+            rows.append(batch.reshape(len(batch), -1))
+            masks.append(_as_rows(self._free(batch, mask), rows[-1]))
         if not sum(map(len, rows)):
             raise ValueError("`inputs` must hold at least one example, got none.")
-        columns = np.concatenate([batch.reshape(len(batch), -1) for batch in rows]).T
-        free = ~np.isin(columns, self.keep)
+        columns, free = np.concatenate(rows).T, np.concatenate(masks).T
         sizes = free.sum(1)
         most = int(sizes.max(initial=0) if self.pool == "position" else sizes.sum())
         if most > _MOST_VALUES:
             raise ValueError(f"`inputs` must hold at most 2**32 values to draw from, got {most}.")
         return replace(self, values=FrozenArray(columns[free]), sizes=FrozenArray(sizes))
 
-    def inputs(self, clean: ArrayT, *, draws: Draws, ids: ArrayLike | None = None) -> ArrayT:
+    def inputs(
+        self,
+        clean: ArrayT,
+        *,
+        draws: Draws,
+        ids: ArrayLike | None = None,
+        where: ArrayLike | None = None,
+    ) -> ArrayT:
         """Return the corrupted inputs.
 
         Args:
             clean: Batch of inputs, shape ``(n, ...)``, array or tensor of any type.
             draws: Source of the random numbers.
             ids: Example ids, shape ``(n,)``; ``0 .. n - 1`` by default.
+            where: Masks of the shape of ``clean`` if the corruption names their field.
 
         Returns:
             Inputs with the shape, type, and dtype of ``clean``.
 
         Raises:
             ValueError: If the values are unknown, were taken from inputs of another size, or
-                ``ids`` do not fit.
+                ``ids`` or ``where`` do not fit.
         """
         if self.values is None or self.sizes is None:
             raise ValueError(
@@ -149,13 +170,16 @@ class ResampledValues:
                 f"{rows.shape[1]}."
             )
         drawn = np.empty_like(rows)
+        found = self._free(batch, where)
+        free = None if found is None else _as_rows(found, rows)
         step = max(1, _VALUES_AT_ONCE // max(1, rows.shape[1]))
         for start in range(0, len(rows), step):
             some = slice(start, start + step)
-            drawn[some] = self._drawn(rows[some], numbers[some], draws)
+            may = None if free is None else free[some]
+            drawn[some] = self._drawn(rows[some], may, numbers[some], draws)
         return like(clean, drawn.reshape(batch.shape))
 
-    def _drawn(self, rows: Array, ids: Ids, draws: Draws) -> Array:
+    def _drawn(self, rows: Array, free: NDArray[np.bool_] | None, ids: Ids, draws: Draws) -> Array:
         values, sizes = self.values.array, self.sizes.array.astype(np.uint64)
         d = len(sizes)
         words = draws.words("resampled_values/value", ids, (d + 1) // 2)
@@ -164,20 +188,25 @@ class ResampledValues:
         if self.pool == "overall":
             at = np.multiply(halves, len(values), dtype=np.uint64)  # NumPy 1 keeps 32 bits
             at >>= np.uint64(32)
-            stays = np.full(d, len(values) == 0)
+            pools = np.full(d, len(values) > 0)
         else:
             at = halves * sizes
             at >>= np.uint64(32)
             at += np.cumsum(sizes) - sizes
-            stays = sizes == 0
+            pools = sizes > 0
         if not len(values):
             return rows
         new: Array = values.take(
             at.view(np.int64), mode="clip"
         )  # an empty pool at the end points past it
-        if self.keep or stays.any():
-            return np.where(np.isin(rows, self.keep) | stays, rows, new)
-        return new
+        if free is None and pools.all():
+            return new
+        return np.where(pools if free is None else pools & free, new, rows)
+
+
+def _as_rows(free: NDArray[np.bool_] | None, rows: Array) -> NDArray[np.bool_]:
+    """Return which values may change in the shape of rows ``(n, d)``."""
+    return np.broadcast_to(True if free is None else free.reshape(len(free), -1), rows.shape)
 
 
 def _frozen(values: Any) -> FrozenArray:

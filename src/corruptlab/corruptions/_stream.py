@@ -19,11 +19,11 @@ from corruptlab._data import (
     number_of,
     plain,
     restored,
-    stacked,
 )
 from corruptlab._draws import Draws
-from corruptlab._types import Ids, Labels
+from corruptlab._types import Array, Ids, Labels
 from corruptlab.corruptions._exchanged_labels import ExchangedLabels
+from corruptlab.corruptions._masked_noise import Masks, read_inputs
 from corruptlab.corruptions._protocols import (
     Corruption,
     Estimated,
@@ -178,18 +178,17 @@ class CorruptedStream(IterableDataset[Any]):
     ) -> Sequence[Any]:
         clean = self._labels(samples, fields, start)
 
-        def read(at: Ids) -> Any:
-            found = [fields.input_of(samples[i], "stream", start + i) for i in at.tolist()]
-            where = [start + i for i in at.tolist()]
-            return stacked(found, "stream", where)
+        def read(at: Ids) -> tuple[Array, Masks]:
+            some = [samples[i] for i in at.tolist()]
+            return read_inputs(some, fields, start + at, self._pipeline.mask_fields, "stream")
 
         noisy = self._pipeline.labels(clean, num_classes=self.num_classes, ids=ids, read=read)
         shown = noisy if self._encoding is None else self._encoding.decode(noisy)
         items = fields.all_relabelled(samples, shown)
         if not self._pipeline.changes_inputs:
             return items
-        batch = read(np.arange(len(samples)))
-        moved = self._pipeline.inputs(batch, ids=ids)
+        batch, masks = read(np.arange(len(samples)))
+        moved = self._pipeline.inputs(batch, ids=ids, masks=masks)
         return [
             fields.with_input(item, restored(fields.input_of(item, "stream", start), new, batch))
             for item, new in zip(items, moved, strict=True)

@@ -54,6 +54,10 @@ class SymmetricLabels(LabelNoise):
         step = 1 + draws.integers("symmetric_labels/step", ids, num_classes - 1)
         return np.where(flipped, (clean + step) % num_classes, clean)
 
+    @property
+    def _is_cut(self) -> bool:
+        return self.drawing == "independent"
+
     def matrix(self, num_classes: int, draws: Draws | None = None) -> NDArray[np.float64]:
         """Return ``1 - rate`` on the diagonal and ``rate / (K - 1)`` elsewhere."""
         _check_two_classes(num_classes)

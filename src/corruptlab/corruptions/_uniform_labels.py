@@ -54,6 +54,10 @@ class UniformLabels(LabelNoise):
         redrawn = hits(u, self.p, clean, self.drawing)
         return np.where(redrawn, draws.integers("uniform_labels/class", ids, num_classes), clean)
 
+    @property
+    def _is_cut(self) -> bool:
+        return self.drawing == "independent"
+
     def matrix(self, num_classes: int, draws: Draws | None = None) -> NDArray[np.float64]:
         """Return ``(1 - p) I + (p / K) 1 1^T`` for ``num_classes`` classes."""
         return (1 - self.p) * identity(num_classes) + self.p / num_classes

@@ -1,6 +1,9 @@
 """Heads that predict random labels from the layers of a network while it is trained."""
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, TypeAlias
 
@@ -17,8 +20,9 @@ from corruptlab._data import open_dataset
 from corruptlab._draws import Draws
 from corruptlab._modules import check_module
 from corruptlab._types import Ids, MapDataset
-from corruptlab.heads._readers import Readers, standardized
+from corruptlab.heads._readers import Readers
 from corruptlab.heads._report import HeadsReport
+from corruptlab.heads._state import check_parts, check_same, check_tensor
 
 Features: TypeAlias = Callable[[Any], Tensor]
 """Computes the features of a head, shape ``(n, ...)``, from the output of a layer."""
@@ -52,10 +56,10 @@ class RandomLabelHeads:
     of the task, it trains the network to make its examples hard to identify.
 
     Forward hooks store the outputs of the layers until `loss` is called. Leaving the ``with``
-    block, or `close`, removes the hooks. Pass a network in ``DistributedDataParallel`` with its
-    wrapper: every process must call `loss` at every step, gradients of the heads are summed over
-    the processes, and all processes return the same report. Create the heads of a compiled network
-    before its first call.
+    block, or `close`, removes the hooks. `fit` takes the heads as an option and calls `loss`
+    itself. Pass a network in ``DistributedDataParallel`` with its wrapper: every process must call
+    `loss` at every step, gradients of the heads are summed over the processes, and all processes
+    return the same report. Create the heads of a compiled network before its first call.
 
     Args:
         model: The network that is trained, possibly under ``torch.compile`` or
@@ -69,6 +73,12 @@ class RandomLabelHeads:
             ``(n, ...)``, such as ``lambda maps: maps.mean((2, 3))``. By default the whole output.
         learning_rate: Approximate largest change of a score per step, > 0.
         seed: Seed of the labels; an integer >= 0.
+
+    Attributes:
+        model: The network, without wrappers.
+        dataset: The training set.
+        layers: Names of the layers.
+        ids: Example ids by position in ``dataset``, ``int64``, shape ``(n,)``.
 
     Raises:
         TypeError: If ``model`` is not a module, ``dataset`` is not map-style, or an argument has
@@ -118,9 +128,9 @@ class RandomLabelHeads:
         seed: int = 0,
     ) -> None:
         check_module(model)
-        network, self._group = _unwrapped(model)
-        modules = dict(network.named_modules())
-        self._layers = _checked_layers(layers, [name for name in modules if name])
+        self.model, self._group = _unwrapped(model)
+        modules = dict(self.model.named_modules())
+        self.layers = _checked_layers(layers, [name for name in modules if name])
         self._num_classes = at_least(2, "num_classes", num_classes)
         self._num_labels = at_least(1, "num_labels", num_labels)
         self._factor = not_negative("factor", factor)
@@ -129,19 +139,21 @@ class RandomLabelHeads:
         self._readers = Readers(
             self._num_labels, self._num_classes, positive("learning_rate", learning_rate)
         )
-        self._ids = _distinct(
-            open_dataset(dataset).provenance().ids,
-            "`dataset` must hold every example once, got example",
-        )
+        self.dataset, self.ids = dataset, open_dataset(dataset).provenance().ids
+        self._ids = _distinct(self.ids, "`dataset` must hold every example once, got example")
         self._labels = torch.from_numpy(self._drawn())
         self._visits = np.zeros(len(self._ids), np.int64)
         self._right: Tensor | None = None  # (layers, epochs)
         self._total = np.zeros(0, np.int64)  # (epochs,)
-        self._outputs: dict[str, Any] = {}
+        self._shown = _Shown()
         self._hooks = [
-            modules[name].register_forward_hook(_keeping(self._outputs, name))
-            for name in self._layers
+            modules[name].register_forward_hook(_keeping(self._shown, name)) for name in self.layers
         ]
+
+    @property
+    def closed(self) -> bool:
+        """Whether the hooks have been removed."""
+        return not self._hooks
 
     def labels(self, ids: ArrayLike | Tensor) -> Tensor:
         """Return the random labels of examples.
@@ -158,12 +170,15 @@ class RandomLabelHeads:
         """
         return self._labels[torch.from_numpy(self._positions(ids))].long()
 
-    def loss(self, ids: ArrayLike | Tensor) -> Tensor:
+    def loss(self, ids: ArrayLike | Tensor, *, process_group: Any = None) -> Tensor:
         """Count correct predictions, train the heads, and return the regularizer.
 
         Args:
             ids: Ids of the examples of the last forward pass, in the same order, shape ``(n,)``.
-                Keep them on the CPU; ids on a GPU cause a synchronization.
+                Keep them on the CPU; ids on a GPU cause a synchronization. In a process group,
+                a process without examples of its own passes none.
+            process_group: Group of ``torch.distributed`` whose processes train the heads together;
+                by default that of ``DistributedDataParallel``, if the network is in it.
 
         Returns:
             ``float32`` scalar on the device of the features, to be added to the loss of the task:
@@ -175,19 +190,16 @@ class RandomLabelHeads:
                 is not a floating-point tensor with one row per id.
             RuntimeError: If a layer has not run since the last call, or the heads are closed.
         """
+        group = self._group if process_group is None else process_group
         positions = self._positions(ids)
-        features = [self._read(name, len(positions)) for name in self._layers]
-        self._outputs.clear()
+        if len(positions) == 0 and group is None:
+            raise ValueError("`ids` must hold at least one number, got none.")
+        features = [self._read(name, len(positions)) for name in self.layers]
+        self._shown.outputs.clear()
         self._check_sizes(features)
         with torch.autocast(features[0].device.type, enabled=False):
-            standard = [standardized(each) for each in features]
-            added = features[0].new_zeros(())
-            if self._factor:
-                confusions = [
-                    self._readers.confusion(place, each) for place, each in enumerate(standard)
-                ]
-                added = self._factor * torch.stack(confusions).mean()
-            self._learn(positions, [each.detach() for each in standard])
+            added = self._regularizer(features)
+            self._learn(positions, [each.detach() for each in features], group)
         return added
 
     def report(self) -> HeadsReport:
@@ -199,7 +211,7 @@ class RandomLabelHeads:
         """
         counts = [] if self._right is None else self._right.T.tolist()
         return HeadsReport(
-            layers=self._layers,
+            layers=self.layers,
             right=tuple(tuple(row) for row in counts[: len(self._total)]),
             total=tuple((self._total * self._num_labels).tolist()),
             num_examples=len(self._ids),
@@ -209,12 +221,74 @@ class RandomLabelHeads:
             seed=self._draws.seed,
         )
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Ignore forward passes for a while, such as those over a test set.
+
+        Without it, the outputs of the last forward pass stay in memory until the next one.
+        """
+        before, self._shown.paused = self._shown.paused, True
+        try:
+            yield
+        finally:
+            self._shown.paused = before
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of the heads and the counts of correct predictions.
+
+        Returns:
+            Tensors, numbers, and strings, which ``torch.save`` and ``torch.load`` with
+            ``weights_only=True`` accept. The tensors are copies on the CPU.
+        """
+        right = self._right if self._right is not None else torch.zeros(len(self.layers), 0)
+        return {
+            "heads": repr(self),
+            "examples": _digest(self._ids),
+            "visits": torch.from_numpy(self._visits.copy()),
+            "right": right[:, : len(self._total)].to("cpu", torch.int64, copy=True),
+            "total": torch.from_numpy(self._total.copy()),
+            "readers": self._readers.state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Resume from a state: all later measurements have the bits of uninterrupted heads.
+
+        Args:
+            state: Return value of `state_dict` of heads with the same arguments.
+
+        Raises:
+            TypeError: If ``state`` is not a dictionary, or a part has another type.
+            ValueError: If ``state`` is of heads with other arguments or examples, or a part is
+                missing or has another shape.
+        """
+        check_parts(state, "heads", "examples", "visits", "right", "total", "readers")
+        check_same("arguments", state["heads"], repr(self))
+        check_same("examples", state["examples"], _digest(self._ids))
+        check_tensor("visits", state["visits"], torch.int64, [len(self._ids)])
+        check_tensor("total", state["total"], torch.int64, [None])
+        epochs = len(state["total"])
+        check_tensor("right", state["right"], torch.int64, [len(self.layers), epochs])
+        self._readers.restore(state["readers"], len(self.layers))
+        self._visits = state["visits"].numpy().copy()
+        self._total = state["total"].numpy().copy()
+        self._right = state["right"].clone() if len(self._total) else None
+
     def close(self) -> None:
         """Remove the hooks; `report` remains available."""
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
-        self._outputs.clear()
+        self._shown.outputs.clear()
+
+    def __repr__(self) -> str:
+        """Return the arguments that determine what is measured."""
+        settings = (
+            f"num_classes={self._num_classes}, num_labels={self._num_labels}, "
+            f"factor={self._factor}, learning_rate={self._readers.rate}, seed={self._draws.seed}"
+        )
+        chosen = getattr(self._features, "__qualname__", type(self._features).__qualname__)
+        features = "" if self._features is None else f", features={chosen}"
+        return f"RandomLabelHeads(layers={list(self.layers)}, {settings}{features})"
 
     def __enter__(self) -> Self:
         """Return the heads."""
@@ -247,86 +321,96 @@ class RandomLabelHeads:
                 f"`ids` must be numbers of examples of `dataset`, which lie in {low} .. {high}, "
                 f"got {numbers[~found][0]}."
             )
-        if len(numbers) == 0:
-            raise ValueError("`ids` must hold at least one number, got none.")
         _distinct(numbers, "`ids` must name every example of a batch once, got")
         return at
 
     def _read(self, name: str, n: int) -> Tensor:
         """Return the features of a layer, ``float32`` of shape ``(n, d)``."""
-        if name not in self._outputs:
+        if name not in self._shown.outputs:
             raise RuntimeError(
                 f"`loss` must follow a forward pass, got no output of layer {name!r} since the "
                 f"last call{'' if self._hooks else '; the heads are closed'}."
             )
-        output = self._outputs[name]
+        output = self._shown.outputs[name]
         rows = output if self._features is None else self._features(output)
         if not isinstance(rows, Tensor):
             got = type(rows).__name__
         elif not rows.is_floating_point():
             got = f"a tensor of {rows.dtype}"
-        elif rows.ndim == 0 or len(rows) != n:
+        elif rows.ndim == 0 or (n and len(rows) != n):
             got = f"shape {tuple(rows.shape)} for {n} ids"
         else:
-            return (rows if self._factor else rows.detach()).float().reshape(n, -1)
+            rows = rows if self._factor else rows.detach()
+            return rows[:n].float().reshape(n, rows[0].numel())
         raise ValueError(
             "`layers` must have outputs that are tensors of floats whose first axis is the batch, "
             f"got {got} from {name!r}; `features` may choose or move what is to be read."
         )
 
     def _check_sizes(self, features: Sequence[Tensor]) -> None:
-        if not self._readers.weights:
-            self._readers.sized(features)
-        for name, each, weight in zip(self._layers, features, self._readers.weights, strict=True):
+        self._readers.sized([each.shape[1] for each in features], features[0].device)
+        for name, each, weight in zip(self.layers, features, self._readers.weights, strict=True):
             if each.shape[1] != weight.shape[1]:
                 raise ValueError(
                     f"`layers` must have outputs of one size, got {weight.shape[1]} features at "
                     f"first and {each.shape[1]} later from {name!r}; `features` may pool them."
                 )
 
-    @torch.no_grad()
-    def _learn(self, positions: Ids, standard: Sequence[Tensor]) -> None:
-        """Predict, count, and make one step."""
-        targets = self._labels[torch.from_numpy(positions)].long().to(standard[0].device)
-        right, gradients = [], []
-        for place, each in enumerate(standard):
-            logs = self._readers.predicted(place, each)
-            right.append((logs.argmax(2) == targets).sum(1))
-            gradients.append(self._readers.gradient(logs, targets, each))
-        n = self._count(positions, torch.stack(right))
-        self._readers.step([gradient / n for gradient in self._summed(gradients)])
+    def _regularizer(self, features: Sequence[Tensor]) -> Tensor:
+        if not self._factor or len(features[0]) == 0:
+            return features[0].new_zeros(())
+        confusions = [self._readers.confusion(at, each) for at, each in enumerate(features)]
+        return self._factor * torch.stack(confusions).mean()
 
-    def _count(self, positions: Ids, right: Tensor) -> int:
-        """Count right predictions by visit, of all processes; return of how many examples."""
-        if self._group is not None:
-            positions, right = _gathered(positions, right, self._group)
+    @torch.no_grad()
+    def _learn(self, positions: Ids, features: Sequence[Tensor], group: Any) -> None:
+        """Predict, count, and make one step."""
+        targets = self._labels[torch.from_numpy(positions)].long().to(features[0].device)
+        right, gradient = self._readers.answers(features, targets)
+        if group is not None:
+            positions, right = _gathered(positions, right, group)
+            gradient = _summed(gradient, group)
+        self._count(positions, right)
+        self._readers.step(gradient.div_(len(positions)))
+
+    def _count(self, positions: Ids, right: Tensor) -> None:
+        """Count right predictions by visit."""
         visits = self._visits[positions]
         np.add.at(self._visits, positions, 1)
         epochs = int(visits.max()) + 1
         if len(self._total) < epochs:
             self._total = np.concatenate([self._total, [0] * (epochs - len(self._total))])
         if self._right is None or self._right.shape[1] < epochs:
-            larger = right.new_zeros(len(self._layers), 2 * epochs)
+            larger = right.new_zeros(len(self.layers), 2 * epochs)
             if self._right is not None:
                 larger[:, : self._right.shape[1]] = self._right
             self._right = larger
+        self._right = self._right.to(right.device)  # loaded ones are on the CPU
         self._total += np.bincount(visits, minlength=len(self._total))
         self._right.index_add_(1, torch.from_numpy(visits).to(right.device), right)
-        return len(positions)
-
-    def _summed(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
-        """Return the sums over all processes."""
-        if self._group is not None:
-            for gradient in gradients:
-                distributed.all_reduce(gradient, group=self._group)
-        return gradients
 
 
-def _keeping(outputs: dict[str, Any], name: str) -> Callable[[nn.Module, Any, Any], None]:
+@dataclass
+class _Shown:
+    """What layers have shown to hooks, which know of the heads no more than this."""
+
+    outputs: dict[str, Any] = field(default_factory=dict)
+    paused: bool = False
+
+
+def _keeping(shown: _Shown, name: str) -> Callable[[nn.Module, Any, Any], None]:
     def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-        outputs[name] = output
+        if not shown.paused:
+            shown.outputs[name] = output
 
     return hook
+
+
+def _summed(gradient: Tensor, group: Any) -> Tensor:
+    """Return the sum over all processes, to the same bits in whatever order they are added."""
+    total = gradient.double()
+    distributed.all_reduce(total, group=group)
+    return total.float()
 
 
 def _unwrapped(model: nn.Module) -> tuple[nn.Module, Any]:
@@ -357,6 +441,10 @@ def _checked_layers(layers: Sequence[str], known: Sequence[str]) -> tuple[str, .
         if names.count(name) > 1:
             raise ValueError(f"`layers` must differ, got {name!r} twice.")
     return names
+
+
+def _digest(ids: Ids) -> str:
+    return hashlib.sha256(ids.tobytes()).hexdigest()
 
 
 def _distinct(ids: Ids, rule: str) -> Ids:

@@ -2,70 +2,145 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from corruptlab.heads._state import check_parts, check_tensor
 
 # Of the mean variance of all features; so a feature that hardly varies is not blown up, and the
 # scale of all of them does not matter.
 _EPSILON = 1e-5
 _LEAST = 1e-12  # a layer that is the same for the whole batch becomes 0
+_DECAY, _SQUARE_DECAY, _ADAM_EPSILON = 0.9, 0.999, 1e-8  # of Adam, as in PyTorch
 
 
 class Readers:
     """One linear softmax regression for each layer, on standardized features, trained by Adam.
 
     There is no bias: where all examples look alike all scores are 0, and the first class is
-    predicted. Weights start at 0, so that no random number is drawn.
+    predicted. Weights start at 0, so that no random number is drawn. All layers' weights stand side
+    by side in one matrix, so that an update takes as many calls as that of one layer.
     """
 
     def __init__(self, num_labels: int, num_classes: int, learning_rate: float) -> None:
         self._shape = (num_labels, num_classes)
-        self._rate = learning_rate
-        self.weights: list[Tensor] = []  # (num_labels * num_classes, d) each
-        self._optimizer: torch.optim.Adam | None = None
+        self.rate = learning_rate
+        self._sizes: list[int] = []  # d of each layer
+        self._step = 0
+        self._weights = self._exp_avg = self._exp_avg_sq = torch.zeros(self._rows, 0)  # (rows, D)
+        self._rates = torch.zeros(0)  # (D,)
+        self._scratch = torch.zeros(2, 0)
 
-    def sized(self, features: Sequence[Tensor]) -> None:
-        """Make the heads when the sizes of the features become known."""
-        rows = self._shape[0] * self._shape[1]
-        self.weights = [each.new_zeros(rows, each.shape[1]) for each in features]
-        # Adam moves a weight by at most about its rate, hence a score by about d times that.
-        groups = [{"params": [each], "lr": self._rate / each.shape[1]} for each in self.weights]
-        # One call for all weights, where PyTorch has it from 2.4 on.
-        fused = features[0].device.type in ("cpu", "cuda")
-        self._optimizer = torch.optim.Adam(groups, fused=fused)
+    @property
+    def weights(self) -> list[Tensor]:
+        """Weights of each layer, ``(num_labels * num_classes, d)``."""
+        return list(torch.split(self._weights, self._sizes, dim=1)) if self._sizes else []
 
-    def predicted(self, place: int, standard: Tensor) -> Tensor:
-        """Return log-probabilities, shape ``(n, num_labels, num_classes)``."""
-        return self._log_softmax(standard @ self.weights[place].T)
+    def sized(self, sizes: Sequence[int], device: torch.device) -> None:
+        """Make the heads when the sizes of the features are known; move them to the device."""
+        if not self._sizes:
+            self._sizes = list(sizes)
+            self._weights, self._exp_avg, self._exp_avg_sq = (
+                torch.zeros(self._rows, sum(sizes), device=device) for _ in range(3)
+            )
+        if len(self._rates) == 0 or self._rates.device != device:
+            # Adam moves a weight by at most about its rate, hence a score by about d times that.
+            rates = [torch.full((d,), self.rate / d, device=device) for d in self._sizes]
+            self._rates = torch.cat(rates)
+            self._weights = self._weights.to(device)
+            self._exp_avg = self._exp_avg.to(device)
+            self._exp_avg_sq = self._exp_avg_sq.to(device)
 
-    def gradient(self, logs: Tensor, targets: Tensor, standard: Tensor) -> Tensor:
-        """Return the gradient of the sum of cross-entropies with respect to the weights."""
+    def answers(self, features: Sequence[Tensor], targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Predict labels, ``(n, num_labels)``, from each layer's features, ``(n, d)``.
+
+        Returns:
+            How many of an example's labels are right, ``(layers, n)``, and the gradient of the sum
+            of cross-entropies with respect to all weights.
+        """
+        gradient = torch.empty_like(self._weights)
+        gradients = torch.split(gradient, self._sizes, dim=1)
+        right = [
+            self._answer(each, targets, weight, out)
+            for each, weight, out in zip(features, self.weights, gradients, strict=True)
+        ]
+        return torch.stack(right), gradient
+
+    def _answer(self, features: Tensor, targets: Tensor, weight: Tensor, out: Tensor) -> Tensor:
+        """Return the right answers of one layer, and write the gradient of its head."""
+        if len(features) == 0:
+            out.zero_()
+            return targets.new_zeros(0)
+        centered, variance = self._centered(features)
+        scale = _scale(variance)
+        logs = self._log_softmax(centered @ (weight * scale).T)
         # `one_hot` would look at the values, for which a GPU has to be waited for.
         errors = logs.exp()
         errors.scatter_add_(2, targets[:, :, None], logs.new_full((*targets.shape, 1), -1.0))
-        return errors.flatten(1).T @ standard
+        torch.mul(errors.flatten(1).T @ centered, scale, out=out)
+        return (logs.argmax(2) == targets).sum(1)
 
-    def confusion(self, place: int, standard: Tensor) -> Tensor:
+    def _centered(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features minus their mean, in memory that the next call overwrites; variances."""
+        # Large fresh tensors take a processor longer to map than to fill.
+        if self._scratch.shape[1] < features.numel() or self._scratch.device != features.device:
+            self._scratch = features.new_empty(2, features.numel())
+        centered, squared = (row[: features.numel()].view_as(features) for row in self._scratch)
+        torch.sub(features, features.mean(0), out=centered)
+        return centered, torch.mul(centered, centered, out=squared).mean(0)
+
+    def confusion(self, place: int, features: Tensor) -> Tensor:
         """Return how far predictions are from uniform: the mean of ``KL(uniform || predicted)``."""
+        centered = features - features.mean(0)
+        standard = centered * _scale(centered.square().mean(0))
         # A copy of the weights, which `step` moves before the backward pass reads them.
         logs = self._log_softmax(standard @ self.weights[place].T.clone())
         return -logs.mean() - math.log(self._shape[1])
 
-    def step(self, gradients: Sequence[Tensor]) -> None:
-        """Move the weights along gradients of means."""
-        assert self._optimizer is not None
-        for weight, gradient in zip(self.weights, gradients, strict=True):
-            weight.grad = gradient
-        self._optimizer.step()
-        self._optimizer.zero_grad()
+    def step(self, gradient: Tensor) -> None:
+        """Move all weights along the gradient of a mean, by Adam."""
+        self._step += 1
+        self._exp_avg.lerp_(gradient, 1 - _DECAY)
+        self._exp_avg_sq.mul_(_SQUARE_DECAY).addcmul_(gradient, gradient, value=1 - _SQUARE_DECAY)
+        deviation = self._exp_avg_sq.sqrt().div_(math.sqrt(1 - _SQUARE_DECAY**self._step))
+        move = torch.div(self._exp_avg, deviation.add_(_ADAM_EPSILON), out=deviation)
+        self._weights.addcmul_(move, self._rates, value=-1 / (1 - _DECAY**self._step))
+
+    def state(self) -> dict[str, Any]:
+        """Return copies of all that learns, on the CPU."""
+        return {
+            "sizes": list(self._sizes),
+            "step": self._step,
+            "weights": self._weights.to("cpu", copy=True),
+            "exp_avg": self._exp_avg.to("cpu", copy=True),
+            "exp_avg_sq": self._exp_avg_sq.to("cpu", copy=True),
+        }
+
+    def restore(self, state: dict[str, Any], layers: int) -> None:
+        """Take over what `state` returned; all of it is looked at before anything is changed."""
+        tensors = "weights", "exp_avg", "exp_avg_sq"
+        check_parts(state, "sizes", "step", *tensors)
+        sizes, step = state["sizes"], state["step"]
+        if not isinstance(sizes, list) or any(type(size) is not int for size in [*sizes, step]):
+            raise TypeError("`state` must hold integers as sizes and step of the heads.")
+        if len(sizes) not in (0, layers):
+            raise ValueError(f"`state` must hold sizes of {layers} layers, got {len(sizes)}.")
+        for name in tensors:
+            check_tensor(name, state[name], torch.float32, [self._rows, sum(sizes)])
+        self._sizes, self._step = list(sizes), step
+        self._weights, self._exp_avg, self._exp_avg_sq = (state[name].clone() for name in tensors)
+        self._rates = torch.zeros(0)  # `sized` makes them, and moves the others, at the next step
+
+    @property
+    def _rows(self) -> int:
+        return self._shape[0] * self._shape[1]
 
     def _log_softmax(self, scores: Tensor) -> Tensor:
         return scores.view(-1, *self._shape).log_softmax(2)
 
 
-def standardized(features: Tensor) -> Tensor:
-    """Return features with mean 0 and variance 1 over the batch."""
-    centered = features - features.mean(0)
-    variance = centered.square().mean(0)  # `torch.var_mean` takes six times as long on a processor
-    return centered * (variance + _EPSILON * variance.mean() + _LEAST).rsqrt()
+def _scale(variance: Tensor) -> Tensor:
+    """Return what standardizes centered features, by their variances."""
+    return (variance + _EPSILON * variance.mean() + _LEAST).rsqrt()

@@ -7,9 +7,10 @@ import numpy as np
 
 from corruptlab._checks import check_confidence
 from corruptlab._statistics import mean_and_half_width
-from corruptlab.plotting._style import blank, frame, headline, legend_above, look
+from corruptlab.plotting._style import axes_for, frame, headline, legend_above, look
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _STEP = 0.18  # between the series of one category
@@ -21,6 +22,7 @@ def category_intervals(
     ylabel: str = "",
     title: str = "",
     level: float = 0.95,
+    ax: "Axes | None" = None,
 ) -> "Figure":
     """Draw the mean over repetitions with its t-interval for each category.
 
@@ -33,13 +35,14 @@ def category_intervals(
         ylabel: Label of the vertical axis.
         title: Line above the figure.
         level: Probability of the intervals, in ``(0, 1)``.
+        ax: Axes to draw into; by default those of a new figure.
 
     Returns:
-        A figure 4.5 inches high and 8 inches wide, or wider for more than seven categories.
+        A figure 4.5 inches high and 8 inches wide, or wider for more than six categories.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
-        TypeError: If ``level`` is not a number.
+        TypeError: If ``level`` is not a number, or ``ax`` not axes of matplotlib.
         ValueError: If there is no series, a category has no values, or ``level`` is out of range.
 
     Example:
@@ -53,8 +56,7 @@ def category_intervals(
     categories = list(dict.fromkeys(name for values in series.values() for name in values))
     if not categories or any(len(v) == 0 for values in series.values() for v in values.values()):
         raise ValueError("`series` must hold a value for each category, and a category, got none.")
-    figure = blank(width=max(8.0, 1.15 * len(categories)))
-    axes = figure.subplots()
+    axes = axes_for(ax, width=max(8.0, 1.25 * len(categories)))
     for place, (name, values) in enumerate(series.items()):
         at = [categories.index(each) + _STEP * (place - (len(series) - 1) / 2) for each in values]
         means, bars = np.array([mean_and_half_width(v, level) for v in values.values()]).T
@@ -81,5 +83,4 @@ def category_intervals(
     frame(axes, "", ylabel)
     if len(series) > 1:
         legend_above(axes)
-    headline(figure, title)
-    return figure
+    return headline(axes, title, ax)

@@ -109,7 +109,7 @@ class Checkpoint:
             raise ValueError(
                 "`checkpoint` must be a folder of this fit alone, got "
                 f"{str(self.path.parent)!r}, which holds one of another recipe, seed, network, "
-                "loss, optimizer, or data set."
+                "loss, optimizer, heads, or data set."
             )
         if differing:
             warnings.warn(
@@ -192,6 +192,7 @@ def identity_of(
     loss: Loss,
     optimizer: torch.optim.Optimizer,
     data: str,
+    heads: object = None,
 ) -> str:
     """Return a digest of what must not change when a fit is resumed; it may get more epochs."""
     kinds = [(name, type(layer).__qualname__) for name, layer in model.named_modules()]
@@ -201,7 +202,8 @@ def identity_of(
         meant["standardize"] = recipe.standardize.per
     named = [getattr(each, "__qualname__", type(each).__qualname__) for each in (loss, optimizer)]
     numbers = [_numbers(group) for group in optimizer.param_groups]
-    text = repr((sorted(meant.items()), seed, kinds, shapes, named, numbers, data))
+    parts = [sorted(meant.items()), seed, kinds, shapes, named, numbers, data]
+    text = repr((*parts, *([] if heads is None else [heads])))  # as before there were heads
     return hashlib.sha256(text.encode()).hexdigest()
 
 

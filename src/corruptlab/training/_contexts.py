@@ -31,6 +31,23 @@ def preserve_torch_rng(device: torch.device) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def using_threads(number: int | str = "auto") -> Iterator[None]:
+    """Restore PyTorch's number of threads on the CPU at the end; use another one until then."""
+    before = torch.get_num_threads()
+    use_threads(number)
+    try:
+        yield
+    finally:
+        use_threads(before)
+
+
+def use_threads(number: int | str) -> None:
+    """Let PyTorch use a number of threads on the CPU; ``"auto"`` changes nothing."""
+    if isinstance(number, int) and number != torch.get_num_threads():
+        torch.set_num_threads(number)
+
+
 def seed_layers(seed: int, device: torch.device) -> None:
     """Seed PyTorch's generators for what layers draw in one step, such as dropout.
 

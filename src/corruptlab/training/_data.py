@@ -180,6 +180,7 @@ class Batch:
     # What the mean loss of the share counts for in the mean over all processes, so that this is
     # the mean loss of the whole batch; 1 for a process alone.
     weight: float
+    positions: Tensor  # of the examples in the data set, (b,), on the CPU; none where weight is 0
 
 
 class DataSource(ABC):
@@ -235,13 +236,16 @@ class DataSource(ABC):
     def shuffled(self, epoch: int, size: int, start: int) -> Iterator[Batch]:
         """Yield this process's share of the batches of one epoch, from batch ``start`` on."""
         order, draws = self.plan(epoch)
+        positions = order.cpu()
         firsts = range(start * size, len(self), size)
         shares = [_own_share(order[first : first + size], self._processes) for first in firsts]
         steps = epoch * -(-len(self) // size) + start + np.arange(len(shares))
         gathered = self._gathered([ids for ids, _ in shares], steps)
-        for (ids, weight), (inputs, targets) in zip(shares, gathered, strict=True):
+        for first, (ids, weight), (inputs, targets) in zip(firsts, shares, gathered, strict=True):
             changed = None if draws is None else _sent(draws[ids], inputs.device)
-            yield Batch(self._prepared(inputs, changed), targets, weight)
+            whole = positions[first : first + size]
+            own = whole[self._processes.share(len(whole))]
+            yield Batch(self._prepared(inputs, changed), targets, weight, own)
 
     def plan(self, epoch: int) -> tuple[Tensor, Tensor | None]:
         """Return the order ``(n,)`` of one epoch, and by example what its augmentation draws."""

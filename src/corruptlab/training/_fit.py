@@ -29,6 +29,7 @@ from corruptlab._modules import (
 from corruptlab._progress import Progress
 from corruptlab._random_state import exclusive_generators
 from corruptlab._types import MapDataset
+from corruptlab.heads import RandomLabelHeads
 from corruptlab.training._checkpoint import Checkpoint, identity_of
 from corruptlab.training._contexts import (
     deterministic_kernels,
@@ -37,6 +38,8 @@ from corruptlab.training._contexts import (
     float32_products,
     preserve_torch_rng,
     recording_gradients,
+    use_threads,
+    using_threads,
 )
 from corruptlab.training._data import DataSource, DeviceData, load_data, spots
 from corruptlab.training._diagnosis import Cause, FitRecord, diagnose
@@ -44,6 +47,7 @@ from corruptlab.training._distributed import Processes, own_device
 from corruptlab.training._epoch_report import OnEpochEnd
 from corruptlab.training._execution import Execution, Reading
 from corruptlab.training._first_batch import check_batch_norm, check_loss, check_outputs
+from corruptlab.training._heads import FitHeads
 from corruptlab.training._metrics import FullPass, Loss, NonFiniteLossError
 from corruptlab.training._optimizers import (
     OptimizerFactory,
@@ -54,7 +58,7 @@ from corruptlab.training._optimizers import (
 from corruptlab.training._reading import LoaderWorkers, labels_at
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._report import FitReport, Measure
-from corruptlab.training._stepper import resolve_defaults
+from corruptlab.training._stepper import resolve_defaults, threads_for
 from corruptlab.training._stopping import StoppingRule, checked_rules, interpolated
 from corruptlab.training._trainer import FitConfig, Trainer
 
@@ -71,6 +75,7 @@ def fit(
     validation: MapDataset[Any] | None = None,
     loss: Loss = cross_entropy,
     optimizer: OptimizerFactory | None = None,
+    heads: RandomLabelHeads | None = None,
     stop: StoppingRule | Sequence[StoppingRule] = _UNTIL_INTERPOLATED,
     measure: Measure = "test",
     seed: int = 0,
@@ -124,6 +129,9 @@ def fit(
             loss ``()``.
         optimizer: Function that returns an optimizer of the trainable parameters; it replaces that
             of the recipe. The decay of the recipe applies to its learning rate.
+        heads: Random label heads on layers of ``model``, made for ``train``. The fit calls their
+            `RandomLabelHeads.loss` at every step and adds the regularizer, if any, to the loss; the
+            losses of the report are without it. Checkpoints contain their state.
         stop: Stopping rules (see `corruptlab.training.stopping`); the fit stops when one is met.
             With ``()``, all epochs are done.
         measure: Measurements after every epoch: ``"loss"`` for the mean loss of the batches only,
@@ -185,9 +193,10 @@ def fit(
         has_validation=validation is not None,
     )
     Draws(seed)  # rejects a bad seed before the data are read
+    measured = None if heads is None else FitHeads(heads, model, train)
     device = resolve_device(model, own_device(device))
     processes = Processes.here(device)
-    processes.check_alike(recipe=recipe, seed=seed, measure=measure)
+    processes.check_alike(recipe=recipe, seed=seed, measure=measure, heads=repr(heads))
     progress = progress and processes.first
     workers = LoaderWorkers(execution.workers, device)
 
@@ -220,12 +229,14 @@ def fit(
             execution=execution,
             checkpoint_seconds=checkpoint_seconds,
             on_epoch_end=on_epoch_end,
+            heads=measured,
             name=name,
         )
         note_fit(model, recipe)
         model.to(device)
         with (
             preserve_torch_rng(device),
+            using_threads(),
             preserve_mode(model),
             dropout_of(model, recipe.dropout),
             deterministic_kernels(execution.deterministic, device),
@@ -260,12 +271,16 @@ def _trainer(
     kept = None
     if folder is not None:
         digest = config.train.digest()
-        identity = identity_of(recipe, config.seed, model, config.loss, optimizer, digest)
+        heads = None if config.heads is None else repr(config.heads.heads)
+        identity = identity_of(recipe, config.seed, model, config.loss, optimizer, digest, heads)
         kept = Checkpoint(folder, identity, recipe.standardize, config.processes)
     ways: set[Reading] = {
         "device" if isinstance(data, DeviceData) else "stream" for data in config.data
     }
-    start = resolve_defaults(execution, recipe.precision)
+    two = config.train.first(2)
+    threads = config.processes.agreed(threads_for(execution, model, two, recipe.batch_size))
+    start = replace(resolve_defaults(execution, recipe.precision), threads=threads)
+    use_threads(threads)  # before the checkpoint notes on what the bits depend
     if len(ways) == 1:
         start = replace(start, data=ways.pop())
     elif not isinstance(config.train, DeviceData):  # a stream gives the same bits for the others
@@ -351,6 +366,7 @@ def _report(
         seed=config.seed,
         num_parameters=count_parameters(trainer.model),
         environment=Environment.here(config.processes.device),
+        heads=None if config.heads is None else config.heads.heads.report(),
     )
 
 

@@ -1,7 +1,8 @@
 """What `fit` and `fit_replicas` return."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -10,10 +11,17 @@ from torch import Tensor, nn
 
 from corruptlab._environment import Environment
 from corruptlab._modules import copied, evaluating
+from corruptlab._reports import Report, rows_of
+from corruptlab.heads import HeadsReport
+from corruptlab.plotting import loss_curves
 from corruptlab.training._diagnosis import Cause
 from corruptlab.training._execution import Execution
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._replica_engines import State, Strategy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _AT_ONCE = 1024  # inputs, in `ReplicasReport.logits`
 
@@ -49,7 +57,11 @@ class EpochEnd:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitReport:
+class FitReport(
+    Report,
+    kind="fit",
+    derived=("generalization_gap", "best_test_accuracy", "early_stopped_test_accuracy"),
+):
     """How one network was trained, where it stopped, and how well it does there.
 
     ``train_accuracy`` and ``test_accuracy`` are of the network as the fit left it: the last
@@ -88,6 +100,7 @@ class FitReport:
         seed: Seed of the data order and of random layers.
         num_parameters: Number of parameters of the network.
         environment: Versions, machine, and device.
+        heads: Measurements of the random label heads, if the fit had any.
 
     Example:
         >>> import torch
@@ -122,6 +135,7 @@ class FitReport:
     seed: int
     num_parameters: int
     environment: Environment
+    heads: HeadsReport | None = None
 
     @property
     def generalization_gap(self) -> float | None:
@@ -147,18 +161,27 @@ class FitReport:
         known = [(v, t) for v, t in both if v is not None and t is not None]
         return max(known, key=lambda pair: pair[0])[1] if known else None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields and properties as a dictionary that JSON can hold."""
-        return {
-            **asdict(self),
-            "losses": list(self.losses),
-            "history": [asdict(end) for end in self.history],
-            "diagnosis": [asdict(cause) for cause in self.diagnosis],
-            "recipe": self.recipe.to_dict(),
-            "generalization_gap": self.generalization_gap,
-            "best_test_accuracy": self.best_test_accuracy,
-            "early_stopped_test_accuracy": self.early_stopped_test_accuracy,
-        }
+    def plot(self, ax: "Axes | None" = None) -> "Figure":
+        """Draw the training loss against steps; a mark shows where it interpolated.
+
+        Args:
+            ax: Axes of matplotlib to draw into; by default those of a new figure.
+
+        Returns:
+            A figure as `corruptlab.plotting.loss_curves` makes it.
+
+        Raises:
+            MissingExtraError: If matplotlib is not installed.
+            ValueError: If there was no step.
+        """
+        if not self.losses:
+            raise ValueError("`losses` must hold the loss of a step to draw, got none.")
+        name, reached = self.name or "training", self.steps_to_interpolation
+        hits = {} if reached is None else {name: reached}
+        return loss_curves({name: self.losses}, interpolated=hits, ax=ax)
+
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return [{"epoch": i, **vars(end)} for i, end in enumerate(self.history, 1)]
 
     def __repr__(self) -> str:
         test = "" if self.test_accuracy is None else f", test {self.test_accuracy:.1%}"
@@ -171,7 +194,7 @@ class FitReport:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ReplicasReport:
+class ReplicasReport(Report, kind="replicas"):
     """How replicas were trained, where each stopped, and the networks that they became.
 
     Attributes:
@@ -218,9 +241,9 @@ class ReplicasReport:
     recipe: Recipe
     seed: int
     environment: Environment
-    _network: nn.Module = field(repr=False)
-    _states: tuple[State, ...] = field(repr=False)
-    _recipes: tuple[Recipe, ...] = field(repr=False)  # one a replica, with its statistics
+    _network: nn.Module | None = field(default=None, repr=False)  # None in a loaded report
+    _states: tuple[State, ...] = field(default=(), repr=False)
+    _recipes: tuple[Recipe, ...] = field(default=(), repr=False)  # with each one's statistics
 
     def __len__(self) -> int:
         return len(self.stopped_by)
@@ -246,10 +269,11 @@ class ReplicasReport:
 
         Raises:
             IndexError: If there is no such replica.
+            ValueError: If the report was loaded from a file, which does not hold the networks.
         """
         if not 0 <= replica < len(self):
             raise IndexError(f"`replica` must lie in 0 .. {len(self) - 1}, got {replica}.")
-        network = copied(self._network)
+        network = self._copied_network()
         network.load_state_dict(self._states[replica])
         return network
 
@@ -262,10 +286,13 @@ class ReplicasReport:
 
         Returns:
             Shape ``(R, n, num_classes)``, on the device of the networks.
+
+        Raises:
+            ValueError: If the report was loaded from a file, which does not hold the networks.
         """
+        network, outputs = self._copied_network(), []
         device = next(iter(self._states[0].values())).device
         inputs, prepared, prepared_by = inputs.to(device), inputs, None
-        network, outputs = copied(self._network), []
         with evaluating(network):
             for state, recipe in zip(self._states, self._recipes, strict=True):
                 if recipe is not prepared_by:
@@ -285,27 +312,31 @@ class ReplicasReport:
 
         Returns:
             Accuracy of each network, ``float64``, shape ``(R,)``.
+
+        Raises:
+            ValueError: If the report was loaded from a file, which does not hold the networks.
         """
         hits = self.logits(inputs).argmax(dim=2).cpu() == labels.cpu()
         shares: NDArray[np.float64] = hits.double().mean(dim=1).numpy()
         return shares
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything but the networks as a dictionary that JSON can hold."""
-        return {
-            "stopped_by": list(self.stopped_by),
-            "epochs": self.epochs.tolist(),
-            "losses": [list(losses) for losses in self.losses],
-            "train_accuracy": [None if np.isnan(a) else a for a in self.train_accuracy.tolist()],
-            "train_loss": [None if np.isnan(a) else a for a in self.train_loss.tolist()],
-            "strategy": self.strategy,
-            "group": self.group,
-            "seconds_per_step": self.seconds_per_step,
-            "seconds": self.seconds,
-            "recipe": self.recipe.to_dict(),
-            "seed": self.seed,
-            "environment": self.environment.to_dict(),
-        }
+    def _copied_network(self) -> nn.Module:
+        if self._network is None:
+            raise ValueError(
+                "`model`, `logits`, and `accuracy` need the networks, which files do not hold; "
+                "save the state of `model(replica)` with `torch.save`."
+            )
+        return copied(self._network)
+
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return rows_of(
+            replica=range(len(self)),
+            stopped_by=self.stopped_by,
+            epochs=self.epochs,
+            steps=self.steps,
+            train_accuracy=self.train_accuracy,
+            train_loss=self.train_loss,
+        )
 
     def __repr__(self) -> str:
         return (

@@ -11,22 +11,29 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from corruptlab._modules import first_line
+from corruptlab._modules import count_parameters, first_line, scores_of
 from corruptlab.training._capture import WARM_UP, Captured, uncapturable
 from corruptlab.training._compilation import Compiled
-from corruptlab.training._contexts import seed_layers
+from corruptlab.training._contexts import seed_layers, using_threads
 from corruptlab.training._data import Batch, DataSource, DeviceData
 from corruptlab.training._distributed import Processes
 from corruptlab.training._execution import Execution
+from corruptlab.training._heads import FitHeads
 from corruptlab.training._metrics import Loss, LossLog, check_gradient
 
 # A fit that is over sooner is not worth measuring, which takes a GPU about a second.
 _SECONDS_WORTH_MEASURING = {"cpu": 30.0, "cuda": 5.0}
 # Compiling a network takes from ten seconds to a minute.
 _SECONDS_WORTH_COMPILING = 240.0
+# A step of fewer operations gains nothing from a second thread: on one core it takes less than a
+# tenth of a millisecond, beside half a millisecond that Python takes.
+_OPERATIONS_FOR_THREADS = 5e6
 # What a switch has to save to be turned on: less is within the noise of a measurement.
 _WORTHWHILE = 0.95
+# What fewer threads may cost to be preferred: as little; they leave the other cores alone.
+_AS_FAST = 1.0
 _WARM_UP, _LEAST_STEPS, _SECONDS_A_CANDIDATE = 3, 5, 0.5
 
 
@@ -41,9 +48,10 @@ class Stepper:
         *,
         execution: Execution,
         processes: Processes,
+        heads: FitHeads | None = None,
     ) -> None:
         self.execution, self._optimizer, self._device = execution, optimizer, processes.device
-        self._model = model
+        self._model, self._heads, self._several = model, heads, processes.size > 1
         _use_layout(model, optimizer, channels_last=execution.channels_last is True)
         # Afterwards, because the wrapper gives gradients the layout of the weights. One of an
         # earlier stepper is at rest: it averages only after a forward pass of its own.
@@ -75,14 +83,23 @@ class Stepper:
         """Return the context in which the products of the network have the wanted type."""
         return _autocast(self.execution, self._device)
 
-    def step(self, inputs: Tensor, targets: Tensor, weight: float = 1.0) -> Tensor:
+    def step(
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        weight: float = 1.0,
+        positions: Tensor | None = None,
+    ) -> Tensor:
         """Do one step; return what this share adds to the mean loss before it, on the device."""
         loss = self._mean_loss(inputs, targets)
         check_gradient(loss)
         if weight != 1.0:
             loss = loss * weight
+        whole = loss
+        if self._heads is not None and positions is not None:
+            whole = loss + weight * self._heads.loss(positions, self._several)
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
+        whole.backward()  # type: ignore[no-untyped-call]  # PyTorch's
         self._optimizer.step()
         return loss.detach()
 
@@ -114,7 +131,8 @@ class EagerSteps:
         batches = self._data.shuffled(epoch, self._size, start)
         for seed, batch in zip(seeds, batches, strict=True):
             seed_layers(seed, batch.targets.device)
-            self._log.add(self.stepper.step(batch.inputs, batch.targets, batch.weight))
+            loss = self.stepper.step(batch.inputs, batch.targets, batch.weight, batch.positions)
+            self._log.add(loss)
             self._last = batch
             yield
 
@@ -168,7 +186,9 @@ class GraphSteps:
 
     def batch(self) -> Batch:
         """Return some batch, in memory of its own."""
-        return Batch(*self._data.gathered(self._order[: self._size], self._draws), weight=1.0)
+        some = self._order[: self._size]
+        inputs, targets = self._data.gathered(some, self._draws)
+        return Batch(inputs, targets, weight=1.0, positions=some.cpu())
 
     @property
     def captured(self) -> bool:
@@ -236,6 +256,21 @@ def resolve_defaults(wanted: Execution, precision: str) -> Execution:
     )
 
 
+def threads_for(wanted: Execution, model: nn.Module, two: Tensor, batch_size: int) -> int:
+    """Return the number of threads for steps on batches, given two of the inputs."""
+    if wanted.threads != "auto":
+        return wanted.threads
+    number = torch.get_num_threads()
+    if number == 1 or wanted.deterministic or two.device.type != "cpu":
+        return number
+    if 6 * count_parameters(model) * batch_size >= _OPERATIONS_FOR_THREADS:
+        return number
+    with FlopCounterMode(display=False) as counted:  # weights may be used many times
+        scores_of(model, two)
+    operations = 3 * counted.get_total_flops() * batch_size / len(two)  # backward, two products
+    return 1 if operations < _OPERATIONS_FOR_THREADS else number
+
+
 def candidates(
     wanted: Execution,
     precision: str,
@@ -261,6 +296,8 @@ def candidates(
     if len(products) == 2:  # units for short products want the channels last
         found.append(products)
     found += [{name: value} for name, value in products.items()]
+    if wanted.threads == "auto" and device.type == "cpu" and torch.get_num_threads() > 1:
+        found.append({"threads": 1})
     if wanted.compile == "auto" and seconds >= _SECONDS_WORTH_COMPILING:
         found.append({"compile": True})
     return found
@@ -304,7 +341,8 @@ def tune(
                 if captured.refusal:
                     refusal = captured.refusal
                     return math.inf
-            took = _seconds_a_step(step, processes.device)
+            with using_threads(execution.threads):
+                took = _seconds_a_step(step, processes.device)
         except Exception as error:
             if processes.size > 1:  # the others would wait for this one
                 raise
@@ -323,7 +361,8 @@ def tune(
             continue
         name = "+".join(change)
         seconds[name] = seconds_a_step(tried)
-        if seconds[name] < _WORTHWHILE * fastest:
+        worthwhile = _AS_FAST if "threads" in change else _WORTHWHILE
+        if seconds[name] <= worthwhile * fastest:
             best, fastest = tried, seconds[name]
         elif change == {"cuda_graphs": True} and not refusal:
             one, other = 1e3 * seconds[name], 1e3 * fastest

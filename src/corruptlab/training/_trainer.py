@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,12 +13,13 @@ from torch import nn
 from corruptlab._modules import preserve_mode
 from corruptlab._progress import Progress
 from corruptlab.training._checkpoint import Checkpoint, check_kind, check_tensors, is_finite
-from corruptlab.training._contexts import layer_seeds
+from corruptlab.training._contexts import layer_seeds, use_threads
 from corruptlab.training._data import DataSource, DeviceData
 from corruptlab.training._distributed import Processes
 from corruptlab.training._epoch_report import EpochReport, OnEpochEnd
 from corruptlab.training._execution import Execution
 from corruptlab.training._fit_state import FitState, Interpolation, Stopwatch
+from corruptlab.training._heads import FitHeads
 from corruptlab.training._metrics import Evaluator, FullPass, Loss, LossLog, NonFiniteLossError
 from corruptlab.training._optimizers import Movement, set_rate
 from corruptlab.training._recipe import Recipe
@@ -64,6 +66,7 @@ class FitConfig:
     execution: Execution
     checkpoint_seconds: float
     on_epoch_end: OnEpochEnd | None
+    heads: FitHeads | None
     name: str
 
     @property
@@ -144,7 +147,7 @@ class Trainer:
             if step == self.log.steps and accuracy >= missed:
                 return False
             self.config.processes.share_buffers(self.model)
-            with self._steps.stepper.autocast():
+            with self._measuring():
                 known = self._evaluator.pass_that_reaches(accuracy, self.model, self.config.train)
             if known is None:
                 self._missed = self.log.steps, accuracy
@@ -203,7 +206,7 @@ class Trainer:
         if on_train and (known := self._known_pass) is not None:
             return known
         self.config.processes.share_buffers(self.model)
-        with self._steps.stepper.autocast():
+        with self._measuring():
             found = self._evaluator.full_pass(self.model, source)
         if on_train:
             self._last_pass = self.log.steps, found
@@ -220,6 +223,13 @@ class Trainer:
             "`self.training`."
         )
         return NonFiniteLossError(steps, loss, cause)
+
+    @contextmanager
+    def _measuring(self) -> Iterator[None]:
+        known = self.config.heads
+        paused = nullcontext() if known is None else known.heads.paused()
+        with self._steps.stepper.autocast(), paused:
+            yield
 
     @property
     def _known_pass(self) -> FullPass | None:
@@ -335,7 +345,12 @@ class Trainer:
         precision, device = config.recipe.precision, config.processes.device
         refusal = self._refusal
         changes = candidates(
-            config.execution, precision, self.model, device, left, capturable=not refusal
+            config.execution,
+            precision,
+            self.model,
+            device,
+            left,
+            capturable=not refusal,
         )
         if not changes:
             why = refusal or f"it is worth no measurement for the {left:.1f} s that were left"
@@ -356,9 +371,15 @@ class Trainer:
 
     def _use(self, execution: Execution, under_way: object = None) -> None:
         config = self.config
+        use_threads(execution.threads)
         config.train.use_layout(channels_last=execution.channels_last is True)
         stepper = Stepper(
-            self.model, config.loss, self.optimizer, execution=execution, processes=config.processes
+            self.model,
+            config.loss,
+            self.optimizer,
+            execution=execution,
+            processes=config.processes,
+            heads=config.heads,
         )
         self._uncaptured = (refusal := self._refusal) or self._uncaptured
         if execution.cuda_graphs is True and not refusal and isinstance(config.train, DeviceData):
@@ -393,8 +414,9 @@ class Trainer:
 
     def _snapshot(self) -> dict[str, Any]:
         """Return all that a resumption needs."""
-        losses, tuned = self.log.since(0), self.tuned
+        losses, tuned, heads = self.log.since(0), self.tuned, self.config.heads
         return {
+            **({} if heads is None else {"heads": heads.heads.state_dict()}),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "losses": torch.tensor(losses, dtype=torch.float64, device="cpu"),
@@ -435,7 +457,10 @@ class Trainer:
             chosen = Execution.from_dict(kept["execution"])
             chosen = replace(chosen, data=self._start.data, workers=self._start.workers)
             tuned = Tuned(chosen, kept["seconds_per_step"])
-        self.optimizer.load_state_dict(self._completed(kept["optimizer"]))
+        optimizer = self._completed(kept["optimizer"])
+        if self.config.heads is not None:
+            self.config.heads.heads.load_state_dict(kept["heads"])
+        self.optimizer.load_state_dict(optimizer)
         self.model.load_state_dict(kept["model"])
         self.log.resume(losses)
         self.state, self._watch = state, Stopwatch(state.seconds, state.seconds_of_tuning)

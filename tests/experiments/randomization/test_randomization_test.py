@@ -217,8 +217,8 @@ def test_dictionary_survives_json_and_has_what_is_needed(report: RandomizationRe
 
 def test_figure_has_a_curve_for_each_setting_true_labels_first(report: RandomizationReport) -> None:
     pytest.importorskip("matplotlib")
-    axes = report.figure().axes[0]
-    legend = axes.get_legend() or report.figure().legends[0]
+    axes = report.plot().axes[0]
+    legend = axes.get_legend() or report.plot().legends[0]
     names = {text.get_text() for text in legend.get_texts()}
     assert names == {setting.label for setting in paper_settings()}
     assert legend.get_texts()[0].get_text() == "true labels"
@@ -314,7 +314,7 @@ def test_rows_of_integers_get_the_settings_for_tokens() -> None:
     (resampled,) = report["resampled-tokens"].setting.corruptions
     assert isinstance(resampled, ResampledValues)
     assert resampled.is_estimated
-    lines = report.figure().axes[0].get_lines()
+    lines = report.plot().axes[0].get_lines()
     assert len({line.get_color() for line in lines}) == 6
 
 

@@ -112,7 +112,7 @@ def test_a_report_becomes_json(report: SeedsReport) -> None:
 
 def test_a_figure_has_means_and_intervals(report: SeedsReport) -> None:
     pytest.importorskip("matplotlib")
-    axes: Any = report.plot(title="seeds").axes[0]
+    axes: Any = report.plot().axes[0]
     assert [each.get_label() for each in axes.containers] == ["training", "test"]
     train = axes.containers[0].lines[0].get_ydata()
     np.testing.assert_allclose(train, [row.train_accuracy for row in report])

@@ -44,6 +44,7 @@ def train(folder: Path, passes: Path | None) -> tuple[cl.FitReport, Watched]:
             seed=3,
             stop=(),
             measure="all",
+            heads=cl.RandomLabelHeads(network, images(), layers=["body.2"]),
             execution=cl.Execution(channels_last=False, compile=False),
             checkpoint=None if passes is None else folder / "checkpoint",
             checkpoint_seconds=7,

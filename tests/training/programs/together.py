@@ -59,6 +59,13 @@ def too_few() -> dict[str, Any]:
     return fitted(network(), points(61), measure="all")
 
 
+def too_few_with_heads() -> dict[str, Any]:
+    """The process without an example of its own in the last batch has none to count either."""
+    model, train = network(), points(61)
+    heads = cl.RandomLabelHeads(model, train, layers=["0"], num_labels=2)
+    return fitted(model, train, measure="all", heads=heads)
+
+
 def one_example() -> dict[str, Any]:
     return fitted(network(), points(1), test=points(1, seed=1), measure="all")
 
@@ -280,6 +287,7 @@ SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {
         plain,
         uneven,
         too_few,
+        too_few_with_heads,
         one_example,
         adam,
         until_interpolated,

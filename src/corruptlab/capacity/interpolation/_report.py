@@ -1,13 +1,13 @@
 """What an interpolation came to."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from corruptlab._environment import Environment
+from corruptlab._reports import Report
 
 
 @dataclass(frozen=True, kw_only=True)
-class InterpolationReport:
+class InterpolationReport(Report, kind="interpolation"):
     """How many weights interpolate how many points, how well apart they are, and how exactly.
 
     Attributes:
@@ -73,10 +73,6 @@ class InterpolationReport:
     seconds_reading: float = field(compare=False)
     seconds_solving: float = field(compare=False)
     environment: Environment
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary that JSON can hold."""
-        return asdict(self)
 
     def __repr__(self) -> str:
         merged = f" ({self.duplicates} duplicates merged)" if self.duplicates else ""

@@ -1,6 +1,6 @@
 """Checks of labels and inputs: classes, copies, noise beside its definition, shuffled pixels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, islice
 from typing import Any
 
@@ -273,7 +273,8 @@ def check_shuffles(train: AuditedData, test: AuditedData) -> tuple[Status, str]:
             f"training inputs have shape {train.shape} and test inputs {test.shape}, so that "
             "their pixels are not moved alike."
         )
-    if np.array_equal(_permuted_positions(a, train.shape), _permuted_positions(b, test.shape)):
+    alike = np.array_equal(_permuted_positions(a, train.shape), _permuted_positions(b, test.shape))
+    if alike and _masks_of(a) == _masks_of(b):
         return (
             "ok",
             f"one and the same permutation of the pixels in both sets ({_describe_shuffles(a)}).",
@@ -293,8 +294,14 @@ def _permuted_positions(stages: Stages, shape: tuple[int, ...]) -> Array:
     numbered: Array = np.arange(int(np.prod(shape))).reshape(1, *shape)
     for corruption, draws in stages:
         assert isinstance(corruption, ShuffledPixels)
-        numbered = corruption.inputs(numbered, draws=draws, ids=[0])
+        bare = replace(corruption, where=None, keep=())
+        numbered = bare.inputs(numbered, draws=draws, ids=[0])
     return numbered
+
+
+def _masks_of(stages: Stages) -> list[Any]:
+    """Return what stays in place, where some positions do."""
+    return [(c.where, c.keep) for c, _ in stages if isinstance(c, ShuffledPixels)]
 
 
 def _describe_shuffles(stages: Stages) -> str:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from corruptlab._data import Fields
 from corruptlab._fits import Fits
 from corruptlab._learners import Predictor, called, collated, evaluating_networks
 from corruptlab._random_state import preserve_rng_state
+from corruptlab._records import Record
 from corruptlab._types import Labels
 from corruptlab.corruptions import Corrupted
 from corruptlab.experiments.memorizing._canaries import Fitted, Gap, Planting, Ratt
@@ -21,7 +22,7 @@ from corruptlab.training import Recipe, stopping
 
 
 @dataclass(frozen=True, kw_only=True)
-class MemorizationEpoch:
+class MemorizationEpoch(Record):
     """The fit of every group of examples after some training.
 
     Attributes:
@@ -54,16 +55,6 @@ class MemorizationEpoch:
     noisy_true: Fitted
     gap: Gap
     ratt: Ratt
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as a dictionary that JSON can hold; groups have their share too."""
-        values = asdict(self)
-        for name, value in vars(self).items():
-            if isinstance(value, Fitted):
-                values[name]["share"] = value.share
-        values["gap"]["interval"] = list(self.gap.interval)
-        values["ratt"]["vacuous"] = self.ratt.vacuous
-        return values
 
 
 class Prepared(nn.Module):

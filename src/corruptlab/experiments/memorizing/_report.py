@@ -1,12 +1,13 @@
 """How much a training procedure memorizes, by canaries: the report, and the call that makes it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import ArrayLike
 from torch import nn
+from typing_extensions import deprecated
 
 from corruptlab import _text as text
 from corruptlab._by_name import describe
@@ -16,19 +17,18 @@ from corruptlab._environment import Environment
 from corruptlab._fits import watched_fits
 from corruptlab._learners import Learner, Predictor
 from corruptlab._random_state import preserve_rng_state
+from corruptlab._reports import Report
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
-from corruptlab.experiments.memorizing._canaries import Gap, Planting, Ratt
+from corruptlab.experiments.memorizing._canaries import Fitted, Gap, Planting, Ratt
 from corruptlab.experiments.memorizing._learned import train_function_of
 from corruptlab.experiments.memorizing._meter import MemorizationEpoch, MemorizationMeter
 from corruptlab.plotting import fit_curves
 from corruptlab.training import Recipe
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-SCHEMA = 1
-"""Version of what `MemorizationReport.to_dict` gives; it grows when a key changes its meaning."""
 
 # Each group's place in the fixed list of looks, so that it looks the same in every figure.
 _CURVES = (
@@ -55,7 +55,7 @@ _NOISY = 5  # the place among the groups
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class MemorizationReport:
+class MemorizationReport(Report, kind="memorization_report", derived=("chance",)):
     """The fit on canaries, on clean, and on noisy examples, by epoch and at the end.
 
     ``print(report)`` shows a table.
@@ -123,6 +123,9 @@ class MemorizationReport:
         """Probability that a random label is right: ``1 / K``."""
         return 1 / self.num_classes
 
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return [*map(_flat, self.epochs), {**_flat(self.final), "epoch": "end"}]
+
     def __repr__(self) -> str:
         """Return a line."""
         planted, held_out = self.final.planted.share or 0.0, self.final.held_out.share or 0.0
@@ -138,38 +141,18 @@ class MemorizationReport:
         rows = _table(self.epochs, self.final, noisy=self.noisy > 0)
         return "\n".join([*rows, "", *_notes(self), "", *_made_with(self)])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as a dictionary that JSON can hold."""
-        return {
-            "kind": "memorization_report",
-            "schema": SCHEMA,
-            "interrupted": self.interrupted,
-            "train_function": self.train_function,
-            "data": self.data,
-            "n_train": self.n_train,
-            "canaries": self.canaries,
-            "held_out": self.held_out,
-            "wrong_canaries": self.wrong_canaries,
-            "noisy": self.noisy,
-            "num_classes": self.num_classes,
-            "chance": self.chance,
-            "confidence": self.confidence,
-            "seed": self.seed,
-            "fingerprint": self.fingerprint,
-            "environment": self.environment.to_dict(),
-            "epochs": [row.to_dict() for row in self.epochs],
-            "final": self.final.to_dict(),
-        }
-
-    def figure(self, *others: "MemorizationReport") -> "Figure":
+    def plot(
+        self, ax: "Axes | None" = None, *, others: Sequence["MemorizationReport"] = ()
+    ) -> "Figure":
         """Draw the fit of each group by epoch, and chance.
 
-        With reports of other seeds, ``first.figure(*rest)``, the curves are means over all of them
-        with t-intervals at the level of this report, as far as every one goes. The seed of a report
-        draws the canaries; all else that differs is up to the training function.
+        With reports of other seeds, ``first.plot(others=rest)``, the curves are means over all of
+        them with t-intervals at the level of this report, as far as every one goes. The seed of a
+        report draws the canaries; all else that differs is up to the training function.
 
         Args:
-            *others: Reports of the same procedure on data of as many classes.
+            ax: Axes of matplotlib to draw into; by default those of a new figure.
+            others: Reports of the same procedure on data of as many classes.
 
         Returns:
             A figure as `corruptlab.plotting.fit_curves` makes it: one point an epoch, or the end
@@ -180,6 +163,8 @@ class MemorizationReport:
             TypeError: If there is something else than a report among the others.
             ValueError: If one of them has another number of classes.
         """
+        if isinstance(others, MemorizationReport):
+            raise TypeError("`others` must be a sequence of memorization reports, got one of them.")
         reports = (self, *others)
         for other in others:
             self._check_comparable(other)
@@ -199,7 +184,13 @@ class MemorizationReport:
             looks=looks,
             level=self.confidence,
             title=f"{self.train_function} on {self.data}{seeds if others else ''}",
+            ax=ax,
         )
+
+    @deprecated("`figure` is now called `plot`, and takes `others` by keyword.")
+    def figure(self, *others: "MemorizationReport") -> "Figure":
+        """Return ``plot(others=others)``: the old name."""
+        return self.plot(others=others)
 
     def _check_comparable(self, other: object) -> None:
         if not isinstance(other, MemorizationReport):
@@ -209,6 +200,14 @@ class MemorizationReport:
                 f"`others` must have {self.num_classes} classes as this report, "
                 f"got {other.num_classes}."
             )
+
+
+def _flat(row: MemorizationEpoch) -> dict[str, Any]:
+    """Return the shares and the gap of one row of a data frame."""
+    shares = {name: group.share for name, group in vars(row).items() if isinstance(group, Fitted)}
+    low, high = row.gap.interval
+    gap = {"gap": row.gap.value, "gap_low": low, "gap_high": high, "p_value": row.gap.p_value}
+    return {"epoch": row.epoch, **shares, **gap, "ratt_bound": row.ratt.bound}
 
 
 def _table(

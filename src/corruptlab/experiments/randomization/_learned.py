@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +18,8 @@ from corruptlab._environment import Environment
 from corruptlab._json import Json, digest
 from corruptlab._progress import Progress
 from corruptlab._random_state import preserve_rng_state, seeded_generators
+from corruptlab._records import Record
+from corruptlab._reports import Report, Rows, scalars
 from corruptlab._sweeps import sweep
 from corruptlab._types import Labels
 from corruptlab.corruptions import Corrupted, LabelCorruption, is_input_corruption
@@ -27,7 +29,6 @@ from corruptlab.experiments.randomization._report import (
     LEAST,
     accuracies,
     cells_of,
-    row_of,
 )
 from corruptlab.experiments.randomization._settings import Setting
 
@@ -35,7 +36,7 @@ _MEASURED = ("train_accuracy", "test_accuracy", "labels_changed", "fingerprint",
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearnerResult:
+class LearnerResult(Record, derived=("generalization_gap", "interpolated")):
     """Result of a learner on one setting of a randomization test.
 
     Attributes:
@@ -80,22 +81,18 @@ class LearnerResult:
         """Whether every training example is classified correctly after training."""
         return self.train_accuracy == 1.0
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as a dictionary that JSON can hold."""
-        return {
-            **vars(self),
-            "setting": self.setting.to_dict(),
-            "generalization_gap": self.generalization_gap,
-            "interpolated": self.interpolated,
-        }
-
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class LearnerReport:
+class LearnerReport(
+    Report,
+    Rows[LearnerResult],
+    kind="randomization_test of a learner",
+    derived=("complete",),
+):
     """Report of the randomization test of an estimator or a training function.
 
     ``print(report)`` prints a table with one row per setting. ``report["random-labels"]`` is one
-    row.
+    row, and ``list(report)`` are all.
 
     Attributes:
         rows: Results, true labels first.
@@ -130,23 +127,16 @@ class LearnerReport:
     seed: int
     environment: Environment
 
-    def __getitem__(self, name: str) -> LearnerResult:
-        """Return the row of one setting.
+    @property
+    def complete(self) -> bool:
+        """Whether every setting was run."""
+        return not self.remaining
 
-        Args:
-            name: Name of the setting, such as ``"random-labels"`` or ``"random_labels"``.
+    def _named(self) -> Mapping[str, LearnerResult]:
+        return {row.name: row for row in self.rows}
 
-        Returns:
-            Its row.
-
-        Raises:
-            KeyError: If there is no such row; the message lists those there are.
-        """
-        return row_of(self.rows, name)
-
-    def __iter__(self) -> Iterator[LearnerResult]:
-        """Iterate over the rows."""
-        return iter(self.rows)
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return [{"name": row.name, **scalars(row)} for row in self.rows]
 
     def __repr__(self) -> str:
         """Return a line: a row is training / test accuracy."""
@@ -168,17 +158,6 @@ class LearnerReport:
         }
         table = text.grouped(GROUPS, [cells_of(row) for row in self.rows], least=LEAST)
         return "\n".join([*table, "", *lines, "", *text.facts(facts)])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as a dictionary that JSON can hold."""
-        return {
-            **vars(self),
-            "kind": "randomization_test of a learner",
-            "rows": [row.to_dict() for row in self.rows],
-            "remaining": [setting.to_dict() for setting in self.remaining],
-            "complete": not self.remaining,
-            "environment": self.environment.to_dict(),
-        }
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,20 +1,22 @@
 """What a randomization test found: rows, a table, a dictionary, a figure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
+
+from typing_extensions import deprecated
 
 from corruptlab import _text as text
 from corruptlab._environment import Environment
+from corruptlab._records import Record
+from corruptlab._reports import Report, Rows, scalars
 from corruptlab.experiments.randomization._settings import SETTINGS, TOKEN_SETTINGS, Setting
 from corruptlab.plotting import loss_curves
 from corruptlab.training import Augmentation, FitReport, Recipe
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-SCHEMA = 1
-"""Version of what `RandomizationReport.to_dict` gives; it grows when a key changes its meaning."""
 
 GROUPS = (
     ("", ("setting",)),
@@ -57,7 +59,16 @@ class Measured(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SettingResult:
+class SettingResult(
+    Record,
+    derived=(
+        "specification",
+        "train_accuracy",
+        "test_accuracy",
+        "generalization_gap",
+        "interpolated",
+    ),
+):
     """How the network fared on one setting.
 
     Attributes:
@@ -118,6 +129,11 @@ class SettingResult:
         return self.setting.name
 
     @property
+    def specification(self) -> str | None:
+        """Corruptions and seed in one line; see `Setting.specification`."""
+        return self.setting.specification(self.fit.seed)
+
+    @property
     def train_accuracy(self) -> float:
         """Share of the training examples that the network gets right, labels as corrupted."""
         return self.fit.train_accuracy
@@ -137,22 +153,6 @@ class SettingResult:
         """Whether the network came to be right on every training example."""
         return self.fit.steps_to_interpolation is not None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as a dictionary that JSON can hold."""
-        return {
-            "setting": self.setting.to_dict(),
-            "specification": self.setting.specification(self.fit.seed),
-            "labels_changed": self.labels_changed,
-            "fingerprint": self.fingerprint,
-            "train_accuracy": self.train_accuracy,
-            "test_accuracy": self.test_accuracy,
-            "generalization_gap": self.generalization_gap,
-            "interpolated": self.interpolated,
-            "steps_ratio": self.steps_ratio,
-            "seconds_ratio": self.seconds_ratio,
-            "fit": self.fit.to_dict(),
-        }
-
 
 def _ratio(value: float | None, reference: float | None) -> float | None:
     # A fit too short for the clock has no meaningful ratio either.
@@ -160,10 +160,13 @@ def _ratio(value: float | None, reference: float | None) -> float | None:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class RandomizationReport:
+class RandomizationReport(
+    Report, Rows[SettingResult], kind="randomization_test", derived=("complete",)
+):
     """One row a setting, and all that is needed to make them again.
 
-    ``print(report)`` shows a table, ``report["random-labels"]`` is one row.
+    ``print(report)`` shows a table, ``report["random-labels"]`` is one row, and ``list(report)``
+    are all.
 
     Attributes:
         rows: Results in the order in which they were made, true labels first. After Ctrl-C the
@@ -216,6 +219,11 @@ class RandomizationReport:
     loss: str | None = None
 
     @property
+    def complete(self) -> bool:
+        """Whether every setting was run to its end."""
+        return not self.remaining
+
+    @property
     def baseline(self) -> FitReport | None:
         """The fit on true labels, or None if it is not among the rows."""
         return next((row.fit for row in self.rows if row.setting.is_clean), None)
@@ -225,23 +233,15 @@ class RandomizationReport:
         """The rows whose fit ended by itself."""
         return tuple(row for row in self.rows if row.fit.stopped_by != "interrupted")
 
-    def __getitem__(self, name: str) -> SettingResult:
-        """Return the row of one setting.
+    def _named(self) -> Mapping[str, SettingResult]:
+        return {row.name: row for row in self.rows}
 
-        Args:
-            name: Name of the setting, such as ``"random-labels"`` or ``"random_labels"``.
-
-        Returns:
-            Its row.
-
-        Raises:
-            KeyError: If there is no such row; the message lists those there are.
-        """
-        return row_of(self.rows, name)
-
-    def __iter__(self) -> Iterator[SettingResult]:
-        """Iterate over the rows."""
-        return iter(self.rows)
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        own = ("epochs", "steps", "steps_to_interpolation", "seconds", "stopped_by")
+        return [
+            {"name": row.name, **scalars(row), **{name: getattr(row.fit, name) for name in own}}
+            for row in self.rows
+        ]
 
     def __repr__(self) -> str:
         """Return a line: a row is training / test accuracy."""
@@ -252,30 +252,11 @@ class RandomizationReport:
         """Return a table, with notes on what it leaves open and what made it below."""
         return "\n".join([*_table(self.rows), "", *_notes(self), "", *_made_with(self)])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as a dictionary that JSON can hold."""
-        return {
-            "kind": "randomization_test",
-            "schema": SCHEMA,
-            "complete": not self.remaining,
-            "interrupted": self.interrupted,
-            "model": self.model,
-            "num_parameters": self.num_parameters,
-            "data": self.data,
-            "n_train": self.n_train,
-            "n_test": self.n_test,
-            "num_classes": self.num_classes,
-            "seed": self.seed,
-            "recipe": self.recipe.to_dict(),
-            "optimizer": self.optimizer,
-            "loss": self.loss,
-            "environment": self.environment.to_dict(),
-            "rows": [row.to_dict() for row in self.rows],
-            "remaining": [setting.to_dict() for setting in self.remaining],
-        }
-
-    def figure(self) -> "Figure":
+    def plot(self, ax: "Axes | None" = None) -> "Figure":
         """Draw the training loss against steps, one curve a setting, true labels first.
+
+        Args:
+            ax: Axes of matplotlib to draw into; by default those of a new figure.
 
         Returns:
             A figure as `corruptlab.plotting.loss_curves` makes it. The paper's settings look the
@@ -303,20 +284,13 @@ class RandomizationReport:
             },
             looks={row.setting.label: known[row.name] for row in rows} if own else None,
             title=f"{self.model} on {self.data}",
+            ax=ax,
         )
 
-
-RowT = TypeVar("RowT", bound=Measured)
-
-
-def row_of(rows: Sequence[RowT], name: str) -> RowT:
-    """Return the row of one setting, whose name may have underscores in place of hyphens."""
-    named = {row.name.replace("_", "-"): row for row in rows} | {row.name: row for row in rows}
-    for spelling in (name, str(name).replace("_", "-")):
-        if spelling in named:
-            return named[spelling]
-    there = ", ".join(row.name for row in rows) or "none"
-    raise KeyError(f"`name` must be among the rows ({there}), got {name!r}.")
+    @deprecated("`figure` is now called `plot`.")
+    def figure(self) -> "Figure":
+        """Return ``plot()``: the old name."""
+        return self.plot()
 
 
 def accuracies(rows: Sequence[Measured]) -> str:

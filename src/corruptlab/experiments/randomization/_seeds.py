@@ -1,13 +1,15 @@
 """A randomization test with several seeds: means and intervals over them."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from corruptlab import _text as text
 from corruptlab._checks import at_least, check_choice, natural
+from corruptlab._records import Record
+from corruptlab._reports import Report, Rows, scalars
 from corruptlab._statistics import mean_and_half_width
 from corruptlab.experiments.randomization._learned import LearnerReport, LearnerResult
 from corruptlab.experiments.randomization._report import (
@@ -16,15 +18,15 @@ from corruptlab.experiments.randomization._report import (
     RandomizationReport,
     SettingResult,
     accuracies,
-    row_of,
 )
 from corruptlab.experiments.randomization._settings import Setting
 from corruptlab.plotting import category_intervals
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Report: TypeAlias = RandomizationReport | LearnerReport
+OneSeed: TypeAlias = RandomizationReport | LearnerReport
 Quantity: TypeAlias = Literal[
     "train_accuracy", "test_accuracy", "generalization_gap", "labels_changed"
 ]
@@ -32,7 +34,7 @@ Quantity: TypeAlias = Literal[
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeedsResult:
+class SeedsResult(Record, derived=(*get_args(Quantity), "interpolated", "intervals")):
     """Results of one setting of a randomization test with several seeds.
 
     Attributes:
@@ -131,19 +133,10 @@ class SeedsResult:
         mean, half = mean_and_half_width(values, self.confidence)
         return mean - half, mean + half
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return means, intervals, and the row of every seed as JSON types."""
-        names: tuple[Quantity, ...] = get_args(Quantity)
-        intervals = {name: self.interval(name) for name in names}
-        return {
-            "setting": self.setting.to_dict(),
-            "seeds": list(self.seeds),
-            **{name: getattr(self, name) for name in names},
-            "intervals": {k: None if v is None else list(v) for k, v in intervals.items()},
-            "confidence": self.confidence,
-            "interpolated": self.interpolated,
-            "results": [each.to_dict() for each in self.results],
-        }
+    @property
+    def intervals(self) -> dict[str, tuple[float, float] | None]:
+        """Interval of each quantity; see `interval`."""
+        return {name: self.interval(name) for name in get_args(Quantity)}
 
     def _mean(self, quantity: Quantity) -> float | None:
         values = self.values(quantity)
@@ -151,7 +144,12 @@ class SeedsResult:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class SeedsReport:
+class SeedsReport(
+    Report,
+    Rows[SeedsResult],
+    kind="randomization_test with several seeds",
+    derived=("interrupted", "remaining", "rows"),
+):
     """Report of a randomization test with several seeds.
 
     ``print(report)`` prints a table with one row per setting: the mean over the seeds and the half
@@ -207,23 +205,15 @@ class SeedsReport:
         done = {report.seed for report in self.reports if not report.remaining}
         return tuple(seed for seed in self.seeds if seed not in done)
 
-    def __getitem__(self, name: str) -> SeedsResult:
-        """Return the row of one setting.
+    def _named(self) -> Mapping[str, SeedsResult]:
+        return {row.name: row for row in self.rows}
 
-        Args:
-            name: Name of the setting, such as ``"random-labels"`` or ``"random_labels"``.
-
-        Returns:
-            Its row.
-
-        Raises:
-            KeyError: If there is no such row; the message lists those there are.
-        """
-        return row_of(self.rows, name)
-
-    def __iter__(self) -> Iterator[SeedsResult]:
-        """Iterate over the rows."""
-        return iter(self.rows)
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return [
+            {"name": row.name, "seed": seed, **scalars(result)}
+            for row in self.rows
+            for seed, result in zip(row.seeds, row.results, strict=True)
+        ]
 
     def __repr__(self) -> str:
         """Return a line: a row is mean training / test accuracy."""
@@ -244,23 +234,11 @@ class SeedsReport:
             notes.append(f"Not finished: seed {', '.join(map(str, self.remaining))}.")
         return "\n".join([*table, "", *text.paragraphs(notes)])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return rows, and the report of every seed, as JSON types."""
-        return {
-            "kind": "randomization_test with several seeds",
-            "seeds": list(self.seeds),
-            "confidence": self.confidence,
-            "interrupted": self.interrupted,
-            "remaining": list(self.remaining),
-            "rows": [row.to_dict() for row in self.rows],
-            "reports": [report.to_dict() for report in self.reports],
-        }
-
-    def plot(self, *, title: str = "") -> "Figure":
+    def plot(self, ax: "Axes | None" = None) -> "Figure":
         """Draw mean accuracies with their t-intervals, and the accuracy of every seed.
 
         Args:
-            title: Line above the figure.
+            ax: Axes of matplotlib to draw into; by default those of a new figure.
 
         Returns:
             A figure as `corruptlab.plotting.category_intervals` makes it.
@@ -275,10 +253,10 @@ class SeedsReport:
             for row in self.rows:
                 if (values := row.values(quantity)) is not None:
                     series.setdefault(name, {})[row.setting.label] = values
-        return category_intervals(series, ylabel="accuracy", title=title, level=self.confidence)
+        return category_intervals(series, ylabel="accuracy", level=self.confidence, ax=ax)
 
 
-def _finished(report: Report) -> tuple[SettingResult | LearnerResult, ...]:
+def _finished(report: OneSeed) -> tuple[SettingResult | LearnerResult, ...]:
     return report.finished if isinstance(report, RandomizationReport) else report.rows
 
 
@@ -321,7 +299,7 @@ def reports_over_seeds(
 def _reports(
     test_of: Callable[[int, str], Iterator[Any]], first: Iterator[Any], seeds: tuple[int, ...]
 ) -> Iterator[SeedsReport]:
-    done: list[Report] = []
+    done: list[OneSeed] = []
     for seed in seeds:
         running = first if seed == seeds[0] else test_of(seed, f"seed-{seed}")
         try:

@@ -1,14 +1,18 @@
 """The settings of the paper's randomization test, as data."""
 
-import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from corruptlab._checks import check_probability
+from corruptlab import corruptions
+from corruptlab._arrays import ArrayT
+from corruptlab._checks import check_names, check_probability
+from corruptlab._draws import Draws
+from corruptlab._text import suggestion
 from corruptlab._types import Array
 from corruptlab.corruptions import (
     Corruption,
@@ -87,6 +91,26 @@ class Setting:
         values = [_as_values(corruption) for corruption in self.corruptions]
         return {"name": self.name, "label": self.label, "corruptions": values}
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Setting":
+        """Build a setting from what `to_dict` gave.
+
+        Args:
+            values: Name, label, and corruptions.
+
+        Returns:
+            The setting. A corruption that holds data, or is none of the library's, comes back as
+            its text alone: it prints the same, and cannot be applied.
+
+        Raises:
+            ValueError: If a name is unknown or missing.
+        """
+        check_names("values", values, ("name", "label", "corruptions"))
+        if "name" not in values:
+            raise ValueError(f"`values` must name name, got {sorted(values)}.")
+        done = tuple(map(_from_values, values.get("corruptions", ())))
+        return cls(name=values["name"], label=values.get("label", ""), corruptions=done)
+
 
 def paper_settings(*, p: float = 0.5) -> tuple[Setting, ...]:
     """Return the six settings of the paper.
@@ -118,7 +142,9 @@ def paper_settings(*, p: float = 0.5) -> tuple[Setting, ...]:
     )
 
 
-def token_settings(*, p: float = 0.5, keep: Iterable[float] = ()) -> tuple[Setting, ...]:
+def token_settings(
+    *, p: float = 0.5, keep: Iterable[float] = (), where: Any = None
+) -> tuple[Setting, ...]:
     """Return six settings for inputs that are sequences of tokens or categories.
 
     They correspond to the settings of the paper, with positions in place of pixels. In place of
@@ -126,13 +152,16 @@ def token_settings(*, p: float = 0.5, keep: Iterable[float] = ()) -> tuple[Setti
 
     Args:
         p: Probability that a label is redrawn in ``"partial-labels"``, in ``[0, 1]``.
-        keep: Tokens that are neither replaced nor drawn in ``"resampled-tokens"``, such as padding.
+        keep: Tokens that are neither moved, replaced, nor drawn, such as padding.
+        where: Positions that are moved and replaced, as a mask or a field of the items; see
+            `ShuffledPixels`.
 
     Returns:
         The settings, in the order of `TOKEN_SETTINGS`.
 
     Raises:
-        TypeError: If ``keep`` contains values that are not numbers.
+        TypeError: If ``keep`` contains values that are not numbers, or ``where`` is neither a mask
+            nor a field.
         ValueError: If ``p`` is outside ``[0, 1]``.
 
     Example:
@@ -141,17 +170,22 @@ def token_settings(*, p: float = 0.5, keep: Iterable[float] = ()) -> tuple[Setti
         ['shuffled-positions', 'random-positions', 'resampled-tokens']
         >>> token_settings(keep=(0,))[-1].corruptions
         (ResampledValues(keep=(0,)),)
+        >>> token_settings(where="attention_mask")[-2].corruptions
+        (RandomPixels(where='attention_mask'),)
 
     Source: adapted from Zhang et al. 2017, §2.1, which treats images.
     """
-    resampled = ResampledValues(keep=tuple(keep))
+    stays: dict[str, Any] = {"keep": tuple(keep), "where": where}
+    shuffled, moved, drawn = (
+        ShuffledPixels(**stays),
+        RandomPixels(**stays),
+        ResampledValues(**stays),
+    )
     return (
         *_label_settings(p),
-        Setting(
-            name="shuffled-positions", label="shuffled positions", corruptions=(ShuffledPixels(),)
-        ),
-        Setting(name="random-positions", label="random positions", corruptions=(RandomPixels(),)),
-        Setting(name="resampled-tokens", label="resampled tokens", corruptions=(resampled,)),
+        Setting(name="shuffled-positions", label="shuffled positions", corruptions=(shuffled,)),
+        Setting(name="random-positions", label="random positions", corruptions=(moved,)),
+        Setting(name="resampled-tokens", label="resampled tokens", corruptions=(drawn,)),
     )
 
 
@@ -231,13 +265,45 @@ def _looked_up(one: Any, known: dict[str, Setting]) -> Setting:
         raise TypeError(f"`settings` must hold names or `Setting` objects, got {one!r}.")
     if one in known:
         return known[one]
-    close = difflib.get_close_matches(one.lower(), known, n=1, cutoff=0.5)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    hint = suggestion(one, known)
     raise ValueError(f"`settings` must be among {', '.join(known)}, got {one!r}.{hint}")
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """What a file says of a corruption that cannot be made again from it."""
+
+    values: dict[str, Any]
+    stream: str = ""
+
+    def labels(
+        self, clean: ArrayT, *, num_classes: int, draws: Draws, ids: ArrayLike | None = None
+    ) -> ArrayT:
+        raise ValueError(
+            f"`corruptions` must hold the noise itself, got {self!r} as a file names it."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.values
+
+    def __repr__(self) -> str:
+        told = [f"{name}={value!r}" for name, value in self.values.items() if name != "kind"]
+        return str(self.values.get("repr", f"{self.values['kind']}({', '.join(told)})"))
+
+
+def _from_values(values: dict[str, Any]) -> Corruption:
+    """Return the corruption of which `_as_values` gave these."""
+    kind = getattr(corruptions, values["kind"], None)
+    if kind is None or values["kind"] not in corruptions.__all__ or "repr" in values:
+        return _Recorded(values)
+    made: Corruption = kind(**{name: each for name, each in values.items() if name != "kind"})
+    return made
 
 
 def _as_values(corruption: Any) -> dict[str, Any]:
     """Return kind and fields, or kind and repr where JSON cannot hold the fields."""
+    if isinstance(corruption, _Recorded):
+        return corruption.values
     values: dict[str, Any] = {"kind": type(corruption).__name__}
     if is_dataclass(corruption):
         values |= {field.name: getattr(corruption, field.name) for field in fields(corruption)}
