@@ -1,6 +1,6 @@
 """Learners: whatever can be trained on examples, by one protocol."""
 
-from corruptlab._learners._answers import Wanted, from_logits
+from corruptlab._learners._answers import FunctionAnswers, Wanted, from_logits
 from corruptlab._learners._executing import Executes, check_pickles, kept_in
 from corruptlab._learners._learner import (
     Learner,
@@ -19,6 +19,8 @@ from corruptlab._learners._rows import (
     Targets,
     check_alike,
     code,
+    digest_of,
+    first_label,
     joined,
     labels_of,
     read_examples,
@@ -29,6 +31,7 @@ from corruptlab._learners._rows import (
 __all__ = [
     "DatasetRows",
     "Executes",
+    "FunctionAnswers",
     "LabelledData",
     "Learner",
     "PairRows",
@@ -42,7 +45,9 @@ __all__ = [
     "check_pickles",
     "code",
     "collated",
+    "digest_of",
     "evaluating_networks",
+    "first_label",
     "from_logits",
     "is_learner",
     "joined",

@@ -13,7 +13,7 @@ from corruptlab.experiments.memorizing import (
     memorization_report,
 )
 from corruptlab.experiments.paper import Reproduction, reproduce
-from corruptlab.experiments.permutation import Baseline, PermutationTest, permutation_test
+from corruptlab.experiments.permutation import Baseline, Metric, PermutationTest, permutation_test
 from corruptlab.experiments.randomization import (
     SETTINGS,
     TOKEN_SETTINGS,
@@ -44,6 +44,7 @@ __all__ = [
     "MemorizationEpoch",
     "MemorizationMeter",
     "MemorizationReport",
+    "Metric",
     "PermutationTest",
     "Prepared",
     "RandomizationReport",

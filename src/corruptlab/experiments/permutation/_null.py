@@ -52,15 +52,16 @@ class Split:
         *,
         seed: int,
         progress: bool,
+        **keys: Any,
     ) -> "Split":
         """Read the data and split them."""
         check_test_or_folds(test, folds)
-        inputs, labels = _read(train, "train", seed, progress)
+        inputs, labels = _read(train, "train", seed, progress, keys)
         nothing = np.empty(0, np.int64)
         if test is None:
             parts = parts_of(folds, len(labels), seed)
             return cls(inputs, labels.numpy(), nothing, parts)
-        new, truth = _read(test, "test", seed, progress)
+        new, truth = _read(test, "test", seed, progress, keys)
         if new.shape[1:] != inputs.shape[1:] or new.dtype != inputs.dtype:
             raise ValueError(
                 f"`test` must have inputs like those of `train`, {tuple(inputs.shape[1:])} of "
@@ -86,11 +87,15 @@ def check_test_or_folds(test: object, folds: object) -> None:
 
 
 def _read(
-    dataset: MapDataset[Any], role: Literal["train", "test"], seed: int, progress: bool
+    dataset: MapDataset[Any],
+    role: Literal["train", "test"],
+    seed: int,
+    progress: bool,
+    keys: dict[str, Any],
 ) -> tuple[Tensor, Tensor]:
     """Read a whole data set; its random transforms depend on the seed alone."""
     with seeded_generators(reading_seed(seed, role)):
-        inputs, labels = _data.open_dataset(dataset, role).tensors(progress=progress)
+        inputs, labels = _data.open_dataset(dataset, role, **keys).tensors(progress=progress)
     check_finite(inputs, role)  # here, because examples have other numbers in a fold
     return inputs, labels
 
