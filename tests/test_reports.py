@@ -14,15 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import ArrayLike
 from torch import nn
 
 import corruptlab as cl
 from corruptlab import capacity, experiments
-from corruptlab._arrays import ArrayT
 from corruptlab._json import decode, encode
 from corruptlab._records import Record
 from corruptlab._reports import Report, Rows
+from corruptlab._types import Labels
 from corruptlab.capacity import kernels, rademacher
 from corruptlab.datasets import DataFileError
 from corruptlab.experiments import paper
@@ -47,9 +46,7 @@ class OwnNoise:
     rate: float
     stream: str = "own"
 
-    def labels(
-        self, clean: ArrayT, *, num_classes: int, draws: cl.Draws, ids: ArrayLike | None = None
-    ) -> ArrayT:
+    def labels(self, clean: Labels, **_: Any) -> Labels:
         return clean
 
 
@@ -86,6 +83,7 @@ def randomization_tests() -> Iterator[Report]:
         cl.Setting(name="given", corruptions=(cl.GivenLabels([0, 0, 1, 1]),)),
         cl.Setting(name="own", corruptions=(OwnNoise(0.25),)),
         cl.Setting(name="matrix", corruptions=(cl.TransitionLabels([[0.5, 0.5], [0.0, 1.0]]),)),
+        cl.Setting(name="map", corruptions=(cl.AsymmetricLabels(classes={0: 1}, rate=0.5),)),
         cl.Setting(name="tokens", corruptions=(cl.ResampledValues(keep=(0,)),)),
     )
     yield cl.randomization_test(linear(), DATA, recipe=RECIPE, settings=["true", *own[1:]])

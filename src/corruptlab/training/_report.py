@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from corruptlab._environment import Environment
 from corruptlab._modules import copied, evaluating
 from corruptlab._reports import Report, rows_of
+from corruptlab._structured import ModelInputs, as_inputs, outputs_of
 from corruptlab.heads import HeadsReport
 from corruptlab.plotting import loss_curves
 from corruptlab.training._diagnosis import Cause
 from corruptlab.training._execution import Execution
 from corruptlab.training._recipe import Recipe
-from corruptlab.training._replica_engines import State, Strategy
+from corruptlab.training._replica_engines import State, Strategy, grouping
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -206,7 +207,9 @@ class ReplicasReport(Report, kind="replicas"):
             ``(R,)``; nan for replicas that were not started before Ctrl-C.
         train_loss: Mean cross-entropy over its training examples, ``float64``, shape ``(R,)``.
         strategy: Strategy of the training; see `fit_replicas`.
-        group: Number of replicas that were trained at a time.
+        group: Number of replicas that were trained at a time, by each thread.
+        threads: Number of groups that were trained at a time, each in a thread; 1 if one group was
+            trained after the other.
         seconds_per_step: Measured time per step of one replica, by strategy; empty without a
             measurement.
         seconds: Time spent, including measurements.
@@ -241,6 +244,7 @@ class ReplicasReport(Report, kind="replicas"):
     recipe: Recipe
     seed: int
     environment: Environment
+    threads: int = 1
     _network: nn.Module | None = field(default=None, repr=False)  # None in a loaded report
     _states: tuple[State, ...] = field(default=(), repr=False)
     _recipes: tuple[Recipe, ...] = field(default=(), repr=False)  # with each one's statistics
@@ -277,7 +281,7 @@ class ReplicasReport(Report, kind="replicas"):
         network.load_state_dict(self._states[replica])
         return network
 
-    def logits(self, inputs: Tensor) -> Tensor:
+    def logits(self, inputs: ModelInputs) -> Tensor:
         """Return what every trained network says of some inputs, in evaluation mode.
 
         Args:
@@ -292,18 +296,20 @@ class ReplicasReport(Report, kind="replicas"):
         """
         network, outputs = self._copied_network(), []
         device = next(iter(self._states[0].values())).device
-        inputs, prepared, prepared_by = inputs.to(device), inputs, None
+        stored = as_inputs(inputs).to(device)
+        prepared: Any = None
+        prepared_by = None
         with evaluating(network):
             for state, recipe in zip(self._states, self._recipes, strict=True):
                 if recipe is not prepared_by:
-                    prepared, prepared_by = recipe.prepare(inputs), recipe
+                    prepared, prepared_by = recipe.prepare(stored), recipe
                 network.load_state_dict(state)
                 # A copy of each batch, because a network may write into what it is given.
-                batches = (some.clone() for some in prepared.split(_AT_ONCE))  # type: ignore[no-untyped-call]  # PyTorch's
-                outputs.append(torch.cat([network(batch) for batch in batches]))
+                batches = (some.clone() for some in prepared.split(_AT_ONCE))
+                outputs.append(torch.cat([outputs_of(network, batch) for batch in batches]))
         return torch.stack(outputs)
 
-    def accuracy(self, inputs: Tensor, labels: Tensor) -> NDArray[np.float64]:
+    def accuracy(self, inputs: ModelInputs, labels: Tensor) -> NDArray[np.float64]:
         """Return the accuracy of every trained network on some examples.
 
         Args:
@@ -342,5 +348,6 @@ class ReplicasReport(Report, kind="replicas"):
         return (
             f"ReplicasReport({len(self)} replicas, {int(self.interpolated.sum())} interpolated; "
             f"train accuracy {np.nanmean(self.train_accuracy):.1%} on average; "
-            f"{self.strategy}, {self.group} at a time; inputs {self.recipe.preparation})"
+            f"{grouping(self.strategy, self.group, self.threads)}; "
+            f"inputs {self.recipe.preparation})"
         )

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from corruptlab._modules import count_parameters, first_line, scores_of
+from corruptlab._structured import Inputs, outputs_of
 from corruptlab.training._capture import WARM_UP, Captured, uncapturable
 from corruptlab.training._compilation import Compiled
 from corruptlab.training._contexts import seed_layers, using_threads
@@ -58,9 +59,9 @@ class Stepper:
         network = processes.wrapped(model)
         autocast = partial(_autocast, execution, processes.device)  # and not `self`: no circles
 
-        def mean_loss(inputs: Tensor, targets: Tensor) -> Tensor:
+        def mean_loss(inputs: Inputs, targets: Tensor) -> Tensor:
             with autocast():
-                outputs = network(inputs)
+                outputs = outputs_of(network, inputs)
             if not isinstance(outputs, Tensor):
                 raise TypeError(
                     "`model` must return class scores alone in training mode too, "
@@ -69,7 +70,7 @@ class Stepper:
             # Sums of a loss need more digits than products: float32 whatever the network gives.
             return loss(outputs.float(), targets)
 
-        self._mean_loss: Loss = mean_loss
+        self._mean_loss: Callable[[Inputs, Tensor], Tensor] = mean_loss
         if execution.compile is True:
             # One program for whole batches and one for the last: general shapes are slower.
             self._mean_loss = Compiled(mean_loss, dynamic=False)
@@ -85,7 +86,7 @@ class Stepper:
 
     def step(
         self,
-        inputs: Tensor,
+        inputs: Inputs,
         targets: Tensor,
         weight: float = 1.0,
         positions: Tensor | None = None,
@@ -256,7 +257,7 @@ def resolve_defaults(wanted: Execution, precision: str) -> Execution:
     )
 
 
-def threads_for(wanted: Execution, model: nn.Module, two: Tensor, batch_size: int) -> int:
+def threads_for(wanted: Execution, model: nn.Module, two: Inputs, batch_size: int) -> int:
     """Return the number of threads for steps on batches, given two of the inputs."""
     if wanted.threads != "auto":
         return wanted.threads
@@ -389,10 +390,11 @@ def _on_copies(
     )
 
 
-def _laid_out(batch: Batch, *, channels_last: bool) -> tuple[Tensor, Tensor]:
-    if not channels_last or batch.inputs.ndim != 4:
-        return batch.inputs, batch.targets
-    return batch.inputs.contiguous(memory_format=torch.channels_last), batch.targets
+def _laid_out(batch: Batch, *, channels_last: bool) -> tuple[Inputs, Tensor]:
+    inputs = batch.inputs
+    if not channels_last or not isinstance(inputs, Tensor) or inputs.ndim != 4:
+        return inputs, batch.targets
+    return inputs.contiguous(memory_format=torch.channels_last), batch.targets
 
 
 def _seconds_a_step(step: Callable[[], object], device: torch.device) -> float:

@@ -141,6 +141,12 @@ def test_fields_are_those_that_the_keys_name(options: dict[str, Any]) -> None:
     assert_array_equal(found.baselines[0].statistics, expected.baselines[0].statistics)
 
 
+def test_several_fields_are_for_replicas_alone() -> None:
+    data = [{"a": x, "b": x, "label": int(y)} for x, y in zip(X, Y, strict=True)]
+    with pytest.raises(TypeError, match=r"^`train` must have inputs of one field where `fit` tra"):
+        measured(data, input_key=["a", "b"], execution=Execution())
+
+
 # ------------------------------------------------------------------------------ real-valued targets
 
 

@@ -321,13 +321,13 @@ def test_rows_of_integers_get_the_settings_for_tokens() -> None:
 @pytest.mark.parametrize(
     ("inputs", "expected"),
     [
-        (torch.zeros(4, 3, dtype=torch.int32), TOKEN_SETTINGS),
-        (torch.zeros(4, 3, dtype=torch.uint8), SETTINGS),
-        (torch.zeros(4, 3), SETTINGS),
-        (torch.zeros(4, 1, 3, 3, dtype=torch.int64), SETTINGS),
+        (torch.zeros(4, 3, dtype=torch.int32), "tokens, as inputs are int32 of shape (3,)"),
+        (torch.zeros(4, 3, dtype=torch.uint8), "numbers, as inputs are uint8 of shape (3,)"),
+        (torch.zeros(4, 3), "numbers, as inputs are float32 of shape (3,)"),
+        (torch.zeros(4, 1, 3, 3).long(), "numbers, as inputs are int64 of shape (1, 3, 3)"),
     ],
 )
-def test_settings_are_chosen_by_the_type_of_the_inputs(inputs: Tensor, expected: Any) -> None:
+def test_settings_are_chosen_by_the_type_of_the_inputs(inputs: Tensor, expected: str) -> None:
     class Summing(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -341,7 +341,13 @@ def test_settings_are_chosen_by_the_type_of_the_inputs(inputs: Tensor, expected:
     recipe = Recipe(learning_rate=0.1, epochs=1, whiten=False)
     first = next(iter_randomization_test(Summing(), data, recipe=recipe))
     names = [row.name for row in first.rows] + [setting.name for setting in first.remaining]
-    assert tuple(names) == expected
+    assert tuple(names) == (TOKEN_SETTINGS if expected.startswith("tokens") else SETTINGS)
+    assert first.default_settings == f"Default settings for {expected}."
+    assert first.default_settings in str(first).splitlines()
+    assert first.to_dict()["default_settings"] == first.default_settings
+    given = next(iter_randomization_test(Summing(), data, recipe=recipe, settings=names[:1]))
+    assert given.default_settings == ""
+    assert "Default settings" not in str(given)
 
 
 def test_settings_of_tokens_have_names_and_keep_what_they_are_told() -> None:

@@ -38,13 +38,16 @@ class HingeNetwork(nn.Module, ABC):
             raise ValueError(
                 f"`w` must have shape ({len(b)},) or ({len(b)}, K), got {tuple(w.shape)}."
             )
+        self.a: nn.Parameter
+        self.b: nn.Parameter
+        self.w: nn.Parameter
         with torch.inference_mode(False):  # a parameter has to be a normal tensor
             self.a, self.b, self.w = (
                 nn.Parameter(tensor.detach().to(torch.float64, copy=True), requires_grad=False)
                 for tensor in (a, b, w)
             )
-        self.classes = classes
-        self.report = report
+        self.classes: Classes | None = classes
+        self.report: InterpolationReport | None = report
 
     @property
     @abstractmethod

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch.utils.data import Subset
 
 from corruptlab._checks import check_number, whole
-from corruptlab._data import Fields, Key, noise_beneath
+from corruptlab._data import Fields, InputKey, Key, noise_beneath
 from corruptlab._draws import Draws
 from corruptlab._records import Record
 from corruptlab._statistics import clopper_pearson
@@ -41,7 +41,7 @@ class Planting:
         canaries: int | float,
         held_out: int | None,
         num_classes: int | None,
-        input_key: Key | None = None,
+        input_key: InputKey | None = None,
         label_key: Key | None = None,
         seed: int,
         noisy: ArrayLike | None = None,

@@ -51,8 +51,16 @@ class NetworkLearner:
         """Return rows that are read once, so that all copies see the same random transforms."""
         if isinstance(rows, _learners.PairRows):
             pair = rows.whole, np.zeros(len(rows), np.int64)
-            return _learners.PairRows(open_dataset(pair, "train").tensors()[0])
-        return _learners.PairRows(rows.inputs(np.arange(len(rows))))
+            inputs, _ = open_dataset(pair, "train").tensors()
+        else:
+            inputs = rows.inputs(np.arange(len(rows)))
+        if not isinstance(inputs, Tensor):
+            raise TypeError(
+                "`train` must have inputs of one field where `fit` trains a network for every "
+                "permutation (an executor, a folder, an optimizer, a loss, an execution, other "
+                f"stopping rules, or real-valued targets), got {type(inputs).__name__}."
+            )
+        return _learners.PairRows(inputs)
 
     def check_targets(self, rows: _learners.Rows, targets: _learners.Targets) -> None:
         """Compare the outputs for two inputs with the classes, or with one for real numbers."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from corruptlab import _learners
 from corruptlab._arrays import check_classes
 from corruptlab._checks import at_least, check_confidence, check_left_out, instance, natural
-from corruptlab._data import Key
+from corruptlab._data import InputKey, Key
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._modules import copied, network_of, resolve_device, scores_of
@@ -59,7 +59,7 @@ def permutation_test(
     level: float = 0.05,
     confidence: float = 0.95,
     seed: int = 0,
-    input_key: Key | None = None,
+    input_key: InputKey | None = None,
     label_key: Key | None = None,
     device: torch.device | str | None = None,
     optimizer: Callable[[list[nn.Parameter]], torch.optim.Optimizer] | None = None,
@@ -131,7 +131,8 @@ def permutation_test(
         level: Level that the test should be able to reach; too few permutations for it warn.
         confidence: Level of `PermutationTest.interval`, in ``(0, 1)``.
         seed: Decides exchanges, folds, data order, and baselines; any integer >= 0.
-        input_key: Position or name of the input in an item.
+        input_key: Position or name of the input in an item, or several of them: a network gets
+            named fields as keyword arguments (see `fit`).
         label_key: Position or name of the label in an item.
         device: Where to train a network; None for where it is.
         optimizer: Function that returns an optimizer of a network's parameters, as in `fit`.

@@ -21,7 +21,7 @@ from corruptlab._random_state import preserve_rng_state, seeded_generators
 from corruptlab._records import Record
 from corruptlab._reports import Report, Rows, scalars
 from corruptlab._sweeps import sweep
-from corruptlab._types import Labels
+from corruptlab._types import Array, Labels
 from corruptlab.corruptions import Corrupted, LabelCorruption, is_input_corruption
 from corruptlab.experiments.randomization._pair import Pair
 from corruptlab.experiments.randomization._report import (
@@ -30,7 +30,7 @@ from corruptlab.experiments.randomization._report import (
     accuracies,
     cells_of,
 )
-from corruptlab.experiments.randomization._settings import Setting
+from corruptlab.experiments.randomization._settings import Setting, default_settings
 
 _MEASURED = ("train_accuracy", "test_accuracy", "labels_changed", "fingerprint", "seconds")
 
@@ -97,6 +97,8 @@ class LearnerReport(
     Attributes:
         rows: Results, true labels first.
         remaining: Settings that were not run.
+        default_settings: Which settings were selected by default, and why; empty if they were
+            given.
         interrupted: Whether Ctrl-C ended the test early.
         learner: Name of the learner.
         data: Name of the data.
@@ -126,6 +128,7 @@ class LearnerReport(
     num_classes: int
     seed: int
     environment: Environment
+    default_settings: str = ""
 
     @property
     def complete(self) -> bool:
@@ -146,6 +149,8 @@ class LearnerReport(
     def __str__(self) -> str:
         """Return a table, with what made it below."""
         lines = ["Training accuracy is on the labels as corrupted, test accuracy on clean ones."]
+        if self.default_settings:
+            lines.append(self.default_settings)
         if self.remaining:
             lines.append(f"Not run: {', '.join(setting.label for setting in self.remaining)}.")
         sizes = f"{self.n_train:,} training" + (f" and {self.n_test:,} test" if self.n_test else "")
@@ -242,6 +247,17 @@ def _has_inputs(rows: _learners.Rows) -> bool:
     return not isinstance(rows, _learners.PairRows) or rows.is_numeric
 
 
+def _first_input(rows: _learners.Rows) -> Array | None:
+    """Return a batch of one input; None if inputs are no array of numbers."""
+    at = np.zeros(1, np.int64)
+    if isinstance(rows, _learners.PairRows):
+        return np.asarray(rows.inputs(at)) if rows.is_numeric else None
+    try:
+        return rows.examples.inputs_at(at)
+    except (TypeError, ValueError):
+        return None
+
+
 def _clean(rows: _learners.Rows, codes: Labels) -> Any:
     """Return a data set of these examples: with their inputs, or positions in place of them."""
     if _has_inputs(rows):
@@ -269,8 +285,9 @@ class LearnerTest:
         learner: _learners.Trainable,
         train: Any,
         test: Any,
-        settings: tuple[Setting, ...],
+        settings: tuple[Setting, ...] | None,
         *,
+        p: float,
         seed: int,
         num_classes: int | None,
         keys: dict[str, Any],
@@ -302,12 +319,16 @@ class LearnerTest:
             num_classes=k if isinstance(rows, _learners.PairRows) else num_classes,
             **({} if isinstance(rows, _learners.PairRows) else keys),
         )
+        why = ""
+        if settings is None:
+            settings, why = default_settings(_first_input(rows), p=p)
         trial = LearnedSetting(learner, rows, new, targets, pair, seed)
         for setting in settings:
             trial.corrupted(setting)
         start = LearnerReport(
             rows=(),
             remaining=settings,
+            default_settings=why,
             interrupted=False,
             learner=names[0] or learner.name,
             data=names[1] or describe(train),

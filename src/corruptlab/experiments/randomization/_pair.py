@@ -56,7 +56,7 @@ class Pair:
             test: Likewise, or None.
             seed: Seed of all corruptions; an integer >= 0.
             num_classes: Number of classes, if the training set does not say it.
-            **keys: ``input_key`` and ``label_key``, as in `corrupt`.
+            **keys: ``input_key`` and ``label_key`` of `corrupt`.
 
         Returns:
             The pair.

@@ -11,13 +11,13 @@ import torch
 from typing_extensions import Unpack
 
 from corruptlab._by_name import describe
-from corruptlab._checks import check_left_out, instance, natural
-from corruptlab._data import Key
+from corruptlab._checks import check_left_out, check_probability, instance, natural
+from corruptlab._data import InputKey, Key
 from corruptlab._environment import Environment
 from corruptlab._learners import name_of, trainable
 from corruptlab._modules import ModelSource
 from corruptlab._random_state import preserve_rng_state
-from corruptlab._types import MapDataset
+from corruptlab._types import Collate, MapDataset
 from corruptlab.experiments.randomization._learned import LearnerReport, LearnerTest
 from corruptlab.experiments.randomization._pair import Pair
 from corruptlab.experiments.randomization._report import RandomizationReport
@@ -35,10 +35,9 @@ from corruptlab.experiments.randomization._seeds import (
     reports_over_seeds,
 )
 from corruptlab.experiments.randomization._settings import (
-    SETTINGS,
     Setting,
     chosen_settings,
-    suitable_settings,
+    default_settings,
 )
 from corruptlab.training import EpochReport, Execution, Recipe
 
@@ -53,8 +52,9 @@ class _Options(TypedDict, total=False):
     p: float
     seed: int
     num_classes: int | None
-    input_key: Key | None
+    input_key: InputKey | None
     label_key: Key | None
+    collate: Collate | None
     device: torch.device | str | None
     optimizer: OptimizerFactory | None
     loss: Loss | None
@@ -110,8 +110,9 @@ def randomization_test(
     seed: int = 0,
     seeds: int | Sequence[int] | None = None,
     num_classes: int | None = None,
-    input_key: Key | None = None,
+    input_key: InputKey | None = None,
     label_key: Key | None = None,
+    collate: Collate | None = None,
     device: torch.device | str | None = None,
     optimizer: OptimizerFactory | None = None,
     loss: Loss | None = None,
@@ -150,8 +151,9 @@ def randomization_test(
         recipe: Hyper-parameters of a network; None for other learners.
         settings: Names from `SETTINGS` and `TOKEN_SETTINGS`, `Setting` objects, or both. Settings
             without corruptions are run first, the others in the given order. None selects
-            `TOKEN_SETTINGS` for a network with one-dimensional integer inputs, except bytes, and
-            `SETTINGS` otherwise.
+            `TOKEN_SETTINGS` for one-dimensional integer inputs, except bytes; the three settings of
+            labels for inputs that are no array of numbers, inputs with several fields, and with
+            ``collate``; and `SETTINGS` otherwise. The report states the selection.
         p: Probability that a label is redrawn in ``"partial-labels"``, in ``[0, 1]``.
         seed: Seed of corruptions, data order, and random layers; an integer >= 0.
         seeds: Run the test with several seeds: a number k >= 1 for ``seed, ..., seed + k - 1``, or
@@ -159,8 +161,9 @@ def randomization_test(
             ``model`` is a function, which is then called under each seed.
         num_classes: Number of classes, if the training set has no such attribute and lacks the
             last class.
-        input_key: Position or name of the input in an item.
+        input_key: Position or name of the input in an item, or several of them, as in `fit`.
         label_key: Position or name of the label in an item.
+        collate: For a network, function that makes a batch of a list of items, as in `fit`.
         device: Device of the training; by default as in `fit`.
         optimizer: Function that returns an optimizer of the trainable parameters, in place of that
             of the recipe, as in `fit`.
@@ -224,6 +227,7 @@ def randomization_test(
         num_classes=num_classes,
         input_key=input_key,
         label_key=label_key,
+        collate=collate,
         device=device,
         optimizer=optimizer,
         loss=loss,
@@ -282,8 +286,9 @@ def iter_randomization_test(
     seed: int = 0,
     seeds: int | Sequence[int] | None = None,
     num_classes: int | None = None,
-    input_key: Key | None = None,
+    input_key: InputKey | None = None,
     label_key: Key | None = None,
+    collate: Collate | None = None,
     device: torch.device | str | None = None,
     optimizer: OptimizerFactory | None = None,
     loss: Loss | None = None,
@@ -315,6 +320,7 @@ def iter_randomization_test(
         num_classes: Likewise.
         input_key: Likewise.
         label_key: Likewise.
+        collate: Likewise.
         device: Likewise.
         optimizer: Likewise.
         loss: Likewise.
@@ -350,7 +356,8 @@ def iter_randomization_test(
         5 done, 1 to go
         6 done, 0 to go
     """
-    fits = FitOptions(device, optimizer, loss, stop, execution, checkpoint, on_epoch_end)
+    check_probability("p", p)
+    fits = FitOptions(device, collate, optimizer, loss, stop, execution, checkpoint, on_epoch_end)
     todo = None if settings is None else chosen_settings(settings, p=p)
     test_of = _Test(
         model=model,
@@ -404,7 +411,8 @@ class _Test:
             trainable(self.model),
             self.train,
             self.test,
-            self.settings or chosen_settings(SETTINGS, p=self.p),
+            self.settings,
+            p=self.p,
             seed=seed,
             num_classes=self.num_classes,
             keys=self.keys,
@@ -417,14 +425,16 @@ class _Test:
     def _of_network(self, recipe: Recipe, seed: int, folder: str) -> Iterator[RandomizationReport]:
         check_left_out("a network", executor=self.executor, out=self.out)
         data = Pair.of(self.train, self.test, seed=seed, num_classes=self.num_classes, **self.keys)
-        todo = self.settings
+        todo, why = self.settings, ""
         if todo is None:
             with preserve_rng_state():  # random transforms of the data would move them
-                todo = chosen_settings(suitable_settings(data.train.inputs_at([0])), p=self.p)
+                first = None if self.fits.collate is not None else data.train.inputs_at([0])
+                todo, why = default_settings(first, p=self.p)
         fresh, fits = InitialModel(self.model, seed=seed), self.fits.within(folder)
         start = RandomizationReport(
             rows=(),
             remaining=todo,
+            default_settings=why,
             interrupted=False,
             model=self.names[0] or fresh.name,
             num_parameters=fresh.num_parameters,

@@ -172,6 +172,8 @@ class RandomizationReport(
         rows: Results in the order in which they were made, true labels first. After Ctrl-C the
             last one may be of an unfinished fit; its ``fit.stopped_by`` says so.
         remaining: Settings that were not run, or not to the end.
+        default_settings: Which settings were selected by default, and why; empty if they were
+            given.
         interrupted: Whether Ctrl-C ended the test early.
         model: What the network is called.
         num_parameters: Numbers in its parameters.
@@ -200,7 +202,7 @@ class RandomizationReport(
         >>> report["true"].steps_ratio
         1.0
         >>> sorted(report.to_dict())[:4]
-        ['complete', 'data', 'environment', 'interrupted']
+        ['complete', 'data', 'default_settings', 'environment']
     """
 
     rows: tuple[SettingResult, ...]
@@ -215,6 +217,7 @@ class RandomizationReport(
     recipe: Recipe
     seed: int
     environment: Environment
+    default_settings: str = ""
     optimizer: str | None = None
     loss: str | None = None
 
@@ -339,6 +342,8 @@ def _times(ratio: float | None) -> str:
 def _notes(report: RandomizationReport) -> list[str]:
     """Explain what the table leaves open."""
     lines = ["Training accuracy is on the labels as corrupted, test accuracy on clean ones."]
+    if report.default_settings:
+        lines.append(report.default_settings)
     if any(row.fit.stopped_by == "epochs" for row in report.rows):
         lines.append(f"-: training set not interpolated within {report.recipe.epochs:,} epochs.")
     for row in report.rows:

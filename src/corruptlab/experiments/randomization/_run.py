@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from corruptlab._arrays import check_classes
+from corruptlab._data import open_dataset
 from corruptlab._modules import (
     ModelSource,
     copied,
@@ -22,6 +23,7 @@ from corruptlab._modules import (
     scores_of,
 )
 from corruptlab._random_state import preserve_rng_state
+from corruptlab._types import Collate
 from corruptlab.corruptions import Corrupted
 from corruptlab.experiments.randomization._pair import Pair
 from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
@@ -44,6 +46,7 @@ class FitOptions:
     """What `fit` is called with besides data, recipe, and seed; None stands for its default."""
 
     device: torch.device | str | None = None
+    collate: Collate | None = None
     optimizer: OptimizerFactory | None = None
     loss: Loss | None = None
     stop: Stop | None = None
@@ -70,6 +73,7 @@ class FitOptions:
             folder = Path(folder) / quote(setting.name, safe=" ").replace(".", "%2E")
         return {
             "device": self.device,
+            "collate": self.collate,
             "optimizer": self.optimizer,
             "loss": cross_entropy if self.loss is None else self.loss,
             "stop": stopping.interpolated() if self.stop is None else self.stop,
@@ -151,7 +155,8 @@ class Run:
         device = next((each.device for each in model.parameters()), torch.device("cpu"))
         for role, dataset in {"train": train, "test": test}.items():
             if dataset is not None:
-                few = torch.from_numpy(dataset.inputs_at(range(min(size, len(dataset)))))
+                at = range(min(size, len(dataset)))
+                few, _ = open_dataset(dataset, role).batch_at(at, self.options.collate)
                 recipe.check_inputs(few, name=role)
                 tried = recipe.with_statistics_of(few, name=role)  # of all, in the fit
                 scores = scores_of(model, tried.prepare(few.to(device)))

@@ -6,14 +6,12 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from corruptlab import corruptions
-from corruptlab._arrays import ArrayT
 from corruptlab._checks import check_names, check_probability
 from corruptlab._draws import Draws
 from corruptlab._text import suggestion
-from corruptlab._types import Array
+from corruptlab._types import Ids, Labels
 from corruptlab.corruptions import (
     Corruption,
     GaussianPixels,
@@ -206,23 +204,31 @@ TOKEN_SETTINGS = tuple(setting.name for setting in token_settings())
 """Names of the settings for sequences of tokens."""
 
 
-def suitable_settings(inputs: Array) -> tuple[str, ...]:
-    """Return the names of the default settings for a batch of inputs.
+def default_settings(inputs: Any, *, p: float) -> tuple[tuple[Setting, ...], str]:
+    """Return the settings that suit a batch of inputs, and a line that says which and why.
 
     Args:
-        inputs: Shape ``(n, ...)``.
+        inputs: Shape ``(n, ...)``; anything else if they are no array of numbers.
+        p: Probability that a label is redrawn in ``"partial-labels"``.
 
     Returns:
-        `TOKEN_SETTINGS` for rows of integers, except bytes and booleans; otherwise `SETTINGS`.
+        Those of `TOKEN_SETTINGS` for rows of integers, except bytes and booleans; of labels alone
+        for inputs that are no array of numbers; otherwise those of `SETTINGS`.
 
     Example:
-        >>> suitable_settings(np.array([[17, 4, 901]]))[-1]
-        'resampled-tokens'
-        >>> suitable_settings(np.array([[0.5, 1.2]]))[-1]
+        >>> settings, why = default_settings(np.array([[17, 4, 901]]), p=0.5)
+        >>> settings[-1].name, why
+        ('resampled-tokens', 'Default settings for tokens, as inputs are int64 of shape (3,).')
+        >>> default_settings(np.array([[0.5, 1.2]]), p=0.5)[0][-1].name
         'gaussian'
     """
+    if not isinstance(inputs, np.ndarray):
+        return _label_settings(p), "Default settings for labels, as inputs are no array of numbers."
     is_tokens = inputs.ndim == 2 and inputs.dtype.kind in "iu" and inputs.dtype != np.uint8
-    return TOKEN_SETTINGS if is_tokens else SETTINGS
+    seen = f"{inputs.dtype} of shape {inputs.shape[1:]}"
+    if is_tokens:
+        return token_settings(p=p), f"Default settings for tokens, as inputs are {seen}."
+    return paper_settings(p=p), f"Default settings for numbers, as inputs are {seen}."
 
 
 def chosen_settings(wanted: Iterable[str | Setting], *, p: float) -> tuple[Setting, ...]:
@@ -276,9 +282,7 @@ class _Recorded:
     values: dict[str, Any]
     stream: str = ""
 
-    def labels(
-        self, clean: ArrayT, *, num_classes: int, draws: Draws, ids: ArrayLike | None = None
-    ) -> ArrayT:
+    def labels(self, clean: Labels, *, num_classes: int, draws: Draws, ids: Ids) -> Labels:
         raise ValueError(
             f"`corruptions` must hold the noise itself, got {self!r} as a file names it."
         )
