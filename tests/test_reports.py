@@ -7,6 +7,7 @@ import inspect
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import ArrayLike
 from torch import nn
 
 import corruptlab as cl
 from corruptlab import capacity, experiments
-from corruptlab._arrays import ArrayT
 from corruptlab._json import decode, encode
 from corruptlab._records import Record
 from corruptlab._reports import Report, Rows
+from corruptlab._types import Labels
 from corruptlab.capacity import kernels, rademacher
 from corruptlab.datasets import DataFileError
 from corruptlab.experiments import paper
@@ -47,9 +47,7 @@ class OwnNoise:
     rate: float
     stream: str = "own"
 
-    def labels(
-        self, clean: ArrayT, *, num_classes: int, draws: cl.Draws, ids: ArrayLike | None = None
-    ) -> ArrayT:
+    def labels(self, clean: Labels, **_: Any) -> Labels:
         return clean
 
 
@@ -86,6 +84,7 @@ def randomization_tests() -> Iterator[Report]:
         cl.Setting(name="given", corruptions=(cl.GivenLabels([0, 0, 1, 1]),)),
         cl.Setting(name="own", corruptions=(OwnNoise(0.25),)),
         cl.Setting(name="matrix", corruptions=(cl.TransitionLabels([[0.5, 0.5], [0.0, 1.0]]),)),
+        cl.Setting(name="map", corruptions=(cl.AsymmetricLabels(classes={0: 1}, rate=0.5),)),
         cl.Setting(name="tokens", corruptions=(cl.ResampledValues(keep=(0,)),)),
     )
     yield cl.randomization_test(linear(), DATA, recipe=RECIPE, settings=["true", *own[1:]])
@@ -99,6 +98,12 @@ def learned(data: cl.LabelledData, *, seed: int) -> Any:
 
 def learners() -> Iterator[Report]:
     yield cl.randomization_test(learned, DATA, settings=["true", "random-labels"])
+
+
+def seeds() -> Iterator[Report]:
+    options: Any = {"settings": ["true", "random-labels"], "seeds": 2}
+    yield cl.randomization_test(learned, DATA, DATA, **options)
+    yield cl.randomization_test(linear(), DATA, recipe=RECIPE, **options)
 
 
 def permutation_tests() -> Iterator[Report]:
@@ -177,6 +182,7 @@ def sweeps_failures() -> tuple[Any, ...]:
 
 def memorizations() -> Iterator[Report]:
     yield capacity.memorization(linear(), POINTS, LABELS, recipe=RECIPE, replicas=12, share=0.5)
+    yield capacity.memorization(learned, POINTS, LABELS, replicas=12, share=0.5)
 
 
 def stabilities() -> Iterator[Report]:
@@ -188,10 +194,17 @@ def stabilities() -> Iterator[Report]:
         fresh=(POINTS[:2], [1, 0]),
         held_out=(POINTS, LABELS),
     )
+    others: Any = {"fresh": (POINTS[:2], [1, 0]), "held_out": (POINTS, LABELS), "loss": "zero_one"}
+    yield capacity.stability(learned, POINTS, LABELS, **others)
 
 
 def capacities() -> Iterator[Report]:
     yield capacity.effective_capacity(linear(), POINTS, recipe=RECIPE, replicas=3)
+    yield capacity.effective_capacity(learned, POINTS, replicas=3)
+
+
+def critical_samples() -> Iterator[Report]:
+    yield capacity.critical_sample_ratio(linear(), POINTS, [0.01, 10.0])  # near some, and all
 
 
 def shatterings() -> Iterator[Report]:
@@ -237,6 +250,7 @@ EXAMPLES: dict[type[Any], Callable[[], Iterator[Report]]] = {
     cl.ReplicasReport: replicas,
     cl.HeadsReport: heads,
     cl.RandomizationReport: randomization_tests,
+    experiments.SeedsReport: seeds,
     experiments.LearnerReport: learners,
     experiments.PermutationTest: permutation_tests,
     cl.MemorizationReport: memorization_reports,
@@ -246,6 +260,7 @@ EXAMPLES: dict[type[Any], Callable[[], Iterator[Report]]] = {
     capacity.Memorization: memorizations,
     capacity.Stability: stabilities,
     capacity.EffectiveCapacity: capacities,
+    capacity.CriticalSamples: critical_samples,
     capacity.Shattering: shatterings,
     capacity.InterpolationReport: interpolations,
     kernels.MinNorm: min_norms,
@@ -372,7 +387,7 @@ def test_a_value_that_is_missing_or_of_another_type_is_named(kind: Any) -> None:
     values = examples(kind)[0].to_dict()
     fields = [each for each in dataclasses.fields(kind) if each.name in values]
     for field in fields:
-        if field.default is dataclasses.MISSING:
+        if field.default is field.default_factory is dataclasses.MISSING:
             less = {name: value for name, value in values.items() if name != field.name}
             with pytest.raises(ValueError, match=f"^`values` must name {field.name}, got "):
                 kind.from_dict(less)
@@ -585,7 +600,8 @@ def test_the_old_name_of_a_figure_warns(kind: Any) -> None:
 def test_reports_that_had_a_figure_still_have_one() -> None:
     old = {kind.__name__ for kind in DRAWN if hasattr(kind, "figure")}
     assert old == {"HeadsReport", "MemorizationReport", "RandomizationReport", "Reproduction"}
-    assert {"FitReport", "PermutationTest", "SweepReport"} == {k.__name__ for k in DRAWN} - old
+    new = {"FitReport", "PermutationTest", "SeedsReport", "SweepReport"}
+    assert new == {kind.__name__ for kind in DRAWN} - old
 
 
 def test_several_panels_do_not_fit_into_one() -> None:
@@ -624,8 +640,9 @@ NAMED = [kind for kind in EXAMPLES if issubclass(kind, Rows)]
 
 
 def test_reports_of_named_rows() -> None:
-    names = {"RandomizationReport", "LearnerReport", "AuditReport", "Reproduction", "SweepReport"}
-    assert {kind.__name__ for kind in NAMED} == names
+    tests = {"RandomizationReport", "LearnerReport", "SeedsReport"}
+    others = {"AuditReport", "Reproduction", "SweepReport"}
+    assert {kind.__name__ for kind in NAMED} == tests | others
 
 
 @pytest.mark.parametrize("kind", NAMED, ids=lambda kind: kind.__name__)
@@ -673,3 +690,31 @@ def test_rows_of_a_sweep_are_its_finished_trials() -> None:
 def test_rows_of_a_reproduction_are_measurements_of_all_seeds() -> None:
     (report,) = examples(experiments.Reproduction)
     assert [each.seed for each in report["small-inception true"]] == [1, 2]
+
+
+# ---------------------------------------------------------------------------------------- plurals
+
+
+def singular(report: Any) -> str:
+    return f"{report!r}\n{report}\n{report.environment if hasattr(report, 'environment') else ''}"
+
+
+@every_report
+def test_one_thing_is_no_plural(kind: Any) -> None:
+    """With every number of the report as 1, as far as it is a report then."""
+    for report in examples(kind):
+        ones = {
+            field.name: 1
+            for field in dataclasses.fields(kind)
+            if isinstance(getattr(report, field.name), int)
+            and not isinstance(getattr(report, field.name), bool)
+        }
+        for changed in (report, dataclasses.replace(report, **ones)):
+            found = re.findall(
+                r"(?<![\d.,/^*-])\b1 (?:(?:training|test|random|held-out) )?[a-z]{2,}s\b",
+                singular(changed),
+            )
+            assert [each for each in found if each not in NO_PLURALS] == []
+
+
+NO_PLURALS = {"1 class"}

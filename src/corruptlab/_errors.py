@@ -32,7 +32,9 @@ class DataFileError(ValueError):
 
     def __init__(self, path: str | os.PathLike[str], expected: str, found: str) -> None:
         super().__init__(os.fspath(path), expected, found)  # so that it pickles
-        self.path, self.expected, self.found = Path(path), expected, found
+        self.path: Path = Path(path)
+        self.expected: str = expected
+        self.found: str = found
 
     def __str__(self) -> str:
         return f"{self.path}: expected {self.expected}, found {self.found}."

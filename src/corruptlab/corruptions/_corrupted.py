@@ -13,9 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from corruptlab._checks import check_names, position_of
 from corruptlab._data import (
+    Fields,
     History,
     InputKey,
     Key,
+    Provenance,
     one_array,
     open_dataset,
     relabelled,
@@ -37,7 +39,7 @@ from corruptlab.corruptions._noise import (
     checked_labels,
     product,
 )
-from corruptlab.corruptions._protocols import Corruption, Pipeline, listed, shown
+from corruptlab.corruptions._protocols import Corruption, Pipeline, listed, shown, stream_of
 from corruptlab.corruptions._specification import Specification
 
 ItemField = Literal["index", "id", "clean_label", "is_corrupted"]
@@ -106,7 +108,7 @@ class Corrupted(Forwarding):
         input_key: InputKey | None = None,
         label_key: Key | None = None,
     ) -> None:
-        self.seed = Draws(seed).seed
+        self.seed: int = Draws(seed).seed
         # What is read here depends on the seed alone, whatever random transforms draw.
         word = int(Draws(self.seed).integers("corrupt/reading", [0], 2**31)[0])
         with seeded_generators(word):
@@ -122,7 +124,8 @@ class Corrupted(Forwarding):
             pipeline = Pipeline.of(corruptions, self.seed, before.history)
             if pipeline.changes_inputs:
                 check_one_input(examples)
-            self.fields, self._source = examples.fields, examples.source
+            self.fields: Fields = examples.fields
+            self._source = examples.source
             read = partial(self._read, pipeline.mask_fields)
             self._pipeline = pipeline.estimated(read, before.ids)
             served = self._pipeline.labels(
@@ -135,7 +138,7 @@ class Corrupted(Forwarding):
         self._transforms: tuple[Callable[[Any], Any], ...] = ()
         self._added: tuple[str, ...] = ()
         self._is_relabelled = before.encoding is None and not self._pipeline.changes_inputs
-        self.dataset = examples.dataset
+        self.dataset: Any = examples.dataset
         self._n = len(examples)
         self._served = _read_only(checked_labels(served, before.num_classes))
         if before.lacks_class_0 and before.targets.min() > 0 and self._served.min() == 0:
@@ -147,13 +150,13 @@ class Corrupted(Forwarding):
                 "instance.",
                 stacklevel=3,  # the caller of `corrupt`
             )
-        self.provenance = replace(
+        self.provenance: Provenance = replace(
             before,
             targets=self._served,
             clean_targets=_read_only(before.clean_targets),
             ids=_read_only(before.ids),
             is_traced=True,
-            history=before.history + History((c.stream, self.seed) for c in corruptions),
+            history=before.history + History((stream_of(c), self.seed) for c in corruptions),
             laws=None if before.laws is None else (*before.laws, self._pipeline),
         )
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from corruptlab._checks import position_of
-from corruptlab._data import Traced, open_dataset
+from corruptlab._data import Fields, Provenance, Traced, open_dataset
 from corruptlab._structured import bare
 from corruptlab._types import Array, Ids, MapDataset
 
@@ -35,8 +35,10 @@ class WithIds(Traced):
 
     def __init__(self, dataset: MapDataset[Any]) -> None:
         examples = open_dataset(dataset)
-        self.dataset, self.fields, self._source = examples.dataset, examples.fields, examples.source
-        self.provenance = examples.provenance()
+        self.dataset: Any = examples.dataset
+        self.fields: Fields = examples.fields
+        self._source = examples.source
+        self.provenance: Provenance = examples.provenance()
 
     @property
     def ids(self) -> Ids:

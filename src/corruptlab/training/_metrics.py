@@ -45,7 +45,10 @@ class NonFiniteLossError(FloatingPointError):
 
     def __init__(self, step: int, loss: float, cause: str, checkpoint: Path | None = None) -> None:
         super().__init__(step, loss, cause, checkpoint)  # as they are, so that it can be pickled
-        self.step, self.loss, self.cause, self.checkpoint = step, loss, cause, checkpoint
+        self.step: int = step
+        self.loss: float = loss
+        self.cause: str = cause
+        self.checkpoint: Path | None = checkpoint
 
     def __str__(self) -> str:
         kept = f" The last good checkpoint is {self.checkpoint}." if self.checkpoint else ""

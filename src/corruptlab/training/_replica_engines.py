@@ -20,6 +20,12 @@ State: TypeAlias = dict[str, Tensor]
 """The tensors of one replica, as ``torch.nn.Module.load_state_dict`` takes them."""
 
 
+def grouping(strategy: Strategy, group: int, threads: int) -> str:
+    """Return how replicas are trained, in words."""
+    each = f" in each of {threads} threads" if threads > 1 else ""
+    return f"{strategy}, {group} at a time{each}"
+
+
 @dataclass(frozen=True)
 class SGDStep:
     """One update of stochastic gradient descent."""

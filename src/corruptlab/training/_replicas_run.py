@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from corruptlab._structured import Inputs
@@ -29,6 +29,11 @@ class Outcome:
     train_accuracy: float = math.nan
     train_loss: float = math.nan
     recipe: Recipe | None = None  # with statistics of its own, if it has any
+
+
+def state_of(network: nn.Module) -> State:
+    """Return the tensors of a network, in memory of their own."""
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,10 @@ class Run:
     where a fit of its own would have stopped; the others go on without it.
     """
 
-    def __init__(self, program: Program, problem: Problem) -> None:
-        self._program, self._problem = program, problem
+    def __init__(
+        self, program: Program, problem: Problem, ended: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._program, self._problem, self._ended = program, problem, ended
         count = len(problem.labels)
         self.outcomes = [Outcome(program.state(replica)) for replica in range(count)]
         self._alive = list(range(count))
@@ -97,6 +104,8 @@ class Run:
         losses: list[Tensor] = []
         try:
             for first in range(0, problem.size, recipe.batch_size):
+                if self._ended():  # Ctrl-C reaches the main thread only
+                    raise KeyboardInterrupt
                 inputs, targets = problem.batch(alive, order[first : first + recipe.batch_size])
                 losses.append(self._program.step(inputs, targets, update, shared=shared))
         finally:  # an epoch that Ctrl-C cut short has moved the weights too

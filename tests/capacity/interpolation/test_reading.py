@@ -68,6 +68,18 @@ def test_every_kind_of_container_gives_the_same_network(tmp_path: Path) -> None:
     same(whole, interpolate(loader))
 
 
+@pytest.mark.parametrize("direction", ["auto", "random", "best"])
+def test_bytes_give_what_the_same_numbers_give_as_floats(direction: Any) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (300, 40), np.uint8)
+    whole = interpolate(x, signs(300), direction=direction)
+    assert whole.report is not None
+    assert whole.report.direction == {"auto": "separated", "best": "best of 32"}.get(
+        direction, "random"
+    )
+    same(whole, interpolate(x.astype(np.float64), signs(300), direction=direction))
+    same(whole, interpolate(Twice(x, signs(300), 7, 293), direction=direction))
+
+
 def test_unsigned_integers_are_what_they_are() -> None:
     x = np.arange(12).reshape(6, 2)
     for kind in (np.uint8, np.uint16, np.uint32, np.uint64):

@@ -22,7 +22,7 @@ from corruptlab.capacity.interpolation._points import (
     distinct,
     fingerprints,
 )
-from corruptlab.capacity.interpolation._projection import project
+from corruptlab.capacity.interpolation._projection import Projector
 
 Floats = NDArray[np.float64]
 
@@ -191,18 +191,18 @@ class Survey:
         self.device = torch.device("cpu")
         self._sample, self._farthest = Sample(), [Farthest()]
         parts: list[tuple[Floats, Fingerprints, NDArray[Any]]] = []
-        on_device: Tensor | None = None
+        project: Projector | None = None
         for first, x, y in points.blocks():
-            if on_device is None:
+            if project is None:
                 self.classes = Classes.of(y, num_classes, encoding)
                 self.device = x.device
                 self.directions = directions(x.shape[1])
-                on_device = torch.from_numpy(self.directions).to(x.device)
+                project = Projector(torch.from_numpy(self.directions).to(x.device))
             if self.classes is not None:
                 self.classes.check(y, first)
             kind = torch.float64 if y.is_floating_point() else torch.int64
             marks = fingerprints(x)
-            z = _projections(x, on_device)
+            z = _projections(x, project)
             self._sample.add(x, marks)
             self._farthest[0].add(first, x, z)
             parts.append((z, marks, y.to("cpu", kind).numpy()))
@@ -239,15 +239,15 @@ class Survey:
     def project(self, direction: Floats) -> Floats:
         """Read the points again; return their projections onto one more direction."""
         begin = time.perf_counter()
-        both = np.column_stack([direction, self.directions[:, 0]])
-        on_device = torch.from_numpy(both).to(self.device)
+        both = np.column_stack([direction, self.directions[:, -1]])  # the last may be rounded
+        project = Projector(torch.from_numpy(both).to(self.device))
         parts = []
         self._farthest.append(Farthest())
         for first, x, _ in self._points.blocks():
-            parts.append(_projections(x, on_device))
+            parts.append(_projections(x, project))
             self._farthest[-1].add(first, x, parts[-1])
         z: Floats = np.concatenate(parts)
-        if not np.array_equal(z[:, 1], self.z[:, 0]):  # which come out the same to the last bit
+        if not np.array_equal(z[:, 1], self.z[:, -1]):  # which come out the same to the last bit
             raise ValueError(
                 "`x` must give the same blocks every time it is read, got others the second time; "
                 "an iterator, `iter(x)`, is read only once."
@@ -256,8 +256,8 @@ class Survey:
         return z[:, 0]
 
 
-def _projections(x: Tensor, directions: Tensor) -> Floats:
-    z: Floats = project(x, directions).cpu().numpy()
+def _projections(x: Tensor, project: Projector) -> Floats:
+    z: Floats = project(x).cpu().numpy()
     if not np.isfinite(z).all():
         raise ValueError("`x` must be of a size at which projections are finite, got inf.")
     return z

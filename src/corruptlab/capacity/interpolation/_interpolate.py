@@ -22,6 +22,7 @@ from corruptlab.capacity.interpolation._direction import (
 from corruptlab.capacity.interpolation._hinges import Hinges, condition_number, solve
 from corruptlab.capacity.interpolation._interpolant import Interpolant
 from corruptlab.capacity.interpolation._points import Blocks, Encoding, Points, Rows, check_encoding
+from corruptlab.capacity.interpolation._projection import rounded
 from corruptlab.capacity.interpolation._report import InterpolationReport
 
 Floats = NDArray[np.float64]
@@ -158,7 +159,7 @@ def interpolate(
     with torch.no_grad(), torch.inference_mode(False):
         survey = Survey(
             points,
-            lambda d: _first_directions(method, d, at_once, seed),
+            lambda d: _first_directions(method, d, at_once, seed, twice=points.can_be_read_again),
             num_classes=num_classes,
             encoding=encoding,
         )
@@ -188,10 +189,15 @@ def interpolate(
     return net
 
 
-def _first_directions(method: Direction | Floats, d: int, count: int, seed: int) -> Floats:
+def _first_directions(
+    method: Direction | Floats, d: int, count: int, seed: int, *, twice: bool
+) -> Floats:
     """Return what the points are projected onto while they are read for the first time."""
     if isinstance(method, str):
-        return random_directions(1 if d == 1 else count, d, seed=seed)
+        directions = random_directions(1 if d == 1 else count, d, seed=seed)
+        if method == "auto" and twice:  # they are combined; the first tells equal points apart
+            directions[:, 1:] = rounded(torch.from_numpy(directions[:, 1:])).numpy()
+        return directions
     if len(method) != d:
         raise ValueError(
             f"`direction` must have one number for each of the {d} of a point, got {len(method)}."

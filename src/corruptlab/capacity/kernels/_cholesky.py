@@ -42,7 +42,10 @@ class NotPositiveDefiniteError(ArithmeticError):
 
     def __init__(self, pivot: int, value: float, num_points: int, dtype: str) -> None:
         super().__init__(pivot, value, num_points, dtype)  # as they are, so that it can be pickled
-        self.pivot, self.value, self.num_points, self.dtype = pivot, value, num_points, dtype
+        self.pivot: int = pivot
+        self.value: float = value
+        self.num_points: int = num_points
+        self.dtype: str = dtype
 
     def __str__(self) -> str:
         other = "a `ridge`" if self.dtype == "float64" else "`dtype=torch.float64`, or a `ridge`"
@@ -114,9 +117,13 @@ def _fill(matrix: LowerTriangle, system: System, line: Progress) -> None:
     """Write the lower triangle of ``K + ridge I``, block by block."""
     points = system.points
     for i, (start, stop) in enumerate(matrix.bounds):
-        for j, (left, right) in enumerate(matrix.bounds[: i + 1]):
-            block = evaluate(system.kernel, points[start:stop], points[left:right])
-            matrix.block(i, j).copy_(block)
+        if system.stored is not None:
+            system.store(system.stored[i])
+            matrix.rows[i].copy_(system.stored[i])
+        else:
+            for j, (left, right) in enumerate(matrix.bounds[: i + 1]):
+                block = evaluate(system.kernel, points[start:stop], points[left:right])
+                matrix.block(i, j).copy_(block)
         if system.ridge:
             matrix.block(i, i).diagonal().add_(system.ridge)
         line.update(stop)

@@ -13,10 +13,10 @@ from torch.utils.data import ConcatDataset, Subset
 from corruptlab import _data
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids, Labels
-from corruptlab.corruptions import Corrupted, Corruption
+from corruptlab.corruptions import Corrupted
 from corruptlab.experiments.auditing._report import Finding, Status
 
-Stages: TypeAlias = tuple[tuple[Corruption, Draws], ...]
+Stages: TypeAlias = tuple[tuple[Any, Draws], ...]
 
 _DIGEST_SIZE = 16  # bytes: of 2**32 different inputs two collide with probability 2**-65
 _IMAGE = "image"  # begins the form of a PIL image

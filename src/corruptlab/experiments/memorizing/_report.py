@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import ArrayLike
@@ -22,8 +22,9 @@ from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
 from corruptlab.experiments.memorizing._canaries import Fitted, Gap, Planting, Ratt
 from corruptlab.experiments.memorizing._learned import train_function_of
+from corruptlab.experiments.memorizing._learning_times import LearningTimes
 from corruptlab.experiments.memorizing._meter import MemorizationEpoch, MemorizationMeter
-from corruptlab.plotting import fit_curves
+from corruptlab.plotting import fit_curves, learning_curves
 from corruptlab.training import Recipe
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class MemorizationReport(Report, kind="memorization_report", derived=("chance",)
         seed: Seed of the canaries and of their labels.
         fingerprint: Hash of the labels that were trained on, as `Corrupted.fingerprint` gives it.
         environment: Versions and machine.
+        learning_times: Epochs of the first fit of the random or given labels, for ``clean``,
+            ``noisy``, ``planted``, and ``held_out``; without ``epochs`` all are censored.
 
     Example:
         >>> import corruptlab as cl
@@ -107,6 +110,7 @@ class MemorizationReport(Report, kind="memorization_report", derived=("chance",)
     seed: int
     fingerprint: str
     environment: Environment
+    learning_times: Mapping[str, LearningTimes] = field(default_factory=dict)
 
     @property
     def gap(self) -> Gap:
@@ -185,6 +189,28 @@ class MemorizationReport(Report, kind="memorization_report", derived=("chance",)
             level=self.confidence,
             title=f"{self.train_function} on {self.data}{seeds if others else ''}",
             ax=ax,
+        )
+
+    def plot_learning(self) -> "Figure":
+        """Draw the fit by epoch, and beside it the share that was fitted at least once.
+
+        Returns:
+            A figure as `corruptlab.plotting.learning_curves` makes it; see `learning_times`.
+
+        Raises:
+            MissingExtraError: If matplotlib is not installed.
+            ValueError: If the training function never called ``epoch_end``.
+        """
+        if not (self.epochs and self.learning_times):
+            raise ValueError("`epoch_end` must have been called for learning times, got no epoch.")
+        known = {group: times.shares for group, times in self.learning_times.items() if times.total}
+        shown = [curve for curve in _CURVES if curve[1] in known]
+        return learning_curves(
+            {name: [getattr(row, group).share for row in self.epochs] for name, group, _ in shown},
+            {name: known[group] for name, group, _ in shown},
+            chance=self.chance,
+            looks={name: look for name, _, look in shown},
+            title=f"{self.train_function} on {self.data}",
         )
 
     @deprecated("`figure` is now called `plot`, and takes `others` by keyword.")
@@ -283,9 +309,9 @@ def _made_with(report: MemorizationReport) -> list[str]:
     return text.facts(
         {
             "train": report.train_function,
-            "data": f"{report.data}, {report.n_train:,} training examples{noise}, "
-            f"{report.num_classes} classes",
-            "run": f"seed {report.seed}, {made.threads} threads, {made.platform}",
+            "data": f"{report.data}, {text.counted(report.n_train, 'training example')}{noise}, "
+            f"{text.counted(report.num_classes, 'class', 'classes')}",
+            "run": f"seed {report.seed}, {text.counted(made.threads, 'thread')}, {made.platform}",
             "with": made.versions,
         }
     )
@@ -470,4 +496,5 @@ class _Run:
             seed=data.train.seed,
             fingerprint=data.train.fingerprint,
             environment=Environment.here(),
+            learning_times=self.meter.learning_times,
         )

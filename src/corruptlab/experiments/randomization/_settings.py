@@ -6,13 +6,12 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from corruptlab import corruptions
-from corruptlab._arrays import ArrayT
 from corruptlab._checks import check_names, check_probability
 from corruptlab._draws import Draws
 from corruptlab._text import suggestion
+from corruptlab._types import Ids, Labels
 from corruptlab.corruptions import (
     Corruption,
     GaussianPixels,
@@ -283,9 +282,7 @@ class _Recorded:
     values: dict[str, Any]
     stream: str = ""
 
-    def labels(
-        self, clean: ArrayT, *, num_classes: int, draws: Draws, ids: ArrayLike | None = None
-    ) -> ArrayT:
+    def labels(self, clean: Labels, *, num_classes: int, draws: Draws, ids: Ids) -> Labels:
         raise ValueError(
             f"`corruptions` must hold the noise itself, got {self!r} as a file names it."
         )
