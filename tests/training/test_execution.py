@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
-from torch.utils.data import TensorDataset
+from torch.utils.data import TensorDataset, default_collate
 
 from corruptlab import Augmentation, Draws, Execution, Recipe, fit
 from corruptlab.training import center_crop, whiten
@@ -115,6 +115,13 @@ def test_what_is_faster_is_taken_and_what_is_not_is_left(faster: bool, clock: Cl
     report = fit(timed(clock, channels_last=other), problem.images(), recipe=LONG, stop=())
     assert report.execution.channels_last is faster
     assert report.seconds_per_step == {"plain": 5.0, "channels_last": other}
+
+
+def test_nothing_is_compiled_for_batches_of_any_shape(clock: Clock) -> None:
+    slow = Timed(clock, plain=50.0, channels_last=40.0)  # worth compiling
+    report = fit(slow, problem.images(), recipe=LONG, stop=(), collate=default_collate)
+    assert set(report.seconds_per_step) == {"plain", "channels_last"}
+    assert report.execution.compile is False
 
 
 def test_measuring_changes_neither_the_network_nor_the_data_order(clock: Clock) -> None:

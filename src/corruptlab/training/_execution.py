@@ -27,7 +27,8 @@ class Execution:
 
     Args:
         compile: Whether to compile the network with ``torch.compile``. With ``"auto"``, it is tried
-            if more than four minutes of training are left.
+            if more than four minutes of training are left, and not with ``collate``, because every
+            shape of a batch would be compiled.
         cuda_graphs: Whether to capture the whole step as a CUDA graph and replay it with one
             launch. This requires a GPU and data on the GPU. A graph replays kernels and does not
             run Python code. If a step cannot be captured, because it synchronizes with the device,

@@ -343,9 +343,11 @@ class Trainer:
         config, start = self.config, self._start
         left = seconds / steps * (self.steps_at_most - self.log.steps)
         precision, device = config.recipe.precision, config.processes.device
-        refusal = self._refusal
+        refusal, wanted = self._refusal, config.execution
+        if config.train.is_collated and wanted.compile == "auto":
+            wanted = replace(wanted, compile=False)  # every new shape would be compiled
         changes = candidates(
-            config.execution,
+            wanted,
             precision,
             self.model,
             device,
