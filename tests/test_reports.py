@@ -419,6 +419,17 @@ def test_a_long_table_in_a_notebook_is_cut() -> None:
     assert "<td>999</td>" in page
 
 
+def test_rows_with_different_numbers_keep_their_columns() -> None:
+    (report,) = examples(experiments.Reproduction)
+    one, other = report.measurements
+    fewer = dataclasses.replace(other, measured={"test": 0.5})
+    page = dataclasses.replace(report, measurements=(one, fewer))._repr_html_()
+    head, first, second = (re.findall(">([^<]*)</t[hd]>", row) for row in page.splitlines()[2:5])
+    assert len(head) == len(first) == len(second)
+    at, steps = head.index("test"), head.index("steps")
+    assert (first[steps], second[steps], second[at]) == ("3", "-", "0.5")
+
+
 def test_without_pandas_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> Any:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
