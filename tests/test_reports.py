@@ -7,6 +7,7 @@ import inspect
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,12 @@ def learners() -> Iterator[Report]:
     yield cl.randomization_test(learned, DATA, settings=["true", "random-labels"])
 
 
+def seeds() -> Iterator[Report]:
+    options: Any = {"settings": ["true", "random-labels"], "seeds": 2}
+    yield cl.randomization_test(learned, DATA, DATA, **options)
+    yield cl.randomization_test(linear(), DATA, recipe=RECIPE, **options)
+
+
 def permutation_tests() -> Iterator[Report]:
     found = cl.permutation_test(
         linear(),
@@ -175,6 +182,7 @@ def sweeps_failures() -> tuple[Any, ...]:
 
 def memorizations() -> Iterator[Report]:
     yield capacity.memorization(linear(), POINTS, LABELS, recipe=RECIPE, replicas=12, share=0.5)
+    yield capacity.memorization(learned, POINTS, LABELS, replicas=12, share=0.5)
 
 
 def stabilities() -> Iterator[Report]:
@@ -186,10 +194,13 @@ def stabilities() -> Iterator[Report]:
         fresh=(POINTS[:2], [1, 0]),
         held_out=(POINTS, LABELS),
     )
+    others: Any = {"fresh": (POINTS[:2], [1, 0]), "held_out": (POINTS, LABELS), "loss": "zero_one"}
+    yield capacity.stability(learned, POINTS, LABELS, **others)
 
 
 def capacities() -> Iterator[Report]:
     yield capacity.effective_capacity(linear(), POINTS, recipe=RECIPE, replicas=3)
+    yield capacity.effective_capacity(learned, POINTS, replicas=3)
 
 
 def critical_samples() -> Iterator[Report]:
@@ -239,6 +250,7 @@ EXAMPLES: dict[type[Any], Callable[[], Iterator[Report]]] = {
     cl.ReplicasReport: replicas,
     cl.HeadsReport: heads,
     cl.RandomizationReport: randomization_tests,
+    experiments.SeedsReport: seeds,
     experiments.LearnerReport: learners,
     experiments.PermutationTest: permutation_tests,
     cl.MemorizationReport: memorization_reports,
@@ -588,7 +600,8 @@ def test_the_old_name_of_a_figure_warns(kind: Any) -> None:
 def test_reports_that_had_a_figure_still_have_one() -> None:
     old = {kind.__name__ for kind in DRAWN if hasattr(kind, "figure")}
     assert old == {"HeadsReport", "MemorizationReport", "RandomizationReport", "Reproduction"}
-    assert {"FitReport", "PermutationTest", "SweepReport"} == {k.__name__ for k in DRAWN} - old
+    new = {"FitReport", "PermutationTest", "SeedsReport", "SweepReport"}
+    assert new == {kind.__name__ for kind in DRAWN} - old
 
 
 def test_several_panels_do_not_fit_into_one() -> None:
@@ -627,8 +640,9 @@ NAMED = [kind for kind in EXAMPLES if issubclass(kind, Rows)]
 
 
 def test_reports_of_named_rows() -> None:
-    names = {"RandomizationReport", "LearnerReport", "AuditReport", "Reproduction", "SweepReport"}
-    assert {kind.__name__ for kind in NAMED} == names
+    tests = {"RandomizationReport", "LearnerReport", "SeedsReport"}
+    others = {"AuditReport", "Reproduction", "SweepReport"}
+    assert {kind.__name__ for kind in NAMED} == tests | others
 
 
 @pytest.mark.parametrize("kind", NAMED, ids=lambda kind: kind.__name__)
@@ -676,3 +690,31 @@ def test_rows_of_a_sweep_are_its_finished_trials() -> None:
 def test_rows_of_a_reproduction_are_measurements_of_all_seeds() -> None:
     (report,) = examples(experiments.Reproduction)
     assert [each.seed for each in report["small-inception true"]] == [1, 2]
+
+
+# ---------------------------------------------------------------------------------------- plurals
+
+
+def singular(report: Any) -> str:
+    return f"{report!r}\n{report}\n{report.environment if hasattr(report, 'environment') else ''}"
+
+
+@every_report
+def test_one_thing_is_no_plural(kind: Any) -> None:
+    """With every number of the report as 1, as far as it is a report then."""
+    for report in examples(kind):
+        ones = {
+            field.name: 1
+            for field in dataclasses.fields(kind)
+            if isinstance(getattr(report, field.name), int)
+            and not isinstance(getattr(report, field.name), bool)
+        }
+        for changed in (report, dataclasses.replace(report, **ones)):
+            found = re.findall(
+                r"(?<![\d.,/^*-])\b1 (?:(?:training|test|random|held-out) )?[a-z]{2,}s\b",
+                singular(changed),
+            )
+            assert [each for each in found if each not in NO_PLURALS] == []
+
+
+NO_PLURALS = {"1 class"}

@@ -169,7 +169,7 @@ def test_ratios_are_absent_without_true_labels_or_interpolation() -> None:
     )
     assert short["random-labels"].steps_ratio is None
     assert short["random-labels"].fit.steps_to_interpolation is None
-    assert "not interpolated within 1 epochs" in str(short)
+    assert "not interpolated within 1 epoch." in str(short)
     line = next(line for line in str(short).splitlines() if line.startswith("random labels"))
     assert line.split()[-4:] == ["-", "-", "-", "-"]
 
@@ -456,7 +456,7 @@ def never() -> nn.Module:
             TypeError,
             r"^`recipe` must be given with a torch\.nn\.Module, got None\.$",
         ),
-        ({"recipe": 3}, TypeError, r"^`recipe` must be a corruptlab\.Recipe, got int\.$"),
+        ({"recipe": 3}, TypeError, r"^`recipe` must be a Recipe, got int\.$"),
         ({"train": Subset(bars(), [])}, ValueError, r"^`dataset` must hold at least one example"),
         (
             {"model": 3},

@@ -29,6 +29,7 @@ from corruptlab.experiments.randomization._report import (
     LEAST,
     accuracies,
     cells_of,
+    sizes_of,
 )
 from corruptlab.experiments.randomization._settings import Setting, default_settings
 
@@ -153,12 +154,12 @@ class LearnerReport(
             lines.append(self.default_settings)
         if self.remaining:
             lines.append(f"Not run: {', '.join(setting.label for setting in self.remaining)}.")
-        sizes = f"{self.n_train:,} training" + (f" and {self.n_test:,} test" if self.n_test else "")
+        sizes = sizes_of(self.n_train, self.n_test)
         made = self.environment
         facts = {
             "learner": self.learner,
-            "data": f"{self.data}, {sizes} examples, {self.num_classes} classes",
-            "run": f"seed {self.seed}, {made.threads} threads, {made.platform}",
+            "data": f"{self.data}, {sizes}, {text.counted(self.num_classes, 'class', 'classes')}",
+            "run": f"seed {self.seed}, {text.counted(made.threads, 'thread')}, {made.platform}",
             "with": made.versions,
         }
         table = text.grouped(GROUPS, [cells_of(row) for row in self.rows], least=LEAST)
@@ -290,6 +291,7 @@ class LearnerTest:
         p: float,
         seed: int,
         num_classes: int | None,
+        keys: dict[str, Any],
         executor: Executor | int | None,
         out: str | os.PathLike[str] | None,
         progress: bool,
@@ -298,9 +300,9 @@ class LearnerTest:
         """Read the data, and try every corruption before the first training."""
         new = None
         with seeded_generators(seed % 2**32):  # what random transforms draw
-            rows, labels, known = _learners.read_examples(train, "train")
+            rows, labels, known = _learners.read_examples(train, "train", **keys)
             if test is not None:
-                new, truth, _ = _learners.read_examples(test, "test")
+                new, truth, _ = _learners.read_examples(test, "test", **keys)
                 labels = _learners.joined(labels, truth)
         targets = _learners.code(
             labels, "train", numbers=learner.numbers, num_classes=num_classes, known=known
@@ -316,6 +318,7 @@ class LearnerTest:
             None if new is None else _clean(new, targets.codes[n:]),
             seed=seed,
             num_classes=k if isinstance(rows, _learners.PairRows) else num_classes,
+            **({} if isinstance(rows, _learners.PairRows) else keys),
         )
         why = ""
         if settings is None:
