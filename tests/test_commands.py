@@ -32,7 +32,7 @@ BLOCK = re.compile(
 SHELL = {"sh", "bash", "shell", "console"}
 LOOPS = {"for", "done"}
 # Programs that come with Python, PyTorch, Ray, or the system, and need nothing looked up.
-KNOWN = {".", "git", "pip", "python3", "ray", "torchrun"}
+KNOWN = {".", "git", "pip", "pyright", "python3", "ray", "torchrun"}
 
 
 class Block(NamedTuple):

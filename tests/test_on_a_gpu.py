@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.data import TensorDataset
+from torch.utils.data import TensorDataset, default_collate
 
 import corruptlab as cl
 from corruptlab import Execution, Recipe, fit, fit_replicas
@@ -204,6 +204,9 @@ CALLS: dict[str, Callable[..., Any]] = {
     "experiments.paper.plan": planned,
     "experiments.sweeps.partial_labels": lambda device: sweeps.partial_labels(
         p=0.5, n=30, epochs=2, model="mlp-1x16", device=device
+    ),
+    "capacity.critical_sample_ratio": lambda device: cl.capacity.critical_sample_ratio(
+        perceptron(), points(), [0.1, 1.0], device=device
     ),
     "shatters": lambda device: cl.shatters(
         perceptron(2), points(4), recipe=RECIPE, device=device
@@ -423,7 +426,37 @@ def trained_on(data: Any, _: Any = None, *, device: torch.device) -> nn.Module:
     return net
 
 
+class Masked(nn.Module):
+    """A network of inputs with two fields."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = perceptron()
+
+    def forward(self, x: Tensor, mask: Tensor) -> Any:
+        return {"logits": self.inner(x * mask)}
+
+
+def masked(x: Tensor) -> dict[str, Tensor]:
+    return {"x": x, "mask": x > 0}
+
+
 TENSORS: dict[str, Callable[[Tensor, Tensor], Any]] = {
+    "several fields": lambda x, y: fit(
+        Masked().to(x.device), (masked(x), y), (masked(x), y), recipe=RECIPE
+    ),
+    "several fields, streamed": lambda x, y: fit(
+        Masked().to(x.device), (masked(x), y), recipe=RECIPE, execution=Execution(data="stream")
+    ),
+    "several fields, collated": lambda x, y: fit(
+        Masked().to(x.device),
+        [(masked(one), label) for one, label in zip(x.cpu(), y.tolist(), strict=True)],
+        recipe=RECIPE,
+        collate=default_collate,
+    ),
+    "several fields of replicas": lambda x, y: fit_replicas(
+        Masked().to(x.device), masked(x), y[None].repeat(2, 1), recipe=RECIPE
+    ).logits(masked(x)),
     "interpolate": lambda x, y: cl.interpolate(x, y, num_classes=3)(x.double()),
     "deep interpolate": lambda x, y: cl.interpolate(x, y, num_classes=3, depth=3)(x.double()),
     "min_norm": lambda x, y: cl.capacity.min_norm(x[:4].double(), y[:4].double()).weights,

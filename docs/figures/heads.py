@@ -38,7 +38,7 @@ def report() -> cl.HeadsReport:
 def main() -> None:
     """Train, draw, and save the figure."""
     TARGET.parent.mkdir(exist_ok=True)
-    report().figure().savefig(TARGET, dpi=100)
+    report().plot().savefig(TARGET, dpi=100)
 
 
 if __name__ == "__main__":

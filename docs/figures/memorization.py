@@ -1,6 +1,8 @@
-"""Draw docs/images/memorization.png: what a network learns first, and what it memorizes later.
+"""Draw what a network learns first, and what it memorizes later.
 
     python docs/figures/memorization.py
+
+writes memorization.png and learning-order.png in docs/images.
 
 A fully connected network is trained on 1,600 images of the embedded Fashion-MNIST, a fifth of whose
 labels are wrong, with 160 canaries planted among them and 160 held out; five times, each with other
@@ -16,7 +18,7 @@ import corruptlab as cl
 from corruptlab.corruptions import Corrupted
 from corruptlab.experiments import MemorizationMeter, MemorizationReport, Prepared
 
-TARGET = Path(__file__).parent.parent / "images" / "memorization.png"
+IMAGES = Path(__file__).parent.parent / "images"
 RECIPE = cl.Recipe(learning_rate=0.01, decay=0.99, epochs=60, batch_size=32, whiten=True)
 
 
@@ -36,10 +38,11 @@ def report(seed: int) -> MemorizationReport:
 
 
 def main() -> None:
-    """Train, draw, and save the figure."""
+    """Train, draw, and save the figures."""
     first, *rest = (report(seed) for seed in range(5))
-    TARGET.parent.mkdir(exist_ok=True)
-    first.figure(*rest).savefig(TARGET, dpi=100)
+    IMAGES.mkdir(exist_ok=True)
+    first.plot(others=rest).savefig(IMAGES / "memorization.png", dpi=100)
+    first.plot_learning().savefig(IMAGES / "learning-order.png", dpi=100)
 
 
 if __name__ == "__main__":

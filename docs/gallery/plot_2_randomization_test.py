@@ -20,7 +20,7 @@ report = cl.randomization_test(
     model_name="mlp-1x128",
     data_name="400 images of Fashion-MNIST",
 )
-figure = report.figure()
+figure = report.plot()
 
 # %%
 # Training accuracy is on the labels as corrupted, test accuracy on clean ones. On random labels it

@@ -21,7 +21,7 @@ def training(dataset, epoch_end):
 
 train = Subset(cl.datasets.fashion_mnist_mini("train"), range(800))
 report = cl.memorization_report(training, train, canaries=100)
-figure = report.figure()
+figure = report.plot()
 
 # %%
 # First the network learns: the clean images rise, the canaries stay at chance. Then it memorizes

@@ -74,4 +74,4 @@ report = cl.randomization_test(
     model_name="mlp-1x128",
     data_name="own images",
 )
-figure = report.figure()
+figure = report.plot()

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from corruptlab._structured import Inputs
 from corruptlab._types import Array
 
 Rows: TypeAlias = Tensor | NDArray[Any]
@@ -121,8 +122,12 @@ def check_classes(targets: Tensor, what: str, *, num_classes: int) -> None:
         )
 
 
-def check_finite(inputs: Tensor, name: str, ids: Sequence[int] | None = None) -> None:
+def check_finite(inputs: Inputs, name: str, ids: Sequence[int] | None = None) -> None:
     """Reject NaN and infinities; quote the example, by its id in ``ids`` if they are given."""
+    if not isinstance(inputs, Tensor):
+        for path, field in inputs.leaves():
+            check_finite(field, f"{name}{path}", ids)
+        return
     # The sum of all is finite if and (but for overflow) only if all are: one fast pass.
     if not inputs.is_floating_point() or bool(inputs.sum().isfinite()):
         return

@@ -32,22 +32,25 @@ class DataFileError(ValueError):
 
     def __init__(self, path: str | os.PathLike[str], expected: str, found: str) -> None:
         super().__init__(os.fspath(path), expected, found)  # so that it pickles
-        self.path, self.expected, self.found = Path(path), expected, found
+        self.path: Path = Path(path)
+        self.expected: str = expected
+        self.found: str = found
 
     def __str__(self) -> str:
         return f"{self.path}: expected {self.expected}, found {self.found}."
 
 
-def require(module: str, *, extra: str) -> ModuleType:
-    """Import an optional dependency such as ``"ray"``, or name the extra that installs it."""
+def require(module: str, *, extra: str | None = None) -> ModuleType:
+    """Import an optional dependency such as ``"ray"``, or say how to install it."""
     package = module.partition(".")[0]
+    wanted = package if extra is None else f"'corruptlab[{extra}]'"
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name != package:  # it is installed, and itself misses something
             raise
         raise MissingExtraError(
-            f"`{package}` is not installed; install it with: pip install 'corruptlab[{extra}]'.",
+            f"`{package}` is not installed; install it with: pip install {wanted}.",
             name=package,
         ) from None
     except RuntimeError as error:  # compiled for another PyTorch, it fails at its own operators

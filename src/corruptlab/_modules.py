@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from corruptlab._checks import natural
 from corruptlab._environment import usable_device
 from corruptlab._random_state import preserve_rng_state
+from corruptlab._structured import Inputs, described, outputs_of
 
 ModelSource: TypeAlias = nn.Module | Callable[[], nn.Module]
 """A network, or a function without arguments that makes one."""
@@ -113,15 +114,14 @@ def resolve_device(model: nn.Module, device: torch.device | str | None) -> torch
     return torch.device("cpu") if first is None else first.device
 
 
-def scores_of(model: nn.Module, inputs: Tensor) -> Tensor:
+def scores_of(model: nn.Module, inputs: Inputs) -> Tensor:
     """Return the class scores ``(n, num_classes)`` of some inputs in evaluation mode."""
     try:
         with evaluating(model):
-            scores: object = model(inputs)
+            scores: object = outputs_of(model, inputs)
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         raise ValueError(
-            f"`model` must accept inputs of shape {tuple(inputs.shape)} and type {inputs.dtype} on "
-            f"{inputs.device}, got the error: {first_line(error)}"
+            f"`model` must accept inputs {described(inputs)}, got the error: {first_line(error)}"
         ) from error
     if not isinstance(scores, Tensor):
         kind = f"{type(scores).__name__}; wrap it in a module that returns them from it"

@@ -1,7 +1,8 @@
 """Reports as plain text: columns that line up, and what made them below."""
 
+import difflib
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 Cells: TypeAlias = Sequence[str]
@@ -55,6 +56,17 @@ def facts(known: Mapping[str, str]) -> list[str]:
         textwrap.fill(f"{name:{_NAME}}{fact}", width=_WIDTH, subsequent_indent=indent)
         for name, fact in known.items()
     ]
+
+
+def suggestion(typed: object, known: Iterable[str]) -> str:
+    """Return a question after what was probably meant by a mistyped name, or nothing."""
+    close = difflib.get_close_matches(str(typed).lower(), list(known), n=1, cutoff=0.7)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: ``1 epoch``, ``1,000 epochs``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def percent(share: float | None) -> str:

@@ -1,5 +1,6 @@
 """Types of arrays and data sets that every room uses."""
 
+from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -13,6 +14,9 @@ Ids: TypeAlias = NDArray[np.int64]
 
 Array: TypeAlias = NDArray[Any]
 """A batch of inputs, shape ``(n, ...)``, of any real or integer type."""
+
+Collate: TypeAlias = Callable[[list[Any]], Any]
+"""A function that makes a batch of a list of items, as ``collate_fn`` of a ``DataLoader``."""
 
 Item_co = TypeVar("Item_co", covariant=True)
 

@@ -509,3 +509,58 @@ def test_more_classes_than_can_be_told_apart_are_refused_at_once(num_classes: in
         )
     with pytest.raises(ValueError, match=r"^`inputs` must be small enough for projections"):
         instance.labels_for(np.zeros((1, 2)), np.array([0]), num_classes=2**31, draws=Draws(0))
+
+
+CIFAR10 = {9: 1, 2: 0, 4: 7, 3: 5, 5: 3}
+
+
+@pytest.mark.parametrize("drawing", ["independent", "exact", "exact_per_class"])
+def test_a_map_of_your_own_is_drawn_as_those_known_by_name(drawing: Any) -> None:
+    known = AsymmetricLabels(classes="cifar10", rate=0.4, drawing=drawing)
+    own = AsymmetricLabels(classes=CIFAR10, rate=0.4, drawing=drawing)
+    assert_array_equal(noisy(own), noisy(known))
+    assert_allclose(own.matrix(10), known.matrix(10))
+
+
+def test_a_map_of_your_own_is_one_thing_in_every_form() -> None:
+    own = AsymmetricLabels(classes=CIFAR10, rate=0.4)
+    pairs: Any = tuple((np.int64(old), new) for old, new in reversed(CIFAR10.items()))
+    same = AsymmetricLabels(classes=pairs, rate=0.4)
+    assert same == own
+    assert hash(same) == hash(own)
+    assert repr(same) == repr(own)
+    text = str(Specification((own,), 3))
+    assert Specification.parse(text) == Specification((own,), 3)
+    typed = Specification.parse("asymmetric_labels(classes={1: 2, 0: 1}, rate=0.5)@seed=0")
+    assert typed.corruptions == (AsymmetricLabels(classes={0: 1, 1: 2}, rate=0.5),)
+
+
+def test_classes_that_are_not_in_a_map_stay_whatever_their_number() -> None:
+    own = AsymmetricLabels(classes={0: 2}, rate=1.0)
+    for num_classes in (3, 7):
+        clean = np.arange(num_classes)
+        new = own.labels(clean, num_classes=num_classes, draws=Draws(0))
+        assert new.tolist() == [2, *range(1, num_classes)]
+    with pytest.raises(
+        ValueError, match=r"^`num_classes` must be above the largest class in `classes`, 2, got 2"
+    ):
+        own.matrix(2)
+
+
+@pytest.mark.parametrize(
+    ("classes", "error", "message"),
+    [
+        ({}, ValueError, r"must be a known name or map classes to classes, got \{\}"),
+        ([(1, 2, 3)], ValueError, r"must be a known name or map .*, got \[\(1, 2, 3\)\]"),
+        ((1, 2), ValueError, r"must be a known name or map .*, got \(1, 2\)"),
+        ({1: 1}, ValueError, "must move each class to another, got 1 to itself"),
+        ([(1, 2), (1, 3)], ValueError, "must move each class once, got 1 twice"),
+        ({-1: 2}, ValueError, "must be at least 0, got -1"),
+        ({"cat": 2}, TypeError, "must be an integer, got 'cat'"),
+        ({1: 0.5}, TypeError, r"must be an integer, got 0\.5"),
+        (3, ValueError, "must be 'cifar10', .*, got 3"),
+    ],
+)
+def test_a_map_that_is_none_is_named(classes: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=f"^`classes` {message}"):
+        AsymmetricLabels(classes=classes, rate=0.1)

@@ -122,3 +122,12 @@ def test_what_holds_data_has_no_one_line_form() -> None:
         Specification((), 0)
     with pytest.raises(ValueError, match=r"^`seed` must be at least 0, got -1\.$"):
         Specification((RandomLabels(),), -1)
+
+
+def test_values_taken_from_data_have_no_one_line_form() -> None:
+    rows = [(np.array([3, 1]), 0), (np.array([2, 1]), 1)]
+    assert str(Specification((ResampledValues(),), 0)) == "resampled_values()@seed=0"
+    with pytest.raises(
+        ValueError, match=r"^`corruptions` must have a one-line form, got ResampledValues\(values="
+    ):
+        _ = corrupt(rows, ResampledValues()).specification

@@ -63,7 +63,7 @@ def test_report_before_the_first_step_is_empty() -> None:
     assert repr(empty) == "HeadsReport(0 epochs, chance 50.0%: none)"
     assert "interval" not in str(empty)
     with pytest.raises(ValueError, match=r"^`loss` must have been called before there is a figure"):
-        empty.figure()
+        empty.plot()
 
 
 def test_dictionary_is_json() -> None:
@@ -75,7 +75,7 @@ def test_dictionary_is_json() -> None:
 
 def test_figure_marks_what_cannot_be_told_from_chance() -> None:
     pytest.importorskip("matplotlib")
-    figure = report().figure()
+    figure = report().plot()
     (points,) = figure.axes[0].get_lines()
     marked = np.rint(points.get_xydata()).tolist()
     assert sorted(marked) == [[1, 0], [1, 1], [2, 1]]  # 58 of 100 may be luck, 61 and 80 not

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-import corruptlab.training._data as data_module
+import corruptlab.training._loading as loading_module
 
 from .clock import Clock
 
@@ -40,6 +40,6 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
     def leave(room: int) -> None:
         free = -(-room * 10 // 8)  # a fifth is for the network
-        monkeypatch.setattr(data_module, "free_memory", lambda device: free)
+        monkeypatch.setattr(loading_module, "free_memory", lambda device: free)
 
     return leave

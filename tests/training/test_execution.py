@@ -96,6 +96,7 @@ def test_a_short_fit_runs_plainly_and_says_so() -> None:
         channels_last=False,
         precision="float32",
         data="device",
+        threads=1,
     )
     assert report.seconds_per_step == {}
 

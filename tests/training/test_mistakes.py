@@ -72,7 +72,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         "trains the network itself.",
     ),
     "a dictionary of outputs": (
-        {"model": Giving(lambda scores, _: {"logits": scores})},
+        {"model": Giving(lambda scores, _: {"scores": scores})},
         ValueError,
         "got dict; wrap it in a module that returns them from it.",
     ),

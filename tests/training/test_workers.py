@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import get_worker_info
+from torch.utils.data import default_collate, get_worker_info
 
 from corruptlab import Execution, FitReport, Recipe, fit, stopping
 from tests import waiting
@@ -90,6 +90,21 @@ def test_what_cannot_be_sent_is_one_clear_error_that_names_the_part() -> None:
         with pytest.raises(TypeError, match=message):
             losses(data, 1)
         assert losses(data, 0) == losses(points(), 0)  # here it can be read
+
+
+@pytest.mark.usefixtures("another_thread")
+def test_a_function_that_makes_batches_is_sent_too() -> None:
+    message = (
+        r"^`collate` must be picklable to be read in worker processes, but `.*` is a lambda \("
+    )
+    with pytest.raises(TypeError, match=message):
+        fit(
+            network(),
+            points(),
+            recipe=RECIPE,
+            collate=lambda items: default_collate(items),
+            execution=Execution(workers=1),
+        )
 
 
 # ------------------------------------------------------------------------- as long as the fit lives

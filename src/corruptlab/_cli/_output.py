@@ -1,20 +1,20 @@
 """What commands share: exit codes, mistakes in one line, files, and options."""
 
 import argparse
-import difflib
-import json
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from corruptlab._checks import at_least
 from corruptlab._errors import MissingExtraError
-from corruptlab._io import whole_file, write_whole
+from corruptlab._io import whole_file
+from corruptlab._json import write_json
+from corruptlab._text import suggestion
 
 DONE, NOT_ALL, MISTAKE = 0, 1, 2
 INTERRUPTED, TERMINATED = 130, 143  # 128 + SIGINT and 128 + SIGTERM, as shells report them
@@ -38,6 +38,7 @@ _OPTIONS = {
     "learning_rate": "--learning-rate",
     "seeds": "--seeds",
     "workers": "--workers",
+    "sample": "--sample",
 }
 
 MISTAKES = (ValueError, TypeError, OSError, MissingExtraError)
@@ -92,18 +93,13 @@ def in_options(message: str) -> str:
     return message
 
 
-def hint(typed: str, known: Iterable[str]) -> str:
-    """Return a question after what was probably meant by a mistyped word, or nothing."""
-    close = difflib.get_close_matches(typed, list(known), n=1, cutoff=0.7)
-    return f" Did you mean {close[0]!r}?" if close else ""
-
-
 def _hint_in(message: str) -> str:
-    listed = re.search(r" must (?:be one of|be among|only name|name parameters) (.*), got", message)
-    typed = re.search(r", got '([^']*)'\.$", message)
-    if listed is None or typed is None:
+    known = r" must (?:be one of|be among|only name|name parameters) (.*), got"
+    listed = re.search(known, message) or re.search(r"Expected one of ([^)]*) device", message)
+    typed = re.search(r", got '([^':]*)[^']*'", message)  # of `cifar10:FOLDER` its kind
+    if listed is None or typed is None or "Did you mean" in message:
         return ""
-    return hint(typed[1], re.findall(r"[\w.-]*\w", listed[1]))
+    return suggestion(typed[1], re.findall(r"[\w.-]*\w", listed[1]))
 
 
 # -------------------------------------------------------------------------------------------- files
@@ -118,10 +114,7 @@ class Output:
 
     def write_report(self, values: dict[str, Any]) -> None:
         """Write ``report.json``."""
-        text = json.dumps(values, indent=2, allow_nan=False)
-        # A line of its own for each of ten thousand losses helps nobody.
-        text = re.sub(r"\[\n\s*([-+.\deE,\s]+?)\n\s*\]", _one_line, text)
-        write_whole(self.report, text + "\n")
+        write_json(self.report, values)
 
     def write_figure(self, figure: Any) -> None:
         """Write ``figure.png``."""
@@ -172,10 +165,6 @@ def writable(option: str, folder: str) -> Path:
         raise UserError(text) from None
 
 
-def _one_line(match: re.Match[str]) -> str:
-    return f"[{' '.join(match[1].split())}]"
-
-
 # ------------------------------------------------------------------------------------------ options
 
 
@@ -187,6 +176,18 @@ class Command(NamedTuple):
     examples: str
     add: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
+
+
+def add_data(group: argparse._ActionsContainer) -> None:
+    """Add ``--data``."""
+    group.add_argument(
+        "--data",
+        default="fashion-mnist-mini",
+        metavar="DATA",
+        help="fashion-mnist-mini (4,000 images that come with corruptlab), cifar10:FOLDER, "
+        "idx:FOLDER, torchvision:NAME:FOLDER, csv:FILE[:LABEL_COLUMN], or hf:FOLDER, which Hugging "
+        "Face's save_to_disk wrote; nothing is ever downloaded (default: %(default)s)",
+    )
 
 
 def add_device(group: argparse._ArgumentGroup) -> None:

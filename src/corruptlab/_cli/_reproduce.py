@@ -146,7 +146,7 @@ def _written(found: Reproduction, options: argparse.Namespace) -> bool:
     if written:
         cli.say(f"wrote {output.report}")
     if can_draw(found.exhibit):
-        written = output.save_figure(found.figure, done=f"wrote {output.figure}") and written
+        written = output.save_figure(found.plot, done=f"wrote {output.figure}") and written
     if options.keep:
         with cli.as_user_errors(*MISTAKES):
             cli.say(f"kept in {found.keep(options.keep, note=options.note)}")

@@ -11,8 +11,16 @@ from corruptlab._data._examples import (
     told_classes,
     with_encoding,
 )
-from corruptlab._data._fields import Fields, InputKey, Key
-from corruptlab._data._inputs import channels_first, restored, stacked
+from corruptlab._data._fields import LABEL_NAMES, Fields, InputKey, Key
+from corruptlab._data._inputs import (
+    Batch,
+    channels_first,
+    is_structured,
+    one_array,
+    restored,
+    stacked,
+    tensors_from,
+)
 from corruptlab._data._kinds import LABEL_ATTRIBUTES, fetched, is_joined, is_subset, label_lists
 from corruptlab._data._labels import (
     encoded_as,
@@ -23,12 +31,14 @@ from corruptlab._data._labels import (
     plain,
     relabelled,
 )
-from corruptlab._data._pairs import Pair, paired
+from corruptlab._data._pairs import Pair, columns, paired
 from corruptlab._data._provenance import History, Provenance, Traced, is_traced
 from corruptlab._data._sources import chunks, source_of
 
 __all__ = [
     "LABEL_ATTRIBUTES",
+    "LABEL_NAMES",
+    "Batch",
     "Examples",
     "Fields",
     "History",
@@ -40,6 +50,7 @@ __all__ = [
     "channels_first",
     "checked_length",
     "chunks",
+    "columns",
     "encoded_as",
     "encoding_of",
     "fetched",
@@ -47,12 +58,14 @@ __all__ = [
     "given_labels",
     "integer_labels",
     "is_joined",
+    "is_structured",
     "is_subset",
     "is_traced",
     "label_lists",
     "listed_provenance",
     "noise_beneath",
     "number_of",
+    "one_array",
     "open_dataset",
     "paired",
     "plain",
@@ -61,6 +74,7 @@ __all__ = [
     "restored",
     "source_of",
     "stacked",
+    "tensors_from",
     "told_classes",
     "with_encoding",
     "written_like",

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from numpy.typing import ArrayLike
 from torch.utils.data import IterableDataset
 
 from corruptlab._checks import at_least, example_ids
+from corruptlab._data._collated import split_batch
 from corruptlab._data._encoding import LabelEncoding
 from corruptlab._data._fields import Fields, InputKey, Key, has_fields
+from corruptlab._data._inputs import check_shape, one_array, tensors_from
 from corruptlab._data._kinds import fetched, is_joined, is_subset
 from corruptlab._data._labels import encoded_as, encoding_of, given_labels, named_kind
 from corruptlab._data._pairs import (
@@ -32,7 +35,8 @@ from corruptlab._data._sources import (
     source_of,
 )
 from corruptlab._progress import Progress
-from corruptlab._types import Array, Ids, Labels
+from corruptlab._structured import Inputs, StructuredInputs
+from corruptlab._types import Array, Collate, Ids, Labels
 
 _MOST_CLASSES = 2**31  # of which one can be drawn
 
@@ -68,7 +72,7 @@ class Examples:
 
     def inputs_at(self, at: ArrayLike) -> Array:
         """Return inputs as one batch, shape ``(k, ...)``; PIL images have the channels first."""
-        return self.source.inputs(np.asarray(at, np.int64))
+        return one_array(self.source.inputs(np.asarray(at, np.int64)), self.name)
 
     def labels_at(self, at: ArrayLike) -> Labels:
         """Return labels as the items at some positions carry them, ``int64``, shape ``(k,)``."""
@@ -78,7 +82,19 @@ class Examples:
 
     def examples_at(self, at: ArrayLike) -> tuple[Array, Labels]:
         """Return inputs and labels at some positions, no item read twice."""
-        return self.source.examples(np.asarray(at, np.int64))
+        inputs, labels = self.source.examples(np.asarray(at, np.int64))
+        return one_array(inputs, self.name), labels
+
+    def batch_at(
+        self, at: ArrayLike, collate: Collate | None = None
+    ) -> tuple[Inputs, torch.Tensor]:
+        """Return a batch for a model: inputs and labels as tensors, or what ``collate`` makes."""
+        if collate is None:
+            inputs, labels = self.source.examples(np.asarray(at, np.int64))
+            return tensors_from(inputs), torch.from_numpy(labels)
+        items = self.items_at(at)
+        made, n = collate(items), len(items)
+        return split_batch(made, items[0], n, self.fields, self.source.encoding)
 
     def listed_labels(self) -> Labels | None:
         """Return all labels if they can be had, and relied on, without reading every item."""
@@ -92,15 +108,15 @@ class Examples:
             self.check_length()
         return known
 
-    def tensors(self, *, progress: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
+    def tensors(self, *, progress: bool = False) -> tuple[Inputs, torch.Tensor]:
         """Read everything once, a chunk at a time: inputs as they are stored, labels ``int64``."""
-        inputs: torch.Tensor | None = None
+        inputs: Inputs | None = None
         targets = torch.empty(self.n, dtype=torch.int64, device="cpu")
         with Progress(self.n, "reading", show=progress, least_seconds=1.0) as line:
             for at in chunks(self.n):
-                images, labels = self.examples_at(at)
-                inputs = self._with(inputs, torch.from_numpy(images), int(at[0]))
-                targets[at[0] : at[-1] + 1] = torch.from_numpy(labels)
+                chunk, labels = self.batch_at(at)
+                inputs = self._with(inputs, chunk, int(at[0]))
+                targets[at[0] : at[-1] + 1] = labels
                 line.update(int(at[-1]) + 1)
         self.check_length()
         assert inputs is not None  # there is at least one example
@@ -207,16 +223,21 @@ class Examples:
                 f"got {known.targets[strays[0]]} at position {strays[0]}."
             )
 
-    def _with(self, inputs: torch.Tensor | None, chunk: torch.Tensor, first: int) -> torch.Tensor:
+    def _with(self, inputs: Any, chunk: Inputs, first: int) -> Inputs:
         """Put a chunk of inputs among all; their type widens if it has to."""
+        if not isinstance(chunk, StructuredInputs):
+            return self._with_rows(inputs, chunk, first)
+        if inputs is None:
+            return chunk.map(partial(self._with_rows, None, first=first), size=self.n)
+        found: StructuredInputs = inputs.map(partial(self._with_rows, first=first), chunk)
+        return found
+
+    def _with_rows(
+        self, inputs: torch.Tensor | None, chunk: torch.Tensor, first: int
+    ) -> torch.Tensor:
         if inputs is None:
             inputs = torch.empty((self.n, *chunk.shape[1:]), dtype=chunk.dtype, device="cpu")
-        if chunk.shape[1:] != inputs.shape[1:]:
-            raise ValueError(
-                f"`{self.name}` must have inputs of one shape, got {tuple(inputs.shape[1:])} at "
-                f"position 0 and {tuple(chunk.shape[1:])} at position {first}; resize or crop "
-                "them first."
-            )
+        check_shape(tuple(chunk.shape[1:]), tuple(inputs.shape[1:]), self.name, first, 0)
         if chunk.dtype != inputs.dtype:
             inputs = inputs.to(torch.promote_types(inputs.dtype, chunk.dtype))
         inputs[first : first + len(chunk)] = chunk
@@ -231,6 +252,7 @@ def open_dataset(
     label_key: Key | None = None,
     targets: ArrayLike | None = None,
     classes: Sequence[Any] | None = None,
+    same_input: bool = False,  # refuse another input than the one that was corrupted
 ) -> Examples:
     """Read the first item of a data set or pair (X, y), and return how to read the others."""
     if targets is not None and label_key is None and holds_inputs_alone(dataset):
@@ -244,7 +266,7 @@ def open_dataset(
     if targets is not None and label_key is None and not has_fields(first):
         dataset, targets = with_labels(dataset, targets, name), None
         first = dataset[0]
-    fields = fields_of(dataset, first, input_key, label_key, name)
+    fields = fields_of(dataset, first, input_key, label_key, name, same_input=same_input)
     told = None if classes is None else encoding_of(classes)
     named = targets is None and named_kind(fields.label_of(first, name, 0)) is not None
     source = source_of(dataset, fields, name, named, told)
@@ -300,6 +322,8 @@ def fields_of(
     input_key: InputKey | None = None,
     label_key: Key | None = None,
     name: str = "dataset",
+    *,
+    same_input: bool = True,
 ) -> Fields:
     """Return where an item keeps its input and its label; a corrupted data set was told already."""
     told = _known_fields(dataset, input_key, label_key, name)
@@ -308,12 +332,12 @@ def fields_of(
     input_key = told.input if input_key is None else input_key
     label_key = told.label if label_key is None else label_key
     given = Fields.of(item, input_key, label_key, name)
-    if given != told:
+    if given.label != told.label or (same_input and given != told):
         raise ValueError(
             "`input_key` and `label_key` must name the fields that the data set was corrupted "
             f"with, {told}, got {given}."
         )
-    return told
+    return replace(told, input=given.input)
 
 
 def _known_fields(

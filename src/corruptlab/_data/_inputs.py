@@ -1,13 +1,17 @@
 """One input, or a batch of inputs, as an array, whatever type it has."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 
 from corruptlab._arrays import check_dense, in_place_of, to_numpy
+from corruptlab._structured import Inputs, StructuredInputs, is_sequence
 from corruptlab._types import Array
+
+Batch: TypeAlias = Array | StructuredInputs
+"""Stacked inputs, shape ``(n, ...)``; with several fields, of arrays of this shape."""
 
 _MODES = ("L", "LA", "RGB", "RGBA")
 
@@ -53,11 +57,66 @@ def channels_first(value: Any, name: str = "dataset", position: int | None = Non
     return array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
 
 
-def stacked(inputs: Sequence[Any], name: str = "dataset", at: Sequence[int] | None = None) -> Array:
+def stacked(inputs: Sequence[Any], name: str = "dataset", at: Sequence[int] | None = None) -> Batch:
     """Return inputs as one batch, PIL images with the channels first; `at` are their positions."""
     at = range(len(inputs)) if at is None else at
+    if len(inputs) and is_structured(inputs[0]):
+        return StructuredInputs(_stacked_fields(inputs, name, at), len(inputs))
+    return _stacked_arrays(inputs, name, at)
+
+
+def is_structured(value: Any) -> bool:
+    """Return whether an input consists of several fields."""
+    return isinstance(value, Mapping) or (isinstance(value, tuple) and is_sequence(value))
+
+
+def _stacked_fields(inputs: Sequence[Any], name: str, at: Sequence[int]) -> Any:
+    """Return a field, or a dictionary or tuple of fields, each stacked."""
+    first = inputs[0]
+    if not is_structured(first):
+        return _stacked_arrays(inputs, name, at)
+    keys = _keys(first)
+    for value, position in zip(inputs, at, strict=True):
+        if type(value) is not type(first) or set(_keys(value)) != set(keys):
+            raise ValueError(
+                f"`{name}` must have inputs with the same fields, got {_shown_fields(first)} at "
+                f"position {at[0]} and {_shown_fields(value)} at position {position}."
+            )
+    found = {k: _stacked_fields([x[k] for x in inputs], f"{name}[{k!r}]", at) for k in keys}
+    return found if isinstance(first, Mapping) else tuple(found.values())
+
+
+def _keys(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, Mapping) else list(range(len(value)))
+
+
+def _shown_fields(value: Any) -> str:
+    kind = type(value).__name__
+    if isinstance(value, Mapping):
+        return f"a {kind} of {', '.join(map(repr, value))}"
+    return f"a {kind} of {len(value)}" if is_structured(value) else f"a {kind}"
+
+
+def _stacked_arrays(inputs: Sequence[Any], name: str, at: Sequence[int]) -> Array:
     arrays = [channels_first(value, name, i) for value, i in zip(inputs, at, strict=True)]
     return as_batch(arrays, name, at)
+
+
+def one_array(batch: Batch, name: str) -> Array:
+    """Return a batch of inputs of one field; refuse several where inputs are read or changed."""
+    if isinstance(batch, StructuredInputs):
+        raise TypeError(
+            f"`{name}` must serve one tensor, array, or image as the input here, "
+            f"got {_shown_fields(batch.value)}."
+        )
+    return batch
+
+
+def tensors_from(batch: Batch) -> Inputs:
+    """Return a batch of arrays as tensors that share its memory."""
+    if isinstance(batch, StructuredInputs):
+        return batch.map(torch.from_numpy)
+    return torch.from_numpy(batch)
 
 
 def as_batch(arrays: Sequence[Array], name: str, at: Sequence[int]) -> Array:
@@ -74,7 +133,7 @@ def check_shape(
     if shape != expected:
         raise ValueError(
             f"`{name}` must have inputs of one shape, got {expected} at position {first} and "
-            f"{shape} at position {position}; resize or crop them first."
+            f"{shape} at position {position}; resize, crop, or pad them first."
         )
 
 

@@ -15,9 +15,10 @@ from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
 from corruptlab._data._fields import Fields, Key
 from corruptlab._data._pairs import Pair
+from corruptlab._structured import StructuredInputs
 from corruptlab._types import Ids
 
-Rows = torch.Tensor | NDArray[Any]
+Rows = torch.Tensor | NDArray[Any] | StructuredInputs
 
 LABEL_ATTRIBUTES = ("targets", "labels", "y")
 """Attributes that often list labels, in the order in which they are looked for."""
@@ -86,6 +87,8 @@ class _Pairs(_Plain):
         return type(dataset) is Pair
 
     def rows(self, dataset: Any, key: Key | None) -> Rows | None:
+        if key == 0 and isinstance(dataset.inputs, StructuredInputs):
+            return dataset.inputs
         return _tensor_at((dataset.inputs, dataset.labels), key)
 
     def labels(self, dataset: Any, key: Key) -> Any:

@@ -1,6 +1,6 @@
 """Inputs and labels side by side, `(X, y)`, as scikit-learn's users hold them."""
 
-from collections.abc import Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from corruptlab._data._encoding import is_categorical
 from corruptlab._data._labels import listed_values
+from corruptlab._structured import StructuredInputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +25,8 @@ class Pair(Dataset[tuple[Any, Any]]):
         return len(self.labels)
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
+        if isinstance(self.inputs, StructuredInputs):
+            return self.inputs.row(index), self.labels[index]
         return self.inputs[index], self.labels[index]
 
     def __repr__(self) -> str:
@@ -35,6 +38,8 @@ def paired(dataset: Any, name: str) -> Any:
     if not isinstance(dataset, tuple | list) or len(dataset) != 2:
         return dataset
     inputs, labels = _as_rows(dataset[0]), _as_rows(dataset[1], are_labels=True)
+    if isinstance(dataset[0], Mapping) and labels is not None:
+        return Pair(columns(dataset[0], len(labels), name), labels)
     arrays = [_is_array(part) for part in (inputs, labels)]
     if isinstance(dataset, list) and not all(arrays):
         return dataset  # items, as a list says
@@ -58,6 +63,26 @@ def _checked_pair(inputs: Any, labels: Any, name: str) -> Pair:
             f"got {n} inputs and {len(labels)} labels."
         )
     return Pair(inputs, labels)
+
+
+def columns(fields: Mapping[str, Any] | Sequence[Any], n: int, name: str) -> StructuredInputs:
+    """Return fields of inputs side by side, each an array or tensor with one row an example."""
+    given = dict(fields) if isinstance(fields, Mapping) else tuple(fields)
+    found = StructuredInputs(given, n)
+    if not given:
+        raise ValueError(f"`{name}` must have inputs with at least one field, got none.")
+    for path, rows in found.leaves():
+        if not _is_array(rows) or not rows.ndim:
+            raise TypeError(
+                f"`{name}` must have fields that are arrays or tensors with one row for each "
+                f"example, got {type(rows).__name__} for {path}."
+            )
+        if len(rows) != n:
+            raise ValueError(
+                f"`{name}` must have fields of one length, one row for each of {n} labels, "
+                f"got {len(rows)} rows for {path}."
+            )
+    return found
 
 
 def is_frame(dataset: Any) -> bool:

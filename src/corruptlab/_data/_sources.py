@@ -13,7 +13,7 @@ from corruptlab._arrays import check_dense, to_numpy
 from corruptlab._data._beneath import serves, traced_within
 from corruptlab._data._encoding import LabelEncoding, is_categorical, is_signs
 from corruptlab._data._fields import Fields
-from corruptlab._data._inputs import check_shape, stacked
+from corruptlab._data._inputs import Batch, check_shape, is_structured, stacked
 from corruptlab._data._kinds import (
     Rows,
     fetched,
@@ -39,6 +39,7 @@ from corruptlab._data._provenance import Provenance, is_traced, joint_encoding
 from corruptlab._draws import Draws
 from corruptlab._progress import Progress
 from corruptlab._random_state import preserve_rng_state
+from corruptlab._structured import StructuredInputs
 from corruptlab._types import Array, Ids, Labels
 
 CHUNK = 1024
@@ -56,10 +57,10 @@ class Source(Protocol):
     def items(self, at: Ids) -> list[Any]:
         """Return the items at some positions."""
 
-    def inputs(self, at: Ids) -> Array:
+    def inputs(self, at: Ids) -> Batch:
         """Return their inputs as one batch."""
 
-    def examples(self, at: Ids) -> tuple[Array, Labels]:
+    def examples(self, at: Ids) -> tuple[Batch, Labels]:
         """Return inputs and labels, no item read twice."""
 
     @property
@@ -95,7 +96,7 @@ def source_of(
     `named` tells that labels are names or booleans, and no numbers; `classes`, what they are.
     """
     if is_traced(dataset):
-        return _TracedSource(dataset)
+        return _TracedSource(dataset, fields, name)
     if is_subset(dataset):
         whole = source_of(dataset.dataset, fields, name, named, classes)
         return _Cut(whole, np.asarray(dataset.indices, np.int64))
@@ -118,14 +119,15 @@ class Leaf:
     def items(self, at: Ids) -> list[Any]:
         return fetched(self.dataset, at.tolist(), self.name)
 
-    def inputs(self, at: Ids) -> Array:
-        rows = self._rows(self.fields.input)
-        if rows is not None:
-            return _rows_at(rows, at, self.name)
-        return self._inputs(self.items(at), at)
+    def inputs(self, at: Ids) -> Batch:
+        rows = self._input_rows
+        if rows is None:
+            return self._inputs(self.items(at), at)
+        found: Batch = _rows_at(rows, at, self.name)
+        return found
 
-    def examples(self, at: Ids) -> tuple[Array, Labels]:
-        inputs, listed = self._rows(self.fields.input), self._rows(self.fields.label)
+    def examples(self, at: Ids) -> tuple[Batch, Labels]:
+        inputs, listed = self._input_rows, self._rows(self.fields.label)
         if inputs is not None and listed is not None and self.encoding is None:
             labels = integer_labels(_rows_at(listed, at, self.name), len(at))
             if labels is not None:
@@ -254,25 +256,39 @@ class Leaf:
         kind = kind_of(self.dataset)
         return None if kind is None else kind.rows(self.dataset, key)
 
-    def _inputs(self, items: Sequence[Any], at: Ids) -> Array:
-        where = at.tolist()
-        found = [
-            self.fields.input_of(item, self.name, i) for item, i in zip(items, where, strict=True)
-        ]
-        return stacked(found, self.name, where)
+    @property
+    def _input_rows(self) -> Rows | None:
+        """The inputs of all items, if the class is known to serve their rows."""
+        if not isinstance(self.fields.input, tuple):
+            return self._rows(self.fields.input)
+        parts = tuple(self._rows(key) for key in self.fields.input)
+        return None if any(part is None for part in parts) else StructuredInputs(parts, self._n)
+
+    def _inputs(self, items: Sequence[Any], at: Ids) -> Batch:
+        return _stacked_inputs(items, self.fields, at, self.name)
+
+
+def _stacked_inputs(items: Sequence[Any], fields: Fields, at: Ids, name: str) -> Batch:
+    where = at.tolist()
+    found = [fields.input_of(item, name, i) for item, i in zip(items, where, strict=True)]
+    return stacked(found, name, where)
 
 
 @dataclass(frozen=True)
 class _TracedSource:
     dataset: Any
+    fields: Fields
+    name: str
 
     def items(self, at: Ids) -> list[Any]:
         items: list[Any] = self.dataset.__getitems__(at.tolist())
         return items
 
-    def inputs(self, at: Ids) -> Array:
-        inputs: Array = self.dataset.inputs_at(at)
-        return inputs
+    def inputs(self, at: Ids) -> Batch:
+        if self.fields.input != self.dataset.fields.input:
+            return _stacked_inputs(self.items(at), self.fields, at, self.name)
+        inputs: Any = self.dataset.inputs_at(at)
+        return StructuredInputs(inputs, len(at)) if is_structured(inputs) else inputs
 
     @property
     def encoding(self) -> LabelEncoding | None:
@@ -285,12 +301,7 @@ class _TracedSource:
     def relabelled_item(self, position: int, label: Any) -> Any:
         return self.fields.relabelled(self.dataset[position], label)
 
-    @property
-    def fields(self) -> Fields:
-        fields: Fields = self.dataset.fields
-        return fields
-
-    def examples(self, at: Ids) -> tuple[Array, Labels]:
+    def examples(self, at: Ids) -> tuple[Batch, Labels]:
         return self.inputs(at), self.labels()[at]
 
     def labels(self) -> Labels:
@@ -310,7 +321,7 @@ class _Cut:
     def items(self, at: Ids) -> list[Any]:
         return self.whole.items(self.indices[at])
 
-    def inputs(self, at: Ids) -> Array:
+    def inputs(self, at: Ids) -> Batch:
         return self.whole.inputs(self.indices[at])
 
     @property
@@ -323,7 +334,7 @@ class _Cut:
     def relabelled_item(self, position: int, label: Any) -> Any:
         return self.whole.relabelled_item(int(self.indices[position]), label)
 
-    def examples(self, at: Ids) -> tuple[Array, Labels]:
+    def examples(self, at: Ids) -> tuple[Batch, Labels]:
         return self.whole.examples(self.indices[at])
 
     def labels(self) -> Labels | None:
@@ -347,7 +358,7 @@ class _Joined:
                 items[k] = item
         return items
 
-    def inputs(self, at: Ids) -> Array:
+    def inputs(self, at: Ids) -> Batch:
         split = self._split(at)
         return self._together(at, [(where, part.inputs(i)) for part, where, i in split])
 
@@ -368,7 +379,7 @@ class _Joined:
         ((part, _, inside),) = self._split(np.array([position]))
         return part.relabelled_item(int(inside[0]), label)
 
-    def examples(self, at: Ids) -> tuple[Array, Labels]:
+    def examples(self, at: Ids) -> tuple[Batch, Labels]:
         read = [(part, where, *part.examples(inside)) for part, where, inside in self._split(at)]
         labels = np.empty(len(at), np.int64)
         for part, where, _, some in read:
@@ -398,16 +409,23 @@ class _Joined:
             where = np.flatnonzero(parts == k)
             yield self.parts[k], where, at[where] - (self.ends[k - 1] if k else 0)
 
-    def _together(self, at: Ids, read: Sequence[tuple[Ids, Array]]) -> Array:
+    def _together(self, at: Ids, read: Sequence[tuple[Ids, Batch]]) -> Batch:
+        first = read[0][1]
         if len(read) == 1:
-            return read[0][1]
-        first_where, first = read[0]
-        for where, inputs in read[1:]:
-            ends = int(at[where[0]]), int(at[first_where[0]])
-            check_shape(inputs.shape[1:], first.shape[1:], self.name, *ends)
-        kind = np.result_type(*(inputs.dtype for _, inputs in read))
-        batch = np.empty((len(at), *first.shape[1:]), kind)
-        for where, inputs in read:
+            return first
+        places = [where for where, _ in read]
+        if not isinstance(first, StructuredInputs):
+            return self._scattered(at, places, [inputs for _, inputs in read])  # type: ignore[misc]
+        others: list[Any] = [inputs for _, inputs in read[1:]]
+        return first.map(lambda *parts: self._scattered(at, places, parts), *others, size=len(at))
+
+    def _scattered(self, at: Ids, places: Sequence[Ids], parts: Sequence[Array]) -> Array:
+        """Return the rows of several arrays as one, those of each at its places."""
+        for where, inputs in zip(places[1:], parts[1:], strict=True):
+            ends = int(at[where[0]]), int(at[places[0][0]])
+            check_shape(inputs.shape[1:], parts[0].shape[1:], self.name, *ends)
+        batch = np.empty((len(at), *parts[0].shape[1:]), np.result_type(*(x.dtype for x in parts)))
+        for where, inputs in zip(places, parts, strict=True):
             batch[where] = inputs
         return batch
 
@@ -475,6 +493,8 @@ def some_of_each(labels: Labels) -> Ids:
     return np.unique(np.concatenate([order[first], order[:_RANDOM_CHECKS]]))
 
 
-def _rows_at(rows: Rows, at: Ids, name: str) -> Array:
+def _rows_at(rows: Any, at: Ids, name: str) -> Any:
+    if isinstance(rows, StructuredInputs):
+        return rows.map(lambda each: _rows_at(each, at, name), size=len(at))
     check_dense(rows, name)
     return to_numpy(rows[at])

@@ -17,6 +17,7 @@ from torch.utils.data import default_collate
 
 from corruptlab._data import stacked
 from corruptlab._modules import evaluating
+from corruptlab._structured import logits_of
 
 Predictor: TypeAlias = nn.Module | Callable[[Any], Any]
 """A network, or any function from a batch of inputs to scores ``(b, K)`` or classes ``(b,)``."""
@@ -135,7 +136,7 @@ def called(predictor: Predictor, inputs: Any) -> Any:
     """Call a predictor; the inputs of a network go to its device first."""
     if isinstance(predictor, nn.Module):
         inputs = _to_device(inputs, _device(predictor))
-    return predictor(inputs)
+    return logits_of(predictor(inputs))
 
 
 def _device(network: nn.Module) -> torch.device:

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from corruptlab._arrays import to_numpy
 from corruptlab._checks import position_of
-from corruptlab._data import Examples, Key, Pair, Provenance, chunks, open_dataset, paired
+from corruptlab._data import Examples, InputKey, Key, Pair, Provenance, chunks, open_dataset, paired
 from corruptlab._draws import Draws
 from corruptlab._learners._predictor import collated
 from corruptlab._types import Array, Ids
@@ -244,7 +244,7 @@ def read_examples(
     name: str,
     *,
     numbers: bool | None = None,
-    input_key: Key | None = None,
+    input_key: InputKey | None = None,
     label_key: Key | None = None,
 ) -> tuple[Rows, NDArray[Any], Provenance | None]:
     """Return the rows of a data set or pair, its labels, and what else is known of classes."""

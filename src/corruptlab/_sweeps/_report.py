@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from corruptlab._environment import Environment
+from corruptlab._records import Record, kept_as
+from corruptlab._reports import Report, Rows, rows_of
 from corruptlab._sweeps._store import Store
 from corruptlab._sweeps._table import Table, table_of
+from corruptlab._text import counted
 from corruptlab.plotting import interval_curves
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrialFailure:
+class TrialFailure(Record):
     """A trial that failed at every attempt.
 
     Attributes:
@@ -37,7 +41,7 @@ class TrialFailure:
     """
 
     id: str
-    settings: dict[str, Any]
+    settings: dict[str, Any] = field(metadata=kept_as(dict, dict))
     error: str
     traceback: str = field(repr=False)
     attempts: int
@@ -57,14 +61,9 @@ class TrialFailure:
             path=store.failure_path(trial),
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary that JSON can hold."""
-        return {**vars(self), "path": str(self.path)}
-
     def __str__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
-        times = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
-        return f"{settings}: {self.error} ({times})"
+        return f"{settings}: {self.error} ({counted(self.attempts, 'attempt')})"
 
 
 def failures_in(store: Store, ids: Iterable[str]) -> Iterator[TrialFailure]:
@@ -75,10 +74,12 @@ def failures_in(store: Store, ids: Iterable[str]) -> Iterator[TrialFailure]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepReport:
+class SweepReport(Report, Rows[dict[str, Any]], kind="sweep", derived=("failed", "remaining")):
     """How many trials of a sweep are finished, and what became of the others.
 
-    The results themselves are in the folder; `table` and `plot` read them from there.
+    The results themselves are in the folder; `table` and `plot` read them from there. So does
+    iteration: ``list(report)`` has a dictionary of settings and results for each finished trial,
+    and ``report[report.ids[0]]`` is the one of that name.
 
     Attributes:
         out: The folder, as an absolute path.
@@ -98,7 +99,7 @@ class SweepReport:
         >>> with tempfile.TemporaryDirectory() as out:
         ...     cl.sweep({"p": [0.0], **small}, cl.sweeps.partial_labels, out=out)
         ...     cl.sweep({"p": [0.0, 1.0], **small}, cl.sweeps.partial_labels, out=out)
-        SweepReport(1 of 1 trials: 1 done, 0 cached, 0 failed)
+        SweepReport(1 of 1 trial: 1 done, 0 cached, 0 failed)
         SweepReport(2 of 2 trials: 1 done, 1 cached, 0 failed)
     """
 
@@ -136,9 +137,7 @@ class SweepReport:
         Raises:
             DataFileError: If a file was damaged since.
         """
-        store = Store.of(self.out)
-        there = set(store.ids())
-        return table_of(store, [each for each in self.ids if each in there], sort=False)
+        return table_of(Store.of(self.out), self._finished(), sort=False)
 
     def plot(
         self,
@@ -150,6 +149,7 @@ class SweepReport:
         relative_to: Mapping[str, Any] | None = None,
         labels: Mapping[str, str] | None = None,
         title: str = "",
+        ax: "Axes | None" = None,
     ) -> "Figure":
         """Draw results against a setting, with intervals over repetitions.
 
@@ -163,6 +163,7 @@ class SweepReport:
                 such as ``{"p": 0}``; it agrees with each trial in all other settings.
             labels: What to call columns in the figure; by default their names.
             title: Line above the figure.
+            ax: Axes of matplotlib to draw a single result into; by default those of a new figure.
 
         Returns:
             A figure as `corruptlab.plotting.interval_curves` makes it.
@@ -170,7 +171,8 @@ class SweepReport:
         Raises:
             MissingExtraError: If matplotlib is not installed.
             KeyError: If there is no such column.
-            ValueError: If a setting that varies is named nowhere, or nothing is finished.
+            ValueError: If a setting that varies is named nowhere, nothing is finished, or there are
+                several results for one ``ax``.
 
         Source: Zhang et al. 2017, Fig. 1b and 1c.
         """
@@ -183,28 +185,24 @@ class SweepReport:
             relative_to=relative_to,
             labels=labels or {},
             title=title,
+            ax=ax,
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return fields and counts as a dictionary that JSON can hold."""
-        return {
-            "out": str(self.out),
-            "total": self.total,
-            "done": self.done,
-            "cached": self.cached,
-            "failed": self.failed,
-            "remaining": self.remaining,
-            "interrupted": self.interrupted,
-            "seconds": self.seconds,
-            "failures": [each.to_dict() for each in self.failures],
-            "environment": self.environment.to_dict(),
-        }
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return rows_of(**self.table())
+
+    def _named(self) -> Mapping[str, dict[str, Any]]:
+        return dict(zip(self._finished(), map(dict, self._rows()), strict=True))
+
+    def _finished(self) -> list[str]:
+        there = set(Store.of(self.out).ids())
+        return [each for each in self.ids if each in there]
 
     def __repr__(self) -> str:
         counts = f"{self.done} done, {self.cached} cached, {self.failed} failed"
         rest = f", {self.remaining} not run" if self.remaining else ""
         state = ", interrupted" if self.interrupted else ""
-        finished = f"{self.done + self.cached} of {self.total} trials"
+        finished = f"{self.done + self.cached} of {counted(self.total, 'trial')}"
         return f"SweepReport({finished}: {counts}{rest}{state})"
 
     def __str__(self) -> str:
@@ -222,6 +220,7 @@ def draw(
     relative_to: Mapping[str, Any] | None,
     labels: Mapping[str, str],
     title: str,
+    ax: "Axes | None" = None,
 ) -> "Figure":
     """Draw columns of a table; see `SweepReport.plot`."""
     results, curves = _listed(y), _listed(by)
@@ -247,7 +246,7 @@ def draw(
         else:
             column = table[name]
         panels[label] = _curves(table, x, column, curves)
-    return interval_curves(panels, xlabel=labels.get(x, x), title=title)
+    return interval_curves(panels, xlabel=labels.get(x, x), title=title, ax=ax)
 
 
 def _curves(

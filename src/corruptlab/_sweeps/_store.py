@@ -37,9 +37,9 @@ class Store:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder: Path = folder
         self._trials, self._failures = folder / "trials", folder / "failures"
-        self.claims = folder / "claims"
+        self.claims: Path = folder / "claims"
         self._folders = self._trials, self._failures, self.claims
 
     @classmethod

@@ -1,6 +1,5 @@
 """Finished trials as a tidy table: one row a trial, one column a setting or a result."""
 
-import importlib
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptlab._errors import MissingExtraError
+from corruptlab._errors import require
 from corruptlab._json import KIND, Json, canonical, decode
 from corruptlab._sweeps._store import Store
-from corruptlab._text import aligned
+from corruptlab._text import aligned, counted
 
 _WIDEST = 40
 
@@ -135,17 +134,10 @@ class Table(Mapping[str, NDArray[Any]]):
             MissingExtraError: If pandas is not installed.
             ModuleNotFoundError: If pandas is installed and itself misses something.
         """
-        try:
-            pandas = importlib.import_module("pandas")
-        except ModuleNotFoundError as error:
-            if error.name != "pandas":
-                raise
-            text = "`pandas` is not installed; install it with: pip install pandas."
-            raise MissingExtraError(text, name="pandas") from None
-        return pandas.DataFrame({name: list(column) for name, column in self.items()})
+        return require("pandas").DataFrame({name: list(column) for name, column in self.items()})
 
     def __repr__(self) -> str:
-        return f"Table({self.num_rows} trials: {', '.join(self)})"
+        return f"Table({counted(self.num_rows, 'trial')}: {', '.join(self)})"
 
     def __str__(self) -> str:
         """Return aligned plain text."""

@@ -2,9 +2,9 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -23,7 +23,9 @@ from corruptlab._checks import (
 )
 from corruptlab._environment import Environment
 from corruptlab._modules import ModelSource
+from corruptlab._reports import Report
 from corruptlab._statistics import clopper_pearson
+from corruptlab._text import counted
 from corruptlab.capacity._fitting_tasks import (
     LearnedReplica,
     LearnedTask,
@@ -81,12 +83,17 @@ class EffectiveCapacityTrial:
 
     def __repr__(self) -> str:
         replicas = len(self.train_accuracies)
-        counts = f"{self.n} examples: {self.fitted} of {replicas} replicas fitted"
+        fitted = f"{self.fitted} of {counted(replicas, 'replica')} fitted"
+        counts = f"{counted(self.n, 'example')}: {fitted}"
         return f"EffectiveCapacityTrial({counts})"
 
 
 @dataclass(frozen=True, kw_only=True)
-class EffectiveCapacity:
+class EffectiveCapacity(
+    Report,
+    kind="effective_capacity",
+    derived=("replicas", "value", "at_least", "bracket", "relative_error", "interval"),
+):
     """How many examples a model fits.
 
     n examples count as *fitted* if at least ``share`` of the replicas, each on its own subset of n
@@ -181,23 +188,23 @@ class EffectiveCapacity:
             missed=[n for n, (_, high) in limits if high < self.share],
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields and properties as a dictionary that JSON can hold."""
-        return {
-            **asdict(self),
-            "trials": [asdict(trial) for trial in self.trials],
-            "replicas": self.replicas,
-            "value": self.value,
-            "at_least": self.at_least,
-            "bracket": list(self.bracket),
-            "relative_error": self.relative_error,
-            "interval": list(self.interval),
-        }
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return [
+            {
+                "n": trial.n,
+                "replicas": self.replicas,
+                "fitted": trial.fitted,
+                "train_accuracy": math.fsum(trial.train_accuracies) / self.replicas,
+                "fits": trial.fits(self.share),
+            }
+            for trial in self.trials
+        ]
 
     def __repr__(self) -> str:
         low, high = self.bracket
         inside, outside = self.interval
-        what = f"{low} examples with {self.labels} labels of {self.num_classes} classes"
+        classes = counted(self.num_classes, "class", "classes")
+        what = f"{counted(low, 'example')} with {self.labels} labels of {classes}"
         if high is not None:
             what += f", bracket [{low}, {high})"
         elif self.stopped_by == "all_fitted":
@@ -206,8 +213,8 @@ class EffectiveCapacity:
             what = f"at least {what}, interrupted"
         return (
             f"EffectiveCapacity({what}, {100 * self.confidence:g}% interval "
-            f"[{inside}, {'unknown' if outside is None else outside}); {self.replicas} replicas, "
-            f"share {self.share:g}, error {self.error:g}, "
+            f"[{inside}, {'unknown' if outside is None else outside}); "
+            f"{counted(self.replicas, 'replica')}, share {self.share:g}, error {self.error:g}, "
             f"{trained_by(self.trials[0].recipe, self.learner)}, seed={self.seed})"
         )
 

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,9 @@ from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._json import Json
 from corruptlab._modules import ModelSource
+from corruptlab._reports import Report, rows_of
 from corruptlab._sweeps import Runner
+from corruptlab._text import counted
 from corruptlab.capacity._learned import ANY_LEARNER, LearnedExamples, trained_by
 from corruptlab.capacity._replicas import Procedure
 from corruptlab.training import Recipe
@@ -31,7 +33,7 @@ _WORDS_TO_LOOK_AHEAD = 1 << 26
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Memorization:
+class Memorization(Report, kind="memorization", derived=("scores", "standard_errors", "n")):
     """Memorization scores of training examples, with their standard errors.
 
     Attributes:
@@ -112,30 +114,22 @@ class Memorization:
         order = np.argsort(-self.scores, kind="stable")
         return order[self.scores[order] >= threshold]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields and properties as a dictionary that JSON can hold."""
-        return {
-            "scores": self.scores.tolist(),
-            "standard_errors": self.standard_errors.tolist(),
-            "correct_in": self.correct_in.tolist(),
-            "correct_out": self.correct_out.tolist(),
-            "in_counts": self.in_counts.tolist(),
-            "out_counts": self.out_counts.tolist(),
-            "n": self.n,
-            "replicas": self.replicas,
-            "subset_size": self.subset_size,
-            "train_accuracies": list(self.train_accuracies),
-            "recipe": None if self.recipe is None else self.recipe.to_dict(),
-            "learner": self.learner,
-            "seed": self.seed,
-            "environment": self.environment.to_dict(),
-        }
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return rows_of(
+            example=range(self.n),
+            score=self.scores,
+            standard_error=self.standard_errors,
+            correct_in=self.correct_in,
+            correct_out=self.correct_out,
+            in_count=self.in_counts,
+            out_count=self.out_counts,
+        )
 
     def __repr__(self) -> str:
         return (
-            f"Memorization({self.n} examples, {len(self.memorized())} with a score of 0.25 or "
-            f"more, mean score {self.scores.mean():.3g}, median standard error "
-            f"{np.median(self.standard_errors):.2g}; {self.replicas} replicas on "
+            f"Memorization({counted(self.n, 'example')}, {len(self.memorized())} with a score of "
+            f"0.25 or more, mean score {self.scores.mean():.3g}, median standard error "
+            f"{np.median(self.standard_errors):.2g}; {counted(self.replicas, 'replica')} on "
             f"{self.subset_size}, {trained_by(self.recipe, self.learner)}, seed={self.seed})"
         )
 

@@ -1,8 +1,7 @@
 """Shattering: which of the two-class labellings of some points a network can be trained to."""
 
 import itertools
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -13,7 +12,9 @@ from corruptlab._checks import at_least, check_confidence
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._modules import ModelSource
+from corruptlab._reports import Report
 from corruptlab._statistics import clopper_pearson
+from corruptlab._text import counted
 from corruptlab.capacity._replicas import Procedure
 from corruptlab.training import Recipe
 
@@ -22,7 +23,7 @@ _MOST_POINTS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shattering:
+class Shattering(Report, kind="shattering", derived=("share", "share_interval", "shattered")):
     """How many of the dichotomies of some points were fitted.
 
     Attributes:
@@ -81,28 +82,19 @@ class Shattering:
             return False
         return True if self.exhaustive and self.tried == 2**self.n else None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields and properties as a dictionary that JSON can hold."""
-        return {
-            **asdict(self),
-            "unfitted": [list(labels) for labels in self.unfitted],
-            "share": self.share,
-            "share_interval": list(self.share_interval),
-            "shattered": self.shattered,
-        }
-
     def __repr__(self) -> str:
         low, high = self.share_interval
+        whole = counted(2**self.n, "dichotomy", "dichotomies")
         if not self.exhaustive:
-            which = f"a sample of {self.tried} dichotomies"
+            which = f"a sample of {counted(self.tried, 'dichotomy', 'dichotomies')}"
             shown = f", {100 * self.confidence:g}% interval [{low:.4g}, {high:.4g}]"
         elif self.tried < 2**self.n:
-            which = f"the first {self.tried} of {2**self.n} dichotomies"
+            which = f"the first {self.tried} of {whole}"
             shown = f", share in [{low:.4g}, {high:.4g}]"
         else:
-            which, shown = f"all {self.tried} dichotomies", ""
+            which, shown = f"all {whole}", ""
         return (
-            f"Shattering({self.n} points: {self.fitted} of {which} fitted{shown}; "
+            f"Shattering({counted(self.n, 'point')}: {self.fitted} of {which} fitted{shown}; "
             f"inputs {self.recipe.preparation}, seed={self.seed})"
         )
 

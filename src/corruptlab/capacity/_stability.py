@@ -2,8 +2,9 @@
 
 import math
 import os
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -18,8 +19,10 @@ from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._json import Json
 from corruptlab._modules import ModelSource
+from corruptlab._reports import Report, rows_of
 from corruptlab._statistics import standard_error
 from corruptlab._sweeps import Runner
+from corruptlab._text import counted
 from corruptlab._types import Ids, Labels
 from corruptlab.capacity._learned import ANY_LEARNER, LearnedExamples, targets_of, trained_by
 from corruptlab.capacity._replicas import Procedure, Replicas
@@ -36,7 +39,9 @@ _LEAST = 3  # trainings: on all examples, and with two replacements, whose sprea
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stability:
+class Stability(
+    Report, kind="stability", derived=("replacements", "mean", "standard_error", "max")
+):
     """How far the loss at held-out points moved when one training example was replaced.
 
     Attributes:
@@ -95,24 +100,14 @@ class Stability:
         """The largest change of all: the uniform stability is not below it."""
         return max(self.largest)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields and properties as a dictionary that JSON can hold."""
-        return {
-            **asdict(self),
-            "means": list(self.means),
-            "largest": list(self.largest),
-            "positions": list(self.positions),
-            "replacements": self.replacements,
-            "mean": self.mean,
-            "standard_error": self.standard_error,
-            "max": self.max,
-        }
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return rows_of(position=self.positions, mean=self.means, largest=self.largest)
 
     def __repr__(self) -> str:
         return (
             f"Stability({self.loss} moves by {self.mean:.4g} +- {self.standard_error:.2g} on "
-            f"average, {self.max:.4g} at most; {self.replacements} replacements in {self.n} "
-            f"examples, {self.held_out} held-out points, "
+            f"average, {self.max:.4g} at most; {counted(self.replacements, 'replacement')} in "
+            f"{counted(self.n, 'example')}, {counted(self.held_out, 'held-out point')}, "
             f"{trained_by(self.recipe, self.learner)}, seed={self.seed})"
         )
 
@@ -197,7 +192,7 @@ def stability(
         ...           fresh=(images[200:210], labels[200:210]),
         ...           held_out=(images[300:], labels[300:]))
         Stability(cross_entropy moves by 0.0... +- 0.00... on average, 0... at most; 10 replacements
-        in 200 examples, 3700 held-out points, inputs plain, seed=0)
+        in 200 examples, 3,700 held-out points, inputs plain, seed=0)
         >>> def majority(data, *, seed):
         ...     classes, counts = np.unique(data.labels, return_counts=True)
         ...     return lambda inputs: np.full(len(inputs), classes[counts.argmax()])

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptlab._checks import one_of, probability
+from corruptlab._checks import natural, one_of, probability
 from corruptlab._draws import Draws
 from corruptlab._types import Ids, Labels
 from corruptlab.corruptions._noise import Drawing, LabelNoise, checked_drawing, hits, put
@@ -16,6 +16,9 @@ MapName: TypeAlias = Literal[
     "cifar10", "mnist", "cifar100_superclass", "cifar100_block", "cifar100_pair"
 ]
 """Maps known by name; `AsymmetricLabels` says what each one is."""
+
+Pairs: TypeAlias = Mapping[int, int] | tuple[tuple[int, int], ...]
+"""A map of your own: class to class, as a dictionary or as pairs."""
 
 _CIFAR10 = {9: 1, 2: 0, 4: 7, 3: 5, 5: 3}
 _MNIST = {7: 1, 2: 7, 3: 8, 5: 6, 6: 5}
@@ -57,14 +60,17 @@ class AsymmetricLabels(LabelNoise):
             blocks 5i .. 5i + 4, as much public code does, though fine labels are
             alphabetical and only 6 of these 100 moves stay in the superclass.
             ``"cifar100_pair"``: two random classes of each superclass are exchanged; the pairs
-            depend on the seed.
+            depend on the seed. Or a map of your own, such as ``{3: 5, 5: 3}``: class to another
+            class; those that are not in it stay. It is kept as a tuple of pairs, in order.
         rate: Probability that a label of a class that moves does move, in ``[0, 1]``.
         drawing: ``"independent"`` decides for each label by itself (default), ``"exact"``
             moves exactly the expected number of labels, rounded, ``"exact_per_class"`` exactly
             ``round(rate * n_c)`` in each class that moves.
 
     Raises:
-        ValueError: If ``rate`` is outside ``[0, 1]`` or not a number, or a name is unknown.
+        TypeError: If a class of a map is not an integer.
+        ValueError: If ``rate`` is outside ``[0, 1]`` or not a number, a name is unknown, or a map
+            is empty, has a negative class, moves a class to itself, or moves one twice.
 
     Example:
         >>> import numpy as np
@@ -72,11 +78,13 @@ class AsymmetricLabels(LabelNoise):
         >>> noise = cl.AsymmetricLabels(classes="cifar10", rate=1.0)
         >>> noise.labels(np.arange(10), num_classes=10, draws=cl.Draws(seed=0))
         array([0, 1, 0, 5, 7, 3, 6, 7, 8, 1])
+        >>> cl.AsymmetricLabels(classes={2: 0, 1: 2}, rate=0.5)
+        AsymmetricLabels(classes=((1, 2), (2, 0)), rate=0.5)
 
     Source: Patrini et al. 2017, §6 (CIFAR-10, CIFAR-100 superclasses).
     """
 
-    classes: MapName
+    classes: MapName | Pairs
     rate: float
     drawing: Drawing = "independent"
     stream: ClassVar[str] = "asymmetric_labels"
@@ -84,7 +92,7 @@ class AsymmetricLabels(LabelNoise):
     def __post_init__(self) -> None:
         put(
             self,
-            classes=one_of("classes", self.classes, get_args(MapName)),
+            classes=_checked_classes(self.classes),
             rate=probability("rate", self.rate),
             drawing=checked_drawing(self.drawing),
         )
@@ -110,12 +118,44 @@ class AsymmetricLabels(LabelNoise):
         return (1 - self.rate) * stay + self.rate * stay[target]
 
     def _target(self, num_classes: int, draws: Draws) -> Labels:
+        if not isinstance(self.classes, str):
+            return _own_map(dict(self.classes), num_classes)
         expected = _NUM_CLASSES[self.classes]
         if num_classes != expected:
             raise ValueError(
                 f"`num_classes` must be {expected} for classes={self.classes!r}, got {num_classes}."
             )
         return _class_map(self.classes, draws)
+
+
+def _checked_classes(classes: object) -> MapName | Pairs:
+    """Return a known name, or the pairs of a map in order."""
+    if isinstance(classes, str) or not isinstance(classes, Mapping | tuple | list):
+        name: MapName = one_of("classes", classes, get_args(MapName))
+        return name
+    pairs = list(classes.items()) if isinstance(classes, Mapping) else list(classes)
+    if not pairs or not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
+        raise ValueError(
+            f"`classes` must be a known name or map classes to classes, got {classes!r}."
+        )
+    moves = [(natural("classes", old), natural("classes", new)) for old, new in pairs]
+    for old, new in moves:
+        if old == new:
+            raise ValueError(f"`classes` must move each class to another, got {old} to itself.")
+    olds = [old for old, _ in moves]
+    if twice := [old for old in olds if olds.count(old) > 1]:
+        raise ValueError(f"`classes` must move each class once, got {twice[0]} twice.")
+    return tuple(sorted(moves))
+
+
+def _own_map(moves: Mapping[int, int], num_classes: int) -> Labels:
+    largest = max(*moves, *moves.values())
+    if largest >= num_classes:
+        raise ValueError(
+            f"`num_classes` must be above the largest class in `classes`, {largest}, "
+            f"got {num_classes}."
+        )
+    return _from_pairs(num_classes, moves)
 
 
 def _class_map(name: MapName, draws: Draws) -> Labels:

@@ -13,10 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from corruptlab._checks import check_names, position_of
 from corruptlab._data import (
-    Examples,
+    Fields,
     History,
     InputKey,
     Key,
+    Provenance,
+    one_array,
     open_dataset,
     relabelled,
     restored,
@@ -24,18 +26,19 @@ from corruptlab._data import (
 )
 from corruptlab._draws import ALGORITHM, Draws
 from corruptlab._random_state import seeded_generators
+from corruptlab._structured import bare
 from corruptlab._types import Array, Ids, Labels, MapDataset
 from corruptlab._version import __version__
 from corruptlab.corruptions._forwarding import Forwarding
 from corruptlab.corruptions._given_labels import Manifest
-from corruptlab.corruptions._masked_noise import Masks, read_inputs
+from corruptlab.corruptions._masked_noise import Masks, check_one_input, read_inputs
 from corruptlab.corruptions._noise import (
     MOST_ROWS,
     check_num_classes,
     checked_labels,
     product,
 )
-from corruptlab.corruptions._protocols import Corruption, Pipeline, listed, shown
+from corruptlab.corruptions._protocols import Corruption, Pipeline, listed, shown, stream_of
 from corruptlab.corruptions._specification import Specification
 
 ItemField = Literal["index", "id", "clean_label", "is_corrupted"]
@@ -104,7 +107,7 @@ class Corrupted(Forwarding):
         input_key: InputKey | None = None,
         label_key: Key | None = None,
     ) -> None:
-        self.seed = Draws(seed).seed
+        self.seed: int = Draws(seed).seed
         # What is read here depends on the seed alone, whatever random transforms draw.
         word = int(Draws(self.seed).integers("corrupt/reading", [0], 2**31)[0])
         with seeded_generators(word):
@@ -114,12 +117,14 @@ class Corrupted(Forwarding):
                 label_key=label_key,
                 targets=targets,
                 classes=classes,
+                same_input=True,
             )
             before = examples.provenance(ids=ids, num_classes=num_classes)
             pipeline = Pipeline.of(corruptions, self.seed, before.history)
             if pipeline.changes_inputs:
-                _check_one_input(examples)
-            self.fields, self._source = examples.fields, examples.source
+                check_one_input(examples)
+            self.fields: Fields = examples.fields
+            self._source = examples.source
             read = partial(self._read, pipeline.mask_fields)
             self._pipeline = pipeline.estimated(read, before.ids)
             served = self._pipeline.labels(
@@ -132,7 +137,7 @@ class Corrupted(Forwarding):
         self._transforms: tuple[Callable[[Any], Any], ...] = ()
         self._added: tuple[str, ...] = ()
         self._is_relabelled = before.encoding is None and not self._pipeline.changes_inputs
-        self.dataset = examples.dataset
+        self.dataset: Any = examples.dataset
         self._n = len(examples)
         self._served = _read_only(checked_labels(served, before.num_classes))
         if before.lacks_class_0 and before.targets.min() > 0 and self._served.min() == 0:
@@ -144,13 +149,13 @@ class Corrupted(Forwarding):
                 "instance.",
                 stacklevel=3,  # the caller of `corrupt`
             )
-        self.provenance = replace(
+        self.provenance: Provenance = replace(
             before,
             targets=self._served,
             clean_targets=_read_only(before.clean_targets),
             ids=_read_only(before.ids),
             is_traced=True,
-            history=before.history + History((c.stream, self.seed) for c in corruptions),
+            history=before.history + History((stream_of(c), self.seed) for c in corruptions),
             laws=None if before.laws is None else (*before.laws, self._pipeline),
         )
 
@@ -314,20 +319,26 @@ class Corrupted(Forwarding):
             indices: Positions in ``0 .. n - 1``, shape ``(k,)``.
 
         Returns:
-            Array of shape ``(k, ...)`` in the stored type; PIL images with the channels first.
+            Array of shape ``(k, ...)`` in the stored type; PIL images with the channels first. For
+            inputs with several fields, a dictionary or tuple of such arrays.
         """
         at = np.asarray(indices, np.int64)
         if self._transforms:
             items = self.__getitems__(at.tolist())
             pairs = zip(items, at.tolist(), strict=True)
-            return stacked([self.fields.input_of(x, "dataset", i) for x, i in pairs])
-        inputs, masks = self._read(self._pipeline.mask_fields, at)
-        return self._pipeline.inputs(inputs, ids=self.ids[at], masks=masks)
+            inputs = bare(stacked([self.fields.input_of(x, "dataset", i) for x, i in pairs]))
+        elif self._pipeline.changes_inputs:
+            batch, masks = self._read(self._pipeline.mask_fields, at)
+            inputs = self._pipeline.inputs(batch, ids=self.ids[at], masks=masks)
+        else:
+            inputs = bare(self._source.inputs(at))
+        found: Array = inputs
+        return found
 
     def _read(self, mask_fields: Sequence[Key], at: Ids) -> tuple[Array, Masks]:
         """Return the inputs of the wrapped data set at some positions, and their masks."""
         if not mask_fields:
-            return self._source.inputs(at), {}
+            return one_array(self._source.inputs(at), "dataset"), {}
         return read_inputs(self._source.items(at), self.fields, at, mask_fields, "dataset")
 
     def with_transform(self, transform: Callable[[Any], Any]) -> "Corrupted":
@@ -479,17 +490,6 @@ class Corrupted(Forwarding):
         return (
             f"Corrupted({listed(self.corruptions)}, seed={self.seed}; "
             f"{len(self)} examples, {self.realized_rate:.2%} of labels changed{nominal})"
-        )
-
-
-def _check_one_input(examples: Examples) -> None:
-    """Refuse inputs of several parts where they are to be corrupted."""
-    value = examples.fields.input_of(examples.items_at([0])[0], "dataset", 0)
-    if isinstance(value, list | tuple | Mapping):
-        raise TypeError(
-            "`dataset` must serve one tensor, array, or image as the input where inputs are "
-            f"corrupted, got a {type(value).__name__} of {len(value)}; put a transform that makes "
-            "several views on top: corrupt(dataset, ...).with_transform(...)."
         )
 
 

@@ -59,7 +59,9 @@ class InstanceDependentLabels:
     std: tuple[float, ...] | None = None
     channel_axis: int | None = None
     stream: ClassVar[str] = "instance_dependent_labels"
-    __repr__ = _noise.short_repr
+
+    def __repr__(self) -> str:
+        return _noise.short_repr(self)
 
     def __post_init__(self) -> None:
         _noise.put(

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from corruptlab._arrays import ArrayT, to_numpy
 from corruptlab._checks import check_number, natural
-from corruptlab._data import Fields, Key, stacked
+from corruptlab._data import Examples, Fields, Key, one_array, stacked
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids
 from corruptlab.corruptions._noise import put
@@ -88,21 +88,25 @@ class MaskedNoise(ABC):
         return None if self.where is None else np.array(self.where, np.bool_)[None]
 
 
+def check_one_input(examples: Examples) -> None:
+    """Refuse inputs of several parts where they are to be corrupted."""
+    value = examples.fields.input_of(examples.items_at([0])[0], "dataset", 0)
+    if isinstance(value, list | tuple | Mapping):
+        raise TypeError(
+            "`dataset` must serve one tensor, array, or image as the input where inputs are "
+            f"corrupted, got a {type(value).__name__} of {len(value)}; put a transform that makes "
+            "several views on top: corrupt(dataset, ...).with_transform(...)."
+        )
+
+
 def read_inputs(
     items: Sequence[Any], fields: Fields, at: Ids, mask_fields: Sequence[Key], name: str
 ) -> tuple[Array, Masks]:
     """Return the inputs of items as one batch, and their masks; `at` are their positions."""
     where = at.tolist()
     found = [fields.input_of(item, name, i) for item, i in zip(items, where, strict=True)]
-    inputs = stacked(found, name, where)
-    return inputs, masks_in(items, where, mask_fields, inputs.shape[1:])
-
-
-def masks_in(
-    items: Sequence[Any], at: Sequence[int], mask_fields: Sequence[Key], shape: tuple[int, ...]
-) -> Masks:
-    """Return the masks in some fields of items with inputs of a shape."""
-    return {key: _masks_in(items, at, key, shape) for key in mask_fields}
+    inputs = one_array(stacked(found, name, where), name)
+    return inputs, {key: _masks_in(items, where, key, inputs.shape[1:]) for key in mask_fields}
 
 
 def _masks_in(
@@ -122,7 +126,8 @@ def _masks_in(
 
 def _field_of(item: Any, key: Key, position: int) -> Any:
     try:
-        return item[key]
+        names = getattr(item, "_fields", ())  # of a named tuple
+        return item[names.index(key) if key in names else key]
     except (TypeError, LookupError):
         has = sorted(map(str, item)) if isinstance(item, Mapping) else range(len(item))
         raise ValueError(

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import tee
-from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from typing_extensions import Self, TypeIs
 
-from corruptlab._arrays import ArrayT
 from corruptlab._data import History, Key, chunks
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids, Labels
@@ -30,18 +29,17 @@ class LabelCorruption(Protocol):
         >>> class NextLabels:  # nothing to inherit: having the parts is enough
         ...     stream = "next_labels"
         ...
-        ...     def labels(self, clean, *, num_classes, draws, ids=None):
+        ...     def labels(self, clean, *, num_classes, draws, ids):
         ...         return (clean + 1) % num_classes
         >>> cl.corrupt([("a", 0), ("b", 1)], NextLabels()).targets
         array([1, 0])
     """
 
-    stream: ClassVar[str]
+    if not TYPE_CHECKING:  # of the class or of the object: a type checker would take one of them
+        stream: str
 
-    def labels(
-        self, clean: ArrayT, *, num_classes: int, draws: Draws, ids: ArrayLike | None = None
-    ) -> ArrayT:
-        """Return the new labels, shape ``(n,)``, of the kind and type that came in."""
+    def labels(self, clean: Labels, *, num_classes: int, draws: Draws, ids: Ids) -> Labels:
+        """Return the new labels, shape ``(n,)``; ``ids`` are the example numbers."""
 
 
 @runtime_checkable
@@ -56,15 +54,16 @@ class InputCorruption(Protocol):
         >>> class Negatives:
         ...     stream = "negatives"
         ...
-        ...     def inputs(self, clean, *, draws, ids=None):
+        ...     def inputs(self, clean, *, draws, ids):
         ...         return 255 - clean
         >>> cl.corrupt([(np.array([5, 250]), 0)], Negatives())[0]
         (array([250,   5]), 0)
     """
 
-    stream: ClassVar[str]
+    if not TYPE_CHECKING:  # of the class or of the object: a type checker would take one of them
+        stream: str
 
-    def inputs(self, clean: ArrayT, *, draws: Draws, ids: ArrayLike | None = None) -> ArrayT:
+    def inputs(self, clean: Array, *, draws: Draws, ids: Ids) -> Array:
         """Return the new inputs, of the shape and kind that came in; another type is kept."""
 
 
@@ -80,23 +79,18 @@ class InstanceCorruption(Protocol):
         >>> class BrightLabels:
         ...     stream = "bright_labels"
         ...
-        ...     def labels_for(self, inputs, clean, *, num_classes, draws, ids=None):
+        ...     def labels_for(self, inputs, clean, *, num_classes, draws, ids):
         ...         return np.where(inputs.mean(1) > 9, 1, clean)
         >>> cl.corrupt([(np.array([5, 25]), 0), (np.array([5, 5]), 1)], BrightLabels()).targets
         array([1, 1])
     """
 
-    stream: ClassVar[str]
+    if not TYPE_CHECKING:  # of the class or of the object: a type checker would take one of them
+        stream: str
 
     def labels_for(
-        self,
-        inputs: Array,
-        clean: ArrayT,
-        *,
-        num_classes: int,
-        draws: Draws,
-        ids: ArrayLike | None = None,
-    ) -> ArrayT:
+        self, inputs: Array, clean: Labels, *, num_classes: int, draws: Draws, ids: Ids
+    ) -> Labels:
         """Return the new labels, shape ``(n,)``, of inputs of shape ``(n, ...)``."""
 
 
@@ -187,9 +181,9 @@ class Pipeline:
         used = History(history)
         stages = []
         for corruption in corruptions:
-            _check(corruption)
-            stages.append((corruption, Draws(seed, used[corruption.stream, seed])))
-            used[corruption.stream, seed] += 1
+            stream = _checked_stream(corruption)
+            stages.append((corruption, Draws(seed, used[stream, seed])))
+            used[stream, seed] += 1
         return cls(tuple(stages))
 
     def check_size(self, size: int) -> None:
@@ -284,14 +278,20 @@ def _mask_field(corruption: Any) -> Key | None:
     return corruption.mask_field if isinstance(corruption, MaskedNoise) else None
 
 
-def _check(corruption: Any) -> None:
+def _checked_stream(corruption: Any) -> str:
     if is_label_corruption(corruption) or is_input_corruption(corruption):
-        return
+        return stream_of(corruption)
     remedy = f"; write {corruption.__name__}(...)" if isinstance(corruption, type) else ""
     raise TypeError(
         "`corruptions` must have a stream and a `labels`, `labels_for`, or `inputs` method, "
         f"got {corruption!r}{remedy}."
     )
+
+
+def stream_of(corruption: Any) -> str:
+    """Return the name of the randomness of a corruption."""
+    name: str = corruption.stream
+    return name
 
 
 def shown(corruption: Corruption) -> str:

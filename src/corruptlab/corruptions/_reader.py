@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 
 from corruptlab import _data
+from corruptlab._structured import bare
 from corruptlab._types import Array, Ids, Labels, MapDataset
 
 
@@ -103,7 +104,8 @@ def materialize(
 
     Returns:
         Inputs, shape ``(n, ...)``, in the type they are stored in (PIL images as ``uint8`` with the
-        channels first), and labels, ``int64``, shape ``(n,)``.
+        channels first), and labels, ``int64``, shape ``(n,)``. Inputs that are dictionaries or
+        tuples become a dictionary or tuple of such tensors.
 
     Raises:
         TypeError: If the data set is not map-style, or an input or label is of a wrong type.
@@ -116,4 +118,6 @@ def materialize(
         >>> images.shape, images.dtype, labels.shape
         (torch.Size([4000, 1, 28, 28]), torch.uint8, torch.Size([4000]))
     """
-    return _data.open_dataset(dataset).tensors(progress=progress)
+    read, labels = _data.open_dataset(dataset).tensors(progress=progress)
+    inputs: torch.Tensor = bare(read)
+    return inputs, labels

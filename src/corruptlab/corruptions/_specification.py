@@ -11,7 +11,7 @@ from corruptlab.corruptions._asymmetric_labels import AsymmetricLabels
 from corruptlab.corruptions._exchanged_labels import ExchangedLabels
 from corruptlab.corruptions._gaussian_pixels import GaussianPixels
 from corruptlab.corruptions._instance_dependent_labels import InstanceDependentLabels
-from corruptlab.corruptions._noise import changed_fields
+from corruptlab.corruptions._noise import FrozenArray, changed_fields
 from corruptlab.corruptions._pair_flip_labels import PairFlipLabels
 from corruptlab.corruptions._permuted_pixels import RandomPixels, ShuffledPixels
 from corruptlab.corruptions._protocols import Corruption
@@ -110,7 +110,9 @@ class Specification:
 
 def _name_of(corruption: Corruption) -> str:
     for name, kind in _KINDS.items():
-        if type(corruption) is kind:
+        if type(corruption) is kind and not any(
+            isinstance(each, FrozenArray) for each in vars(corruption).values()
+        ):
             return name
     raise ValueError(
         f"`corruptions` must have a one-line form, got {corruption!r}; "

@@ -99,7 +99,7 @@ class CorruptedStream(IterableDataset[Any]):
             raise TypeError(f"`stream` must be iterable, anew in each pass, got {got}.")
         for corruption in corruptions:
             _check_alone(corruption)
-        self.seed = Draws(seed).seed
+        self.seed: int = Draws(seed).seed
         self._pipeline = Pipeline.of(corruptions, self.seed, History())
         self._encoding = None if classes is None else encoding_of(classes)
         if self._encoding is not None:
@@ -108,13 +108,14 @@ class CorruptedStream(IterableDataset[Any]):
             raise ValueError(
                 "`num_classes` must be given, or `classes`, as a stream does not tell, got neither."
             )
-        self.num_classes = at_least(1, "num_classes", num_classes)
+        self.num_classes: int = at_least(1, "num_classes", num_classes)
         if self._encoding is not None and self.num_classes != len(self._encoding):
             raise ValueError(
                 f"`num_classes` must be the number of `classes`, {len(self._encoding)}, "
                 f"got {self.num_classes}."
             )
-        self.stream, self._key, self._repeats = stream, key, repeats
+        self.stream: Iterable[Any] = stream
+        self._key, self._repeats = key, repeats
         self._input_key, self._label_key = input_key, label_key
 
     @staticmethod

@@ -5,6 +5,7 @@ from corruptlab.experiments.auditing import AuditReport, Finding, audit
 from corruptlab.experiments.memorizing import (
     Fitted,
     Gap,
+    LearningTimes,
     MemorizationEpoch,
     MemorizationMeter,
     MemorizationReport,
@@ -39,6 +40,7 @@ __all__ = [
     "Gap",
     "LearnerReport",
     "LearnerResult",
+    "LearningTimes",
     "MemorizationEpoch",
     "MemorizationMeter",
     "MemorizationReport",

@@ -128,9 +128,10 @@ class RandomLabelHeads:
         seed: int = 0,
     ) -> None:
         check_module(model)
+        self.model: nn.Module
         self.model, self._group = _unwrapped(model)
         modules = dict(self.model.named_modules())
-        self.layers = _checked_layers(layers, [name for name in modules if name])
+        self.layers: tuple[str, ...] = _checked_layers(layers, [name for name in modules if name])
         self._num_classes = at_least(2, "num_classes", num_classes)
         self._num_labels = at_least(1, "num_labels", num_labels)
         self._factor = not_negative("factor", factor)
@@ -139,8 +140,10 @@ class RandomLabelHeads:
         self._readers = Readers(
             self._num_labels, self._num_classes, positive("learning_rate", learning_rate)
         )
-        self.dataset, self.ids = dataset, open_dataset(dataset).provenance().ids
+        self.dataset: MapDataset[Any] = dataset
+        self.ids: Ids = open_dataset(dataset).provenance().ids
         self._ids = _distinct(self.ids, "`dataset` must hold every example once, got example")
+        self._dense = int(self._ids[-1]) + 1 == len(self._ids)  # ids are positions
         self._labels = torch.from_numpy(self._drawn())
         self._visits = np.zeros(len(self._ids), np.int64)
         self._right: Tensor | None = None  # (layers, epochs)
@@ -313,15 +316,19 @@ class RandomLabelHeads:
     def _positions(self, ids: ArrayLike | Tensor) -> Ids:
         """Return the positions of the ids in the sorted ids of the data set."""
         numbers = example_ids(to_numpy(ids) if isinstance(ids, Tensor) else ids)
-        at = np.searchsorted(self._ids, numbers)
-        found = self._ids.take(at, mode="clip") == numbers
+        if self._dense:
+            at, found = numbers, numbers < len(self._ids)
+        else:
+            at = np.searchsorted(self._ids, numbers)
+            found = self._ids.take(at, mode="clip") == numbers
         if not found.all():
             low, high = int(self._ids[0]), int(self._ids[-1])
             raise ValueError(
                 f"`ids` must be numbers of examples of `dataset`, which lie in {low} .. {high}, "
                 f"got {numbers[~found][0]}."
             )
-        _distinct(numbers, "`ids` must name every example of a batch once, got")
+        if len(set(numbers.tolist())) < len(numbers):
+            _distinct(numbers, "`ids` must name every example of a batch once, got")
         return at
 
     def _read(self, name: str, n: int) -> Tensor:
@@ -349,10 +356,10 @@ class RandomLabelHeads:
 
     def _check_sizes(self, features: Sequence[Tensor]) -> None:
         self._readers.sized([each.shape[1] for each in features], features[0].device)
-        for name, each, weight in zip(self.layers, features, self._readers.weights, strict=True):
-            if each.shape[1] != weight.shape[1]:
+        for name, each, size in zip(self.layers, features, self._readers.sizes, strict=True):
+            if each.shape[1] != size:
                 raise ValueError(
-                    f"`layers` must have outputs of one size, got {weight.shape[1]} features at "
+                    f"`layers` must have outputs of one size, got {size} features at "
                     f"first and {each.shape[1]} later from {name!r}; `features` may pool them."
                 )
 

@@ -27,69 +27,62 @@ class Readers:
     def __init__(self, num_labels: int, num_classes: int, learning_rate: float) -> None:
         self._shape = (num_labels, num_classes)
         self.rate = learning_rate
-        self._sizes: list[int] = []  # d of each layer
+        self.sizes: list[int] = []  # d of each layer
         self._step = 0
         self._weights = self._exp_avg = self._exp_avg_sq = torch.zeros(self._rows, 0)  # (rows, D)
         self._rates = torch.zeros(0)  # (D,)
-        self._scratch = torch.zeros(2, 0)
-
-    @property
-    def weights(self) -> list[Tensor]:
-        """Weights of each layer, ``(num_labels * num_classes, d)``."""
-        return list(torch.split(self._weights, self._sizes, dim=1)) if self._sizes else []
+        self._one_hot = torch.eye(num_classes)
+        self.weights: list[Tensor] = []  # of each layer, (rows, d): parts of the matrix
+        self._buffers: list[Tensor] = []
 
     def sized(self, sizes: Sequence[int], device: torch.device) -> None:
         """Make the heads when the sizes of the features are known; move them to the device."""
-        if not self._sizes:
-            self._sizes = list(sizes)
+        if len(self._rates) and self._rates.device == device:
+            return
+        if not self.sizes:
+            self.sizes = list(sizes)
             self._weights, self._exp_avg, self._exp_avg_sq = (
-                torch.zeros(self._rows, sum(sizes), device=device) for _ in range(3)
+                torch.zeros(self._rows, sum(sizes)) for _ in range(3)
             )
-        if len(self._rates) == 0 or self._rates.device != device:
-            # Adam moves a weight by at most about its rate, hence a score by about d times that.
-            rates = [torch.full((d,), self.rate / d, device=device) for d in self._sizes]
-            self._rates = torch.cat(rates)
-            self._weights = self._weights.to(device)
-            self._exp_avg = self._exp_avg.to(device)
-            self._exp_avg_sq = self._exp_avg_sq.to(device)
+        self._weights, self._exp_avg = self._weights.to(device), self._exp_avg.to(device)
+        self._exp_avg_sq = self._exp_avg_sq.to(device)
+        self.weights = list(torch.split(self._weights, self.sizes, dim=1))
+        # Adam moves a weight by at most about its rate, hence a score by about d times that.
+        rates = [torch.full((d,), self.rate / d, device=device) for d in self.sizes]
+        self._rates = torch.cat(rates)
+        self._one_hot = torch.eye(self._shape[1], device=device)
 
     def answers(self, features: Sequence[Tensor], targets: Tensor) -> tuple[Tensor, Tensor]:
         """Predict labels, ``(n, num_labels)``, from each layer's features, ``(n, d)``.
 
         Returns:
             How many of an example's labels are right, ``(layers, n)``, and the gradient of the sum
-            of cross-entropies with respect to all weights.
+            of cross-entropies with respect to all weights, ``(rows, D)``.
         """
-        gradient = torch.empty_like(self._weights)
-        gradients = torch.split(gradient, self._sizes, dim=1)
-        right = [
-            self._answer(each, targets, weight, out)
-            for each, weight, out in zip(features, self.weights, gradients, strict=True)
-        ]
-        return torch.stack(right), gradient
-
-    def _answer(self, features: Tensor, targets: Tensor, weight: Tensor, out: Tensor) -> Tensor:
-        """Return the right answers of one layer, and write the gradient of its head."""
-        if len(features) == 0:
-            out.zero_()
-            return targets.new_zeros(0)
-        centered, variance = self._centered(features)
-        scale = _scale(variance)
-        logs = self._log_softmax(centered @ (weight * scale).T)
+        if len(targets) == 0:
+            return targets.new_zeros(len(features), 0), torch.zeros_like(self._weights)
+        *centered, squared = self._buffers_for(features)
+        scales, scores = [], []
+        for each, around, weight in zip(features, centered, self.weights, strict=True):
+            torch.sub(each, each.mean(0), out=around)
+            square = squared[: each.numel()].view_as(each)
+            scales.append(_scale(torch.mul(around, around, out=square).mean(0)))
+            scores.append(around @ (weight * scales[-1]).T)
+        logs = self._log_softmax(torch.stack(scores))  # (layers, n, num_labels, num_classes)
+        right = (logs.argmax(3) == targets).sum(2)
         # `one_hot` would look at the values, for which a GPU has to be waited for.
-        errors = logs.exp()
-        errors.scatter_add_(2, targets[:, :, None], logs.new_full((*targets.shape, 1), -1.0))
-        torch.mul(errors.flatten(1).T @ centered, scale, out=out)
-        return (logs.argmax(2) == targets).sum(1)
+        errors = logs.exp_().sub_(self._one_hot[targets]).flatten(2)
+        gradients = [error.T @ around for error, around in zip(errors, centered, strict=True)]
+        return right, torch.cat(gradients, dim=1).mul_(torch.cat(scales))
 
-    def _centered(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features minus their mean, in memory that the next call overwrites; variances."""
+    def _buffers_for(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Return memory for each layer's centered features, and for squares of the largest ones."""
         # Large fresh tensors take a processor longer to map than to fill.
-        if self._scratch.shape[1] < features.numel() or self._scratch.device != features.device:
-            self._scratch = features.new_empty(2, features.numel())
-        centered, squared = (row[: features.numel()].view_as(features) for row in self._scratch)
-        torch.sub(features, features.mean(0), out=centered)
-        return centered, torch.mul(centered, centered, out=squared).mean(0)
+        old = self._buffers
+        if not old or old[0].shape != features[0].shape or old[0].device != features[0].device:
+            most = max(each.numel() for each in features)
+            self._buffers = [*map(torch.empty_like, features), features[0].new_empty(most)]
+        return self._buffers
 
     def confusion(self, place: int, features: Tensor) -> Tensor:
         """Return how far predictions are from uniform: the mean of ``KL(uniform || predicted)``."""
@@ -111,7 +104,7 @@ class Readers:
     def state(self) -> dict[str, Any]:
         """Return copies of all that learns, on the CPU."""
         return {
-            "sizes": list(self._sizes),
+            "sizes": list(self.sizes),
             "step": self._step,
             "weights": self._weights.to("cpu", copy=True),
             "exp_avg": self._exp_avg.to("cpu", copy=True),
@@ -129,18 +122,18 @@ class Readers:
             raise ValueError(f"`state` must hold sizes of {layers} layers, got {len(sizes)}.")
         for name in tensors:
             check_tensor(name, state[name], torch.float32, [self._rows, sum(sizes)])
-        self._sizes, self._step = list(sizes), step
+        self.sizes, self._step = list(sizes), step
         self._weights, self._exp_avg, self._exp_avg_sq = (state[name].clone() for name in tensors)
-        self._rates = torch.zeros(0)  # `sized` makes them, and moves the others, at the next step
+        self._rates = torch.zeros(0)  # `sized` makes what depends on the device at the next step
 
     @property
     def _rows(self) -> int:
         return self._shape[0] * self._shape[1]
 
     def _log_softmax(self, scores: Tensor) -> Tensor:
-        return scores.view(-1, *self._shape).log_softmax(2)
+        return scores.view(*scores.shape[:-1], *self._shape).log_softmax(-1)
 
 
 def _scale(variance: Tensor) -> Tensor:
     """Return what standardizes centered features, by their variances."""
-    return (variance + _EPSILON * variance.mean() + _LEAST).rsqrt()
+    return torch.add(variance, variance.mean(), alpha=_EPSILON).add_(_LEAST).rsqrt()

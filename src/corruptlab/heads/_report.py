@@ -1,17 +1,21 @@
 """Results of random label heads by layer and epoch."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import deprecated
 
 from corruptlab import _text as text
 from corruptlab._checks import check_confidence, check_names
+from corruptlab._reports import Report
 from corruptlab._statistics import clopper_pearson
 from corruptlab.plotting import layer_heatmap
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _CONFIDENCE = 0.95
@@ -19,7 +23,7 @@ _MOST_ROWS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeadsReport:
+class HeadsReport(Report, kind="random_label_heads", derived=("accuracy", "chance")):
     """Accuracy of random label heads by layer and epoch; returned by `RandomLabelHeads.report`.
 
     Attributes:
@@ -97,6 +101,15 @@ class HeadsReport:
         right = self.right[epoch - 1][self.layers.index(layer)]
         return clopper_pearson(right, self.total[epoch - 1], confidence=(1 + confidence) / 2)
 
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        rows = []
+        for k, (counts, total) in enumerate(zip(self.right, self.total, strict=True), 1):
+            for layer, right in zip(self.layers, counts, strict=True):
+                low, high = self.interval(layer, k)
+                row = {"epoch": k, "layer": layer, "right": right, "total": total}
+                rows.append({**row, "accuracy": right / total, "low": low, "high": high})
+        return rows
+
     def __repr__(self) -> str:
         """Return a line with the accuracies of the last epoch."""
         last = self.accuracy[-1] if self.total else []
@@ -104,7 +117,8 @@ class HeadsReport:
             f"{name} {text.percent(float(share))}"
             for name, share in zip(self.layers, last, strict=bool(self.total))
         )
-        return f"HeadsReport({len(self.total)} epochs, chance {self.chance:.1%}: {told or 'none'})"
+        epochs = text.counted(len(self.total), "epoch")
+        return f"HeadsReport({epochs}, chance {self.chance:.1%}: {told or 'none'})"
 
     def __str__(self) -> str:
         """Return a table with at most 12 epochs and notes below it."""
@@ -124,32 +138,18 @@ class HeadsReport:
                 "Share of random labels that a head predicts at an example's k-th visit, before "
                 f"learning from that visit; chance {self.chance:.1%}."
                 + (f" Last epoch, {_CONFIDENCE:.0%} interval: {told}." if told else ""),
-                f"{self.num_examples:,} examples with {self.num_labels} random label"
-                f"{'s' * (self.num_labels > 1)} of {self.num_classes} classes, seed {self.seed}; "
+                f"{text.counted(self.num_examples, 'example')} with "
+                f"{text.counted(self.num_labels, 'random label')} of "
+                f"{text.counted(self.num_classes, 'class', 'classes')}, seed {self.seed}; "
                 + (f"regularizer {self.factor:g}." if self.factor else "heads only measure."),
             ]
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as a dictionary that JSON can hold."""
-        return {
-            "kind": "random_label_heads",
-            "layers": list(self.layers),
-            "accuracy": self.accuracy.tolist(),
-            "chance": self.chance,
-            "right": [list(row) for row in self.right],
-            "total": list(self.total),
-            "num_examples": self.num_examples,
-            "num_classes": self.num_classes,
-            "num_labels": self.num_labels,
-            "factor": self.factor,
-            "seed": self.seed,
-        }
-
-    def figure(self, *, confidence: float = _CONFIDENCE) -> "Figure":
+    def plot(self, ax: "Axes | None" = None, *, confidence: float = _CONFIDENCE) -> "Figure":
         """Draw accuracy by layer and epoch, and mark cells whose interval contains chance.
 
         Args:
+            ax: Axes of matplotlib to draw into; by default those of a new figure.
             confidence: Confidence level of the intervals, in ``(0, 1)``.
 
         Returns:
@@ -172,7 +172,13 @@ class HeadsReport:
             marked={name: [holds_chance(name, k) for k in epochs] for name in self.layers},
             title=f"Random labels of {self.num_examples:,} examples "
             "(dots: not significantly above chance)",
+            ax=ax,
         )
+
+    @deprecated("`figure` is now called `plot`.")
+    def figure(self, *, confidence: float = _CONFIDENCE) -> "Figure":
+        """Return ``plot(confidence=confidence)``: the old name."""
+        return self.plot(confidence=confidence)
 
 
 def _some(n: int) -> list[int]:

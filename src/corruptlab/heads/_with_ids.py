@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from corruptlab._checks import position_of
-from corruptlab._data import Traced, open_dataset
+from corruptlab._data import Fields, Provenance, Traced, open_dataset
+from corruptlab._structured import bare
 from corruptlab._types import Array, Ids, MapDataset
 
 _NAME = "example_id"
@@ -34,8 +35,10 @@ class WithIds(Traced):
 
     def __init__(self, dataset: MapDataset[Any]) -> None:
         examples = open_dataset(dataset)
-        self.dataset, self.fields, self._source = examples.dataset, examples.fields, examples.source
-        self.provenance = examples.provenance()
+        self.dataset: Any = examples.dataset
+        self.fields: Fields = examples.fields
+        self._source = examples.source
+        self.provenance: Provenance = examples.provenance()
 
     @property
     def ids(self) -> Ids:
@@ -49,9 +52,11 @@ class WithIds(Traced):
             indices: Positions in ``0 .. n - 1``, shape ``(k,)``.
 
         Returns:
-            Array of shape ``(k, ...)`` of the stored dtype; PIL images are channels-first.
+            Array of shape ``(k, ...)`` of the stored dtype; PIL images are channels-first. For
+            inputs with several fields, a dictionary or tuple of such arrays.
         """
-        return self._source.inputs(np.asarray(indices, np.int64))
+        inputs: Array = bare(self._source.inputs(np.asarray(indices, np.int64)))
+        return inputs
 
     def __len__(self) -> int:
         """Return the number of examples."""

@@ -4,6 +4,7 @@ from corruptlab.plotting._examples import examples
 from corruptlab.plotting._fit_curves import fit_curves
 from corruptlab.plotting._interval_curves import interval_curves
 from corruptlab.plotting._layer_heatmap import layer_heatmap
+from corruptlab.plotting._learning_curves import learning_curves
 from corruptlab.plotting._loss_curves import loss_curves
 from corruptlab.plotting._null_distribution import null_distribution
 
@@ -12,6 +13,7 @@ __all__ = [
     "fit_curves",
     "interval_curves",
     "layer_heatmap",
+    "learning_curves",
     "loss_curves",
     "null_distribution",
 ]

@@ -79,7 +79,7 @@ def examples(
         for axes, picture, new, old in zip(line, *row, truth, strict=True):
             _show(axes, picture)
             _label(axes, *(_named(int(label), classes) for label in (new, old)))
-    headline(figure, title)
+    headline(figure.axes[0], title)
     return figure
 
 

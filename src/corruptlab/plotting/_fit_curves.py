@@ -28,6 +28,7 @@ def fit_curves(
     title: str = "",
     looks: Mapping[str, int] | None = None,
     level: float = 0.95,
+    ax: "Axes | None" = None,
 ) -> "Figure":
     """Draw which share of each group of examples is fitted after each epoch.
 
@@ -47,6 +48,7 @@ def fit_curves(
         title: Line above the figure; none by default.
         looks: Name to place in the fixed list of looks; by default the place in ``curves``.
         level: Probability of the intervals, in ``(0, 1)``.
+        ax: Axes to draw into; by default those of a new figure.
 
     Returns:
         A figure of 8 x 4.5 inches (800 x 450 pixels at its own resolution), ready for
@@ -54,7 +56,7 @@ def fit_curves(
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
-        TypeError: If ``level`` is not a number.
+        TypeError: If ``level`` is not a number, or ``ax`` not axes of matplotlib.
         ValueError: If there is no curve, curves and epochs are not equally many, a share is not in
             ``[0, 1]``, ``looks`` names an unknown curve, or ``level`` is out of its range.
 
@@ -68,8 +70,7 @@ def fit_curves(
     places = dict(looks or {})
     rows = {name: _rows(name, shares) for name, shares in curves.items()}
     at = _checked(rows, epochs, chance, places, level)
-    figure = _style.blank()
-    axes = figure.add_subplot(facecolor="white")
+    axes = _style.axes_for(ax)
     for place, (name, shares) in enumerate(rows.items()):
         _draw(axes, name, at, shares, place, _style.look(places.get(name, place)), level)
     if chance is not None:
@@ -77,8 +78,7 @@ def fit_curves(
             100 * chance, label="chance", color=_style.QUIET, linestyle=(0, (1, 2)), linewidth=1.4
         )
     _dress(axes, at)
-    _style.headline(figure, title)
-    return figure
+    return _style.headline(axes, title, ax)
 
 
 def _draw(

@@ -7,7 +7,7 @@ import numpy as np
 
 from corruptlab._checks import check_confidence
 from corruptlab._statistics import mean_and_half_width
-from corruptlab.plotting._style import blank, frame, headline, legend_above, look
+from corruptlab.plotting._style import axes_for, blank, frame, headline, legend_above, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +23,7 @@ def interval_curves(
     xlabel: str = "",
     title: str = "",
     level: float = 0.95,
+    ax: "Axes | None" = None,
 ) -> "Figure":
     """Draw means over repetitions, with t-intervals, one panel a quantity.
 
@@ -38,14 +39,16 @@ def interval_curves(
         xlabel: Label of the horizontal axis.
         title: Line above the figure; none by default.
         level: Probability of the intervals, in ``(0, 1)``.
+        ax: Axes to draw a single panel into; by default those of a new figure.
 
     Returns:
         A figure of 4.5 inches in height and 5.2 in width for each panel.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
-        TypeError: If ``level`` is not a number.
-        ValueError: If there is no panel, curve, or value, or ``level`` is out of its range.
+        TypeError: If ``level`` is not a number, or ``ax`` not axes of matplotlib.
+        ValueError: If there is no panel, curve, or value, ``level`` is out of its range, or there
+            are several panels for one ``ax``.
 
     Example:
         >>> from corruptlab.plotting import interval_curves
@@ -57,16 +60,18 @@ def interval_curves(
     Source: Zhang et al. 2017, Fig. 1b and 1c.
     """
     _check(panels, level)
-    figure = blank(width=5.2 * len(panels))
+    if ax is None:
+        places = list(blank(width=5.2 * len(panels)).subplots(1, len(panels), squeeze=False)[0])
+    elif len(panels) == 1:
+        places = [axes_for(ax)]
+    else:
+        raise ValueError(f"`ax` must be None for several panels, got axes for {len(panels)}.")
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
-    for axes, (label, curves) in zip(
-        figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
-    ):
+    for axes, (label, curves) in zip(places, panels.items(), strict=True):
         for name, curve in curves.items():
             _draw(axes, name, curve, names.index(name), level)
         _dress(axes, xlabel, label)
-    headline(figure, title)
-    return figure
+    return headline(places[0], title, ax)
 
 
 def _draw(axes: "Axes", name: str, curve: Curve, place: int, level: float) -> None:

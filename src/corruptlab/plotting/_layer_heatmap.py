@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from corruptlab._checks import check_probability
-from corruptlab.plotting._style import INK, QUIET, blank, check_names, headline
+from corruptlab.plotting._style import INK, QUIET, axes_for, check_names, figure_of, headline
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _MOST_NUMBERS = 12  # columns in which numbers can be read
@@ -20,6 +21,7 @@ def layer_heatmap(
     chance: float = 0.0,
     marked: Mapping[str, Sequence[bool]] | None = None,
     title: str = "",
+    ax: "Axes | None" = None,
 ) -> "Figure":
     """Draw accuracy by layer (rows, first layer at the bottom) and epoch (columns).
 
@@ -32,13 +34,14 @@ def layer_heatmap(
         chance: Accuracy of guessing, in ``[0, 1)``.
         marked: Whether each cell is marked, by layer name.
         title: Title of the figure; none by default.
+        ax: Axes to draw into; by default those of a new figure.
 
     Returns:
         A figure with a width of 8 inches. Its height depends on the number of layers.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
-        TypeError: If ``chance`` is not a number.
+        TypeError: If ``chance`` is not a number, or ``ax`` not axes of matplotlib.
         ValueError: If ``values`` is empty or has different numbers of epochs, a value is outside
             ``[0, 1]``, ``chance`` is outside ``[0, 1)``, or ``marked`` contains an unknown layer.
 
@@ -50,8 +53,7 @@ def layer_heatmap(
     """
     cells = _checked(values, chance)
     marks = _marks(values, marked or {})
-    figure = blank(height=1.6 + 0.4 * len(values))
-    axes = figure.add_subplot(facecolor="white")
+    axes = axes_for(ax, height=1.6 + 0.4 * len(values))
     epochs, rows = np.arange(1, cells.shape[1] + 1), np.arange(len(cells))
     mesh = axes.pcolormesh(
         epochs, rows, cells, shading="nearest", cmap="Blues", vmin=chance, vmax=1.0
@@ -76,10 +78,11 @@ def layer_heatmap(
     axes.set_ylabel("layer", color=INK)
     axes.tick_params(color=QUIET, labelcolor=INK, length=0)
     axes.spines[:].set_visible(False)
-    bar = figure.colorbar(mesh, ax=axes, label=f"accuracy (chance {chance:.3g})", aspect=12)
+    bar = figure_of(axes).colorbar(
+        mesh, ax=axes, label=f"accuracy (chance {chance:.3g})", aspect=12
+    )
     bar.outline.set_visible(False)
-    headline(figure, title)
-    return figure
+    return headline(axes, title, ax)
 
 
 def _checked(

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from corruptlab.plotting._style import Look, blank, check_names, frame, headline, legend_above, look
+from corruptlab.plotting._style import (
+    Look,
+    axes_for,
+    check_names,
+    frame,
+    headline,
+    legend_above,
+    look,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +36,7 @@ def loss_curves(
     scale: AnyScale = "auto",
     title: str = "",
     looks: Mapping[str, int] | None = None,
+    ax: "Axes | None" = None,
 ) -> "Figure":
     """Draw average training loss against steps, one curve a setting.
 
@@ -49,6 +58,7 @@ def loss_curves(
         title: Line above the figure; none by default.
         looks: Name to place in the fixed list of looks, so that a curve looks the same in figures
             of different selections; by default the place in ``curves``.
+        ax: Axes to draw into; by default those of a new figure.
 
     Returns:
         A figure of 8 x 4.5 inches (800 x 450 pixels at its own resolution), ready for
@@ -56,6 +66,7 @@ def loss_curves(
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
+        TypeError: If ``ax`` is not axes of matplotlib.
         ValueError: If there is no curve, a curve has no values, ``interpolated`` or ``looks`` names
             an unknown curve, a step lies outside its curve, or an option has an unknown value.
 
@@ -71,16 +82,14 @@ def loss_curves(
     _check(curves, hits, places, smooth, scale)
     lengths = [len(losses) for losses in curves.values()]
     axis = _axis(lengths) if scale == "auto" else scale
-    figure = blank()
-    axes = figure.add_subplot(facecolor="white")
+    axes = axes_for(ax)
     for place, (name, losses) in enumerate(curves.items()):
         windows = max(1, round(smooth * _share(len(losses), max(lengths), axis)))
         edges = window_edges(len(losses), windows, scale=axis)
         points = window_means(losses, edges, scale=axis)
         _draw_curve(axes, name, points, hits.get(name), place, look(places.get(name, place)))
     _dress(axes, axis, marked=bool(hits))
-    headline(figure, title)
-    return figure
+    return headline(axes, title, ax)
 
 
 def _check(

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from corruptlab.plotting._style import INK, blank, look
+from corruptlab.plotting._style import INK, axes_for, figure_of, look
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _BARS = "#B8C4CE"
@@ -23,6 +24,7 @@ def null_distribution(
     note: str = "",
     baselines: Mapping[str, ArrayLike] | None = None,
     title: str = "",
+    ax: "Axes | None" = None,
 ) -> "Figure":
     """Draw the histogram of a null distribution, the observed value, and baselines.
 
@@ -36,12 +38,14 @@ def null_distribution(
         note: What to write beside the observed value, such as the p-value.
         baselines: Name to values, shape ``(r,)`` each.
         title: Line above the figure.
+        ax: Axes to draw into; by default those of a new figure.
 
     Returns:
         A figure of 8 x 4.5 inches (800 x 450 pixels at its own resolution).
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
+        TypeError: If ``ax`` is not axes of matplotlib.
         ValueError: If there is no value, or one is not finite.
 
     Example:
@@ -53,8 +57,7 @@ def null_distribution(
     values = _checked("null", null)
     marks = {label: _checked("baselines", each) for label, each in (baselines or {}).items()}
     everything = np.concatenate([values, _checked("observed", [observed]), *marks.values()])
-    figure = blank()
-    axes = figure.add_subplot(facecolor="white")
+    axes = axes_for(ax)
     # Rice's rule; and no more bars than values: accuracies of few examples are few fractions.
     bars = min(len(np.unique(values)), math.ceil(2 * len(values) ** (1 / 3)))
     counts, _, _ = axes.hist(
@@ -93,8 +96,11 @@ def null_distribution(
     axes.set_title(title)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=2 + len(marks), frameon=False)
-    return figure
+    if ax is None:
+        figure_of(axes).legend(loc="outside lower center", ncols=2 + len(marks), frameon=False)
+    else:
+        axes.legend(frameon=False)
+    return figure_of(axes)
 
 
 def _checked(name: str, values: ArrayLike) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

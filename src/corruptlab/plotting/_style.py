@@ -1,5 +1,6 @@
 """What all figures share: an empty figure, its frame, legend, and headline, the looks of curves."""
 
+import math
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 INK, QUIET, _GRID = "#222222", "#666666", "#E4E4E4"
 
 _COLUMNS = 3
+_LEGEND_ROW = 18  # points
 
 
 def blank(width: float = 8, height: float = 4.5) -> "Figure":
@@ -19,6 +21,22 @@ def blank(width: float = 8, height: float = 4.5) -> "Figure":
     figure: Figure = require("matplotlib.figure", extra="plot").Figure(
         figsize=(width, height), dpi=100, layout="constrained", facecolor="white"
     )
+    return figure
+
+
+def axes_for(ax: "Axes | None", height: float = 4.5) -> "Axes":
+    """Return the axes that are given, or those of a new figure."""
+    if ax is None:
+        return blank(height=height).add_subplot(facecolor="white")
+    kind: type = require("matplotlib.axes", extra="plot").Axes
+    if not isinstance(ax, kind):
+        raise TypeError(f"`ax` must be axes of matplotlib, got {type(ax).__name__}.")
+    return ax
+
+
+def figure_of(axes: "Axes") -> "Figure":
+    """Return the whole figure that axes are in, which may be those of a part of it."""
+    figure: Figure = axes.figure.figure
     return figure
 
 
@@ -50,10 +68,16 @@ def legend_above(axes: "Axes") -> None:
     )
 
 
-def headline(figure: "Figure", title: str) -> None:
-    """Write a title above the figure, if there is one."""
-    if title:
+def headline(axes: "Axes", title: str, ax: "Axes | None" = None) -> "Figure":
+    """Write a title, if there is one, above the figure or the axes that are given; return it."""
+    figure = figure_of(axes)
+    if title and ax is None:
         figure.suptitle(title, x=0.01, ha="left", color=INK)
+    elif title:
+        legend = axes.get_legend()
+        rows = 0 if legend is None else math.ceil(len(legend.get_texts()) / _COLUMNS)
+        axes.set_title(title, loc="left", color=INK, pad=6 + _LEGEND_ROW * rows)
+    return figure
 
 
 class Look(NamedTuple):

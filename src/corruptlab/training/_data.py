@@ -1,13 +1,9 @@
 """The examples of a fit on their way to the network: on the device at once, or batch by batch."""
 
 import hashlib
-import math
-import os
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,157 +12,17 @@ from torch import Tensor
 
 from corruptlab._arrays import check_classes, check_finite
 from corruptlab._draws import Draws
-from corruptlab._memory import free_memory
-from corruptlab._random_state import seeded_generators
-from corruptlab._types import Ids, MapDataset
+from corruptlab._structured import Inputs, leaves_of, like_batch, tensors_of
+from corruptlab._types import Ids
 from corruptlab.training._distributed import Processes
-from corruptlab.training._execution import Execution
 from corruptlab.training._reading import BatchReader, LoaderWorkers
 from corruptlab.training._recipe import Recipe
-from corruptlab.training._statistics import reading_seeds, with_statistics
+from corruptlab.training._statistics import reading_seeds
 from corruptlab.training._transforms import augment, augmentation_draws
 
-# Of the free memory of the device, what the data may take; the rest is for the network.
-_SHARE_FOR_DATA = 0.8
 
-# Items that are read twice to see whether they are always the same. Of 32 at least one differs
-# with probability 0.998 if a transform changes one reading in ten.
-_READ_TWICE = 32
-
-
-def load_data(
-    dataset: MapDataset[Any],
-    role: str,
-    *,
-    recipe: Recipe,
-    execution: Execution,
-    processes: Processes,
-    seed: int,
-    progress: bool,
-    workers: LoaderWorkers | None = None,
-) -> "DataSource":
-    """Move a data set to the device, or make it a stream; errors call it by its role."""
-    workers = workers or LoaderWorkers(execution.workers, processes.device)
-    measured = partial(
-        with_statistics,
-        recipe,
-        role,
-        workers=workers,
-        processes=processes,
-        seed=seed,
-        progress=progress,
-    )
-    whole, *twice = Draws(seed).integers(f"fit/reading/{role}/whole", [0, 1, 2], 2**31).tolist()
-    with seeded_generators(whole):
-        reader = BatchReader(dataset, role)
-        processes.check_alike(**{f"len({role})": len(reader)})
-        if (
-            execution.data == "stream"
-            or _varies(reader, role, twice, execution, processes)
-            or not _fits(reader, role, recipe, execution, processes)
-        ):
-            reader.examples.check_length()
-            recipe = measured(reader, None)
-            streamed = StreamedData(
-                reader,
-                role,
-                recipe=recipe,
-                processes=processes,
-                seed=seed,
-                workers=workers,
-            )
-            streamed.classes = reader.classes
-            return streamed
-        inputs, targets = reader.read_all(progress=progress)
-        recipe = measured(reader, inputs)
-        device = processes.device
-        held = DeviceData(
-            inputs.to(device),
-            targets.to(device),
-            role,
-            recipe=recipe,
-            processes=processes,
-            seed=seed,
-        )
-        held.classes = reader.classes
-        return held
-
-
-def _varies(
-    reader: BatchReader,
-    role: str,
-    seeds: Sequence[int],
-    execution: Execution,
-    processes: Processes,
-) -> bool:
-    """Return whether items differ between two readings; raise if they are to be read once."""
-    some = np.unique(np.linspace(0, len(reader) - 1, _READ_TWICE).astype(np.int64))
-    differing = reader.differing(some, seeds)
-    if not processes.any(differing != ""):
-        return False
-    cause = "draw labels once, as `corrupt` does" if differing == "labels" else "a random transform"
-    text = (
-        f"`{role}` serves other {differing} at every reading ({cause}), and so it cannot be read "
-        "once for all epochs"
-    )
-    remedy = (
-        "use execution=Execution(data='stream'), or leave the transform out and let "
-        "`recipe.augmentation` change the images on the device."
-    )
-    _stream_instead(text, "anew in every epoch", remedy, execution, processes)
-    return True
-
-
-def _fits(
-    reader: BatchReader, role: str, recipe: Recipe, execution: Execution, processes: Processes
-) -> bool:
-    """Return whether the data fit in the free memory; raise if they must and do not."""
-    free = free_memory(processes.device)
-    needed = _bytes_needed(reader, role, recipe, execution)
-    if free is not None and processes.size > 1 and processes.device.type == "cpu":
-        free //= int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # each of them holds all data
-    if free is None or not processes.any(needed > _SHARE_FOR_DATA * free):
-        return True
-    text = (
-        f"`{role}` needs {needed / 2**30:.1f} GiB of memory on {processes.device}, "
-        f"where {free / 2**30:.1f} GiB are free"
-    )
-    remedy = "try execution=Execution(data='stream', workers=4)."
-    _stream_instead(text, "batch by batch", remedy, execution, processes)
-    return False
-
-
-def _stream_instead(
-    why: str, how: str, remedy: str, execution: Execution, processes: Processes
-) -> None:
-    """Warn that a data set is streamed, or raise if it was to be on the device."""
-    if execution.data == "device":
-        raise ValueError(f"{why}; {remedy}")
-    if processes.first:
-        warnings.warn(
-            f"{why}: it is read {how} through a DataLoader with {execution.workers} worker "
-            "processes (see `Execution`).",
-            stacklevel=6,  # the caller of `fit`
-        )
-
-
-def _bytes_needed(reader: BatchReader, role: str, recipe: Recipe, execution: Execution) -> int:
-    """Return the bytes that all examples take while they are moved, prepared, and laid out."""
-    inputs = reader.peek()
-    recipe.check_inputs(inputs, name=role)
-    stored = inputs.nbytes
-    if _is_augmented(recipe, role):
-        return (stored + 8) * len(reader)
-    shape = list(inputs.shape[1:])
-    if recipe.crop is not None:
-        shape[-2:] = [recipe.crop] * 2
-    prepared = 4 * math.prod(shape)
-    may_move = execution.channels_last is not False and len(shape) == 3
-    before = max(stored, prepared) if may_move else stored  # another layout is a copy
-    return (before + prepared + 8) * len(reader)
-
-
-def _is_augmented(recipe: Recipe, role: str) -> bool:
+def is_augmented(recipe: Recipe, role: str) -> bool:
+    """Return whether inputs are changed at random in every epoch."""
     changes = recipe.augmentation
     return role == "train" and changes is not None and not changes.is_identity
 
@@ -175,7 +31,7 @@ def _is_augmented(recipe: Recipe, role: str) -> bool:
 class Batch:
     """One process's share of one batch, on the device, where the next batch may overwrite it."""
 
-    inputs: Tensor  # as the network takes them, (b, ...)
+    inputs: Inputs  # as the network takes them, (b, ...)
     targets: Tensor  # int64, (b,)
     # What the mean loss of the share counts for in the mean over all processes, so that this is
     # the mean loss of the whole batch; 1 for a process alone.
@@ -187,13 +43,14 @@ class DataSource(ABC):
     """The examples of one data set, prepared as the recipe says; each process sees its share."""
 
     classes: tuple[Any, ...] | None = None  # what the labels stand for, if they are no numbers
+    is_collated = False  # by a function of the user, so that shapes may differ between batches
 
     def __init__(
         self, role: str, length: int, *, recipe: Recipe, processes: Processes, seed: int
     ) -> None:
         self.role, self.recipe, self._length = role, recipe, length
         self._processes, self._seed = processes, seed
-        self._augmented = _is_augmented(recipe, role)
+        self._augmented = is_augmented(recipe, role)
         self._channels_last = False
         self._order_device = torch.device("cpu")
 
@@ -206,7 +63,7 @@ class DataSource(ABC):
         """All labels, ``(n,)``, if they are known without reading the inputs."""
 
     @abstractmethod
-    def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def in_order(self, size: int) -> Iterator[tuple[Inputs, Tensor]]:
         """Yield this process's share of all examples, prepared without anything random."""
 
     @abstractmethod
@@ -214,7 +71,7 @@ class DataSource(ABC):
         """Reject labels that have no output, at the latest when they are read."""
 
     @abstractmethod
-    def first(self, count: int) -> Tensor:
+    def first(self, count: int) -> Inputs:
         """Return some inputs as the network takes them, in memory of their own."""
 
     @abstractmethod
@@ -222,7 +79,7 @@ class DataSource(ABC):
         """Return what tells these examples from others: all known labels and a few inputs."""
 
     @abstractmethod
-    def _gathered(self, batches: Sequence[Tensor], steps: Ids) -> Iterator[tuple[Tensor, Tensor]]:
+    def _gathered(self, batches: Sequence[Tensor], steps: Ids) -> Iterator[tuple[Inputs, Tensor]]:
         """Yield inputs and labels of some batches, to be prepared unless they are already."""
 
     @abstractmethod
@@ -256,9 +113,11 @@ class DataSource(ABC):
         draws = augmentation_draws(changes, seed=self._seed, epoch=epoch, n=len(self))
         return order, draws.to(self._order_device)
 
-    def _prepared(self, inputs: Tensor, draws: Tensor | None = None) -> Tensor:
+    def _prepared(self, inputs: Inputs, draws: Tensor | None = None) -> Inputs:
         """Return stored inputs as the network takes them, augmented if there are draws."""
         recipe = self.recipe
+        if not isinstance(inputs, Tensor):
+            return recipe.prepare(inputs)
         if draws is not None and recipe.augmentation is not None:
             inputs = augment(inputs, draws, augmentation=recipe.augmentation, crop=recipe.crop)
             return self._laid_out(recipe._scaled(inputs))
@@ -279,7 +138,7 @@ class DeviceData(DataSource):
 
     def __init__(
         self,
-        inputs: Tensor,
+        inputs: Inputs,
         targets: Tensor,
         role: str,
         *,
@@ -291,12 +150,12 @@ class DeviceData(DataSource):
         recipe.check_inputs(inputs, name=role)
         self._order_device = targets.device
         # As they are stored: what tells data sets apart shall not depend on a device's rounding.
-        self._shape, self._some = inputs.shape, inputs[spots(len(inputs))].cpu()
+        self._some = inputs[spots(len(inputs))].cpu()
         self.inputs = inputs if self._augmented else recipe.prepare(inputs)
         check_finite(self.inputs, role)
         self._targets = targets
         self._rows = self.inputs  # what batches are gathered from, in the wanted memory layout
-        self._buffers: dict[int, tuple[Tensor, Tensor]] = {}
+        self._buffers: dict[int, tuple[Inputs, Tensor]] = {}
 
     @property
     def targets(self) -> Tensor:
@@ -306,46 +165,51 @@ class DeviceData(DataSource):
     def use_layout(self, *, channels_last: bool) -> None:
         """Choose how images lie in memory; without augmentation they are moved once for all."""
         super().use_layout(channels_last=channels_last)
-        wanted = channels_last and self.inputs.ndim == 4 and not self._augmented
-        self._rows = self.inputs.permute(0, 2, 3, 1).contiguous() if wanted else self.inputs
-        self._buffers = {}
-        if wanted:
+        self._rows, self._buffers = self.inputs, {}
+        if not isinstance(self.inputs, Tensor) or self.inputs.ndim != 4 or self._augmented:
+            return
+        if channels_last:
+            self._rows = self.inputs.permute(0, 2, 3, 1).contiguous()
             self.inputs = self._rows.permute(0, 3, 1, 2)  # the same memory: no second copy
 
-    def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def in_order(self, size: int) -> Iterator[tuple[Inputs, Tensor]]:
         """Yield this process's share of all examples."""
         share = self._processes.share(len(self))
         for first in range(share.start, share.stop, size):
             some = slice(first, min(first + size, share.stop))
             rows = self._rows[some]
             if not self._augmented:
-                rows = self._buffer(len(rows))[0].copy_(rows)
+                buffer, _ = self._buffer(len(rows))
+                for into, values in zip(tensors_of(buffer), tensors_of(rows), strict=True):
+                    into.copy_(values)
+                rows = buffer
             yield self._prepared(rows), self._targets[some]
 
     def check_labels(self, num_classes: int) -> None:
         """Reject labels that have no output."""
         check_classes(self._targets, f"`{self.role}` labels", num_classes=num_classes)
 
-    def first(self, count: int) -> Tensor:
+    def first(self, count: int) -> Inputs:
         """Return some inputs as the network takes them."""
         inputs = self.inputs[:count]
         return self.recipe.prepare(inputs) if self._augmented else inputs.clone()
 
     def digest(self) -> str:
         """Return what tells these examples from others."""
-        return _digest_of(self._shape, self._some, self._targets.cpu())
+        return _digest_of(len(self), self._some, self._targets.cpu())
 
     def end_workers(self) -> None:
         """Do nothing: all is read."""
 
-    def _gathered(self, batches: Sequence[Tensor], steps: Ids) -> Iterator[tuple[Tensor, Tensor]]:
+    def _gathered(self, batches: Sequence[Tensor], steps: Ids) -> Iterator[tuple[Inputs, Tensor]]:
         for ids in batches:
             inputs, targets = self._buffer(len(ids))
-            torch.index_select(self._rows, 0, ids, out=inputs)
+            for rows, into in zip(tensors_of(self._rows), tensors_of(inputs), strict=True):
+                torch.index_select(rows, 0, ids, out=into)
             torch.index_select(self._targets, 0, ids, out=targets)
             yield inputs, targets
 
-    def gathered(self, ids: Tensor, draws: Tensor | None) -> tuple[Tensor, Tensor]:
+    def gathered(self, ids: Tensor, draws: Tensor | None) -> tuple[Inputs, Tensor]:
         """Return some inputs as the network takes them, and labels, in memory of their own.
 
         Args:
@@ -356,17 +220,19 @@ class DeviceData(DataSource):
         rows = self._rows.index_select(0, ids)
         return self._prepared(rows, own), self._targets.index_select(0, ids)
 
-    def _prepared(self, inputs: Tensor, draws: Tensor | None = None) -> Tensor:
+    def _prepared(self, inputs: Inputs, draws: Tensor | None = None) -> Inputs:
         if self._augmented:
             return super()._prepared(inputs, draws)
-        return inputs.permute(0, 3, 1, 2) if self._rows is not self.inputs else inputs
+        if self._rows is self.inputs or not isinstance(inputs, Tensor):
+            return inputs
+        return inputs.permute(0, 3, 1, 2)
 
-    def _buffer(self, size: int) -> tuple[Tensor, Tensor]:
+    def _buffer(self, size: int) -> tuple[Inputs, Tensor]:
         if size not in self._buffers:
             if len(self._buffers) > 4:  # whole and last batches, in training and measuring
                 self._buffers.clear()
             self._buffers[size] = (
-                self._rows.new_empty((size, *self._rows.shape[1:])),
+                like_batch(self._rows, lambda rows: rows.new_empty((size, *rows.shape[1:])), size),
                 self._targets.new_empty(size),
             )
         return self._buffers[size]
@@ -391,6 +257,7 @@ class StreamedData(DataSource):
     ) -> None:
         super().__init__(role, len(reader), recipe=recipe, processes=processes, seed=seed)
         self._reader, self._workers = reader, workers
+        self.is_collated = reader.collate is not None
         workers.add(reader)
         self._num_classes: int | None = None
         recipe.check_inputs(self._stored(1), name=role)
@@ -400,7 +267,7 @@ class StreamedData(DataSource):
         """All labels, if they are known without reading the inputs."""
         return self._reader.targets
 
-    def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def in_order(self, size: int) -> Iterator[tuple[Inputs, Tensor]]:
         """Yield this process's share of all examples."""
         share = self._processes.share(len(self))
         firsts = range(share.start, share.stop, size)
@@ -417,7 +284,7 @@ class StreamedData(DataSource):
             check_classes(known, f"`{self.role}` labels", num_classes=num_classes)
         self._num_classes = num_classes
 
-    def first(self, count: int) -> Tensor:
+    def first(self, count: int) -> Inputs:
         """Return some inputs as the network takes them."""
         return self.recipe.prepare(self._stored(count))
 
@@ -425,18 +292,17 @@ class StreamedData(DataSource):
         """Return what tells these examples from others."""
         inputs, targets = self._reader.read(np.array(spots(len(self))))
         known = self.targets
-        shape = (len(self), *inputs.shape[1:])
-        return _digest_of(shape, inputs, targets if known is None else known)
+        return _digest_of(len(self), inputs, targets if known is None else known)
 
     def end_workers(self) -> None:
         """End the processes that read; the next pass starts others."""
         self._workers.close()
 
-    def _stored(self, count: int) -> Tensor:
+    def _stored(self, count: int) -> Inputs:
         inputs, _ = self._reader.read(np.arange(min(count, len(self))))
         return inputs.to(self._processes.device)
 
-    def _gathered(self, batches: Sequence[Tensor], steps: Ids) -> Iterator[tuple[Tensor, Tensor]]:
+    def _gathered(self, batches: Sequence[Tensor], steps: Ids) -> Iterator[tuple[Inputs, Tensor]]:
         return self._loaded(batches, self._seeds("", steps))
 
     def _seeds(self, purpose: str, steps: Ids) -> list[int]:
@@ -445,12 +311,13 @@ class StreamedData(DataSource):
 
     def _loaded(
         self, batches: Sequence[Tensor], seeds: Sequence[int]
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    ) -> Iterator[tuple[Inputs, Tensor]]:
         device = self._processes.device
         on_gpu = device.type == "cuda"
         loaded = self._workers.load(self._reader, batches, seeds)
         for ids, (inputs, targets) in zip(batches, loaded, strict=True):
-            check_finite(inputs, self.role, ids.tolist())
+            if not self.is_collated:  # infinities may be meant in what a user's function makes
+                check_finite(inputs, self.role, ids.tolist())
             if self._num_classes is not None:
                 check_classes(targets, f"`{self.role}` labels", num_classes=self._num_classes)
             yield inputs.to(device, non_blocking=on_gpu), targets.to(device, non_blocking=on_gpu)
@@ -483,8 +350,16 @@ def spots(n: int) -> list[int]:
     return [k * (n - 1) // 7 for k in range(8)]
 
 
-def _digest_of(shape: Sequence[int], inputs: Tensor, targets: Tensor) -> str:
-    digest = hashlib.sha256(repr(tuple(shape)).encode())
-    for values in (inputs, targets):
-        digest.update(values.contiguous().flatten().view(torch.uint8).numpy().tobytes())
+def _digest_of(n: int, inputs: Inputs, targets: Tensor) -> str:
+    """Return the hash of all labels and of some inputs, of which there are ``n`` in all."""
+    digest = hashlib.sha256()
+    for path, values in leaves_of(inputs):
+        if isinstance(values, Tensor):
+            digest.update(f"{path}{(n, *values.shape[1:])}".encode())
+            digest.update(_bytes_of(values))
+    digest.update(_bytes_of(targets))
     return digest.hexdigest()
+
+
+def _bytes_of(values: Tensor) -> bytes:
+    return values.contiguous().flatten().view(torch.uint8).numpy().tobytes()

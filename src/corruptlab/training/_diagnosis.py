@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, TypeAlias
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from corruptlab._duplicates import Duplicates, find_duplicates
+from corruptlab._records import Record
 from corruptlab.training._loss_curve import LossCurve, State
 
 CauseName: TypeAlias = Literal[
@@ -33,7 +34,7 @@ CauseName: TypeAlias = Literal[
 
 
 @dataclass(frozen=True)
-class Cause:
+class Cause(Record):
     """A reason, seen in the record of a fit, why its training set is not interpolated.
 
     Args:
@@ -49,10 +50,6 @@ class Cause:
     name: CauseName
     evidence: str
     remedy: str
-
-    def to_dict(self) -> dict[str, str]:
-        """Return the fields as a dictionary that JSON can hold."""
-        return asdict(self)
 
     def __str__(self) -> str:
         return f"{self.name}: {self.evidence}. {self.remedy}"

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 from typing_extensions import Self
 
-from corruptlab._checks import check_names, natural
+from corruptlab._checks import at_least, check_names, natural
 
 Switch: TypeAlias = bool | Literal["auto"]
 """On, off, or chosen by a short measurement."""
@@ -44,6 +44,12 @@ class Execution:
             data fit in the free memory of the device. Data with random transforms, which are
             detected by reading 32 items twice, are streamed with ``"auto"`` and are an error with
             ``"device"``.
+        threads: Number of threads of PyTorch on the CPU during the fit, >= 1; the number of the
+            process is restored afterwards. ``"auto"`` keeps that number, or takes one thread where
+            this is as fast: in steps of less than 10 million floating-point operations, and where
+            the measurement finds it. Threads wait for each other in every product, which in a
+            small network takes longer than the product itself, and many times as long if other
+            programs use the cores.
         workers: Number of processes that read all streams of a fit, >= 0. They start with the first
             batch and end with the fit; later changes to a data set have no effect. Workers are
             forked only before Python 3.12 and only from a process without other threads, because a
@@ -51,9 +57,9 @@ class Execution:
             fork server: the data set must be picklable, and each worker has a copy. Workers are
             also forked if new processes could not import the data set (a class defined in a
             notebook) or would run the script again (no ``if __name__ == "__main__":``).
-        deterministic: Whether to exclude everything that can change bits between two runs: no timed
-            choice, no compilation, no fused optimizer, and an error from PyTorch for GPU kernels
-            without a deterministic version.
+        deterministic: Whether to exclude everything that can change bits between two runs: no
+            choice by time or size, no compilation, no fused optimizer, and an error from PyTorch
+            for GPU kernels without a deterministic version.
 
     Raises:
         TypeError: If a value has the wrong type.
@@ -71,6 +77,7 @@ class Execution:
     precision: Literal["float32", "bfloat16", "auto"] | None = None
     tf32: bool = False
     data: Reading = "auto"
+    threads: int | Literal["auto"] = "auto"
     workers: int = 0
     deterministic: bool = False
 
@@ -82,6 +89,8 @@ class Execution:
         self._require_one_of("data", ("device", "stream", "auto"))
         self._require_one_of("deterministic", (True, False))
         object.__setattr__(self, "workers", natural("workers", self.workers))
+        if self.threads != "auto":
+            object.__setattr__(self, "threads", at_least(1, "threads", self.threads))
         if self.deterministic:
             for name in ("compile", "cuda_graphs"):
                 if getattr(self, name) is True:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from corruptlab._modules import evaluating, first_line, scores_of
+from corruptlab._structured import Inputs, outputs_of, shapes_of
 from corruptlab.training._data import DataSource
 from corruptlab.training._distributed import Processes
 from corruptlab.training._metrics import Loss
@@ -16,9 +17,9 @@ from corruptlab.training._metrics import Loss
 def check_outputs(model: nn.Module, sources: Sequence[DataSource]) -> int:
     """Try the network on two examples and compare its outputs with all labels."""
     inputs = sources[0].first(2)
-    want = tuple(inputs.shape[1:])
+    want = shapes_of(inputs)
     for source in sources[1:]:
-        got = tuple(source.first(1).shape[1:])
+        got = want if source.is_collated else shapes_of(source.first(1))
         if got != want:
             raise ValueError(
                 f"`{source.role}` inputs must have the shape of `train`'s, {want}, got {got}."
@@ -57,7 +58,7 @@ def check_loss(loss: Loss, num_classes: int, device: torch.device) -> None:
 
 def check_batch_norm(
     model: nn.Module,
-    example: Callable[[], Tensor],
+    example: Callable[[], Inputs],
     n: int,
     batch_size: int,
     processes: Processes,
@@ -67,7 +68,7 @@ def check_batch_norm(
     if smallest // processes.size > 1:
         return
     with _seen_by_batch_norm(model) as seen, evaluating(model):
-        model(example())
+        outputs_of(model, example())
     if any(shape.numel() == shape[1] for shape in seen):
         raise ValueError(
             "`recipe.batch_size` must leave batch norm more than one value a channel in every "

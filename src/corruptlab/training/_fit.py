@@ -2,20 +2,21 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parameter import is_lazy
 
 from corruptlab._checks import check_number, instance
+from corruptlab._data import InputKey, Key
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._fits import note_fit
@@ -28,7 +29,7 @@ from corruptlab._modules import (
 )
 from corruptlab._progress import Progress
 from corruptlab._random_state import exclusive_generators
-from corruptlab._types import MapDataset
+from corruptlab._types import Collate, MapDataset
 from corruptlab.heads import RandomLabelHeads
 from corruptlab.training._checkpoint import Checkpoint, identity_of
 from corruptlab.training._contexts import (
@@ -38,14 +39,17 @@ from corruptlab.training._contexts import (
     float32_products,
     preserve_torch_rng,
     recording_gradients,
+    use_threads,
+    using_threads,
 )
-from corruptlab.training._data import DataSource, DeviceData, load_data, spots
+from corruptlab.training._data import DataSource, DeviceData, spots
 from corruptlab.training._diagnosis import Cause, FitRecord, diagnose
 from corruptlab.training._distributed import Processes, own_device
 from corruptlab.training._epoch_report import OnEpochEnd
 from corruptlab.training._execution import Execution, Reading
 from corruptlab.training._first_batch import check_batch_norm, check_loss, check_outputs
 from corruptlab.training._heads import FitHeads
+from corruptlab.training._loading import load_data
 from corruptlab.training._metrics import FullPass, Loss, NonFiniteLossError
 from corruptlab.training._optimizers import (
     OptimizerFactory,
@@ -53,12 +57,15 @@ from corruptlab.training._optimizers import (
     make_optimizer,
     trainable_parameters,
 )
-from corruptlab.training._reading import LoaderWorkers, labels_at
+from corruptlab.training._reading import ItemFormat, LoaderWorkers, labels_at
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._report import FitReport, Measure
-from corruptlab.training._stepper import resolve_defaults
+from corruptlab.training._stepper import resolve_defaults, threads_for
 from corruptlab.training._stopping import StoppingRule, checked_rules, interpolated
 from corruptlab.training._trainer import FitConfig, Trainer
+
+_LabelsAgain: TypeAlias = Callable[[Sequence[int]], list[int]]
+"""Reads labels of training items at some positions once more."""
 
 _UNTIL_INTERPOLATED = (interpolated(),)
 _AS_MEASURED = Execution()
@@ -82,6 +89,9 @@ def fit(
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_seconds: float = 60.0,
     on_epoch_end: OnEpochEnd | None = None,
+    input_key: InputKey | None = None,
+    label_key: Key | None = None,
+    collate: Collate | None = None,
     progress: bool = False,
     name: str = "",
 ) -> FitReport:
@@ -99,6 +109,14 @@ def fit(
     ``torch.optim``. On a GPU this depends on deterministic kernels. A fit of more than half a
     minute chooses the fastest execution by a measurement; pass `FitReport.execution` to another fit
     to repeat it.
+
+    An input can have several fields, such as token ids and an attention mask: an item contains a
+    dictionary or a tuple of tensors, or ``input_key`` names several fields of the items. The model
+    is called with a dictionary as keyword arguments and with a tuple as positional arguments. Every
+    field is prepared like an input of its own: bytes are divided by 255, and other integers and
+    booleans are not changed. Inputs of different shapes, graphs, and other objects require
+    ``collate``. If the model returns an object or a dictionary with ``logits``, as the models of
+    Hugging Face do, these are the class scores.
 
     Under ``torchrun``, the same call trains in all processes together: each process takes its share
     of every batch of ``recipe.batch_size``, gradients are averaged, all processes stop at the same
@@ -118,7 +136,7 @@ def fit(
         model: Any network that returns one row of class scores per input. It remains on ``device``;
             the mode of each layer, training or evaluation, is restored.
         train: Non-empty map-style data set of (input, label) items with inputs of one shape, or a
-            pair ``(X, y)``.
+            pair ``(X, y)``; ``X`` can be a dictionary of arrays.
         test: Test set in the same form, for the test accuracy.
         recipe: Hyper-parameters.
         validation: Validation set in the same form, for early stopping; see
@@ -146,6 +164,16 @@ def fit(
             it raises an error, the fit saves a last checkpoint and raises the error with the report
             so far as its attribute ``report``. A resumed fit repeats the call for an epoch that is
             not in the last checkpoint.
+        input_key: Position or name of the input in an item, or several of them. By default that
+            of a corrupted data set, or else position 0, or the first known name.
+        label_key: Position or name of the label in an item. By default that of a corrupted data
+            set, or else position 1, or the first known name.
+        collate: Function that makes a batch of a list of items, as ``collate_fn`` of a
+            ``DataLoader``. It returns a pair (inputs, labels), or a batch with the structure of an
+            item; from a dictionary without ``input_key``, the model gets all fields except the
+            label. The inputs can be tensors, dictionaries and tuples of tensors, or objects that
+            have a method ``to(device)``. The data are then streamed (see `Execution`), and
+            ``recipe`` must not change inputs, unless ``collate`` returns one tensor of inputs.
         progress: Whether to show progress on standard error.
         name: Name of the fit in its report and progress line.
 
@@ -171,6 +199,15 @@ def fit(
         >>> report.stopped_by, report.train_accuracy
         ('interpolated', 1.0)
 
+        Inputs with two fields, which the network gets as keyword arguments:
+
+        >>> class Masked(torch.nn.Linear):
+        ...     def forward(self, x, mask):
+        ...         return super().forward(x * mask)
+        >>> fields = {"x": inputs, "mask": torch.tensor([[True, True], [False, True]])}
+        >>> fit(Masked(2, 2), (fields, torch.tensor([0, 1])), recipe=recipe).train_accuracy
+        1.0
+
     Source: Zhang et al. 2017, §2.1 and App. A.
     """
     _check_kinds(
@@ -183,6 +220,8 @@ def fit(
         checkpoint_seconds=checkpoint_seconds,
     )
     check_on_epoch_end(on_epoch_end)
+    items = ItemFormat(input_key, label_key, collate)
+    items.check(recipe, execution)
     if measure not in get_args(Measure):
         raise ValueError(f"`measure` must be one of loss, test, all, got {measure!r}.")
     rules = checked_rules(
@@ -191,7 +230,7 @@ def fit(
         has_validation=validation is not None,
     )
     Draws(seed)  # rejects a bad seed before the data are read
-    measured = None if heads is None else FitHeads(heads, model, train)
+    measured = None if heads is None else FitHeads(heads, model, train, items)
     device = resolve_device(model, own_device(device))
     processes = Processes.here(device)
     processes.check_alike(recipe=recipe, seed=seed, measure=measure, heads=repr(heads))
@@ -206,6 +245,7 @@ def fit(
             execution=execution,
             processes=processes,
             workers=workers,
+            items=items,
             seed=seed,
             progress=progress,
         )
@@ -234,6 +274,7 @@ def fit(
         model.to(device)
         with (
             preserve_torch_rng(device),
+            using_threads(),
             preserve_mode(model),
             dropout_of(model, recipe.dropout),
             deterministic_kernels(execution.deterministic, device),
@@ -243,7 +284,8 @@ def fit(
             one = partial(config.train.first, 1)
             check_batch_norm(model, one, len(config.train), recipe.batch_size, processes)
             trainer = _trainer(model, config, optimizer, checkpoint)
-            return _trained(trainer, train, progress=progress, name=name)
+            again = partial(labels_at, train, items=items)
+            return _trained(trainer, again, progress=progress, name=name)
 
 
 def check_on_epoch_end(on_epoch_end: object) -> None:
@@ -274,7 +316,10 @@ def _trainer(
     ways: set[Reading] = {
         "device" if isinstance(data, DeviceData) else "stream" for data in config.data
     }
-    start = resolve_defaults(execution, recipe.precision)
+    two = config.train.first(2)
+    threads = config.processes.agreed(threads_for(execution, model, two, recipe.batch_size))
+    start = replace(resolve_defaults(execution, recipe.precision), threads=threads)
+    use_threads(threads)  # before the checkpoint notes on what the bits depend
     if len(ways) == 1:
         start = replace(start, data=ways.pop())
     elif not isinstance(config.train, DeviceData):  # a stream gives the same bits for the others
@@ -284,7 +329,9 @@ def _trainer(
     return trainer
 
 
-def _trained(trainer: Trainer, dataset: MapDataset[Any], *, progress: bool, name: str) -> FitReport:
+def _trained(
+    trainer: Trainer, labels_again: _LabelsAgain, *, progress: bool, name: str
+) -> FitReport:
     """Train, showing how it goes, and report."""
     with Progress(trainer.steps_at_most, name or "fit", show=progress) as line:
         try:
@@ -309,10 +356,10 @@ def _trained(trainer: Trainer, dataset: MapDataset[Any], *, progress: bool, name
                 found = _measured(trainer)
                 with suppress(AttributeError):  # an error of a frozen class keeps nothing
                     error.report = _report(  # type: ignore[attr-defined]  # documented
-                        trainer, dataset, *found, stopped_by="on_epoch_end", name=name
+                        trainer, labels_again, *found, stopped_by="on_epoch_end", name=name
                     )
             raise
-    return _report(trainer, dataset, *found, stopped_by=stopped_by, name=name)
+    return _report(trainer, labels_again, *found, stopped_by=stopped_by, name=name)
 
 
 def _measured(trainer: Trainer) -> tuple[FullPass, FullPass | None]:
@@ -326,7 +373,7 @@ def _measured(trainer: Trainer) -> tuple[FullPass, FullPass | None]:
 
 def _report(
     trainer: Trainer,
-    dataset: MapDataset[Any],
+    labels_again: _LabelsAgain,
     on_train: FullPass,
     on_test: FullPass | None,
     *,
@@ -351,7 +398,7 @@ def _report(
         train_loss=on_train.loss,
         losses=tuple(trainer.log.since(0)),
         history=state.history,
-        diagnosis=_diagnosis(trainer, dataset, found=on_train, stopped_by=stopped_by),
+        diagnosis=_diagnosis(trainer, labels_again, found=on_train, stopped_by=stopped_by),
         recipe=config.recipe,
         execution=execution,
         seconds_per_step={} if tuned is None else tuned.seconds_per_step,
@@ -405,7 +452,7 @@ def _check_kinds(
 
 
 def _diagnosis(
-    trainer: Trainer, dataset: MapDataset[Any], *, found: FullPass, stopped_by: str
+    trainer: Trainer, labels_again: _LabelsAgain, *, found: FullPass, stopped_by: str
 ) -> tuple[Cause, ...]:
     """Return the known reasons why the training set is not interpolated; none without labels."""
     data, recipe, optimizer = trainer.config.train, trainer.config.recipe, trainer.optimizer
@@ -415,6 +462,7 @@ def _diagnosis(
     changes = recipe.augmentation
     names = [] if changes is None else [name for name, on in changes.to_dict().items() if on]
     on_device = isinstance(data, DeviceData)
+    inputs = data.inputs if isinstance(data, DeviceData) else None
     momentum = 0.0 if isinstance(optimizer, torch.optim.AdamW) else None
     if isinstance(optimizer, torch.optim.SGD):
         momentum = float(optimizer.param_groups[0]["momentum"])
@@ -428,13 +476,13 @@ def _diagnosis(
         num_parameters=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
         learning_rate=recipe.learning_rate,
         decay=recipe.decay,
-        inputs=data.inputs.cpu() if isinstance(data, DeviceData) and changes is None else None,
+        inputs=inputs.cpu() if isinstance(inputs, Tensor) and changes is None else None,
         momentum=momentum,
         weight_decay=float(optimizer.param_groups[0].get("weight_decay", 0.0)),
         dropout=[m.p for m in trainer.model.modules() if isinstance(m, _DropoutNd)],
         augmentation=", ".join(names) or None,
         cross_entropy=trainer.config.loss is cross_entropy,
-        labels_again=dict(zip(at, labels_at(dataset, at), strict=True)),
+        labels_again=dict(zip(at, labels_again(at), strict=True)),
         streamed=not on_device,
     )
     return diagnose(record)

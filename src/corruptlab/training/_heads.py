@@ -6,22 +6,29 @@ import numpy as np
 from torch import Tensor, distributed, nn
 
 from corruptlab._checks import instance
-from corruptlab._data import open_dataset
 from corruptlab._types import MapDataset
 from corruptlab.heads import RandomLabelHeads
+from corruptlab.training._reading import ItemFormat
 
 
 class FitHeads:
     """Heads of a fit, which knows examples by their positions in the training set."""
 
-    def __init__(self, heads: RandomLabelHeads, model: nn.Module, train: MapDataset[Any]) -> None:
+    def __init__(
+        self,
+        heads: RandomLabelHeads,
+        model: nn.Module,
+        train: MapDataset[Any],
+        items: ItemFormat,
+    ) -> None:
         instance("heads", heads, RandomLabelHeads)
         if heads.closed:
             raise ValueError("`heads` must be open, got heads whose hooks are removed.")
         if all(module is not heads.model for module in model.modules()):
             raise ValueError("`heads` must be on layers of `model`, got heads on another network.")
         self.heads = heads
-        self._ids = heads.ids if train is heads.dataset else open_dataset(train).provenance().ids
+        is_known = train is heads.dataset
+        self._ids = heads.ids if is_known else items.opened(train, "train").provenance().ids
         strangers = np.setdiff1d(self._ids, heads.ids)
         if len(strangers):
             raise ValueError(

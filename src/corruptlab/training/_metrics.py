@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from corruptlab._modules import evaluating
+from corruptlab._structured import outputs_of
 from corruptlab.training._data import DataSource
 from corruptlab.training._distributed import Processes
 
@@ -44,7 +45,10 @@ class NonFiniteLossError(FloatingPointError):
 
     def __init__(self, step: int, loss: float, cause: str, checkpoint: Path | None = None) -> None:
         super().__init__(step, loss, cause, checkpoint)  # as they are, so that it can be pickled
-        self.step, self.loss, self.cause, self.checkpoint = step, loss, cause, checkpoint
+        self.step: int = step
+        self.loss: float = loss
+        self.cause: str = cause
+        self.checkpoint: Path | None = checkpoint
 
     def __str__(self) -> str:
         kept = f" The last good checkpoint is {self.checkpoint}." if self.checkpoint else ""
@@ -195,7 +199,7 @@ class Evaluator:
     ) -> tuple[list["_Measured"], bool]:
         n, measured = len(source), list[_Measured]()
         for inputs, targets in source.in_order(self.size):
-            outputs = model(inputs).float()  # (size, num_classes)
+            outputs = outputs_of(model, inputs).float()  # (size, num_classes)
             hits = (outputs.argmax(dim=1) == targets).sum()
             loss = self._loss(outputs, targets) * len(targets)
             measured.append(_Measured(len(targets), hits, loss))

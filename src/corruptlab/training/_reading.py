@@ -11,30 +11,69 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from typing_extensions import Self
 
 from corruptlab import _data, _new_processes
+from corruptlab._modules import kind_of
 from corruptlab._random_state import seeded_generators
-from corruptlab._types import Ids, MapDataset
+from corruptlab._structured import Inputs, tensors_of
+from corruptlab._types import Collate, Ids, MapDataset
+from corruptlab.training._execution import Execution
+from corruptlab.training._recipe import Recipe
 
 _Asked: TypeAlias = tuple[int, Ids, int]  # which data set, positions, and a seed of what it draws
 
 
-def labels_at(dataset: MapDataset[Any], at: Sequence[int]) -> list[int]:
+@dataclass(frozen=True)
+class ItemFormat:
+    """Where items keep input and label, and what makes a batch of them."""
+
+    input_key: _data.InputKey | None = None
+    label_key: _data.Key | None = None
+    collate: Collate | None = None
+
+    def check(self, recipe: Recipe, execution: Execution) -> None:
+        """Reject what makes no batches, and options that need all inputs at once."""
+        collate: object = self.collate
+        if collate is None:
+            return
+        if not callable(collate):
+            raise TypeError(
+                "`collate` must be a function that makes a batch of a list of items, "
+                f"got {kind_of(collate)}."
+            )
+        if execution.data == "device":
+            raise ValueError(
+                "`execution.data` must not be 'device' with `collate`, which makes every batch "
+                "anew."
+            )
+        if recipe.needs_statistics:
+            raise ValueError(
+                "`recipe.standardize` must hold its statistics with `collate`, "
+                f"got {recipe.standardize!r}."
+            )
+
+    def opened(self, dataset: MapDataset[Any], role: str) -> _data.Examples:
+        """Return how to read a data set."""
+        return _data.open_dataset(dataset, role, input_key=self.input_key, label_key=self.label_key)
+
+
+def labels_at(dataset: MapDataset[Any], at: Sequence[int], items: ItemFormat) -> list[int]:
     """Return labels as the items carry them now, leaving the global generators as they are."""
     with seeded_generators(0):
-        labels: list[int] = _data.open_dataset(dataset, "train").labels_at(at).tolist()
+        labels: list[int] = items.opened(dataset, "train").labels_at(at).tolist()
         return labels
 
 
 class BatchReader:
     """Reads stored inputs and labels of a data set by positions, here or in worker processes."""
 
-    def __init__(self, dataset: MapDataset[Any], role: str) -> None:
-        self._role, self.examples = role, _data.open_dataset(dataset, role)
+    def __init__(self, dataset: MapDataset[Any], role: str, items: ItemFormat) -> None:
+        self._role, self.examples, self.collate = role, items.opened(dataset, role), items.collate
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -51,42 +90,45 @@ class BatchReader:
         encoding = self.examples.source.encoding
         return None if encoding is None else encoding.classes
 
-    def peek(self) -> Tensor:
+    def peek(self) -> Inputs:
         """Return the first input, ``(1, ...)``, drawn from the global generators as they are."""
-        return torch.from_numpy(self.examples.inputs_at([0]))
+        return _data.tensors_from(self.examples.source.inputs(np.zeros(1, np.int64)))
 
-    def read(self, at: Ids, seed: int = 0) -> tuple[Tensor, Tensor]:
+    def read(self, at: Ids, seed: int = 0) -> tuple[Inputs, Tensor]:
         """Return inputs ``(b, ...)`` and labels ``(b,)`` at some positions."""
-        return _Batches((self.examples,))[0, at, seed]
+        return _Batches((self.examples,), (self.collate,))[0, at, seed]
 
     def differing(self, at: Ids, seeds: Sequence[int]) -> str:
         """Return whether "labels" or else "inputs" differ between readings; empty if none do."""
         readings = [self.read(at, seed) for seed in seeds]
         inputs, targets = (
-            {each.numpy().tobytes() for each in kind} for kind in zip(*readings, strict=True)
+            {tuple(part.numpy().tobytes() for part in tensors_of(each)) for each in kind}
+            for kind in zip(*readings, strict=True)
         )
         return "labels" if len(targets) > 1 else "inputs" if len(inputs) > 1 else ""
 
-    def read_all(self, *, progress: bool) -> tuple[Tensor, Tensor]:
+    def read_all(self, *, progress: bool) -> tuple[Inputs, Tensor]:
         """Return all inputs, ``(n, ...)``, and labels, ``(n,)``."""
         return self.examples.tensors(progress=progress)
 
     @cached_property
     def can_be_sent(self) -> bool:
         """Whether new processes can start here and find the data set; an error if it never can."""
-        dataset = self.examples.dataset
-        trial = _new_processes.PickleTrial(dataset)
-        if trial.error is not None:
-            kind = type(dataset).__name__
-            raise TypeError(
-                f"`{self._role}` must be picklable to be read in worker processes, but "
-                f"{_new_processes.unpicklable_part(dataset, kind)}. Define functions and "
-                "classes at the top level of a module, or read without workers: "
-                "Execution(workers=0)."
-            )
+        sent = {self._role: self.examples.dataset, "collate": self.collate}
+        trials = {name: _new_processes.PickleTrial(each) for name, each in sent.items()}
+        for name, trial in trials.items():
+            if trial.error is not None:
+                kind = type(sent[name]).__name__
+                raise TypeError(
+                    f"`{name}` must be picklable to be read in worker processes, but "
+                    f"{_new_processes.unpicklable_part(sent[name], kind)}. Define functions and "
+                    "classes at the top level of a module, or read without workers: "
+                    "Execution(workers=0)."
+                )
         if _new_processes.main_is_missing() or _new_processes.main_would_run_again():
             return False
-        return not trial.names_in_main or _new_processes.main_can_be_imported()
+        names_in_main = any(trial.names_in_main for trial in trials.values())
+        return not names_in_main or _new_processes.main_can_be_imported()
 
 
 class LoaderWorkers:
@@ -99,8 +141,8 @@ class LoaderWorkers:
         self._count, self._pin_memory = count, device.type == "cuda"
         self._readers: list[BatchReader] = []
         self._asked: list[_Asked] = []  # in this pass; the loader's sampler
-        self._loader: DataLoader[tuple[Tensor, Tensor]] | None = None
-        self._pass: Generator[tuple[Tensor, Tensor]] | None = None
+        self._loader: DataLoader[tuple[Inputs, Tensor]] | None = None
+        self._pass: Generator[tuple[Inputs, Tensor]] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -116,7 +158,7 @@ class LoaderWorkers:
 
     def load(
         self, reader: BatchReader, batches: Sequence[Tensor], seeds: Sequence[int]
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    ) -> Iterator[tuple[Inputs, Tensor]]:
         """Return batches of positions, which ends the last pass; each seed is for one batch.
 
         It decides what the data set draws meanwhile.
@@ -140,10 +182,13 @@ class LoaderWorkers:
         if self._pass is not None:
             self._pass.close()
 
-    def _read(self) -> Generator[tuple[Tensor, Tensor]]:
+    def _read(self) -> Generator[tuple[Inputs, Tensor]]:
         if self._loader is None:
             self._loader = DataLoader(
-                _Batches(tuple(reader.examples for reader in self._readers)),
+                _Batches(
+                    tuple(reader.examples for reader in self._readers),
+                    tuple(reader.collate for reader in self._readers),
+                ),
                 batch_size=None,  # what is asked for is a whole batch
                 sampler=self._asked,
                 num_workers=self._count,
@@ -177,7 +222,7 @@ def _has_threads() -> bool:
     return not all(name.startswith("QueueFeederThread") for name in names)
 
 
-def _iterator_of(loader: DataLoader[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+def _iterator_of(loader: DataLoader[tuple[Inputs, Tensor]]) -> Iterator[tuple[Inputs, Tensor]]:
     """Return the iterator over a pass; the first one starts the workers."""
     with torch.device("cpu"), warnings.catch_warnings():  # whatever device is the default
         # Workers are forked beside threads only where nothing else works: in a notebook, say.
@@ -191,13 +236,13 @@ def _iterator_of(loader: DataLoader[tuple[Tensor, Tensor]]) -> Iterator[tuple[Te
 
 
 @dataclass(frozen=True)
-class _Batches(Dataset[tuple[Tensor, Tensor]]):
+class _Batches(Dataset[tuple[Inputs, Tensor]]):
     """Whole batches of several data sets as the items of one."""
 
     examples: tuple[_data.Examples, ...]
+    collates: tuple[Collate | None, ...]
 
-    def __getitem__(self, asked: _Asked) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, asked: _Asked) -> tuple[Inputs, Tensor]:
         which, at, seed = asked
         with seeded_generators(seed):
-            inputs, targets = self.examples[which].examples_at(at)
-        return torch.from_numpy(inputs), torch.from_numpy(targets)
+            return self.examples[which].batch_at(at, self.collates[which])

@@ -5,13 +5,14 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from numbers import Real
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args, overload
 
 import torch
 from torch import Tensor
 
 from corruptlab._arrays import check_dense, check_finite
 from corruptlab._checks import check_names
+from corruptlab._structured import Inputs, StructuredInputs
 from corruptlab.training._standardization import Moments, Per, Standardization, blocks
 from corruptlab.training._transforms import (
     Augmentation,
@@ -155,7 +156,11 @@ class Recipe:
             return tuple(image_shape)
         return (*image_shape[:-2], self.crop, self.crop)
 
-    def prepare(self, inputs: Tensor) -> Tensor:
+    @overload
+    def prepare(self, inputs: Tensor) -> Tensor: ...
+    @overload
+    def prepare(self, inputs: StructuredInputs) -> StructuredInputs: ...
+    def prepare(self, inputs: Inputs) -> Inputs:
         """Return stored inputs as a trained network takes them: cropped in the centre, whitened.
 
         Args:
@@ -171,6 +176,8 @@ class Recipe:
             ValueError: If the crop does not fit the images, or the recipe does not contain the
                 statistics of the standardization.
         """
+        if isinstance(inputs, StructuredInputs):
+            return inputs.map(as_floats, kinds=Tensor)
         return self._scaled(inputs if self.crop is None else center_crop(inputs, self.crop))
 
     def _scaled(self, inputs: Tensor) -> Tensor:
@@ -198,7 +205,7 @@ class Recipe:
         """Whether the statistics of the standardization are not computed yet."""
         return isinstance(self.standardize, str)
 
-    def with_statistics_of(self, inputs: Tensor, *, name: str = "inputs") -> "Recipe":
+    def with_statistics_of(self, inputs: Inputs, *, name: str = "inputs") -> "Recipe":
         """Return the recipe with the means and standard deviations of training inputs.
 
         Args:
@@ -222,7 +229,8 @@ class Recipe:
         """
         if not self.needs_statistics:
             return self
-        self.check_inputs(inputs, name=name)
+        self.check_inputs(inputs, name=name)  # which admits only tensors here
+        assert isinstance(inputs, Tensor)
         parts = blocks(range(len(inputs)), inputs.shape[1:])
         blocks_of_inputs = ((ids, inputs[ids.start : ids.stop]) for ids in parts)
         return self._measured_on(blocks_of_inputs, inputs[:1], name)
@@ -247,7 +255,7 @@ class Recipe:
         cropped = inputs if self.crop is None else center_crop(inputs, self.crop)
         return whitened(cropped) if self.whiten else cropped
 
-    def check_inputs(self, inputs: Tensor, *, name: str = "inputs") -> None:
+    def check_inputs(self, inputs: Inputs, *, name: str = "inputs") -> None:
         """Reject inputs that the recipe cannot prepare or augment.
 
         Args:
@@ -258,6 +266,9 @@ class Recipe:
             TypeError: If the inputs are of a type that cannot be whitened or augmented.
             ValueError: If their shape does not suit the crop, the whitening, or the augmentation.
         """
+        if isinstance(inputs, StructuredInputs):
+            self._check_changes_nothing(name)
+            return
         check_dense(inputs, name)
         shape = tuple(inputs.shape[1:])
         if self.crop is not None and (len(shape) < 2 or min(shape[-2:]) < self.crop):
@@ -285,6 +296,18 @@ class Recipe:
         # An empty batch shows all else that would not do.
         draws = augmentation_draws(self.augmentation, seed=0, epoch=0, n=0).to(inputs.device)
         augment(inputs[:0], draws, augmentation=self.augmentation, crop=self.crop)
+
+    def _check_changes_nothing(self, name: str) -> None:
+        """Reject changes of inputs where these have several fields, and so are no images."""
+        off = {"crop": None, "whiten": False, "standardize": None}
+        changed = {key: value for key, value in off.items() if getattr(self, key) != value}
+        if self.augmentation is not None and not self.augmentation.is_identity:
+            changed["augmentation"] = None
+        for key, value in changed.items():
+            raise ValueError(
+                f"`recipe.{key}` must be {value} for inputs with several fields or of other types "
+                f"than tensors, as in `{name}`, got {getattr(self, key)!r}."
+            )
 
     def _check_standardizable(self, inputs: Tensor, name: str) -> None:
         if self.standardize is None:

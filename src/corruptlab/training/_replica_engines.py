@@ -11,12 +11,19 @@ from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 from torch.nn.functional import cross_entropy
 
 from corruptlab._modules import copied
+from corruptlab._structured import logits_of
 
 Strategy: TypeAlias = Literal["wide", "vmap", "loop"]
 """Perceptrons with their weights stacked; any network through ``torch.func``; one by one."""
 
 State: TypeAlias = dict[str, Tensor]
 """The tensors of one replica, as ``torch.nn.Module.load_state_dict`` takes them."""
+
+
+def grouping(strategy: Strategy, group: int, threads: int) -> str:
+    """Return how replicas are trained, in words."""
+    each = f" in each of {threads} threads" if threads > 1 else ""
+    return f"{strategy}, {group} at a time{each}"
 
 
 @dataclass(frozen=True)
@@ -230,7 +237,9 @@ class Vectorized:
         """Return the outputs."""
 
         def outputs(parameters: State, buffers: State, inputs: Tensor) -> Tensor:
-            out: Tensor = functional_call(self._evaluating, (parameters, buffers), (inputs,))
+            out: Tensor = logits_of(
+                functional_call(self._evaluating, (parameters, buffers), (inputs,))
+            )
             return out
 
         each: Tensor = vmap(outputs, in_dims=(0, 0, None if shared else 0))(
@@ -251,6 +260,6 @@ class Vectorized:
                 tensors[name] = value[torch.tensor(replicas, device=value.device)]
 
     def _loss(self, parameters: State, buffers: State, inputs: Tensor, targets: Tensor) -> Tensor:
-        outputs: Tensor = functional_call(self._training, (parameters, buffers), (inputs,))
-        loss: Tensor = cross_entropy(outputs, targets)
+        outputs = functional_call(self._training, (parameters, buffers), (inputs,))
+        loss: Tensor = cross_entropy(logits_of(outputs), targets)
         return loss

@@ -2,14 +2,19 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from threading import Barrier
 from typing import Literal, TypeAlias
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from corruptlab._modules import copied
+from corruptlab._structured import outputs_of
+from corruptlab.training._contexts import using_threads
 from corruptlab.training._optimizers import can_fuse, make_optimizer, trainable_parameters
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._replica_engines import (
@@ -18,6 +23,7 @@ from corruptlab.training._replica_engines import (
     Strategy,
     Vectorized,
     WidePerceptrons,
+    grouping,
     is_perceptron,
 )
 from corruptlab.training._replicas_run import Problem
@@ -35,12 +41,20 @@ class ReplicaPlan:
     """How replicas are trained, and the seconds a step of one takes, by candidate."""
 
     strategy: Strategy
-    group: int
+    group: int  # replicas at a time, in each thread
     seconds_per_step: dict[str, float]
+    threads: int = 1  # groups at a time, each in a thread; with one, products have all threads
+
+    @property
+    def name(self) -> str:
+        """What it is called among the candidates."""
+        return grouping(self.strategy, self.group, self.threads)
 
 
 def plan_for(strategy: Choice, networks: list[nn.Module], problem: Problem) -> ReplicaPlan:
     reason = _obstacle(problem.recipe, networks)
+    if not isinstance(problem.inputs, Tensor):
+        reason = "inputs with several fields"
     if reason is None and problem.recipe.needs_statistics:
         reason = "recipe.standardize and subsets"
     if strategy == "wide" and not is_perceptron(networks[0]):
@@ -90,23 +104,33 @@ def _fastest_plan(networks: Sequence[nn.Module], problem: Problem) -> ReplicaPla
     steps = recipe.epochs * -(-problem.size // recipe.batch_size)
     if count == 1:
         return ReplicaPlan("loop", 1, {})
+    plans = _groupings("wide" if wide else "vmap", count, problem.inputs.device)
     if count * steps < _WORTH_MEASURING:
-        return ReplicaPlan("wide" if wide else "loop", count, {})
-    strategy: Strategy = "wide" if wide else "vmap"
-    groups = [count, *(group for group in _GROUPS if group < count)]
-    plans = [ReplicaPlan(strategy, group, {}) for group in groups]
+        return _without_measuring(plans) if wide else ReplicaPlan("loop", count, {})
     try:
-        seconds = {
-            f"{strategy}, {plan.group} at a time": _seconds_per_replica(plan, networks, problem)
-            for plan in plans
-        }
+        seconds = {plan.name: _seconds_per_replica(plan, networks, problem) for plan in plans}
     except Exception:  # not every network can be mapped over, and what is wrong shows in the loop
         return ReplicaPlan("loop", 1, {})
     seconds["loop"] = _timed_loop(networks[0], problem)
     best = min(seconds, key=lambda name: seconds[name])
-    if best == "loop":
-        return ReplicaPlan("loop", 1, seconds)
-    return ReplicaPlan(strategy, groups[list(seconds).index(best)], seconds)
+    chosen = next((plan for plan in plans if plan.name == best), ReplicaPlan("loop", 1, {}))
+    return replace(chosen, seconds_per_step=seconds)
+
+
+def _groupings(strategy: Strategy, count: int, device: torch.device) -> list[ReplicaPlan]:
+    """Return ways to cut replicas into groups, one group at a time or one for each thread."""
+    threads = torch.get_num_threads() if device.type == "cpu" else 1
+    plans = []
+    for at_once in dict.fromkeys((1, min(threads, count))):
+        most = -(-count // at_once)
+        groups = [most, *(group for group in _GROUPS if group < most)]
+        plans += [ReplicaPlan(strategy, group, {}, at_once) for group in groups]
+    return plans
+
+
+def _without_measuring(plans: list[ReplicaPlan]) -> ReplicaPlan:
+    """Return the largest groups, and side by side: as fast, and faster beside other programs."""
+    return max(plans, key=lambda plan: (plan.threads, plan.group))
 
 
 def _shares_weights(network: nn.Module) -> bool:
@@ -122,6 +146,33 @@ def _seconds_per_replica(
     plan: ReplicaPlan, networks: Sequence[nn.Module], problem: Problem
 ) -> float:
     """Return the seconds that one replica's share of a step takes."""
+    start = Barrier(plan.threads)
+
+    def seconds() -> float:
+        try:
+            step = _step_of(plan, networks, problem)
+        except BaseException:
+            start.abort()  # or the others would wait for this one for ever
+            raise
+        start.wait()
+        with torch.no_grad():
+            return _seconds_per_step(step, problem.inputs.device)
+
+    if plan.threads == 1:
+        return seconds() / plan.group
+    with using_threads(1), ThreadPoolExecutor(plan.threads) as pool:
+        try:
+            together = [pool.submit(seconds) for _ in range(plan.threads)]
+            return max(each.result() for each in together) / (plan.group * plan.threads)
+        except BaseException:
+            start.abort()  # likewise, for those that were not begun
+            raise
+
+
+def _step_of(
+    plan: ReplicaPlan, networks: Sequence[nn.Module], problem: Problem
+) -> Callable[[], object]:
+    """Return a step of one group, on copies, that moves nothing."""
     program = program_for(plan.strategy, networks[: plan.group])
     alive = torch.arange(plan.group, device=problem.inputs.device)
     size = min(problem.recipe.batch_size, problem.size)
@@ -129,10 +180,7 @@ def _seconds_per_replica(
     update = SGDStep(0.0, problem.recipe.momentum, problem.recipe.weight_decay)
     shared = problem.subsets is None
     program.logits(inputs, shared=shared)
-    step = _seconds_per_step(
-        lambda: program.step(inputs, targets, update, shared=shared), inputs.device
-    )
-    return step / plan.group
+    return partial(program.step, inputs, targets, update, shared=shared)
 
 
 def _timed_loop(network: nn.Module, problem: Problem) -> float:
@@ -146,7 +194,7 @@ def _timed_loop(network: nn.Module, problem: Problem) -> float:
     optimizer = make_optimizer(parameters, problem.recipe, None, fused=can_fuse(parameters))
 
     def step() -> None:
-        loss = nn.functional.cross_entropy(own(inputs), targets[0])
+        loss = nn.functional.cross_entropy(outputs_of(own, inputs), targets[0])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
         optimizer.step()

@@ -1,19 +1,17 @@
 """Train copies of one network on many label sets as one program."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
-from torch.utils.data import TensorDataset
 
 from corruptlab._arrays import check_classes, check_dense, check_finite
 from corruptlab._checks import instance
+from corruptlab._data import Pair, columns
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._memory import full_memory
@@ -27,6 +25,7 @@ from corruptlab._modules import (
     scores_of,
 )
 from corruptlab._progress import Progress
+from corruptlab._structured import Inputs, ModelInputs, StructuredInputs, outputs_of
 from corruptlab.training._contexts import dropout_of, float32_products, recording_gradients
 from corruptlab.training._distributed import Processes
 from corruptlab.training._first_batch import check_batch_norm
@@ -34,8 +33,9 @@ from corruptlab.training._fit import fit
 from corruptlab.training._metrics import check_gradient
 from corruptlab.training._optimizers import trainable_parameters
 from corruptlab.training._recipe import Recipe
-from corruptlab.training._replica_plan import Choice, ReplicaPlan, plan_for, program_for
-from corruptlab.training._replicas_run import Outcome, Problem, Run
+from corruptlab.training._replica_groups import Groups
+from corruptlab.training._replica_plan import Choice, plan_for
+from corruptlab.training._replicas_run import Outcome, Problem, state_of
 from corruptlab.training._report import ReplicasReport
 from corruptlab.training._standardization import warn_of_constants
 from corruptlab.training._stopping import StoppingRule, checked_rules, interpolated
@@ -45,7 +45,7 @@ _UNTIL_INTERPOLATED = (interpolated(),)
 
 def fit_replicas(
     model: ModelSource | Sequence[nn.Module],
-    inputs: Tensor,
+    inputs: ModelInputs,
     labels: Tensor,
     *,
     recipe: Recipe,
@@ -68,18 +68,20 @@ def fit_replicas(
     is one wide product. ``"vmap"`` uses ``torch.func`` for any network, including batch norm.
     ``"loop"`` calls `fit` for each replica. ``"auto"`` times a few steps of the applicable
     strategies on copies, for all replicas at once and for groups whose weights fit in the cache of
-    the processor, and chooses the fastest.
+    the processor, and chooses the fastest. On the CPU, groups are also timed side by side, each in
+    a thread of its own.
 
     Dropout, augmentation, bfloat16, optimizers other than plain SGD, frozen or shared parameters,
-    backward hooks, and statistics of each subset (``standardize``) require the loop. Ctrl-C ends
-    the training and returns the report so far.
+    backward hooks, inputs with several fields, and statistics of each subset (``standardize``)
+    require the loop. Ctrl-C ends the training and returns the report so far.
 
     Args:
         model: A network that is copied, a function without arguments that returns it (called for
             every copy, with PyTorch's generator seeded by ``seed``), or R networks of one
             architecture with their own initial weights. They are not changed.
         inputs: All inputs, shape ``(n, ...)``: bytes or floats, cropped and whitened by the
-            recipe, as in `fit`.
+            recipe, as in `fit`; or a dictionary or tuple of such tensors, which the model gets as
+            keyword or positional arguments.
         labels: ``int64``, shape ``(R, n)``: row r contains the labels of replica r.
         recipe: Hyper-parameters.
         seed: Seed of the data order; an integer >= 0.
@@ -115,7 +117,8 @@ def fit_replicas(
     Source: Zhang et al. 2017, §2: the same network trained on different labels.
     """
     networks = _networks(model, labels, seed)
-    _check(inputs, labels, subsets, recipe, strategy)
+    given = _checked_inputs(inputs, labels)
+    _check(given, labels, subsets, recipe, strategy)
     early = _stops_early(stop)
     Draws(seed)
     start = time.perf_counter()
@@ -129,8 +132,8 @@ def fit_replicas(
     with full_memory(advice), recording_gradients():
         own = copied(networks[0]).to(device)
         networks = [own if n is networks[0] else _on_device(n, device) for n in networks]
-        common = _common_recipe(recipe, inputs, subsets)
-        problem = _problem(networks[0], inputs.to(device), labels, subsets, common, seed, early)
+        common = _common_recipe(recipe, given, subsets)
+        problem = _problem(networks[0], given.to(device), labels, subsets, common, seed, early)
     with (
         full_memory(advice),
         recording_gradients(),
@@ -140,9 +143,9 @@ def fit_replicas(
     ):
         plan = plan_for(strategy, networks, problem)
         if plan.strategy == "loop":
-            outcomes = _one_by_one(networks, inputs, problem, line)
+            outcomes = _one_by_one(networks, given, problem, line)
         else:
-            outcomes = _train_groups(plan, networks, problem, line)
+            outcomes = Groups(plan, networks, problem, line.update).train()
     return ReplicasReport(
         stopped_by=tuple(outcome.stopped_by for outcome in outcomes),
         epochs=np.array([outcome.epochs for outcome in outcomes], np.int64),
@@ -151,6 +154,7 @@ def fit_replicas(
         train_loss=np.array([outcome.train_loss for outcome in outcomes]),
         strategy=plan.strategy,
         group=plan.group,
+        threads=plan.threads,
         seconds_per_step=plan.seconds_per_step,
         seconds=time.perf_counter() - start,
         recipe=common,
@@ -162,12 +166,12 @@ def fit_replicas(
     )
 
 
-def _common_recipe(recipe: Recipe, inputs: Tensor, subsets: Tensor | None) -> Recipe:
+def _common_recipe(recipe: Recipe, inputs: Inputs, subsets: Tensor | None) -> Recipe:
     """Return the recipe with the statistics that all replicas share, if they share their inputs."""
     if subsets is not None:
         return recipe
     common = recipe.with_statistics_of(inputs)
-    if recipe.needs_statistics:
+    if recipe.needs_statistics and isinstance(inputs, Tensor):
         shape = recipe.input_shape(inputs.shape[1:])
         warn_of_constants(common.standardize, shape, "inputs", stacklevel=4)
     return common
@@ -175,7 +179,7 @@ def _common_recipe(recipe: Recipe, inputs: Tensor, subsets: Tensor | None) -> Re
 
 def _problem(
     network: nn.Module,
-    inputs: Tensor,
+    inputs: Inputs,
     labels: Tensor,
     subsets: Tensor | None,
     recipe: Recipe,
@@ -200,51 +204,23 @@ def _problem(
     trainable_parameters(network)
     scores = scores_of(network, prepared[:2].clone())
     with preserve_mode(network), torch.enable_grad():
-        check_gradient(network.eval()(prepared[:2].clone()))
+        check_gradient(outputs_of(network.eval(), prepared[:2].clone()))
     check_classes(labels, "`labels`", num_classes=scores.shape[1])
     alone = Processes(0, 1, inputs.device)
     check_batch_norm(network, prepared[:1].clone, problem.size, recipe.batch_size, alone)
     return problem
 
 
-def _train_groups(
-    plan: ReplicaPlan, networks: list[nn.Module], problem: Problem, line: Progress
-) -> list[Outcome]:
-    """Train the replicas group by group."""
-    outcomes: list[Outcome] = []
-    for first in range(0, len(networks), plan.group):
-        some = slice(first, first + plan.group)
-        own = replace(
-            problem,
-            labels=problem.labels[some],
-            subsets=None if problem.subsets is None else problem.subsets[some],
-            first=first,
-        )
-        run = Run(program_for(plan.strategy, networks[some]), own)
-        before = first * problem.recipe.epochs
-        try:
-            run.train(partial(_report_progress, line, before))
-        except KeyboardInterrupt:
-            rest = networks[first + len(run.outcomes) :]
-            return [*outcomes, *run.outcomes, *(Outcome(_state(network)) for network in rest)]
-        outcomes += run.outcomes
-    return outcomes
-
-
-def _report_progress(line: Progress, before: int, done: int) -> None:
-    line.update(before + done)
-
-
 def _one_by_one(
-    networks: list[nn.Module], inputs: Tensor, problem: Problem, line: Progress
+    networks: list[nn.Module], inputs: Inputs, problem: Problem, line: Progress
 ) -> list[Outcome]:
-    outcomes = [Outcome(_state(network)) for network in networks]
+    outcomes = [Outcome(state_of(network)) for network in networks]
     for replica, network in enumerate(networks):
         trained = copied(network)
-        data = TensorDataset(inputs, problem.labels[replica].cpu())
+        data = Pair(inputs, problem.labels[replica].cpu())
         if problem.subsets is not None:
             own = problem.subsets[replica].cpu()
-            data = TensorDataset(inputs[own], problem.labels[replica].cpu()[own])
+            data = Pair(inputs[own], problem.labels[replica].cpu()[own])
         report = fit(
             trained,
             data,
@@ -254,7 +230,7 @@ def _one_by_one(
             device=problem.inputs.device,
         )
         outcomes[replica] = Outcome(
-            state=_state(trained),
+            state=state_of(trained),
             stopped_by=report.stopped_by,
             epochs=report.epochs,
             losses=list(report.losses),
@@ -303,12 +279,21 @@ def _networks(model: ModelSource | Sequence[nn.Module], labels: Any, seed: int) 
     return networks
 
 
-def _check(inputs: Any, labels: Tensor, subsets: Any, recipe: object, strategy: str) -> None:
+def _checked_inputs(inputs: Any, labels: Tensor) -> Inputs:
+    if isinstance(inputs, Tensor | StructuredInputs):
+        return inputs
+    if not isinstance(inputs, Mapping | tuple):
+        raise TypeError(
+            "`inputs` must be a tensor, or a dictionary or tuple of tensors, "
+            f"got {type(inputs).__name__}."
+        )
+    return columns(inputs, labels.shape[1], "inputs").map(torch.as_tensor)
+
+
+def _check(inputs: Inputs, labels: Tensor, subsets: Any, recipe: object, strategy: str) -> None:
     instance("recipe", recipe, Recipe)
     if strategy not in get_args(Choice):
         raise ValueError(f"`strategy` must be one of auto, wide, vmap, loop, got {strategy!r}.")
-    if not isinstance(inputs, Tensor):
-        raise TypeError(f"`inputs` must be a tensor, got {type(inputs).__name__}.")
     check_dense(inputs, "inputs")
     check_dense(labels, "labels")
     if labels.dtype != torch.int64:
@@ -358,7 +343,3 @@ def _stops_early(stop: StoppingRule | Sequence[StoppingRule]) -> bool:
             f"{rules!r}."
         )
     return bool(rules)
-
-
-def _state(network: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from corruptlab._structured import Inputs
 from corruptlab.training._data import data_order
 from corruptlab.training._metrics import NonFiniteLossError
 from corruptlab.training._recipe import Recipe
@@ -29,11 +31,16 @@ class Outcome:
     recipe: Recipe | None = None  # with statistics of its own, if it has any
 
 
+def state_of(network: nn.Module) -> State:
+    """Return the tensors of a network, in memory of their own."""
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
 @dataclass(frozen=True)
 class Problem:
     """What all replicas of a group are trained on."""
 
-    inputs: Tensor  # as the networks take them, (n, ...)
+    inputs: Inputs  # as the networks take them, (n, ...)
     labels: Tensor  # int64, (R, n)
     subsets: Tensor | None  # positions of each replica's own examples, (R, m); None for all
     recipe: Recipe
@@ -46,7 +53,7 @@ class Problem:
         """Examples that each replica is trained on."""
         return self.labels.shape[1] if self.subsets is None else self.subsets.shape[1]
 
-    def batch(self, alive: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, alive: Tensor, at: Tensor) -> tuple[Any, Tensor]:
         """Return inputs and labels of some replicas, at the same places of each one's examples."""
         if self.subsets is None:
             return self.inputs[at], self.labels[alive][:, at]
@@ -61,8 +68,10 @@ class Run:
     where a fit of its own would have stopped; the others go on without it.
     """
 
-    def __init__(self, program: Program, problem: Problem) -> None:
-        self._program, self._problem = program, problem
+    def __init__(
+        self, program: Program, problem: Problem, ended: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._program, self._problem, self._ended = program, problem, ended
         count = len(problem.labels)
         self.outcomes = [Outcome(program.state(replica)) for replica in range(count)]
         self._alive = list(range(count))
@@ -95,6 +104,8 @@ class Run:
         losses: list[Tensor] = []
         try:
             for first in range(0, problem.size, recipe.batch_size):
+                if self._ended():  # Ctrl-C reaches the main thread only
+                    raise KeyboardInterrupt
                 inputs, targets = problem.batch(alive, order[first : first + recipe.batch_size])
                 losses.append(self._program.step(inputs, targets, update, shared=shared))
         finally:  # an epoch that Ctrl-C cut short has moved the weights too

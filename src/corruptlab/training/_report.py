@@ -1,7 +1,8 @@
 """What `fit` and `fit_replicas` return."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -9,12 +10,21 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from corruptlab._environment import Environment
-from corruptlab._modules import copied, evaluating
+from corruptlab._modules import copied, count_parameters, evaluating
+from corruptlab._reports import Report, rows_of
+from corruptlab._structured import ModelInputs, as_inputs, outputs_of
+from corruptlab._text import counted
 from corruptlab.heads import HeadsReport
+from corruptlab.plotting import loss_curves
+from corruptlab.training._contexts import OPERATIONS_FOR_THREADS, using_threads
 from corruptlab.training._diagnosis import Cause
 from corruptlab.training._execution import Execution
 from corruptlab.training._recipe import Recipe
-from corruptlab.training._replica_engines import State, Strategy
+from corruptlab.training._replica_engines import State, Strategy, grouping
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _AT_ONCE = 1024  # inputs, in `ReplicasReport.logits`
 
@@ -50,7 +60,11 @@ class EpochEnd:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitReport:
+class FitReport(
+    Report,
+    kind="fit",
+    derived=("generalization_gap", "best_test_accuracy", "early_stopped_test_accuracy"),
+):
     """How one network was trained, where it stopped, and how well it does there.
 
     ``train_accuracy`` and ``test_accuracy`` are of the network as the fit left it: the last
@@ -150,32 +164,41 @@ class FitReport:
         known = [(v, t) for v, t in both if v is not None and t is not None]
         return max(known, key=lambda pair: pair[0])[1] if known else None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields and properties as a dictionary that JSON can hold."""
-        return {
-            **asdict(self),
-            "losses": list(self.losses),
-            "history": [asdict(end) for end in self.history],
-            "diagnosis": [asdict(cause) for cause in self.diagnosis],
-            "recipe": self.recipe.to_dict(),
-            "heads": None if self.heads is None else self.heads.to_dict(),
-            "generalization_gap": self.generalization_gap,
-            "best_test_accuracy": self.best_test_accuracy,
-            "early_stopped_test_accuracy": self.early_stopped_test_accuracy,
-        }
+    def plot(self, ax: "Axes | None" = None) -> "Figure":
+        """Draw the training loss against steps; a mark shows where it interpolated.
+
+        Args:
+            ax: Axes of matplotlib to draw into; by default those of a new figure.
+
+        Returns:
+            A figure as `corruptlab.plotting.loss_curves` makes it.
+
+        Raises:
+            MissingExtraError: If matplotlib is not installed.
+            ValueError: If there was no step.
+        """
+        if not self.losses:
+            raise ValueError("`losses` must hold the loss of a step to draw, got none.")
+        name, reached = self.name or "training", self.steps_to_interpolation
+        hits = {} if reached is None else {name: reached}
+        return loss_curves({name: self.losses}, interpolated=hits, ax=ax)
+
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return [{"epoch": i, **vars(end)} for i, end in enumerate(self.history, 1)]
 
     def __repr__(self) -> str:
         test = "" if self.test_accuracy is None else f", test {self.test_accuracy:.1%}"
         name = f"{self.name!r}, " if self.name else ""
         return (
-            f"FitReport({name}{self.stopped_by} after {self.epochs} epochs = {self.steps} steps, "
+            f"FitReport({name}{self.stopped_by} after {counted(self.epochs, 'epoch')} = "
+            f"{counted(self.steps, 'step')}, "
             f"{self.seconds:.1f} s; train {self.train_accuracy:.2%}{test}; "
             f"inputs {self.recipe.preparation})"
         )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ReplicasReport:
+class ReplicasReport(Report, kind="replicas"):
     """How replicas were trained, where each stopped, and the networks that they became.
 
     Attributes:
@@ -187,7 +210,9 @@ class ReplicasReport:
             ``(R,)``; nan for replicas that were not started before Ctrl-C.
         train_loss: Mean cross-entropy over its training examples, ``float64``, shape ``(R,)``.
         strategy: Strategy of the training; see `fit_replicas`.
-        group: Number of replicas that were trained at a time.
+        group: Number of replicas that were trained at a time, by each thread.
+        threads: Number of groups that were trained at a time, each in a thread; 1 if one group was
+            trained after the other.
         seconds_per_step: Measured time per step of one replica, by strategy; empty without a
             measurement.
         seconds: Time spent, including measurements.
@@ -203,9 +228,9 @@ class ReplicasReport:
         >>> recipe = cl.Recipe(learning_rate=1.0, epochs=50, whiten=False)
         >>> report = cl.fit_replicas(cl.mlp(input_shape=(2,), num_classes=2), torch.eye(2), labels,
         ...                          recipe=recipe)
-        >>> report  # doctest: +NORMALIZE_WHITESPACE
+        >>> report
         ReplicasReport(3 replicas, 3 interpolated; train accuracy 100.0% on average;
-                       wide, 3 at a time; inputs plain)
+                       wide, ...; inputs plain)
         >>> report.logits(torch.eye(2)).argmax(dim=2).tolist()
         [[0, 1], [1, 0], [1, 1]]
     """
@@ -222,9 +247,10 @@ class ReplicasReport:
     recipe: Recipe
     seed: int
     environment: Environment
-    _network: nn.Module = field(repr=False)
-    _states: tuple[State, ...] = field(repr=False)
-    _recipes: tuple[Recipe, ...] = field(repr=False)  # one a replica, with its statistics
+    threads: int = 1
+    _network: nn.Module | None = field(default=None, repr=False)  # None in a loaded report
+    _states: tuple[State, ...] = field(default=(), repr=False)
+    _recipes: tuple[Recipe, ...] = field(default=(), repr=False)  # with each one's statistics
 
     def __len__(self) -> int:
         return len(self.stopped_by)
@@ -250,14 +276,15 @@ class ReplicasReport:
 
         Raises:
             IndexError: If there is no such replica.
+            ValueError: If the report was loaded from a file, which does not hold the networks.
         """
         if not 0 <= replica < len(self):
             raise IndexError(f"`replica` must lie in 0 .. {len(self) - 1}, got {replica}.")
-        network = copied(self._network)
+        network = self._copied_network()
         network.load_state_dict(self._states[replica])
         return network
 
-    def logits(self, inputs: Tensor) -> Tensor:
+    def logits(self, inputs: ModelInputs) -> Tensor:
         """Return what every trained network says of some inputs, in evaluation mode.
 
         Args:
@@ -266,21 +293,28 @@ class ReplicasReport:
 
         Returns:
             Shape ``(R, n, num_classes)``, on the device of the networks.
+
+        Raises:
+            ValueError: If the report was loaded from a file, which does not hold the networks.
         """
+        network, outputs = self._copied_network(), []
         device = next(iter(self._states[0].values())).device
-        inputs, prepared, prepared_by = inputs.to(device), inputs, None
-        network, outputs = copied(self._network), []
-        with evaluating(network):
+        stored = as_inputs(inputs).to(device)
+        prepared: Any = None
+        prepared_by = None
+        operations = 2 * count_parameters(network) * min(len(stored), _AT_ONCE)
+        small = operations < OPERATIONS_FOR_THREADS
+        with evaluating(network), using_threads(1 if small else "auto"):
             for state, recipe in zip(self._states, self._recipes, strict=True):
                 if recipe is not prepared_by:
-                    prepared, prepared_by = recipe.prepare(inputs), recipe
+                    prepared, prepared_by = recipe.prepare(stored), recipe
                 network.load_state_dict(state)
                 # A copy of each batch, because a network may write into what it is given.
-                batches = (some.clone() for some in prepared.split(_AT_ONCE))  # type: ignore[no-untyped-call]  # PyTorch's
-                outputs.append(torch.cat([network(batch) for batch in batches]))
+                batches = (some.clone() for some in prepared.split(_AT_ONCE))
+                outputs.append(torch.cat([outputs_of(network, batch) for batch in batches]))
         return torch.stack(outputs)
 
-    def accuracy(self, inputs: Tensor, labels: Tensor) -> NDArray[np.float64]:
+    def accuracy(self, inputs: ModelInputs, labels: Tensor) -> NDArray[np.float64]:
         """Return the accuracy of every trained network on some examples.
 
         Args:
@@ -289,31 +323,37 @@ class ReplicasReport:
 
         Returns:
             Accuracy of each network, ``float64``, shape ``(R,)``.
+
+        Raises:
+            ValueError: If the report was loaded from a file, which does not hold the networks.
         """
         hits = self.logits(inputs).argmax(dim=2).cpu() == labels.cpu()
         shares: NDArray[np.float64] = hits.double().mean(dim=1).numpy()
         return shares
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything but the networks as a dictionary that JSON can hold."""
-        return {
-            "stopped_by": list(self.stopped_by),
-            "epochs": self.epochs.tolist(),
-            "losses": [list(losses) for losses in self.losses],
-            "train_accuracy": [None if np.isnan(a) else a for a in self.train_accuracy.tolist()],
-            "train_loss": [None if np.isnan(a) else a for a in self.train_loss.tolist()],
-            "strategy": self.strategy,
-            "group": self.group,
-            "seconds_per_step": self.seconds_per_step,
-            "seconds": self.seconds,
-            "recipe": self.recipe.to_dict(),
-            "seed": self.seed,
-            "environment": self.environment.to_dict(),
-        }
+    def _copied_network(self) -> nn.Module:
+        if self._network is None:
+            raise ValueError(
+                "`model`, `logits`, and `accuracy` need the networks, which files do not hold; "
+                "save the state of `model(replica)` with `torch.save`."
+            )
+        return copied(self._network)
+
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return rows_of(
+            replica=range(len(self)),
+            stopped_by=self.stopped_by,
+            epochs=self.epochs,
+            steps=self.steps,
+            train_accuracy=self.train_accuracy,
+            train_loss=self.train_loss,
+        )
 
     def __repr__(self) -> str:
         return (
-            f"ReplicasReport({len(self)} replicas, {int(self.interpolated.sum())} interpolated; "
+            f"ReplicasReport({counted(len(self), 'replica')}, "
+            f"{int(self.interpolated.sum())} interpolated; "
             f"train accuracy {np.nanmean(self.train_accuracy):.1%} on average; "
-            f"{self.strategy}, {self.group} at a time; inputs {self.recipe.preparation})"
+            f"{grouping(self.strategy, self.group, self.threads)}; "
+            f"inputs {self.recipe.preparation})"
         )

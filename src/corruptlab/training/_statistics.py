@@ -1,6 +1,7 @@
 """The statistics of a training set, by which all inputs of a fit are standardized."""
 
 from collections.abc import Iterable, Iterator
+from typing import cast
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from corruptlab._arrays import check_finite
 from corruptlab._draws import Draws
 from corruptlab._progress import Progress
+from corruptlab._structured import Inputs
 from corruptlab._types import Ids
 from corruptlab.training._distributed import Processes
 from corruptlab.training._reading import BatchReader, LoaderWorkers
@@ -20,7 +22,7 @@ def with_statistics(
     recipe: Recipe,
     role: str,
     reader: BatchReader,
-    inputs: Tensor | None,
+    inputs: Inputs | None,
     *,
     workers: LoaderWorkers,
     processes: Processes,
@@ -34,7 +36,8 @@ def with_statistics(
     if not recipe.needs_statistics or role != "train":
         return recipe
     first = reader.peek() if inputs is None else inputs[:1]
-    recipe.check_inputs(first, name=role)
+    recipe.check_inputs(first, name=role)  # which admits only tensors here
+    assert isinstance(first, Tensor)
     share = processes.share(len(reader))
     parts = list(blocks(range(share.start, share.stop), first.shape[1:]))
     if inputs is None:
@@ -42,8 +45,9 @@ def with_statistics(
         batches = [torch.arange(ids.start, ids.stop, device="cpu") for ids in parts]
         workers.add(reader)
         loaded = workers.load(reader, batches, seeds)
-        read = (some for some, _ in loaded)
+        read = (cast(Tensor, some) for some, _ in loaded)
     else:
+        assert isinstance(inputs, Tensor)
         check_finite(inputs, role)  # in every process, or the others would wait
         read = (inputs[ids.start : ids.stop] for ids in parts)
     with Progress(len(parts), "statistics", show=progress, least_seconds=1.0) as line:

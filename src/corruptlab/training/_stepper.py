@@ -11,11 +11,13 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from corruptlab._modules import first_line
+from corruptlab._modules import count_parameters, first_line, scores_of
+from corruptlab._structured import Inputs, outputs_of
 from corruptlab.training._capture import WARM_UP, Captured, uncapturable
 from corruptlab.training._compilation import Compiled
-from corruptlab.training._contexts import seed_layers
+from corruptlab.training._contexts import OPERATIONS_FOR_THREADS, seed_layers, using_threads
 from corruptlab.training._data import Batch, DataSource, DeviceData
 from corruptlab.training._distributed import Processes
 from corruptlab.training._execution import Execution
@@ -28,6 +30,8 @@ _SECONDS_WORTH_MEASURING = {"cpu": 30.0, "cuda": 5.0}
 _SECONDS_WORTH_COMPILING = 240.0
 # What a switch has to save to be turned on: less is within the noise of a measurement.
 _WORTHWHILE = 0.95
+# What fewer threads may cost to be preferred: as little; they leave the other cores alone.
+_AS_FAST = 1.0
 _WARM_UP, _LEAST_STEPS, _SECONDS_A_CANDIDATE = 3, 5, 0.5
 
 
@@ -52,9 +56,9 @@ class Stepper:
         network = processes.wrapped(model)
         autocast = partial(_autocast, execution, processes.device)  # and not `self`: no circles
 
-        def mean_loss(inputs: Tensor, targets: Tensor) -> Tensor:
+        def mean_loss(inputs: Inputs, targets: Tensor) -> Tensor:
             with autocast():
-                outputs = network(inputs)
+                outputs = outputs_of(network, inputs)
             if not isinstance(outputs, Tensor):
                 raise TypeError(
                     "`model` must return class scores alone in training mode too, "
@@ -63,7 +67,7 @@ class Stepper:
             # Sums of a loss need more digits than products: float32 whatever the network gives.
             return loss(outputs.float(), targets)
 
-        self._mean_loss: Loss = mean_loss
+        self._mean_loss: Callable[[Inputs, Tensor], Tensor] = mean_loss
         if execution.compile is True:
             # One program for whole batches and one for the last: general shapes are slower.
             self._mean_loss = Compiled(mean_loss, dynamic=False)
@@ -79,7 +83,7 @@ class Stepper:
 
     def step(
         self,
-        inputs: Tensor,
+        inputs: Inputs,
         targets: Tensor,
         weight: float = 1.0,
         positions: Tensor | None = None,
@@ -250,6 +254,21 @@ def resolve_defaults(wanted: Execution, precision: str) -> Execution:
     )
 
 
+def threads_for(wanted: Execution, model: nn.Module, two: Inputs, batch_size: int) -> int:
+    """Return the number of threads for steps on batches, given two of the inputs."""
+    if wanted.threads != "auto":
+        return wanted.threads
+    number = torch.get_num_threads()
+    if number == 1 or wanted.deterministic or two.device.type != "cpu":
+        return number
+    if 6 * count_parameters(model) * batch_size >= OPERATIONS_FOR_THREADS:
+        return number
+    with FlopCounterMode(display=False) as counted:  # weights may be used many times
+        scores_of(model, two)
+    operations = 3 * counted.get_total_flops() * batch_size / len(two)  # backward, two products
+    return 1 if operations < OPERATIONS_FOR_THREADS else number
+
+
 def candidates(
     wanted: Execution,
     precision: str,
@@ -275,6 +294,8 @@ def candidates(
     if len(products) == 2:  # units for short products want the channels last
         found.append(products)
     found += [{name: value} for name, value in products.items()]
+    if wanted.threads == "auto" and device.type == "cpu" and torch.get_num_threads() > 1:
+        found.append({"threads": 1})
     if wanted.compile == "auto" and seconds >= _SECONDS_WORTH_COMPILING:
         found.append({"compile": True})
     return found
@@ -318,7 +339,8 @@ def tune(
                 if captured.refusal:
                     refusal = captured.refusal
                     return math.inf
-            took = _seconds_a_step(step, processes.device)
+            with using_threads(execution.threads):
+                took = _seconds_a_step(step, processes.device)
         except Exception as error:
             if processes.size > 1:  # the others would wait for this one
                 raise
@@ -337,7 +359,8 @@ def tune(
             continue
         name = "+".join(change)
         seconds[name] = seconds_a_step(tried)
-        if seconds[name] < _WORTHWHILE * fastest:
+        worthwhile = _AS_FAST if "threads" in change else _WORTHWHILE
+        if seconds[name] <= worthwhile * fastest:
             best, fastest = tried, seconds[name]
         elif change == {"cuda_graphs": True} and not refusal:
             one, other = 1e3 * seconds[name], 1e3 * fastest
@@ -364,10 +387,11 @@ def _on_copies(
     )
 
 
-def _laid_out(batch: Batch, *, channels_last: bool) -> tuple[Tensor, Tensor]:
-    if not channels_last or batch.inputs.ndim != 4:
-        return batch.inputs, batch.targets
-    return batch.inputs.contiguous(memory_format=torch.channels_last), batch.targets
+def _laid_out(batch: Batch, *, channels_last: bool) -> tuple[Inputs, Tensor]:
+    inputs = batch.inputs
+    if not channels_last or not isinstance(inputs, Tensor) or inputs.ndim != 4:
+        return inputs, batch.targets
+    return inputs.contiguous(memory_format=torch.channels_last), batch.targets
 
 
 def _seconds_a_step(step: Callable[[], object], device: torch.device) -> float:

@@ -13,7 +13,7 @@ from torch import nn
 from corruptlab._modules import preserve_mode
 from corruptlab._progress import Progress
 from corruptlab.training._checkpoint import Checkpoint, check_kind, check_tensors, is_finite
-from corruptlab.training._contexts import layer_seeds
+from corruptlab.training._contexts import layer_seeds, use_threads
 from corruptlab.training._data import DataSource, DeviceData
 from corruptlab.training._distributed import Processes
 from corruptlab.training._epoch_report import EpochReport, OnEpochEnd
@@ -345,7 +345,12 @@ class Trainer:
         precision, device = config.recipe.precision, config.processes.device
         refusal = self._refusal
         changes = candidates(
-            config.execution, precision, self.model, device, left, capturable=not refusal
+            config.execution,
+            precision,
+            self.model,
+            device,
+            left,
+            capturable=not refusal,
         )
         if not changes:
             why = refusal or f"it is worth no measurement for the {left:.1f} s that were left"
@@ -366,6 +371,7 @@ class Trainer:
 
     def _use(self, execution: Execution, under_way: object = None) -> None:
         config = self.config
+        use_threads(execution.threads)
         config.train.use_layout(channels_last=execution.channels_last is True)
         stepper = Stepper(
             self.model,

@@ -77,7 +77,7 @@ def test_report_is_json_frozen_and_names_what_made_it(broken_and_good: AuditRepo
 
 
 def test_unknown_check_lists_those_there_are() -> None:
-    with pytest.raises(KeyError, match=r"`check` must be among the checks \(train: items, .*'x'"):
+    with pytest.raises(KeyError, match=r"`name` must be among the rows \(train: items, .*'x'"):
         audit(tensors(), workers=0)["x"]
 
 

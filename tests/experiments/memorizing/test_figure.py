@@ -44,7 +44,7 @@ def some(epochs: int, seed: int) -> MemorizationReport:
 
 def test_figure_shows_the_fit_of_each_group_by_epoch() -> None:
     report = run(loop)
-    figure = report.figure()
+    figure = report.plot()
     for name, group in {
         "planted canaries": "planted",
         "held-out canaries": "held_out",
@@ -62,7 +62,7 @@ def test_figure_shows_the_fit_of_each_group_by_epoch() -> None:
 
 
 def test_figure_shows_noisy_examples_where_there_are_some_and_the_end_alone() -> None:
-    figure = run(nearest, noisy()).figure()
+    figure = run(nearest, noisy()).plot()
     lines = drawn(figure)
     assert len(lines) == 7
     np.testing.assert_allclose(lines["noisy examples"].get_ydata(), [100])
@@ -71,7 +71,7 @@ def test_figure_shows_noisy_examples_where_there_are_some_and_the_end_alone() ->
 
 
 def test_curves_are_told_apart_without_colour_and_look_the_same_in_every_figure() -> None:
-    few, many = drawn(run(nearest).figure()), drawn(run(nearest, noisy()).figure())
+    few, many = drawn(run(nearest).plot()), drawn(run(nearest, noisy()).plot())
     looks = [(line.get_marker(), line.get_linestyle()) for line in many.values()]
     assert len({marker for marker, _ in looks}) == len(looks)
     for name, line in few.items():
@@ -82,7 +82,7 @@ def test_curves_are_told_apart_without_colour_and_look_the_same_in_every_figure(
 
 def test_several_seeds_are_drawn_as_means_with_intervals_as_far_as_all_go() -> None:
     reports = [some(epochs, seed) for seed, epochs in enumerate((4, 2, 3))]
-    figure = reports[0].figure(*reports[1:])
+    figure = reports[0].plot(others=reports[1:])
     line = drawn(figure)["planted canaries"]
     np.testing.assert_array_equal(line.get_xdata(), [1, 2])
     shares = [100 * report.epochs[0].planted.right / 60 for report in reports]
@@ -98,7 +98,7 @@ def test_several_seeds_are_drawn_as_means_with_intervals_as_far_as_all_go() -> N
 
 
 def test_ends_alone_are_drawn_where_one_of_several_has_no_epochs() -> None:
-    figure = some(2, seed=0).figure(some(0, seed=1))
+    figure = some(2, seed=0).plot(others=[some(0, seed=1)])
     assert len(drawn(figure)["planted canaries"].get_xdata()) == 1
 
 
@@ -106,15 +106,17 @@ def test_intervals_are_at_the_level_of_the_report() -> None:
     lengths = []
     for confidence in (0.5, 0.95):
         first, other = (run(lambda data, _: rule, seed=s, confidence=confidence) for s in (0, 1))
-        bar: Any = first.figure(other).axes[0].collections[0]
+        bar: Any = first.plot(others=[other]).axes[0].collections[0]
         lengths.append(np.diff(bar.get_segments()[0][:, 1])[0])
     assert lengths[0] < lengths[1]
 
 
 def test_other_reports_that_do_not_fit_are_refused() -> None:
     report = run(nearest)
+    with pytest.raises(TypeError, match=r"^`others` must be a sequence of .*, got one of them\.$"):
+        report.plot(others=report)  # type: ignore[arg-type]  # the point
     with pytest.raises(TypeError, match=r"^`others` must be memorization reports, got list\.$"):
-        report.figure([report])  # type: ignore[arg-type]  # the point
+        report.plot(others=[[report]])  # type: ignore[list-item]  # the point
     message = r"^`others` must have 4 classes as this report, got 5\.$"
     with pytest.raises(ValueError, match=message):
-        report.figure(run(nearest, num_classes=5))
+        report.plot(others=[run(nearest, num_classes=5)])

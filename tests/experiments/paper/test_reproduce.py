@@ -410,7 +410,7 @@ def test_fig_1a_stops_at_a_loss_and_draws_its_curves(data: str, tmp_path: Path) 
         assert len(losses) == each.measured["steps"]
         assert losses[-1] <= 0.5  # 80 images are one batch an epoch
         assert losses[-2] > 0.5
-    legend = found.figure().axes[0].get_legend()
+    legend = found.plot().axes[0].get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["true", "gaussian"]
 
@@ -426,14 +426,14 @@ def test_fig_2_measures_both_accuracies_after_every_epoch(data: str, tmp_path: P
     assert one.curves["test"][-1] == one.measured["test"]
     assert one.curves["train"][-1] == one.measured["train"]
     assert one.measured["best_test"] == max(one.curves["test"])
-    labels = [axes.get_ylabel() for axes in found.figure().axes]
+    labels = [axes.get_ylabel() for axes in found.plot().axes]
     assert labels == ["train accuracy, %", "test accuracy, %"]
 
 
 def test_fig_1b_is_drawn_against_p(data: str, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     found = cl.reproduce("fig1c", rows=["mlp-1x512 p=0"], data=data, out=tmp_path / "out", **FEW)
-    (axes,) = found.figure().axes
+    (axes,) = found.plot().axes
     assert axes.get_xlabel() == "probability p that a label is redrawn"
 
 
@@ -553,7 +553,7 @@ def test_a_gpu_is_told_before_the_machine_around_it(monkeypatch: pytest.MonkeyPa
 def test_a_table_is_no_figure(data: str, tmp_path: Path) -> None:
     found = cl.reproduce("theorem1", rows=["2"], data=data, out=tmp_path / "out", progress=False)
     with pytest.raises(ValueError, match=r"^`what` must be one of fig1a, .*, got 'theorem1'\.$"):
-        found.figure()
+        found.plot()
     with pytest.raises(ValueError, match=r" must hold at least one .*to draw, got none\.$"):
         draw(paper.exhibit("fig2"), [])
 

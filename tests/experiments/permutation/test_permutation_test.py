@@ -788,3 +788,30 @@ def test_what_does_not_fit_is_refused_before_anything_is_trained(
 
 def test_the_room_exports_what_it_names() -> None:
     assert permutation.permutation_test is cl.permutation_test
+
+
+def test_print_has_a_line_for_each_number_that_counts() -> None:
+    found = run(points(40), folds=4, permutations=19, baselines=[cl.ShuffledPixels()])
+    lines = str(found).splitlines()
+    names = [
+        *(line.split("  ")[0] for line in lines[:6]),
+        *(line.split(" ")[0] for line in lines[6:]),
+    ]
+    assert names == [
+        "accuracy",
+        "under exchanged labels",
+        "p-value",
+        "drawn",
+        "ShuffledPixels()",
+        "",
+        "learner",
+        "split",
+        "run",
+        "with",
+    ]
+    assert f"{found.p_value:.4g}, 95% interval" in lines[2]
+    assert "19 of 19 permutations; 0 did as well, 0 tied" in lines[3]
+    assert lines[7] == "split   4 folds"
+    cut = dataclasses.replace(found, interrupted=True, learner="forest", folds=None)
+    assert "permutations, interrupted; " in str(cut)
+    assert "learner forest\nsplit   test set" in str(cut)

@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 import corruptlab as cl
-from corruptlab.experiments import LearnerReport
+from corruptlab.experiments import SETTINGS, TOKEN_SETTINGS, LearnerReport
 from tests.experiments.permutation.learners import Centroids, LeastSquares, classes, points
 
 SEEN: list[Any] = []
@@ -98,7 +98,35 @@ def test_classes_may_have_names_and_inputs_none_that_can_be_corrupted() -> None:
     report = run(FirstColumn(), (frame, names), settings=["true", "random-labels"])
     assert [row.train_accuracy for row in report.rows] == [1.0, 1.0]
     with pytest.raises(TypeError, match=r"^`settings` must corrupt labels alone where inputs ar"):
-        run(FirstColumn(), (frame, names))
+        run(FirstColumn(), (frame, names), settings=["shuffled-pixels"])
+
+
+def test_settings_suit_the_inputs_by_default() -> None:
+    def guess(data: cl.LabelledData, *, seed: int) -> Any:
+        return lambda inputs: np.zeros(len(data), int)
+
+    y = np.arange(20) % 2
+    codes = np.arange(60).reshape(20, 3)
+    tensors = TensorDataset(torch.zeros(20, 2).long(), torch.from_numpy(y))
+    expected: list[tuple[str, Any, Any]] = [
+        ("tokens, as inputs are int64 of shape (3,)", (codes, y), TOKEN_SETTINGS),
+        ("tokens, as inputs are int64 of shape (2,)", tensors, TOKEN_SETTINGS),
+        ("numbers, as inputs are float64 of shape (3,)", (codes / 7, y), SETTINGS),
+        ("labels, as inputs are no array of numbers", (codes.astype(str), y), SETTINGS[:3]),
+        (
+            "labels, as inputs are no array of numbers",
+            [{"text": "abc", "label": int(label)} for label in y],
+            SETTINGS[:3],
+        ),
+    ]
+    for why, data, names in expected:
+        report = cl.randomization_test(guess, data)
+        assert tuple(row.name for row in report.rows) == names
+        assert report.default_settings == f"Default settings for {why}."
+        assert report.default_settings in str(report).splitlines()
+    given = cl.randomization_test(guess, tensors, settings=["true"])
+    assert given.default_settings == ""
+    assert "Default settings" not in str(given)
 
 
 @pytest.mark.parametrize("learner", [by_heart, ByHeart()], ids=["function", "estimator"])

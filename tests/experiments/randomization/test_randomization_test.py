@@ -169,7 +169,7 @@ def test_ratios_are_absent_without_true_labels_or_interpolation() -> None:
     )
     assert short["random-labels"].steps_ratio is None
     assert short["random-labels"].fit.steps_to_interpolation is None
-    assert "not interpolated within 1 epochs" in str(short)
+    assert "not interpolated within 1 epoch." in str(short)
     line = next(line for line in str(short).splitlines() if line.startswith("random labels"))
     assert line.split()[-4:] == ["-", "-", "-", "-"]
 
@@ -217,8 +217,8 @@ def test_dictionary_survives_json_and_has_what_is_needed(report: RandomizationRe
 
 def test_figure_has_a_curve_for_each_setting_true_labels_first(report: RandomizationReport) -> None:
     pytest.importorskip("matplotlib")
-    axes = report.figure().axes[0]
-    legend = axes.get_legend() or report.figure().legends[0]
+    axes = report.plot().axes[0]
+    legend = axes.get_legend() or report.plot().legends[0]
     names = {text.get_text() for text in legend.get_texts()}
     assert names == {setting.label for setting in paper_settings()}
     assert legend.get_texts()[0].get_text() == "true labels"
@@ -314,20 +314,20 @@ def test_rows_of_integers_get_the_settings_for_tokens() -> None:
     (resampled,) = report["resampled-tokens"].setting.corruptions
     assert isinstance(resampled, ResampledValues)
     assert resampled.is_estimated
-    lines = report.figure().axes[0].get_lines()
+    lines = report.plot().axes[0].get_lines()
     assert len({line.get_color() for line in lines}) == 6
 
 
 @pytest.mark.parametrize(
     ("inputs", "expected"),
     [
-        (torch.zeros(4, 3, dtype=torch.int32), TOKEN_SETTINGS),
-        (torch.zeros(4, 3, dtype=torch.uint8), SETTINGS),
-        (torch.zeros(4, 3), SETTINGS),
-        (torch.zeros(4, 1, 3, 3, dtype=torch.int64), SETTINGS),
+        (torch.zeros(4, 3, dtype=torch.int32), "tokens, as inputs are int32 of shape (3,)"),
+        (torch.zeros(4, 3, dtype=torch.uint8), "numbers, as inputs are uint8 of shape (3,)"),
+        (torch.zeros(4, 3), "numbers, as inputs are float32 of shape (3,)"),
+        (torch.zeros(4, 1, 3, 3).long(), "numbers, as inputs are int64 of shape (1, 3, 3)"),
     ],
 )
-def test_settings_are_chosen_by_the_type_of_the_inputs(inputs: Tensor, expected: Any) -> None:
+def test_settings_are_chosen_by_the_type_of_the_inputs(inputs: Tensor, expected: str) -> None:
     class Summing(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -341,7 +341,13 @@ def test_settings_are_chosen_by_the_type_of_the_inputs(inputs: Tensor, expected:
     recipe = Recipe(learning_rate=0.1, epochs=1, whiten=False)
     first = next(iter_randomization_test(Summing(), data, recipe=recipe))
     names = [row.name for row in first.rows] + [setting.name for setting in first.remaining]
-    assert tuple(names) == expected
+    assert tuple(names) == (TOKEN_SETTINGS if expected.startswith("tokens") else SETTINGS)
+    assert first.default_settings == f"Default settings for {expected}."
+    assert first.default_settings in str(first).splitlines()
+    assert first.to_dict()["default_settings"] == first.default_settings
+    given = next(iter_randomization_test(Summing(), data, recipe=recipe, settings=names[:1]))
+    assert given.default_settings == ""
+    assert "Default settings" not in str(given)
 
 
 def test_settings_of_tokens_have_names_and_keep_what_they_are_told() -> None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 import corruptlab as cl
-import corruptlab.training._data as data_module
+import corruptlab.training._loading as loading_module
 from corruptlab import stopping
 from tests.training.cases import RECIPE, network, points
 from tests.training.clock import Clock, Timed
@@ -231,7 +231,7 @@ def warned() -> dict[str, Any]:
         return 2**20 if rank() == 0 else 100
 
     with (
-        mock.patch.object(data_module, "free_memory", free_memory),
+        mock.patch.object(loading_module, "free_memory", free_memory),
         warnings.catch_warnings(record=True) as caught,
     ):
         warnings.simplefilter("always")

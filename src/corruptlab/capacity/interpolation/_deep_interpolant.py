@@ -89,7 +89,7 @@ class DeepInterpolant(HingeNetwork):
         if len(falls):
             at = int(falls[0])
             raise ValueError(f"`b` must rise, got {self.b[at + 1]:g} after {self.b[at]:g}.")
-        self.depth = depth
+        self.depth: int = depth
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -42,7 +42,10 @@ class NotPositiveDefiniteError(ArithmeticError):
 
     def __init__(self, pivot: int, value: float, num_points: int, dtype: str) -> None:
         super().__init__(pivot, value, num_points, dtype)  # as they are, so that it can be pickled
-        self.pivot, self.value, self.num_points, self.dtype = pivot, value, num_points, dtype
+        self.pivot: int = pivot
+        self.value: float = value
+        self.num_points: int = num_points
+        self.dtype: str = dtype
 
     def __str__(self) -> str:
         other = "a `ridge`" if self.dtype == "float64" else "`dtype=torch.float64`, or a `ridge`"

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from corruptlab._environment import Environment
 from corruptlab._memory import full_memory
+from corruptlab._text import counted
 from corruptlab.capacity.kernels._gram import available_memory, evaluate, largest_tile, spans
 from corruptlab.capacity.kernels._inputs import Values, read_labels, read_points, tensor_of
 from corruptlab.capacity.kernels._kernels import Kernel
@@ -249,7 +250,7 @@ class KernelFit:
         n, k = self.coefficients.shape
         how = "" if self.stopped_by == "solved" else f", {self.stopped_by}"
         return (
-            f"KernelFit({n:,} points, {k} outputs by {self.estimate.solver} in "
+            f"KernelFit({counted(n, 'point')}, {counted(k, 'output')} by {self.estimate.solver} in "
             f"{self.estimate.dtype}{how}, {sum(self.seconds.values()):.1f} s; "
             f"residual {self.residual:.1e}, norm {self.norm:.4g})"
         )

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from corruptlab._checks import positive
+from corruptlab._reports import Report
 from corruptlab.capacity.kernels._inputs import Values, check_finite, tensor_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class MinNorm:
+class MinNorm(Report, kind="min_norm", derived=("norm",)):
     """The solution of ``X w = y`` with the least l2 norm, which lies in the span of the rows.
 
     Attributes:

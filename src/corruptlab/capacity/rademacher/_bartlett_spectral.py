@@ -1,7 +1,8 @@
 """Networks by the spectral norms of their matrices, and how far these are from reference ones."""
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -9,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from corruptlab._checks import positive
+from corruptlab._reports import Report, rows_of
+from corruptlab._text import counted
 from corruptlab.capacity.rademacher._bound import Bound
 from corruptlab.capacity.rademacher._inputs import InputMoments, Inputs
 from corruptlab.capacity.rademacher._layers import Affine, BiasTreatment, Stage, read_chain
@@ -16,7 +19,9 @@ from corruptlab.capacity.rademacher._spectral_norm import l2_lipschitz, largest_
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpectralComplexity:
+class SpectralComplexity(
+    Report, kind="spectral_complexity", derived=("value", "lipschitz_constant", "margin_normalizer")
+):
     """The spectral complexity of a network, what it is made of, and what follows from it.
 
     Attributes:
@@ -137,20 +142,19 @@ class SpectralComplexity:
             source="Bartlett, Foster, and Telgarsky 2017, Thm 3.3 and Lemma A.5",
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields and properties as a dictionary that JSON can hold."""
-        return {
-            **asdict(self),
-            "value": self.value,
-            "lipschitz_constant": self.lipschitz_constant,
-            "margin_normalizer": self.margin_normalizer,
-        }
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return rows_of(
+            layer=range(len(self.distances)),
+            spectral_norm=self.spectral_norms,
+            distance=self.distances,
+            lipschitz=self.lipschitz,
+        )
 
     def __repr__(self) -> str:
         return (
             f"SpectralComplexity({self.value:.6g}; Lipschitz constant "
-            f"{self.lipschitz_constant:.6g}, {len(self.spectral_norms)} layers, n={self.n}, "
-            f"margin normalizer {self.margin_normalizer:.6g})"
+            f"{self.lipschitz_constant:.6g}, {counted(len(self.spectral_norms), 'layer')}, "
+            f"n={self.n}, margin normalizer {self.margin_normalizer:.6g})"
         )
 
 

@@ -1,10 +1,11 @@
 """A number that a complexity is not above, or not below, and the definition that it follows."""
 
 import math
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeAlias, get_args
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, get_args
 
 from corruptlab._checks import at_least, check_choice, not_negative
+from corruptlab._reports import Report
 
 Convention: TypeAlias = Literal["zhang", "bartlett_mendelson"]
 """Which definition a number follows, for a class F of functions on the points x_1 .. x_n.
@@ -16,7 +17,7 @@ Mendelson 2002.
 
 
 @dataclass(frozen=True)
-class Bound:
+class Bound(Report, kind="bound"):
     """A bound on a complexity, with its definition and its source.
 
     A number of your own becomes one by saying which definition it follows.
@@ -57,10 +58,6 @@ class Bound:
         confidence = not_negative("confidence", self.confidence)
         if not 0 < confidence <= 1:
             raise ValueError(f"`confidence` must lie in (0, 1], got {self.confidence}.")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary that JSON can hold."""
-        return asdict(self)
 
     def __float__(self) -> float:
         return self.value

@@ -1,7 +1,8 @@
 """Monte Carlo estimates of a complexity: signs, sums, intervals, and bounds."""
 
 import math
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from corruptlab._checks import at_least, check_confidence, natural
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
+from corruptlab._reports import Report, rows_of
 from corruptlab._statistics import standard_error, t_quantile
 from corruptlab.capacity.rademacher._bound import Bound, Convention, check_convention, factor
 
@@ -25,7 +27,18 @@ _NORMALS_A_GROUP = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class Estimate(
+    Report,
+    kind="rademacher_estimate",
+    derived=(
+        "draws",
+        "value",
+        "standard_error",
+        "t_interval",
+        "bounded_differences_interval",
+        "lipschitz_interval",
+    ),
+):
     """The mean over draws of the supremum that a class of functions reaches against random signs.
 
     Each draw's supremum is exact, so the mean is unbiased: what is left is the error of finitely
@@ -184,18 +197,8 @@ class Estimate:
             convention=convention,
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields and properties as a dictionary that JSON can hold."""
-        return {
-            **asdict(self),
-            "sups": list(self.sups),
-            "draws": self.draws,
-            "value": self.value,
-            "standard_error": self.standard_error,
-            "t_interval": list(self.t_interval),
-            "bounded_differences_interval": _listed(self.bounded_differences_interval),
-            "lipschitz_interval": _listed(self.lipschitz_interval),
-        }
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return rows_of(draw=range(self.draws), sup=self.sups)
 
     def __repr__(self) -> str:
         kind = "Gaussian" if self.gaussian else "Rademacher"

@@ -17,7 +17,7 @@ from corruptlab.training import Recipe
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class TrainedEstimate(Estimate):
+class TrainedEstimate(Estimate, kind="trained_rademacher_estimate"):
     """The mean over draws of what networks reach when they are trained on random signs.
 
     Every draw is at most the supremum over all weights, so the mean estimates a *lower bound* on

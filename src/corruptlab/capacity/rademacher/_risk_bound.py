@@ -1,10 +1,10 @@
 """From one complexity to another, and to the risk on new data."""
 
 import math
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from corruptlab._checks import at_least, check_confidence, not_negative, positive
+from corruptlab._reports import Report
 from corruptlab.capacity.rademacher._bound import Bound, factor
 from corruptlab.capacity.rademacher._estimate import Estimate
 
@@ -138,7 +138,7 @@ def rademacher_bound(complexity: Estimate | Bound, *, confidence: float | None =
 
 
 @dataclass(frozen=True, kw_only=True)
-class RiskBound:
+class RiskBound(Report, kind="risk_bound", derived=("is_vacuous",)):
     """An upper bound on the risk of every function of a class at once.
 
     Attributes:
@@ -168,10 +168,6 @@ class RiskBound:
     def is_vacuous(self) -> bool:
         """Whether it says no more than that losses are at most ``bound``."""
         return self.value >= self.bound
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields and properties as a dictionary that JSON can hold."""
-        return {**asdict(self), "is_vacuous": self.is_vacuous}
 
     def __repr__(self) -> str:
         vacuous = ", vacuous" if self.is_vacuous else ""

@@ -13,10 +13,10 @@ from torch.utils.data import ConcatDataset, Subset
 from corruptlab import _data
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids, Labels
-from corruptlab.corruptions import Corrupted, Corruption
+from corruptlab.corruptions import Corrupted
 from corruptlab.experiments.auditing._report import Finding, Status
 
-Stages: TypeAlias = tuple[tuple[Corruption, Draws], ...]
+Stages: TypeAlias = tuple[tuple[Any, Draws], ...]
 
 _DIGEST_SIZE = 16  # bytes: of 2**32 different inputs two collide with probability 2**-65
 _IMAGE = "image"  # begins the form of a PIL image
@@ -184,14 +184,14 @@ def scan_all(
     return FullScan(served, contents, readable, comparable, forms, first_failure)
 
 
-def _reader(dataset: Any, fields: _data.Fields) -> Callable[[Ids], Array] | None:
+def _reader(dataset: Any, fields: _data.Fields) -> Callable[[Ids], Any] | None:
     try:
         return _data.source_of(dataset, fields, "dataset").inputs
     except Exception:  # it looks at items, and one of them cannot be read
         return None
 
 
-def _batch_records(batches: Callable[[Ids], Array], at: Ids) -> list[ItemRecord] | None:
+def _batch_records(batches: Callable[[Ids], Any], at: Ids) -> list[ItemRecord] | None:
     try:
         values = zip(at.tolist(), batches(at), strict=True)
         return [ItemRecord(i, content=_digest(x), form=_form(x)) for i, x in values]

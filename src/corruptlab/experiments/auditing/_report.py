@@ -2,16 +2,16 @@
 
 import textwrap
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from corruptlab._environment import Environment
+from corruptlab._reports import Report, Rows
+from corruptlab._text import counted
 
 Status: TypeAlias = Literal["ok", "warning", "error", "skipped"]
 """``"warning"``: may be meant, and should be known; ``"error"``: results would be wrong."""
-
-SCHEMA = 1
-"""Version of what `AuditReport.to_dict` gives; it grows when a key changes its meaning."""
 
 _WIDTH = 100
 
@@ -37,7 +37,7 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class AuditReport:
+class AuditReport(Report, Rows[Finding], kind="audit", derived=("ok",)):
     """What an audit found; ``print(report)`` shows it, ``report["train: items"]`` is one finding.
 
     Attributes:
@@ -76,23 +76,11 @@ class AuditReport:
         """Whether there is no error; warnings and skipped checks do not count."""
         return all(finding.status != "error" for finding in self.findings)
 
-    def __getitem__(self, check: str) -> Finding:
-        """Return the finding of one check.
+    def _named(self) -> Mapping[str, Finding]:
+        return {finding.check: finding for finding in self.findings}
 
-        Args:
-            check: Name of the check, such as ``"train: items"``.
-
-        Returns:
-            Its finding.
-
-        Raises:
-            KeyError: If there is no such check; the message lists those there are.
-        """
-        for finding in self.findings:
-            if finding.check == check:
-                return finding
-        there = ", ".join(finding.check for finding in self.findings)
-        raise KeyError(f"`check` must be among the checks ({there}), got {check!r}.")
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return [vars(finding) for finding in self.findings]
 
     def __repr__(self) -> str:
         return f"AuditReport({self._data()}: {_counts(self.findings)})"
@@ -106,31 +94,15 @@ class AuditReport:
                 *_lines(self.findings),
                 "",
                 _counts(self.findings),
-                f"{self.sample:,} items sampled with seed {self.seed}, {self.workers} workers",
+                f"{counted(self.sample, 'item')} sampled with seed {self.seed}, "
+                f"{counted(self.workers, 'worker')}",
                 str(self.environment),
             ]
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as a dictionary that JSON can hold."""
-        return {
-            "kind": "audit",
-            "schema": SCHEMA,
-            "ok": self.ok,
-            "train": self.train,
-            "test": self.test,
-            "n_train": self.n_train,
-            "n_test": self.n_test,
-            "sample": self.sample,
-            "seed": self.seed,
-            "workers": self.workers,
-            "environment": self.environment.to_dict(),
-            "findings": [asdict(finding) for finding in self.findings],
-        }
-
     def _data(self) -> str:
-        test = f", test set {self.test} ({self.n_test:,} examples)" if self.n_test else ""
-        return f"{self.train} ({self.n_train:,} examples){test}"
+        test = f", test set {self.test} ({counted(self.n_test, 'example')})" if self.n_test else ""
+        return f"{self.train} ({counted(self.n_train, 'example')}){test}"
 
 
 def _lines(findings: tuple[Finding, ...]) -> list[str]:

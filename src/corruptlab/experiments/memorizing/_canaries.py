@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch.utils.data import Subset
 
 from corruptlab._checks import check_number, whole
-from corruptlab._data import Fields, Key, noise_beneath
+from corruptlab._data import Fields, InputKey, Key, noise_beneath
 from corruptlab._draws import Draws
+from corruptlab._records import Record
 from corruptlab._statistics import clopper_pearson
 from corruptlab._types import Ids, Labels, MapDataset
 from corruptlab.corruptions import Corrupted, GivenLabels, corrupt
@@ -40,7 +41,7 @@ class Planting:
         canaries: int | float,
         held_out: int | None,
         num_classes: int | None,
-        input_key: Key | None = None,
+        input_key: InputKey | None = None,
         label_key: Key | None = None,
         seed: int,
         noisy: ArrayLike | None = None,
@@ -161,7 +162,7 @@ def _number(canaries: Any, n: int) -> int:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class Fitted(Record, derived=("share",)):
     """How many examples of a group a predictor is right on, with respect to some labels.
 
     Args:
@@ -284,7 +285,7 @@ def _log_choose(n: int, k: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ratt:
+class Ratt(Record, derived=("vacuous",)):
     """What random labels in the training data say about the error on unseen data.
 
     A network that has hardly fitted the wrong labels it was trained on cannot have fitted the right

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,17 @@ from corruptlab._data import Fields
 from corruptlab._fits import Fits
 from corruptlab._learners import Predictor, called, collated, evaluating_networks
 from corruptlab._random_state import preserve_rng_state
+from corruptlab._records import Record
+from corruptlab._structured import ModelInputs, as_inputs, outputs_of
 from corruptlab._types import Labels
 from corruptlab.corruptions import Corrupted
 from corruptlab.experiments.memorizing._canaries import Fitted, Gap, Planting, Ratt
+from corruptlab.experiments.memorizing._learning_times import FirstEpochs, LearningTimes
 from corruptlab.training import Recipe, stopping
 
 
 @dataclass(frozen=True, kw_only=True)
-class MemorizationEpoch:
+class MemorizationEpoch(Record):
     """The fit of every group of examples after some training.
 
     Attributes:
@@ -55,16 +58,6 @@ class MemorizationEpoch:
     gap: Gap
     ratt: Ratt
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as a dictionary that JSON can hold; groups have their share too."""
-        values = asdict(self)
-        for name, value in vars(self).items():
-            if isinstance(value, Fitted):
-                values[name]["share"] = value.share
-        values["gap"]["interval"] = list(self.gap.interval)
-        values["ratt"]["vacuous"] = self.ratt.vacuous
-        return values
-
 
 class Prepared(nn.Module):
     """A network that crops and whitens inputs as `fit` does before the network sees them.
@@ -88,19 +81,19 @@ class Prepared(nn.Module):
 
     def __init__(self, network: nn.Module, recipe: Recipe) -> None:
         super().__init__()
-        self.network = network
+        self.network: nn.Module = network
         self._recipe = recipe
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: ModelInputs) -> Tensor:
         """Return the scores of inputs as they are stored.
 
         Args:
-            inputs: Stored inputs, shape ``(n, ...)``.
+            inputs: Stored inputs, shape ``(n, ...)``, or a dictionary or tuple of several fields.
 
         Returns:
             Scores, shape ``(n, num_classes)``.
         """
-        scores: Tensor = self.network(self._recipe.prepare(inputs))
+        scores: Tensor = outputs_of(self.network, self._recipe.prepare(as_inputs(inputs)))
         return scores
 
 
@@ -139,6 +132,7 @@ class MemorizationMeter:
         self._planting, self._confidence, self._batch_size = planting, confidence, batch_size
         self._fits, self._has_warned = fits, False
         self.epochs: tuple[MemorizationEpoch, ...] = ()
+        self._first = FirstEpochs(len(planting.train)), FirstEpochs(len(planting.held_out))
         _check_inputs(planting.train, planting.fields)
 
     def __call__(self, predictor: Predictor) -> MemorizationEpoch:
@@ -155,9 +149,26 @@ class MemorizationMeter:
             TypeError: If the predictor is none, or returns neither scores nor classes.
             ValueError: If what it returns has a wrong shape, or a score is not a number.
         """
-        row = self.measured(predictor, epoch=len(self.epochs) + 1)
+        epoch, parts = len(self.epochs) + 1, (self._planting.train, self._planting.held_out)
+        predicted = self._predicted(predictor)
+        row = self._row(*predicted, epoch)
+        for first, classes, part in zip(self._first, predicted, parts, strict=True):
+            first.note(epoch, classes, part.targets)
         self.epochs += (row,)
         return row
+
+    @property
+    def learning_times(self) -> dict[str, LearningTimes]:
+        """Epochs of first fitting of ``clean``, ``noisy``, ``planted``, and ``held_out``."""
+        data, epochs = self._planting, len(self.epochs)
+        seen, unseen = self._first
+        every = np.ones(len(data.held_out), np.bool_)
+        return {
+            "clean": seen.times(data.clean, epochs),
+            "noisy": seen.times(data.noisy, epochs),
+            "planted": seen.times(data.planted, epochs),
+            "held_out": unseen.times(every, epochs),
+        }
 
     def rule(self, predictor: Predictor) -> stopping.StoppingRule:
         """Return a stopping rule for `fit` that measures after every epoch and never stops.
@@ -180,6 +191,10 @@ class MemorizationMeter:
         Returns:
             What was found.
         """
+        return self._row(*self._predicted(predictor), epoch)
+
+    def _predicted(self, predictor: Predictor) -> tuple[Labels, Labels]:
+        """Return the predicted classes of training examples and held-out canaries."""
         data = self._planting
         if isinstance(predictor, nn.Module) and predictor in self._fits:
             predictor = Prepared(predictor, self._fits[predictor])
@@ -195,6 +210,10 @@ class MemorizationMeter:
                 )
                 for part in (data.train, data.held_out)
             )
+        return seen, unseen
+
+    def _row(self, seen: Labels, unseen: Labels, epoch: int) -> MemorizationEpoch:
+        data = self._planting
         train, out = data.train, data.held_out
         every = np.ones(len(out), np.bool_)
         planted = Fitted.of(seen, train.targets, data.planted)
@@ -274,8 +293,8 @@ def _check_inputs(dataset: Corrupted, fields: Fields) -> None:
 def _batches(dataset: Corrupted, fields: Fields, size: int) -> Iterator[tuple[Any, int]]:
     for start in range(0, len(dataset), size):
         at = range(start, min(start + size, len(dataset)))
-        items = dataset.__getitems__(at)
-        yield collated([item[fields.input] for item in items]), len(at)
+        items = zip(dataset.__getitems__(at), at, strict=True)
+        yield collated([fields.input_of(item, "train", i) for item, i in items]), len(at)
 
 
 def _predicted_classes(answer: Any, size: int, num_classes: int) -> Labels:

@@ -1,34 +1,35 @@
 """How much a training procedure memorizes, by canaries: the report, and the call that makes it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import ArrayLike
 from torch import nn
+from typing_extensions import deprecated
 
 from corruptlab import _text as text
 from corruptlab._by_name import describe
 from corruptlab._checks import at_least, check_confidence
-from corruptlab._data import Key
+from corruptlab._data import InputKey, Key
 from corruptlab._environment import Environment
 from corruptlab._fits import watched_fits
 from corruptlab._learners import Learner, Predictor
 from corruptlab._random_state import preserve_rng_state
+from corruptlab._reports import Report
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted
-from corruptlab.experiments.memorizing._canaries import Gap, Planting, Ratt
+from corruptlab.experiments.memorizing._canaries import Fitted, Gap, Planting, Ratt
 from corruptlab.experiments.memorizing._learned import train_function_of
+from corruptlab.experiments.memorizing._learning_times import LearningTimes
 from corruptlab.experiments.memorizing._meter import MemorizationEpoch, MemorizationMeter
-from corruptlab.plotting import fit_curves
+from corruptlab.plotting import fit_curves, learning_curves
 from corruptlab.training import Recipe
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-SCHEMA = 1
-"""Version of what `MemorizationReport.to_dict` gives; it grows when a key changes its meaning."""
 
 # Each group's place in the fixed list of looks, so that it looks the same in every figure.
 _CURVES = (
@@ -55,7 +56,7 @@ _NOISY = 5  # the place among the groups
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class MemorizationReport:
+class MemorizationReport(Report, kind="memorization_report", derived=("chance",)):
     """The fit on canaries, on clean, and on noisy examples, by epoch and at the end.
 
     ``print(report)`` shows a table.
@@ -78,6 +79,8 @@ class MemorizationReport:
         seed: Seed of the canaries and of their labels.
         fingerprint: Hash of the labels that were trained on, as `Corrupted.fingerprint` gives it.
         environment: Versions and machine.
+        learning_times: Epochs of the first fit of the random or given labels, for ``clean``,
+            ``noisy``, ``planted``, and ``held_out``; without ``epochs`` all are censored.
 
     Example:
         >>> import corruptlab as cl
@@ -107,6 +110,7 @@ class MemorizationReport:
     seed: int
     fingerprint: str
     environment: Environment
+    learning_times: Mapping[str, LearningTimes] = field(default_factory=dict)
 
     @property
     def gap(self) -> Gap:
@@ -123,6 +127,9 @@ class MemorizationReport:
         """Probability that a random label is right: ``1 / K``."""
         return 1 / self.num_classes
 
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return [*map(_flat, self.epochs), {**_flat(self.final), "epoch": "end"}]
+
     def __repr__(self) -> str:
         """Return a line."""
         planted, held_out = self.final.planted.share or 0.0, self.final.held_out.share or 0.0
@@ -138,38 +145,18 @@ class MemorizationReport:
         rows = _table(self.epochs, self.final, noisy=self.noisy > 0)
         return "\n".join([*rows, "", *_notes(self), "", *_made_with(self)])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as a dictionary that JSON can hold."""
-        return {
-            "kind": "memorization_report",
-            "schema": SCHEMA,
-            "interrupted": self.interrupted,
-            "train_function": self.train_function,
-            "data": self.data,
-            "n_train": self.n_train,
-            "canaries": self.canaries,
-            "held_out": self.held_out,
-            "wrong_canaries": self.wrong_canaries,
-            "noisy": self.noisy,
-            "num_classes": self.num_classes,
-            "chance": self.chance,
-            "confidence": self.confidence,
-            "seed": self.seed,
-            "fingerprint": self.fingerprint,
-            "environment": self.environment.to_dict(),
-            "epochs": [row.to_dict() for row in self.epochs],
-            "final": self.final.to_dict(),
-        }
-
-    def figure(self, *others: "MemorizationReport") -> "Figure":
+    def plot(
+        self, ax: "Axes | None" = None, *, others: Sequence["MemorizationReport"] = ()
+    ) -> "Figure":
         """Draw the fit of each group by epoch, and chance.
 
-        With reports of other seeds, ``first.figure(*rest)``, the curves are means over all of them
-        with t-intervals at the level of this report, as far as every one goes. The seed of a report
-        draws the canaries; all else that differs is up to the training function.
+        With reports of other seeds, ``first.plot(others=rest)``, the curves are means over all of
+        them with t-intervals at the level of this report, as far as every one goes. The seed of a
+        report draws the canaries; all else that differs is up to the training function.
 
         Args:
-            *others: Reports of the same procedure on data of as many classes.
+            ax: Axes of matplotlib to draw into; by default those of a new figure.
+            others: Reports of the same procedure on data of as many classes.
 
         Returns:
             A figure as `corruptlab.plotting.fit_curves` makes it: one point an epoch, or the end
@@ -180,6 +167,8 @@ class MemorizationReport:
             TypeError: If there is something else than a report among the others.
             ValueError: If one of them has another number of classes.
         """
+        if isinstance(others, MemorizationReport):
+            raise TypeError("`others` must be a sequence of memorization reports, got one of them.")
         reports = (self, *others)
         for other in others:
             self._check_comparable(other)
@@ -199,7 +188,35 @@ class MemorizationReport:
             looks=looks,
             level=self.confidence,
             title=f"{self.train_function} on {self.data}{seeds if others else ''}",
+            ax=ax,
         )
+
+    def plot_learning(self) -> "Figure":
+        """Draw the fit by epoch, and beside it the share that was fitted at least once.
+
+        Returns:
+            A figure as `corruptlab.plotting.learning_curves` makes it; see `learning_times`.
+
+        Raises:
+            MissingExtraError: If matplotlib is not installed.
+            ValueError: If the training function never called ``epoch_end``.
+        """
+        if not (self.epochs and self.learning_times):
+            raise ValueError("`epoch_end` must have been called for learning times, got no epoch.")
+        known = {group: times.shares for group, times in self.learning_times.items() if times.total}
+        shown = [curve for curve in _CURVES if curve[1] in known]
+        return learning_curves(
+            {name: [getattr(row, group).share for row in self.epochs] for name, group, _ in shown},
+            {name: known[group] for name, group, _ in shown},
+            chance=self.chance,
+            looks={name: look for name, _, look in shown},
+            title=f"{self.train_function} on {self.data}",
+        )
+
+    @deprecated("`figure` is now called `plot`, and takes `others` by keyword.")
+    def figure(self, *others: "MemorizationReport") -> "Figure":
+        """Return ``plot(others=others)``: the old name."""
+        return self.plot(others=others)
 
     def _check_comparable(self, other: object) -> None:
         if not isinstance(other, MemorizationReport):
@@ -209,6 +226,14 @@ class MemorizationReport:
                 f"`others` must have {self.num_classes} classes as this report, "
                 f"got {other.num_classes}."
             )
+
+
+def _flat(row: MemorizationEpoch) -> dict[str, Any]:
+    """Return the shares and the gap of one row of a data frame."""
+    shares = {name: group.share for name, group in vars(row).items() if isinstance(group, Fitted)}
+    low, high = row.gap.interval
+    gap = {"gap": row.gap.value, "gap_low": low, "gap_high": high, "p_value": row.gap.p_value}
+    return {"epoch": row.epoch, **shares, **gap, "ratt_bound": row.ratt.bound}
 
 
 def _table(
@@ -284,9 +309,9 @@ def _made_with(report: MemorizationReport) -> list[str]:
     return text.facts(
         {
             "train": report.train_function,
-            "data": f"{report.data}, {report.n_train:,} training examples{noise}, "
-            f"{report.num_classes} classes",
-            "run": f"seed {report.seed}, {made.threads} threads, {made.platform}",
+            "data": f"{report.data}, {text.counted(report.n_train, 'training example')}{noise}, "
+            f"{text.counted(report.num_classes, 'class', 'classes')}",
+            "run": f"seed {report.seed}, {text.counted(made.threads, 'thread')}, {made.platform}",
             "with": made.versions,
         }
     )
@@ -308,7 +333,7 @@ def memorization_report(
     held_out: int | None = None,
     noisy: ArrayLike | None = None,
     num_classes: int | None = None,
-    input_key: Key | None = None,
+    input_key: InputKey | None = None,
     label_key: Key | None = None,
     seed: int = 0,
     confidence: float = 0.95,
@@ -352,7 +377,7 @@ def memorization_report(
         noisy: Mask of the examples with a known wrong label, booleans of shape ``(n,)``, if
             ``train`` is not `Corrupted`.
         num_classes: Number of classes K, if it cannot be inferred from the data set.
-        input_key: Position or name of the input in an item.
+        input_key: Position or name of the input in an item, or several of them, as in `fit`.
         label_key: Position or name of the label in an item.
         seed: Seed of the selection of canaries, of their labels, and of a learner; an
             integer >= 0.
@@ -471,4 +496,5 @@ class _Run:
             seed=data.train.seed,
             fingerprint=data.train.fingerprint,
             environment=Environment.here(),
+            learning_times=self.meter.learning_times,
         )

@@ -1,6 +1,5 @@
 """A table or figure of the paper: its rows, what was published, and what was measured."""
 
-import difflib
 import inspect
 import math
 import sys
@@ -10,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from corruptlab._checks import check_names
 from corruptlab._json import decode, encode
+from corruptlab._text import suggestion
 
 Published: TypeAlias = "float | str"
 """A number, or the paper's words where it gives none."""
@@ -198,8 +198,7 @@ class Exhibit:
         parts = {name for name in names if words and all(word in name for word in words)}
         if whole or parts:
             return whole or parts
-        close = difflib.get_close_matches(pattern.lower(), names, n=1, cutoff=0.5)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
+        hint = suggestion(pattern, names)
         raise ValueError(f"`rows` must be among {self._names()}, got {pattern!r}.{hint}")
 
     def _names(self) -> str:

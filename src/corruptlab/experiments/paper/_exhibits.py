@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from corruptlab.experiments.paper._exhibit import Exhibit, Measurement, with_ratios
 from corruptlab.experiments.paper._fig1 import FIG_1A, FIG_1B, FIG_1C
@@ -16,8 +16,11 @@ from corruptlab.experiments.randomization import SETTINGS
 from corruptlab.plotting import interval_curves, loss_curves
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+
+_Draw: TypeAlias = Callable[[Exhibit, Sequence[Measurement], "Axes | None"], "Figure"]
 
 _ALL = (TABLE_1, TABLE_2, TABLE_3, TABLE_4, FIG_1A, FIG_1B, FIG_1C, FIG_2, THEOREM_1)
 
@@ -53,19 +56,23 @@ def exhibit(what: str | Exhibit) -> Exhibit:
     return EXHIBITS[what]
 
 
-def draw(what: str | Exhibit, found: Sequence[Measurement]) -> "Figure":
+def draw(
+    what: str | Exhibit, found: Sequence[Measurement], *, ax: "Axes | None" = None
+) -> "Figure":
     """Draw a figure of the paper from what was measured.
 
     Args:
         what: Name of the figure, or the thing itself.
         found: What was measured.
+        ax: Axes of matplotlib to draw a figure of one panel into; by default those of a new figure.
 
     Returns:
         A figure as `corruptlab.plotting` makes it.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
-        ValueError: If it is no figure, or nothing was measured.
+        ValueError: If it is no figure, nothing was measured, or it has several panels and there is
+            an ``ax``.
 
     Example:
         >>> from corruptlab.experiments import paper
@@ -89,7 +96,7 @@ def draw(what: str | Exhibit, found: Sequence[Measurement]) -> "Figure":
         raise ValueError(f"`what` must be one of {', '.join(_FIGURES)}, got {shown.name!r}.")
     if not found:
         raise ValueError("`found` must hold at least one measurement to draw, got none.")
-    return _FIGURES[shown.name](shown, found)
+    return _FIGURES[shown.name](shown, found, ax)
 
 
 def can_draw(shown: Exhibit) -> bool:
@@ -97,7 +104,7 @@ def can_draw(shown: Exhibit) -> bool:
     return shown.name in _FIGURES
 
 
-def _losses(shown: Exhibit, found: Sequence[Measurement]) -> "Figure":
+def _losses(shown: Exhibit, found: Sequence[Measurement], ax: "Axes | None") -> "Figure":
     """Draw Fig. 1a: of several seeds the first one, for losses of steps have no mean curve."""
     first = {each.row: each for each in sorted(found, key=lambda each: -each.seed)}
     rows = [row for row in shown.rows if row.name in first]
@@ -115,11 +122,12 @@ def _losses(shown: Exhibit, found: Sequence[Measurement]) -> "Figure":
         },
         looks={name: looks[name] for name in drawn},
         title=_title(shown, found),
+        ax=ax,
     )
 
 
-def _against_p(quantity: str) -> Callable[[Exhibit, Sequence[Measurement]], "Figure"]:
-    def drawn(shown: Exhibit, found: Sequence[Measurement]) -> "Figure":
+def _against_p(quantity: str) -> _Draw:
+    def drawn(shown: Exhibit, found: Sequence[Measurement], ax: "Axes | None") -> "Figure":
         curves: dict[str, dict[float, list[float]]] = {}
         for each in with_ratios(shown, found):
             asked = shown[each.row].parameters
@@ -129,12 +137,12 @@ def _against_p(quantity: str) -> Callable[[Exhibit, Sequence[Measurement]], "Fig
             points.setdefault(float(asked["p"]), []).append(number)
         label = next(each.title for each in shown.quantities if each.name == quantity)
         xlabel = "probability p that a label is redrawn"
-        return interval_curves({label: curves}, xlabel=xlabel, title=_title(shown, found))
+        return interval_curves({label: curves}, xlabel=xlabel, title=_title(shown, found), ax=ax)
 
     return drawn
 
 
-def _by_epoch(shown: Exhibit, found: Sequence[Measurement]) -> "Figure":
+def _by_epoch(shown: Exhibit, found: Sequence[Measurement], ax: "Axes | None") -> "Figure":
     panels: dict[str, dict[str, dict[float, list[float]]]] = {}
     for name in ("train", "test"):
         curves: dict[str, dict[float, list[float]]] = {}
@@ -145,14 +153,14 @@ def _by_epoch(shown: Exhibit, found: Sequence[Measurement]) -> "Figure":
             panels[f"{name} accuracy, %"] = curves
     if not panels:
         raise ValueError("`measurements` must hold curves to draw, got none.")
-    return interval_curves(panels, xlabel="epoch", title=_title(shown, found))
+    return interval_curves(panels, xlabel="epoch", title=_title(shown, found), ax=ax)
 
 
 def _title(shown: Exhibit, found: Sequence[Measurement]) -> str:
     return f"{shown.name}: {found[0].sample}"
 
 
-_FIGURES: Mapping[str, Callable[[Exhibit, Sequence[Measurement]], "Figure"]] = {
+_FIGURES: Mapping[str, _Draw] = {
     "fig1a": _losses,
     "fig1b": _against_p("slowdown"),
     "fig1c": _against_p("test_error"),

@@ -9,23 +9,52 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import deprecated
+
 from corruptlab._errors import DataFileError
 from corruptlab._json import decode
+from corruptlab._records import kept_as, plain, typed
+from corruptlab._reports import Report, Rows
 from corruptlab._sweeps import Store
+from corruptlab._text import counted
 from corruptlab.experiments.paper._exhibit import Exhibit, Measurement, Row, with_ratios
-from corruptlab.experiments.paper._exhibits import draw
+from corruptlab.experiments.paper._exhibits import draw, exhibit
 from corruptlab.experiments.paper._plan import Plan, Planned, folder_of, plan
 from corruptlab.experiments.paper._results import keep_results, markdown, text
 from corruptlab.experiments.paper._training import RunContext, running_in
 from corruptlab.experiments.sweeps import SweepReport, TrialFailure, sweep
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+def _name_of(shown: Exhibit) -> str:
+    return shown.name
+
+
+def _as_json(found: Sequence[Measurement]) -> list[Any]:
+    return [{**each.to_dict(), "curves": plain(each.curves)} for each in found]
+
+
+def _from_json(values: Sequence[Mapping[str, Any]]) -> tuple[Measurement, ...]:
+    """Return measurements with their curves, which results that are kept do without."""
+    known, kind = [dict(each) for each in values], dict[str, tuple[float, ...]]
+    curves = [typed(each.pop("curves", {}), kind, "curves") for each in known]
+    return tuple(
+        replace(Measurement.from_dict(each), curves=own)
+        for each, own in zip(known, curves, strict=True)
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
-class Reproduction:
+class Reproduction(
+    Report, Rows[tuple[Measurement, ...]], kind="reproduction", derived=("own_recipes",)
+):
     """Measured and published numbers, row by row; ``print`` shows them.
+
+    ``report["mlp-1x512 plain"]`` are the measurements of one row, one for each seed, and
+    ``list(report)`` those of all rows.
 
     Attributes:
         exhibit: The table or figure.
@@ -49,8 +78,8 @@ class Reproduction:
         8784
     """
 
-    exhibit: Exhibit = field(repr=False)
-    measurements: tuple[Measurement, ...]
+    exhibit: Exhibit = field(repr=False, metadata=kept_as(_name_of, exhibit))
+    measurements: tuple[Measurement, ...] = field(metadata=kept_as(_as_json, _from_json))
     left_out: Mapping[str, str]
     failures: tuple[TrialFailure, ...]
     interrupted: bool
@@ -81,19 +110,29 @@ class Reproduction:
         """Return the same as a page in Markdown."""
         return markdown(self.exhibit, self.measurements, rows=self.rows)
 
-    def figure(self) -> "Figure":
+    def plot(self, ax: "Axes | None" = None) -> "Figure":
         """Draw it.
+
+        Args:
+            ax: Axes of matplotlib to draw a figure of one panel into; by default those of a new
+                figure.
 
         Returns:
             A figure as `corruptlab.plotting` makes it.
 
         Raises:
             MissingExtraError: If matplotlib is not installed.
-            ValueError: If it is a table, or nothing was measured.
+            ValueError: If it is a table, nothing was measured, or it has several panels and there
+                is an ``ax``.
 
         Source: Zhang et al. 2017, Fig. 1 and 2.
         """
-        return draw(self.exhibit, self.measurements)
+        return draw(self.exhibit, self.measurements, ax=ax)
+
+    @deprecated("`figure` is now called `plot`.")
+    def figure(self) -> "Figure":
+        """Return ``plot()``: the old name."""
+        return self.plot()
 
     def keep(self, folder: str | os.PathLike[str], *, note: str = "") -> Path:
         """Add the measurements to those that are kept in a folder, such as ``docs/results``.
@@ -113,24 +152,34 @@ class Reproduction:
         return keep_results(folder, self.exhibit, noted)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the curves as a dictionary that JSON can hold."""
-        known = with_ratios(self.exhibit, self.measurements)
-        published = {row.name: dict(row.published) for row in self.exhibit.rows}
+        """Return everything as JSON can hold it; ``rows`` have ratios and published numbers."""
         return {
-            "kind": "reproduction",
-            "exhibit": self.exhibit.name,
+            **super().to_dict(),
             "title": self.exhibit.title,
             "source": self.exhibit.source,
-            "rows": [{**each.to_dict(), "published": published[each.row]} for each in known],
-            "left_out": dict(self.left_out),
-            "failures": [each.to_dict() for each in self.failures],
-            "interrupted": self.interrupted,
-            "own_recipes": self.own_recipes,
-            "seconds": self.seconds,
+            "rows": self._numbers(),
         }
 
+    def _numbers(self) -> list[dict[str, Any]]:
+        known = with_ratios(self.exhibit, self.measurements)
+        published = {row.name: dict(row.published) for row in self.exhibit.rows}
+        return [{**each.to_dict(), "published": published[each.row]} for each in known]
+
+    def _named(self) -> Mapping[str, tuple[Measurement, ...]]:
+        return {
+            row.name: tuple(each for each in self.measurements if each.row == row.name)
+            for row in self.rows
+        }
+
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        rows = []
+        for each in self._numbers():
+            printed = {f"published_{name}": value for name, value in each["published"].items()}
+            rows.append({"row": each["row"], "seed": each["seed"], **each["measured"], **printed})
+        return rows
+
     def __repr__(self) -> str:
-        rows = f"{len(self.rows)} row{'' if len(self.rows) == 1 else 's'} measured"
+        rows = f"{counted(len(self.rows), 'row')} measured"
         rest = f"{len(self.left_out)} left out, {len(self.failures)} failed"
         state = ", interrupted" if self.interrupted else ""
         return f"Reproduction({self.exhibit.name!r}: {rows}, {rest}{state})"

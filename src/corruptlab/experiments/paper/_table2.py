@@ -22,8 +22,9 @@ from corruptlab.experiments.paper._exhibit import Exhibit, Quantity, Row, TrialK
 from corruptlab.experiments.paper._training import machine, percent, run_context, seconds_per_step
 from corruptlab.models import by_name
 from corruptlab.training import Execution, Recipe, fit, recipes, stopping
-from corruptlab.training._data import DataSource, load_data
+from corruptlab.training._data import DataSource
 from corruptlab.training._distributed import Processes
+from corruptlab.training._loading import load_data
 
 _IMAGES_TIMED = 16  # images in a step that is only timed
 

@@ -16,6 +16,7 @@ from corruptlab import _data, training
 from corruptlab._arrays import check_finite
 from corruptlab._draws import Draws
 from corruptlab._random_state import seeded_generators
+from corruptlab._structured import Inputs, bare, joined, shown_type
 from corruptlab._types import MapDataset
 from corruptlab.experiments.permutation._result import at_least_as_good
 from corruptlab.experiments.permutation._statistic import Measure
@@ -38,7 +39,7 @@ _NUMBERS_AT_ONCE = 1 << 26
 class Split:
     """All examples, and which of them are trained on and held out."""
 
-    inputs: Tensor  # (n, ...): training examples, then test examples
+    inputs: Inputs  # (n, ...): training examples, then test examples
     exchangeable: NDArray[np.int64]  # (m,): training labels
     fixed: NDArray[np.int64]  # (n - m,): test labels; empty without a test set
     parts: list[Part]
@@ -52,23 +53,22 @@ class Split:
         *,
         seed: int,
         progress: bool,
+        **keys: Any,
     ) -> "Split":
-        """Read the data and split them."""
+        """Read the data and split them; ``keys`` say where items keep input and label."""
         check_test_or_folds(test, folds)
-        inputs, labels = _read(train, "train", seed, progress)
+        inputs, labels = _read(train, "train", seed, progress, keys)
         nothing = np.empty(0, np.int64)
         if test is None:
             parts = parts_of(folds, len(labels), seed)
             return cls(inputs, labels.numpy(), nothing, parts)
-        new, truth = _read(test, "test", seed, progress)
-        if new.shape[1:] != inputs.shape[1:] or new.dtype != inputs.dtype:
-            raise ValueError(
-                f"`test` must have inputs like those of `train`, {tuple(inputs.shape[1:])} of "
-                f"{inputs.dtype}, got {tuple(new.shape[1:])} of {new.dtype}."
-            )
+        new, truth = _read(test, "test", seed, progress, keys)
+        like, got = shown_type(inputs), shown_type(new)
+        if got != like:
+            raise ValueError(f"`test` must have inputs like those of `train`, {like}, got {got}.")
         at = torch.arange(len(inputs) + len(new))
         part = at[: len(inputs)], at[len(inputs) :]
-        return cls(torch.cat([inputs, new]), labels.numpy(), truth.numpy(), [part])
+        return cls(joined([inputs, new]), labels.numpy(), truth.numpy(), [part])
 
     def labellings(self, exchanged: NDArray[np.int64]) -> NDArray[np.int64]:
         """Append the test labels to permuted training labels, ``(r, m)`` to ``(r, n)``."""
@@ -86,11 +86,15 @@ def check_test_or_folds(test: object, folds: object) -> None:
 
 
 def _read(
-    dataset: MapDataset[Any], role: Literal["train", "test"], seed: int, progress: bool
-) -> tuple[Tensor, Tensor]:
+    dataset: MapDataset[Any],
+    role: Literal["train", "test"],
+    seed: int,
+    progress: bool,
+    keys: dict[str, Any],
+) -> tuple[Inputs, Tensor]:
     """Read a whole data set; its random transforms depend on the seed alone."""
     with seeded_generators(reading_seed(seed, role)):
-        inputs, labels = _data.open_dataset(dataset, role).tensors(progress=progress)
+        inputs, labels = _data.open_dataset(dataset, role, **keys).tensors(progress=progress)
     check_finite(inputs, role)  # here, because examples have other numbers in a fold
     return inputs, labels
 
@@ -219,7 +223,7 @@ class Scorer:
 
     def scores(
         self,
-        inputs: Tensor,
+        inputs: Inputs,
         labels: NDArray[np.int64],
         parts: list[Part],
         on_progress: Callable[[int], None],
@@ -231,12 +235,12 @@ class Scorer:
             on_progress(len(labels))
         return np.array([math.fsum(values) / len(parts) for values in zip(*by_part, strict=True)])
 
-    def _on(self, inputs: Tensor, labels: Tensor, part: Part) -> Iterator[float]:
+    def _on(self, inputs: Inputs, labels: Tensor, part: Part) -> Iterator[float]:
         train, held_out = part
         # Copies share their inputs this way, and the first layer is one wide product.
         report = training.fit_replicas(
             self.model,
-            inputs[train],
+            bare(inputs[train]),
             labels[:, train].contiguous(),
             recipe=self.recipe,
             seed=self.seed,
@@ -245,7 +249,9 @@ class Scorer:
         )
         if "interrupted" in report.stopped_by:
             raise KeyboardInterrupt
-        for logits, truth in zip(report.logits(inputs[held_out]), labels[:, held_out], strict=True):
+        for logits, truth in zip(
+            report.logits(bare(inputs[held_out])), labels[:, held_out], strict=True
+        ):
             yield self.measure.of_logits(logits.cpu(), truth)
 
 

@@ -17,6 +17,7 @@ from torch import nn
 from corruptlab import _learners
 from corruptlab._arrays import check_classes
 from corruptlab._checks import at_least, check_confidence, check_left_out, instance, natural
+from corruptlab._data import InputKey, Key
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._modules import copied, network_of, resolve_device, scores_of
@@ -59,6 +60,8 @@ def permutation_test(
     device: torch.device | str | None = None,
     executor: Executor | int | None = None,
     out: str | os.PathLike[str] | None = None,
+    input_key: InputKey | None = None,
+    label_key: Key | None = None,
     progress: bool = False,
 ) -> PermutationTest:
     """Test whether a learner finds any relation between inputs and labels.
@@ -124,6 +127,9 @@ def permutation_test(
             of processes, or any ``concurrent.futures.Executor``, as in `sweep`.
         out: Folder in which finished training runs of an estimator or a function are saved. The
             same call resumes from it, also after ``kill -9``. None saves nothing.
+        input_key: For a network, position or name of the input in an item, or several of them: the
+            network gets named fields as keyword arguments (see `fit`).
+        label_key: For a network, position or name of the label in an item.
         progress: Whether to show progress on standard error.
 
     Returns:
@@ -162,17 +168,19 @@ def permutation_test(
     repeats, seed = at_least(1, "repeats", repeats), natural("seed", seed)
     _check_levels(level, confidence, permutations)
     corruptions, start = _checked_baselines(baselines), time.perf_counter()
+    keys: dict[str, Any] = {"input_key": input_key, "label_key": label_key}
     plan = _Plan(permutations, limit, groups, seed, progress)
     with running(
         executor, out, label="permutation test", each="permutation", progress=progress
     ) as runner:
         if recipe is None:
             own_stop = None if stop is _UNTIL_INTERPOLATED else stop
-            check_left_out("an estimator or a function", device=device, stop=own_stop)
+            check_left_out("an estimator or a function", device=device, stop=own_stop, **keys)
             run = _of_learner(model, statistic, train, test, folds, plan, runner)
         else:
             check_left_out("a network", executor=executor, out=out)
-            run = _of_network(model, recipe, statistic, stop, device, train, test, folds, plan)
+            data = train, test, folds
+            run = _of_network(model, recipe, statistic, stop, device, data, keys, plan)
         for corruption in corruptions:  # a misfit is found before any training
             run.sampler.check(corruption, seed)
         work = run.parts * (permutations + 1 + repeats * len(corruptions))
@@ -272,9 +280,8 @@ def _of_network(
     statistic: Statistic | None,
     stop: Any,
     device: torch.device | str | None,
-    train: Any,
-    test: Any,
-    folds: int | ArrayLike | None,
+    data: tuple[Any, Any, int | ArrayLike | None],
+    keys: dict[str, Any],
     plan: _Plan,
 ) -> _Run:
     instance("recipe", recipe, Recipe)
@@ -282,12 +289,12 @@ def _of_network(
     measure = measure_of(statistic)
     rules = stopping.checked_rules(stop, has_test=False, has_validation=False)
     where = resolve_device(network, device)
-    split = Split.of(train, test, folds, seed=plan.seed, progress=plan.progress)
+    split = Split.of(*data, seed=plan.seed, progress=plan.progress, **keys)
     permuter = LabelPermuter(split.exchangeable, plan.groups)
     num_classes = _num_classes(network, recipe, split)
     scorer = Scorer(network, recipe, measure, plan.seed, where, rules)
     null = NullSampler(scorer, split, permuter, plan.permutations, plan.stop_after, plan.seed)
-    sampler = _NetworkSampler(null, train, test, folds, num_classes)
+    sampler = _NetworkSampler(null, *data, keys, num_classes)
     return _Run(sampler, len(split.parts), measure.name, None, where)
 
 
@@ -337,6 +344,7 @@ class _NetworkSampler:
     train: Any
     test: Any
     folds: int | ArrayLike | None
+    keys: dict[str, Any]
     num_classes: int
 
     def sampled(
@@ -360,7 +368,7 @@ class _NetworkSampler:
         self._corrupted(corruption, seed)[0][0]
 
     def _corrupted(self, corruption: Corruption, seed: int) -> tuple[Corrupted, Corrupted | None]:
-        pair = Pair.of(self.train, self.test, seed=seed, num_classes=self.num_classes)
+        pair = Pair.of(self.train, self.test, seed=seed, num_classes=self.num_classes, **self.keys)
         return pair.corrupted(Setting(name=repr(corruption), corruptions=(corruption,)))[:2]
 
 

@@ -1,17 +1,22 @@
 """What a permutation test found: the p-value with its limits, and a dictionary and a figure."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from corruptlab import _text as text
 from corruptlab._environment import Environment
+from corruptlab._records import Record
+from corruptlab._reports import Report
 from corruptlab._statistics import clopper_pearson
 from corruptlab.plotting import null_distribution
 from corruptlab.training import Recipe
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Means of fractions that are equal differ by rounding: relatively, and around 0 absolutely.
@@ -57,7 +62,7 @@ class _PValue:
 
 
 @dataclass(frozen=True, eq=False)
-class Baseline:
+class Baseline(Record):
     """The statistic on inputs that have lost something, with the labels as they are.
 
     Attributes:
@@ -99,7 +104,11 @@ class Baseline:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PermutationTest:
+class PermutationTest(
+    Report,
+    kind="permutation_test",
+    derived=("p_value", "interval", "exceedances", "ties", "stopped"),
+):
     """Result of a permutation test: the observed statistic and its null distribution.
 
     Attributes:
@@ -184,51 +193,68 @@ class PermutationTest:
     def __repr__(self) -> str:
         low, high = self.interval
         sign = "p =" if not self.interrupted else "interrupted; p ="
-        ended = f", stopped at {self.exceedances} exceedances" if self.stopped else ""
-        prepared = "" if self.recipe is None else f"; inputs {self.recipe.preparation}"
+        ended = (
+            f", stopped at {text.counted(self.exceedances, 'exceedance')}" if self.stopped else ""
+        )
+        prepared = "" if self.recipe is None else f"; inputs {self._prepared}"
         return (
             f"PermutationTest({self.statistic} {self.observed:.4g}, under exchange "
             f"{self.null.mean():.4g} on average; {sign} {self.p_value:.4g} "
-            f"({100 * self.confidence:.5g}% interval {low:.2g} to {high:.2g}), {len(self.null)} "
-            f"permutations{ended}{prepared}; seed={self.seed})"
+            f"({100 * self.confidence:.5g}% interval {low:.2g} to {high:.2g}), "
+            f"{text.counted(len(self.null), 'permutation')}{ended}{prepared}; seed={self.seed})"
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as a dictionary that JSON can hold."""
-        return {
-            "observed": self.observed,
-            "null": self.null.tolist(),
-            "statistic": self.statistic,
-            "p_value": self.p_value,
-            "interval": list(self.interval),
-            "exceedances": self.exceedances,
-            "ties": self.ties,
-            "permutations": self.permutations,
-            "stop_after": self.stop_after,
-            "stopped": self.stopped,
-            "interrupted": self.interrupted,
-            "confidence": self.confidence,
-            "baselines": [
-                {
-                    "name": each.name,
-                    "statistics": each.statistics.tolist(),
-                    "p_value": each.p_value(self.observed),
-                    "specification": each.specification,
-                }
-                for each in self.baselines
-            ],
-            "folds": self.folds,
-            "recipe": None if self.recipe is None else self.recipe.to_dict(),
-            "learner": self.learner,
-            "seed": self.seed,
-            "seconds": self.seconds,
-            "environment": self.environment.to_dict(),
+    def __str__(self) -> str:
+        """Return the numbers that count, a line each, with the baselines and what made them."""
+        (low, high), made = self.interval, self.environment
+        level = f"{100 * self.confidence:g}%"
+        spread = f"{self.null.mean():.4g} on average, {self.null.max():.4g} at most"
+        drawn = f"{len(self.null):,} of {text.counted(self.permutations, 'permutation')}"
+        ended = ", interrupted" if self.interrupted else ", stopped early" if self.stopped else ""
+        lines = [
+            (self.statistic, f"{self.observed:.4g}"),
+            ("under exchanged labels", spread),
+            ("p-value", f"{self.p_value:.4g}, {level} interval {low:.2g} .. {high:.2g}"),
+            ("drawn", f"{drawn}{ended}; {self.exceedances:,} did as well, {self.ties:,} tied"),
+        ]
+        lines += [
+            (each.name, f"{each.mean:.4g} on average, p = {each.p_value(self.observed):.4g}")
+            for each in self.baselines
+        ]
+        facts = {
+            "learner": self.learner or f"network, inputs {self._prepared}",
+            "split": "test set" if self.folds is None else text.counted(self.folds, "fold"),
+            "run": f"seed {self.seed}, {self.seconds:,.1f} s, "
+            f"{text.counted(made.threads, 'thread')}, {made.device}, {made.platform}",
+            "with": made.versions,
         }
+        return "\n".join([*text.aligned(lines, left=2), "", *text.facts(facts)])
 
-    def plot(self, *, title: str = "") -> "Figure":
+    @property
+    def _prepared(self) -> str:
+        return "" if self.recipe is None else self.recipe.preparation
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything, and a p-value of each baseline, as JSON can hold it."""
+        values = super().to_dict()
+        for each, told in zip(self.baselines, values["baselines"], strict=True):
+            told["p_value"] = each.p_value(self.observed)
+        return values
+
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        groups = {"observed": [self.observed], "null": self.null.tolist()}
+        groups |= {each.name: each.statistics.tolist() for each in self.baselines}
+        return [
+            {"labels_and_inputs": name, "repeat": i, "statistic": value}
+            for name, values in groups.items()
+            for i, value in enumerate(values)
+        ]
+
+    def plot(self, ax: "Axes | None" = None, *, title: str = "") -> "Figure":
         """Draw the null distribution, the observed value, and the baselines (extra ``plot``).
 
         Args:
+            ax: Axes of matplotlib to draw into; by default those of a new figure.
             title: Line above the figure.
 
         Returns:
@@ -241,7 +267,8 @@ class PermutationTest:
             self.null,
             self.observed,
             name=self.statistic,
-            note=f"p = {self.p_value:.3g}, {len(self.null)} permutations",
+            note=f"p = {self.p_value:.3g}, {text.counted(len(self.null), 'permutation')}",
             baselines={each.name: each.statistics for each in self.baselines},
             title=title,
+            ax=ax,
         )

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,8 +18,10 @@ from corruptlab._environment import Environment
 from corruptlab._json import Json, digest
 from corruptlab._progress import Progress
 from corruptlab._random_state import preserve_rng_state, seeded_generators
+from corruptlab._records import Record
+from corruptlab._reports import Report, Rows, scalars
 from corruptlab._sweeps import sweep
-from corruptlab._types import Labels
+from corruptlab._types import Array, Labels
 from corruptlab.corruptions import Corrupted, LabelCorruption, is_input_corruption
 from corruptlab.experiments.randomization._pair import Pair
 from corruptlab.experiments.randomization._report import (
@@ -27,15 +29,15 @@ from corruptlab.experiments.randomization._report import (
     LEAST,
     accuracies,
     cells_of,
-    row_of,
+    sizes_of,
 )
-from corruptlab.experiments.randomization._settings import Setting
+from corruptlab.experiments.randomization._settings import Setting, default_settings
 
 _MEASURED = ("train_accuracy", "test_accuracy", "labels_changed", "fingerprint", "seconds")
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearnerResult:
+class LearnerResult(Record, derived=("generalization_gap", "interpolated")):
     """Result of a learner on one setting of a randomization test.
 
     Attributes:
@@ -80,26 +82,24 @@ class LearnerResult:
         """Whether every training example is classified correctly after training."""
         return self.train_accuracy == 1.0
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as a dictionary that JSON can hold."""
-        return {
-            **vars(self),
-            "setting": self.setting.to_dict(),
-            "generalization_gap": self.generalization_gap,
-            "interpolated": self.interpolated,
-        }
-
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class LearnerReport:
+class LearnerReport(
+    Report,
+    Rows[LearnerResult],
+    kind="randomization_test of a learner",
+    derived=("complete",),
+):
     """Report of the randomization test of an estimator or a training function.
 
     ``print(report)`` prints a table with one row per setting. ``report["random-labels"]`` is one
-    row.
+    row, and ``list(report)`` are all.
 
     Attributes:
         rows: Results, true labels first.
         remaining: Settings that were not run.
+        default_settings: Which settings were selected by default, and why; empty if they were
+            given.
         interrupted: Whether Ctrl-C ended the test early.
         learner: Name of the learner.
         data: Name of the data.
@@ -129,20 +129,18 @@ class LearnerReport:
     num_classes: int
     seed: int
     environment: Environment
+    default_settings: str = ""
 
-    def __getitem__(self, name: str) -> LearnerResult:
-        """Return the row of one setting.
+    @property
+    def complete(self) -> bool:
+        """Whether every setting was run."""
+        return not self.remaining
 
-        Args:
-            name: Name of the setting, such as ``"random-labels"``.
+    def _named(self) -> Mapping[str, LearnerResult]:
+        return {row.name: row for row in self.rows}
 
-        Returns:
-            Its row.
-
-        Raises:
-            KeyError: If there is no such row; the message lists those there are.
-        """
-        return row_of(self.rows, name)
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        return [{"name": row.name, **scalars(row)} for row in self.rows]
 
     def __repr__(self) -> str:
         """Return a line: a row is training / test accuracy."""
@@ -152,29 +150,20 @@ class LearnerReport:
     def __str__(self) -> str:
         """Return a table, with what made it below."""
         lines = ["Training accuracy is on the labels as corrupted, test accuracy on clean ones."]
+        if self.default_settings:
+            lines.append(self.default_settings)
         if self.remaining:
             lines.append(f"Not run: {', '.join(setting.label for setting in self.remaining)}.")
-        sizes = f"{self.n_train:,} training" + (f" and {self.n_test:,} test" if self.n_test else "")
+        sizes = sizes_of(self.n_train, self.n_test)
         made = self.environment
         facts = {
             "learner": self.learner,
-            "data": f"{self.data}, {sizes} examples, {self.num_classes} classes",
-            "run": f"seed {self.seed}, {made.threads} threads, {made.platform}",
+            "data": f"{self.data}, {sizes}, {text.counted(self.num_classes, 'class', 'classes')}",
+            "run": f"seed {self.seed}, {text.counted(made.threads, 'thread')}, {made.platform}",
             "with": made.versions,
         }
         table = text.grouped(GROUPS, [cells_of(row) for row in self.rows], least=LEAST)
         return "\n".join([*table, "", *lines, "", *text.facts(facts)])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as a dictionary that JSON can hold."""
-        return {
-            **vars(self),
-            "kind": "randomization_test of a learner",
-            "rows": [row.to_dict() for row in self.rows],
-            "remaining": [setting.to_dict() for setting in self.remaining],
-            "complete": not self.remaining,
-            "environment": self.environment.to_dict(),
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,6 +248,17 @@ def _has_inputs(rows: _learners.Rows) -> bool:
     return not isinstance(rows, _learners.PairRows) or rows.is_numeric
 
 
+def _first_input(rows: _learners.Rows) -> Array | None:
+    """Return a batch of one input; None if inputs are no array of numbers."""
+    at = np.zeros(1, np.int64)
+    if isinstance(rows, _learners.PairRows):
+        return np.asarray(rows.inputs(at)) if rows.is_numeric else None
+    try:
+        return rows.examples.inputs_at(at)
+    except (TypeError, ValueError):
+        return None
+
+
 def _clean(rows: _learners.Rows, codes: Labels) -> Any:
     """Return a data set of these examples: with their inputs, or positions in place of them."""
     if _has_inputs(rows):
@@ -286,8 +286,9 @@ class LearnerTest:
         learner: _learners.Trainable,
         train: Any,
         test: Any,
-        settings: tuple[Setting, ...],
+        settings: tuple[Setting, ...] | None,
         *,
+        p: float,
         seed: int,
         num_classes: int | None,
         executor: Executor | int | None,
@@ -317,12 +318,16 @@ class LearnerTest:
             seed=seed,
             num_classes=k if isinstance(rows, _learners.PairRows) else num_classes,
         )
+        why = ""
+        if settings is None:
+            settings, why = default_settings(_first_input(rows), p=p)
         trial = LearnedSetting(learner, rows, new, targets, pair, seed)
         for setting in settings:
             trial.corrupted(setting)
         start = LearnerReport(
             rows=(),
             remaining=settings,
+            default_settings=why,
             interrupted=False,
             learner=names[0] or learner.name,
             data=names[1] or describe(train),

@@ -47,6 +47,7 @@ class Pair:
         *,
         seed: int,
         num_classes: int | None,
+        **keys: Any,
     ) -> "Pair":
         """Check both sets and find their labels, once for all settings.
 
@@ -55,14 +56,15 @@ class Pair:
             test: Likewise, or None.
             seed: Seed of all corruptions; an integer >= 0.
             num_classes: Number of classes, if the training set does not say it.
+            **keys: ``input_key`` and ``label_key`` of `corrupt`.
 
         Returns:
             The pair.
         """
-        clean = corrupt(train, seed=seed, num_classes=num_classes)
+        clean = corrupt(train, seed=seed, num_classes=num_classes, **keys)
         if test is None:
             return cls(clean, None, clean.seed)
-        own = corrupt(test, seed=seed, num_classes=clean.num_classes)
+        own = corrupt(test, seed=seed, num_classes=clean.num_classes, **keys)
         numbers = int(clean.ids.max()) + 1 + own.ids
         return cls(clean, corrupt(own, seed=seed, ids=numbers), clean.seed)
 

@@ -13,7 +13,8 @@ from typing_extensions import Unpack
 
 from corruptlab._arrays import check_classes
 from corruptlab._by_name import describe
-from corruptlab._checks import check_left_out, natural
+from corruptlab._checks import check_left_out, check_probability, natural
+from corruptlab._data import InputKey, Key, open_dataset
 from corruptlab._environment import Environment
 from corruptlab._learners import trainable
 from corruptlab._modules import (
@@ -25,16 +26,15 @@ from corruptlab._modules import (
     scores_of,
 )
 from corruptlab._random_state import preserve_rng_state
-from corruptlab._types import MapDataset
+from corruptlab._types import Collate, MapDataset
 from corruptlab.corruptions import Corrupted
 from corruptlab.experiments.randomization._learned import LearnerReport, LearnerTest
 from corruptlab.experiments.randomization._pair import Pair
 from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
 from corruptlab.experiments.randomization._settings import (
-    SETTINGS,
     Setting,
     chosen_settings,
-    suitable_settings,
+    default_settings,
 )
 from corruptlab.training import EpochReport, Execution, Recipe, fit
 
@@ -53,6 +53,9 @@ class _Options(TypedDict, total=False):
     num_classes: int | None
     device: torch.device | str | None
     on_epoch_end: Callable[[EpochReport], object] | None
+    input_key: InputKey | None
+    label_key: Key | None
+    collate: Collate | None
     executor: Executor | int | None
     out: str | os.PathLike[str] | None
     progress: bool
@@ -90,6 +93,9 @@ def randomization_test(
     num_classes: int | None = None,
     device: torch.device | str | None = None,
     on_epoch_end: Callable[[EpochReport], object] | None = None,
+    input_key: InputKey | None = None,
+    label_key: Key | None = None,
+    collate: Collate | None = None,
     executor: Executor | int | None = None,
     out: str | os.PathLike[str] | None = None,
     progress: bool = False,
@@ -121,8 +127,9 @@ def randomization_test(
         recipe: Hyper-parameters of a network; None for other learners.
         settings: Names from `SETTINGS` and `TOKEN_SETTINGS`, `Setting` objects, or both. Settings
             without corruptions are run first, the others in the given order. None selects
-            `TOKEN_SETTINGS` for a network with one-dimensional integer inputs, except bytes, and
-            `SETTINGS` otherwise.
+            `TOKEN_SETTINGS` for one-dimensional integer inputs, except bytes; the three settings of
+            labels for inputs that are no array of numbers, inputs with several fields, and with
+            ``collate``; and `SETTINGS` otherwise. The report states the selection.
         p: Probability that a label is redrawn in ``"partial-labels"``, in ``[0, 1]``.
         seed: Seed of corruptions, data order, and random layers; an integer >= 0.
         num_classes: Number of classes, if the training set has no such attribute and lacks the
@@ -130,6 +137,10 @@ def randomization_test(
         device: Device of the training; by default as in `fit`.
         on_epoch_end: Function that is called after every epoch of every fit, as in `fit`. The
             ``name`` of its argument is the label of the setting.
+        input_key: For a network, position or name of the input in an item, or several of them, as
+            in `fit`.
+        label_key: For a network, position or name of the label in an item.
+        collate: For a network, function that makes a batch of a list of items, as in `fit`.
         executor: Executor for an estimator or a training function: None for this process, a number
             of processes, or any ``concurrent.futures.Executor``, as in `sweep`.
         out: Folder in which finished settings of an estimator or a training function are saved.
@@ -177,6 +188,9 @@ def randomization_test(
         num_classes=num_classes,
         device=device,
         on_epoch_end=on_epoch_end,
+        input_key=input_key,
+        label_key=label_key,
+        collate=collate,
         executor=executor,
         out=out,
         progress=progress,
@@ -217,6 +231,9 @@ def iter_randomization_test(
     num_classes: int | None = None,
     device: torch.device | str | None = None,
     on_epoch_end: Callable[[EpochReport], object] | None = None,
+    input_key: InputKey | None = None,
+    label_key: Key | None = None,
+    collate: Collate | None = None,
     executor: Executor | int | None = None,
     out: str | os.PathLike[str] | None = None,
     progress: bool = False,
@@ -240,6 +257,9 @@ def iter_randomization_test(
         num_classes: Likewise.
         device: Likewise.
         on_epoch_end: Likewise.
+        input_key: Likewise.
+        label_key: Likewise.
+        collate: Likewise.
         executor: Likewise.
         out: Likewise.
         progress: Likewise.
@@ -268,14 +288,18 @@ def iter_randomization_test(
         5 done, 1 to go
         6 done, 0 to go
     """
-    todo = chosen_settings(SETTINGS if settings is None else settings, p=p)
+    check_probability("p", p)
+    todo = None if settings is None else chosen_settings(settings, p=p)
+    keys: dict[str, Any] = {"input_key": input_key, "label_key": label_key}
     if recipe is None:
-        check_left_out("an estimator or a function", device=device, on_epoch_end=on_epoch_end)
+        left_out = {"device": device, "on_epoch_end": on_epoch_end, "collate": collate, **keys}
+        check_left_out("an estimator or a function", **left_out)
         return LearnerTest.of(
             trainable(model),
             train,
             test,
             todo,
+            p=p,
             seed=natural("seed", seed),
             num_classes=num_classes,
             executor=executor,
@@ -286,14 +310,17 @@ def iter_randomization_test(
     if not isinstance(recipe, Recipe):
         raise TypeError(f"`recipe` must be a corruptlab.Recipe, got {type(recipe).__name__}.")
     check_left_out("a network", executor=executor, out=out)
-    data = Pair.of(train, test, seed=seed, num_classes=num_classes)
-    if settings is None:
+    data = Pair.of(train, test, seed=seed, num_classes=num_classes, **keys)
+    why = ""
+    if todo is None:
         with preserve_rng_state():  # random transforms of the data would move them
-            todo = chosen_settings(suitable_settings(data.train.inputs_at([0])), p=p)
+            first = None if collate is not None else data.train.inputs_at([0])
+            todo, why = default_settings(first, p=p)
     fresh = _InitialModel(model, seed=seed)
     start = RandomizationReport(
         rows=(),
         remaining=todo,
+        default_settings=why,
         interrupted=False,
         model=model_name or fresh.name,
         num_parameters=fresh.num_parameters,
@@ -305,7 +332,7 @@ def iter_randomization_test(
         seed=data.seed,
         environment=Environment.here(),
     )
-    return _Run(fresh, data, start, device, on_epoch_end, progress).reports()
+    return _Run(fresh, data, start, device, on_epoch_end, collate, progress).reports()
 
 
 class _InitialModel:
@@ -330,6 +357,7 @@ class _Run:
     start: RandomizationReport
     device: torch.device | str | None
     on_epoch_end: Callable[[EpochReport], object] | None
+    collate: Collate | None
     progress: bool
 
     def reports(self) -> Iterator[RandomizationReport]:
@@ -381,7 +409,8 @@ class _Run:
         device = next((each.device for each in model.parameters()), torch.device("cpu"))
         for role, dataset in {"train": train, "test": test}.items():
             if dataset is not None:
-                few = torch.from_numpy(dataset.inputs_at(range(min(size, len(dataset)))))
+                at = range(min(size, len(dataset)))
+                few, _ = open_dataset(dataset, role).batch_at(at, self.collate)
                 recipe.check_inputs(few, name=role)
                 tried = recipe.with_statistics_of(few, name=role)  # of all, in the fit
                 scores = scores_of(model, tried.prepare(few.to(device)))
@@ -406,6 +435,7 @@ class _Run:
             # What the first fit found fastest holds for all, or their times could not be compared.
             execution=_executed_alike(report),
             on_epoch_end=self.on_epoch_end,
+            collate=self.collate,
             progress=self.progress,
             name=setting.label,
         )

@@ -1,20 +1,22 @@
 """What a randomization test found: rows, a table, a dictionary, a figure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
+
+from typing_extensions import deprecated
 
 from corruptlab import _text as text
 from corruptlab._environment import Environment
+from corruptlab._records import Record
+from corruptlab._reports import Report, Rows, scalars
 from corruptlab.experiments.randomization._settings import SETTINGS, TOKEN_SETTINGS, Setting
 from corruptlab.plotting import loss_curves
 from corruptlab.training import Augmentation, FitReport, Recipe
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-SCHEMA = 1
-"""Version of what `RandomizationReport.to_dict` gives; it grows when a key changes its meaning."""
 
 GROUPS = (
     ("", ("setting",)),
@@ -57,7 +59,16 @@ class Measured(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SettingResult:
+class SettingResult(
+    Record,
+    derived=(
+        "specification",
+        "train_accuracy",
+        "test_accuracy",
+        "generalization_gap",
+        "interpolated",
+    ),
+):
     """How the network fared on one setting.
 
     Attributes:
@@ -118,6 +129,11 @@ class SettingResult:
         return self.setting.name
 
     @property
+    def specification(self) -> str | None:
+        """Corruptions and seed in one line; see `Setting.specification`."""
+        return self.setting.specification(self.fit.seed)
+
+    @property
     def train_accuracy(self) -> float:
         """Share of the training examples that the network gets right, labels as corrupted."""
         return self.fit.train_accuracy
@@ -137,22 +153,6 @@ class SettingResult:
         """Whether the network came to be right on every training example."""
         return self.fit.steps_to_interpolation is not None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as a dictionary that JSON can hold."""
-        return {
-            "setting": self.setting.to_dict(),
-            "specification": self.setting.specification(self.fit.seed),
-            "labels_changed": self.labels_changed,
-            "fingerprint": self.fingerprint,
-            "train_accuracy": self.train_accuracy,
-            "test_accuracy": self.test_accuracy,
-            "generalization_gap": self.generalization_gap,
-            "interpolated": self.interpolated,
-            "steps_ratio": self.steps_ratio,
-            "seconds_ratio": self.seconds_ratio,
-            "fit": self.fit.to_dict(),
-        }
-
 
 def _ratio(value: float | None, reference: float | None) -> float | None:
     # A fit too short for the clock has no meaningful ratio either.
@@ -160,15 +160,20 @@ def _ratio(value: float | None, reference: float | None) -> float | None:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class RandomizationReport:
+class RandomizationReport(
+    Report, Rows[SettingResult], kind="randomization_test", derived=("complete",)
+):
     """One row a setting, and all that is needed to make them again.
 
-    ``print(report)`` shows a table, ``report["random-labels"]`` is one row.
+    ``print(report)`` shows a table, ``report["random-labels"]`` is one row, and ``list(report)``
+    are all.
 
     Attributes:
         rows: Results in the order in which they were made, true labels first. After Ctrl-C the
             last one may be of an unfinished fit; its ``fit.stopped_by`` says so.
         remaining: Settings that were not run, or not to the end.
+        default_settings: Which settings were selected by default, and why; empty if they were
+            given.
         interrupted: Whether Ctrl-C ended the test early.
         model: What the network is called.
         num_parameters: Numbers in its parameters.
@@ -195,7 +200,7 @@ class RandomizationReport:
         >>> report["true"].steps_ratio
         1.0
         >>> sorted(report.to_dict())[:4]
-        ['complete', 'data', 'environment', 'interrupted']
+        ['complete', 'data', 'default_settings', 'environment']
     """
 
     rows: tuple[SettingResult, ...]
@@ -210,6 +215,12 @@ class RandomizationReport:
     recipe: Recipe
     seed: int
     environment: Environment
+    default_settings: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every setting was run to its end."""
+        return not self.remaining
 
     @property
     def baseline(self) -> FitReport | None:
@@ -221,19 +232,15 @@ class RandomizationReport:
         """The rows whose fit ended by itself."""
         return tuple(row for row in self.rows if row.fit.stopped_by != "interrupted")
 
-    def __getitem__(self, name: str) -> SettingResult:
-        """Return the row of one setting.
+    def _named(self) -> Mapping[str, SettingResult]:
+        return {row.name: row for row in self.rows}
 
-        Args:
-            name: Name of the setting, such as ``"random-labels"``.
-
-        Returns:
-            Its row.
-
-        Raises:
-            KeyError: If there is no such row; the message lists those there are.
-        """
-        return row_of(self.rows, name)
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        own = ("epochs", "steps", "steps_to_interpolation", "seconds", "stopped_by")
+        return [
+            {"name": row.name, **scalars(row), **{name: getattr(row.fit, name) for name in own}}
+            for row in self.rows
+        ]
 
     def __repr__(self) -> str:
         """Return a line: a row is training / test accuracy."""
@@ -244,28 +251,11 @@ class RandomizationReport:
         """Return a table, with notes on what it leaves open and what made it below."""
         return "\n".join([*_table(self.rows), "", *_notes(self), "", *_made_with(self)])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as a dictionary that JSON can hold."""
-        return {
-            "kind": "randomization_test",
-            "schema": SCHEMA,
-            "complete": not self.remaining,
-            "interrupted": self.interrupted,
-            "model": self.model,
-            "num_parameters": self.num_parameters,
-            "data": self.data,
-            "n_train": self.n_train,
-            "n_test": self.n_test,
-            "num_classes": self.num_classes,
-            "seed": self.seed,
-            "recipe": self.recipe.to_dict(),
-            "environment": self.environment.to_dict(),
-            "rows": [row.to_dict() for row in self.rows],
-            "remaining": [setting.to_dict() for setting in self.remaining],
-        }
-
-    def figure(self) -> "Figure":
+    def plot(self, ax: "Axes | None" = None) -> "Figure":
         """Draw the training loss against steps, one curve a setting, true labels first.
+
+        Args:
+            ax: Axes of matplotlib to draw into; by default those of a new figure.
 
         Returns:
             A figure as `corruptlab.plotting.loss_curves` makes it. The paper's settings look the
@@ -293,19 +283,20 @@ class RandomizationReport:
             },
             looks={row.setting.label: known[row.name] for row in rows} if own else None,
             title=f"{self.model} on {self.data}",
+            ax=ax,
         )
 
+    @deprecated("`figure` is now called `plot`.")
+    def figure(self) -> "Figure":
+        """Return ``plot()``: the old name."""
+        return self.plot()
 
-RowT = TypeVar("RowT", bound=Measured)
 
-
-def row_of(rows: Sequence[RowT], name: str) -> RowT:
-    """Return the row of one setting."""
-    for row in rows:
-        if row.name == name:
-            return row
-    there = ", ".join(row.name for row in rows) or "none"
-    raise KeyError(f"`name` must be among the rows ({there}), got {name!r}.")
+def sizes_of(n_train: int, n_test: int) -> str:
+    """Say how many examples there are."""
+    if not n_test:
+        return text.counted(n_train, "training example")
+    return f"{n_train:,} training and {text.counted(n_test, 'test example')}"
 
 
 def accuracies(rows: Sequence[Measured]) -> str:
@@ -354,11 +345,16 @@ def _times(ratio: float | None) -> str:
 def _notes(report: RandomizationReport) -> list[str]:
     """Explain what the table leaves open."""
     lines = ["Training accuracy is on the labels as corrupted, test accuracy on clean ones."]
+    if report.default_settings:
+        lines.append(report.default_settings)
     if any(row.fit.stopped_by == "epochs" for row in report.rows):
-        lines.append(f"-: training set not interpolated within {report.recipe.epochs:,} epochs.")
+        epochs = text.counted(report.recipe.epochs, "epoch")
+        lines.append(f"-: training set not interpolated within {epochs}.")
     for row in report.rows:
         if row.fit.stopped_by == "interrupted":
-            done = f"{row.fit.epochs:,} epochs ({row.fit.steps:,} steps)"
+            done = (
+                f"{text.counted(row.fit.epochs, 'epoch')} ({text.counted(row.fit.steps, 'step')})"
+            )
             lines.append(f"Interrupted: {row.setting.label}, after {done}.")
     tried = {row.name for row in report.rows}
     if untried := [s.label for s in report.remaining if s.name not in tried]:
@@ -368,17 +364,17 @@ def _notes(report: RandomizationReport) -> list[str]:
 
 def _made_with(report: RandomizationReport) -> list[str]:
     """Say what made the rows."""
-    sizes = f"{report.n_train:,} training"
-    if report.n_test:
-        sizes += f" and {report.n_test:,} test"
+    sizes = sizes_of(report.n_train, report.n_test)
     made = report.environment
     precision = report.rows[-1].fit.execution.precision if report.rows else report.recipe.precision
     return text.facts(
         {
-            "model": f"{report.model}, {report.num_parameters:,} parameters",
-            "data": f"{report.data}, {sizes} examples, {report.num_classes} classes",
+            "model": f"{report.model}, {text.counted(report.num_parameters, 'parameter')}",
+            "data": f"{report.data}, {sizes}, "
+            f"{text.counted(report.num_classes, 'class', 'classes')}",
             "recipe": _training(report.recipe, precision),
-            "run": f"seed {report.seed}, on {made.device}, {made.threads} threads, {made.platform}",
+            "run": f"seed {report.seed}, on {made.device}, "
+            f"{text.counted(made.threads, 'thread')}, {made.platform}",
             "with": made.versions,
         }
     )
@@ -392,7 +388,7 @@ def _training(recipe: Recipe, precision: str | None) -> str:
         f"{optimizer}, learning rate {recipe.learning_rate:g}{decay}",
         f"{momentum} {recipe.momentum:g}",
         f"batch {recipe.batch_size:,}",
-        f"at most {recipe.epochs:,} epoch{'s' * (recipe.epochs != 1)}",
+        f"at most {text.counted(recipe.epochs, 'epoch')}",
     ]
     if recipe.weight_decay:
         told.append(f"weight decay {recipe.weight_decay:g}")

@@ -1,15 +1,17 @@
 """The settings of the paper's randomization test, as data."""
 
-import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
 
-from corruptlab._checks import check_probability
-from corruptlab._types import Array
+from corruptlab import corruptions
+from corruptlab._checks import check_names, check_probability
+from corruptlab._draws import Draws
+from corruptlab._text import suggestion
+from corruptlab._types import Ids, Labels
 from corruptlab.corruptions import (
     Corruption,
     GaussianPixels,
@@ -86,6 +88,26 @@ class Setting:
         """Return the fields as a dictionary that JSON can hold; each corruption names its kind."""
         values = [_as_values(corruption) for corruption in self.corruptions]
         return {"name": self.name, "label": self.label, "corruptions": values}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Setting":
+        """Build a setting from what `to_dict` gave.
+
+        Args:
+            values: Name, label, and corruptions.
+
+        Returns:
+            The setting. A corruption that holds data, or is none of the library's, comes back as
+            its text alone: it prints the same, and cannot be applied.
+
+        Raises:
+            ValueError: If a name is unknown or missing.
+        """
+        check_names("values", values, ("name", "label", "corruptions"))
+        if "name" not in values:
+            raise ValueError(f"`values` must name name, got {sorted(values)}.")
+        done = tuple(map(_from_values, values.get("corruptions", ())))
+        return cls(name=values["name"], label=values.get("label", ""), corruptions=done)
 
 
 def paper_settings(*, p: float = 0.5) -> tuple[Setting, ...]:
@@ -182,23 +204,31 @@ TOKEN_SETTINGS = tuple(setting.name for setting in token_settings())
 """Names of the settings for sequences of tokens."""
 
 
-def suitable_settings(inputs: Array) -> tuple[str, ...]:
-    """Return the names of the default settings for a batch of inputs.
+def default_settings(inputs: Any, *, p: float) -> tuple[tuple[Setting, ...], str]:
+    """Return the settings that suit a batch of inputs, and a line that says which and why.
 
     Args:
-        inputs: Shape ``(n, ...)``.
+        inputs: Shape ``(n, ...)``; anything else if they are no array of numbers.
+        p: Probability that a label is redrawn in ``"partial-labels"``.
 
     Returns:
-        `TOKEN_SETTINGS` for rows of integers, except bytes and booleans; otherwise `SETTINGS`.
+        Those of `TOKEN_SETTINGS` for rows of integers, except bytes and booleans; of labels alone
+        for inputs that are no array of numbers; otherwise those of `SETTINGS`.
 
     Example:
-        >>> suitable_settings(np.array([[17, 4, 901]]))[-1]
-        'resampled-tokens'
-        >>> suitable_settings(np.array([[0.5, 1.2]]))[-1]
+        >>> settings, why = default_settings(np.array([[17, 4, 901]]), p=0.5)
+        >>> settings[-1].name, why
+        ('resampled-tokens', 'Default settings for tokens, as inputs are int64 of shape (3,).')
+        >>> default_settings(np.array([[0.5, 1.2]]), p=0.5)[0][-1].name
         'gaussian'
     """
+    if not isinstance(inputs, np.ndarray):
+        return _label_settings(p), "Default settings for labels, as inputs are no array of numbers."
     is_tokens = inputs.ndim == 2 and inputs.dtype.kind in "iu" and inputs.dtype != np.uint8
-    return TOKEN_SETTINGS if is_tokens else SETTINGS
+    seen = f"{inputs.dtype} of shape {inputs.shape[1:]}"
+    if is_tokens:
+        return token_settings(p=p), f"Default settings for tokens, as inputs are {seen}."
+    return paper_settings(p=p), f"Default settings for numbers, as inputs are {seen}."
 
 
 def chosen_settings(wanted: Iterable[str | Setting], *, p: float) -> tuple[Setting, ...]:
@@ -241,13 +271,43 @@ def _looked_up(one: Any, known: dict[str, Setting]) -> Setting:
         raise TypeError(f"`settings` must hold names or `Setting` objects, got {one!r}.")
     if one in known:
         return known[one]
-    close = difflib.get_close_matches(one.lower(), known, n=1, cutoff=0.5)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    hint = suggestion(one, known)
     raise ValueError(f"`settings` must be among {', '.join(known)}, got {one!r}.{hint}")
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """What a file says of a corruption that cannot be made again from it."""
+
+    values: dict[str, Any]
+    stream: str = ""
+
+    def labels(self, clean: Labels, *, num_classes: int, draws: Draws, ids: Ids) -> Labels:
+        raise ValueError(
+            f"`corruptions` must hold the noise itself, got {self!r} as a file names it."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.values
+
+    def __repr__(self) -> str:
+        told = [f"{name}={value!r}" for name, value in self.values.items() if name != "kind"]
+        return str(self.values.get("repr", f"{self.values['kind']}({', '.join(told)})"))
+
+
+def _from_values(values: dict[str, Any]) -> Corruption:
+    """Return the corruption of which `_as_values` gave these."""
+    kind = getattr(corruptions, values["kind"], None)
+    if kind is None or values["kind"] not in corruptions.__all__ or "repr" in values:
+        return _Recorded(values)
+    made: Corruption = kind(**{name: each for name, each in values.items() if name != "kind"})
+    return made
 
 
 def _as_values(corruption: Any) -> dict[str, Any]:
     """Return kind and fields, or kind and repr where JSON cannot hold the fields."""
+    if isinstance(corruption, _Recorded):
+        return corruption.values
     values: dict[str, Any] = {"kind": type(corruption).__name__}
     if is_dataclass(corruption):
         values |= {field.name: getattr(corruption, field.name) for field in fields(corruption)}

@@ -1,0 +1,83 @@
+"""Groups of replicas, trained one after the other or some at a time."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import replace
+from threading import Event, Lock
+
+from torch import nn
+
+from corruptlab.training._contexts import using_threads
+from corruptlab.training._replica_plan import ReplicaPlan, program_for
+from corruptlab.training._replicas_run import Outcome, Problem, Run, state_of
+
+
+class Groups:
+    """All replicas, in groups of as many as the plan says.
+
+    Several groups at a time are several threads of Python, each with PyTorch's products to itself:
+    nobody waits for another in every product, which takes most of the time where products are
+    small, and many times as long where other programs use the cores.
+    """
+
+    def __init__(
+        self,
+        plan: ReplicaPlan,
+        networks: Sequence[nn.Module],
+        problem: Problem,
+        on_progress: Callable[[int], None],
+    ) -> None:
+        self._plan, self._networks, self._problem = plan, networks, problem
+        self._on_progress = on_progress
+        self._runs: dict[int, Run] = {}
+        self._done: dict[int, int] = {}  # epochs of each group
+        self._lock, self._ended = Lock(), Event()
+
+    def train(self) -> list[Outcome]:
+        """Train all, until Ctrl-C at the latest; return what became of them."""
+        firsts = range(0, len(self._networks), self._plan.group)
+        with suppress(KeyboardInterrupt):
+            if self._plan.threads == 1:
+                for first in firsts:
+                    self._train(first)
+            else:
+                self._train_together(firsts)
+        return [outcome for first in firsts for outcome in self._outcomes(first)]
+
+    def _train_together(self, firsts: Sequence[int]) -> None:
+        with using_threads(1):
+            with ThreadPoolExecutor(self._plan.threads) as pool:
+                try:
+                    trained = [pool.submit(self._train, first) for first in firsts]
+                    wait(trained, return_when=FIRST_EXCEPTION)
+                finally:
+                    self._ended.set()
+            errors = [error for each in trained if (error := each.exception()) is not None]
+        for error in sorted(errors, key=lambda each: isinstance(each, KeyboardInterrupt)):
+            raise error
+
+    def _train(self, first: int) -> None:
+        if self._ended.is_set():
+            return
+        some, problem = slice(first, first + self._plan.group), self._problem
+        own = replace(
+            problem,
+            labels=problem.labels[some],
+            subsets=None if problem.subsets is None else problem.subsets[some],
+            first=first,
+        )
+        program = program_for(self._plan.strategy, self._networks[some])
+        self._runs[first] = run = Run(program, own, self._ended.is_set)
+        run.train(lambda done: self._note(first, done))
+
+    def _note(self, first: int, done: int) -> None:
+        with self._lock:
+            self._done[first] = done
+            self._on_progress(sum(self._done.values()))
+
+    def _outcomes(self, first: int) -> list[Outcome]:
+        if first in self._runs:
+            return self._runs[first].outcomes
+        some = self._networks[first : first + self._plan.group]
+        return [Outcome(state_of(network)) for network in some]
