@@ -103,6 +103,28 @@ def test_resampled_values(compare: Compare, rates: Rates, scale: Scale, pool: An
     assert np.isin(noise.inputs(tokens[:100], draws=DRAWS), tokens).all()
 
 
+def test_masked_positions(compare: Compare, rates: Rates, scale: Scale) -> None:
+    """Words for all positions, also for those that stay."""
+    generator = np.random.default_rng(0)
+    tokens = generator.integers(0, 30_000, (scale(5_000, 50_000), 64))
+    where = np.arange(64) < 48  # the rest is padding
+    noise = cl.RandomPixels(where=where)
+
+    def theirs() -> None:
+        moved = tokens.copy()
+        moved[:, where] = generator.permuted(tokens[:, where], axis=1)
+
+    compare(
+        f"`RandomPixels(where=)`, {len(tokens):,} rows of 48 tokens and 16 of padding",
+        lambda: noise.inputs(tokens, draws=DRAWS),
+        theirs,
+        than="NumPy's `Generator.permuted` of the tokens",
+        rounds=scale(3, 7),
+        limit=rates.limit(words=tokens.size, moved=4 * tokens.nbytes),
+    )
+    assert np.array_equal(noise.inputs(tokens[:9], draws=DRAWS)[:, 48:], tokens[:9, 48:])
+
+
 def test_uniform_labels(compare: Compare, rates: Rates, scale: Scale) -> None:
     """Two random words for each label, and both redraw as many."""
     generation = pytest.importorskip("cleanlab.benchmarking.noise_generation")
@@ -157,3 +179,29 @@ def test_batches_of_items(compare: Compare) -> None:
         part=True,
         rounds=51,
     )
+
+
+@pytest.mark.parametrize("kind", ["array", "objects", "list"])
+@pytest.mark.parametrize("classes", [10, 1000])
+def test_names_of_classes(compare: Compare, scale: Scale, kind: str, classes: int) -> None:
+    """Names are numbered first."""
+    numbers = np.random.default_rng(0).integers(0, classes, scale(1_000_000, 10_000_000))
+    texts = np.array([f"class {k:03}" for k in range(classes)])
+    names: Any = (texts.astype(object) if kind == "objects" else texts)[numbers]
+    integers: Any = numbers
+    if kind == "list":
+        names, integers = names.tolist(), numbers.tolist()
+    inputs = np.zeros((len(numbers), 1), np.uint8)
+    found = {}
+
+    def wrapped(what: str, labels: Any) -> None:
+        found[what] = cl.corrupt(inputs, cl.UniformLabels(p=0.4), targets=labels).targets
+
+    compare(
+        f"`corrupt` with {len(numbers):,} names of {classes:,} classes, {kind}",
+        lambda: wrapped("ours", names),
+        lambda: wrapped("theirs", integers),
+        than=f"integers, {'list' if kind == 'list' else 'array'}",
+        rounds=scale(5, 7),
+    )
+    assert np.array_equal(found["ours"], found["theirs"])

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import device as Device  # noqa: N812  # a field of the class below is called `device`
 
+from corruptlab._text import counted
 from corruptlab._version import __version__
 
 
@@ -50,7 +51,7 @@ class Environment:
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"{self.device}, {self.threads} threads, {self.platform}, {self.versions}"
+        return f"{self.device}, {counted(self.threads, 'thread')}, {self.platform}, {self.versions}"
 
 
 def usable_device(device: torch.device | str) -> torch.device:

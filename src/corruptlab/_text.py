@@ -64,6 +64,11 @@ def suggestion(typed: object, known: Iterable[str]) -> str:
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: ``1 epoch``, ``1,000 epochs``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def percent(share: float | None) -> str:
     """Format a share; only exactly 1 is 100.0%."""
     if share is None:

@@ -3,12 +3,14 @@
 import argparse
 import re
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
+from corruptlab._cli._audit import AUDIT
 from corruptlab._cli._output import (
     DONE,
     INTERRUPTED,
@@ -24,7 +26,7 @@ from corruptlab._cli._test import TEST
 from corruptlab._text import suggestion
 from corruptlab._version import __version__
 
-_COMMANDS = {"test": TEST, "sweep": SWEEP, "reproduce": REPRODUCE}
+_COMMANDS = {"test": TEST, "sweep": SWEEP, "reproduce": REPRODUCE, "audit": AUDIT}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What follows the name of the command; by default the process's own.
 
     Returns:
-        Exit code: 0 done, 1 done but not written or not all of it, 2 a mistake in what was asked,
-            130 Ctrl-C, 143 the same by SIGTERM.
+        Exit code: 0 done, 1 done but not written, or not all of it, or an audit found an error, 2 a
+            mistake in what was asked, 130 Ctrl-C, 143 the same by SIGTERM.
     """
     options = parser().parse_args(arguments)
     if options.command is None:
@@ -87,23 +89,34 @@ def _terminated_as_interrupted() -> Iterator[list[int]]:
 
 
 class _Parser(argparse.ArgumentParser):
+    """A parser that says which options were probably meant by those that there are not."""
+
+    _words: Sequence[str] = ()
+
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse, and say which options were probably meant by those that there are not."""
         found, unknown = self.parse_known_args(args, namespace)
         if unknown:
             known = found.parser if "parser" in found else self
-            options = [name for name in known._option_string_actions if name.startswith("--")]
-            hints = [suggestion(word.partition("=")[0], options) for word in unknown]
-            known.error(
-                f"unrecognized arguments: {' '.join(unknown)}{next(filter(None, hints), '')}"
-            )
+            known.error(f"unrecognized arguments: {' '.join(unknown)}")
         return found
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self._words = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
-        if choice := re.search(r"invalid choice: '([^']*)'", message):
-            message += suggestion(choice[1], _COMMANDS)
+        choice = re.search(r"invalid choice: '([^']*)'", message)
+        hint = suggestion(choice[1], _COMMANDS) if choice else self._meant()
+        message += f".{hint}" if hint else ""
         text = f"corruptlab: error: {message} (try '{self.prog} --help')"
         self.exit(MISTAKE, f"{printable(text)}\n")
+
+    def _meant(self) -> str:
+        """Ask for the option that was probably meant by the first that there is not."""
+        known = [name for name in self._option_string_actions if name.startswith("--")]
+        typed = [word.partition("=")[0] for word in self._words if word.startswith("--")]
+        wrong = [word for word in typed if not any(name.startswith(word) for name in known)]
+        return next(filter(None, (suggestion(word, known) for word in wrong)), "")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -38,6 +38,7 @@ _OPTIONS = {
     "learning_rate": "--learning-rate",
     "seeds": "--seeds",
     "workers": "--workers",
+    "sample": "--sample",
 }
 
 MISTAKES = (ValueError, TypeError, OSError, MissingExtraError)
@@ -93,9 +94,10 @@ def in_options(message: str) -> str:
 
 
 def _hint_in(message: str) -> str:
-    listed = re.search(r" must (?:be one of|be among|only name|name parameters) (.*), got", message)
-    typed = re.search(r", got '([^']*)'\.$", message)
-    if listed is None or typed is None:
+    known = r" must (?:be one of|be among|only name|name parameters) (.*), got"
+    listed = re.search(known, message) or re.search(r"Expected one of ([^)]*) device", message)
+    typed = re.search(r", got '([^':]*)[^']*'", message)  # of `cifar10:FOLDER` its kind
+    if listed is None or typed is None or "Did you mean" in message:
         return ""
     return suggestion(typed[1], re.findall(r"[\w.-]*\w", listed[1]))
 
@@ -174,6 +176,18 @@ class Command(NamedTuple):
     examples: str
     add: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
+
+
+def add_data(group: argparse._ActionsContainer) -> None:
+    """Add ``--data``."""
+    group.add_argument(
+        "--data",
+        default="fashion-mnist-mini",
+        metavar="DATA",
+        help="fashion-mnist-mini (4,000 images that come with corruptlab), cifar10:FOLDER, "
+        "idx:FOLDER, torchvision:NAME:FOLDER, csv:FILE[:LABEL_COLUMN], or hf:FOLDER, which Hugging "
+        "Face's save_to_disk wrote; nothing is ever downloaded (default: %(default)s)",
+    )
 
 
 def add_device(group: argparse._ArgumentGroup) -> None:

@@ -12,7 +12,7 @@ from corruptlab._cli import _output as cli
 from corruptlab._cli._output import DONE, INTERRUPTED, MISTAKES, NOT_ALL, UserError
 from corruptlab._modules import resolve_device
 from corruptlab._statistics import mean_and_half_width
-from corruptlab._text import aligned, ruled
+from corruptlab._text import aligned, counted, ruled
 from corruptlab.experiments.sweeps import SweepReport, Table, partial_labels, sweep
 
 _LEVEL = 0.95
@@ -119,7 +119,7 @@ def _shown(report: SweepReport) -> int:
     for failure in report.failures:
         cli.say(f"failed: {failure}")
     if report.interrupted:
-        cli.say(f"interrupted; {report.remaining} trials are left to the same command.")
+        cli.say(f"interrupted; {counted(report.remaining, 'trial')} are left to the same command.")
         return INTERRUPTED
     return DONE if written and report.complete else NOT_ALL
 

@@ -11,6 +11,7 @@ from corruptlab._records import Record, kept_as
 from corruptlab._reports import Report, Rows, rows_of
 from corruptlab._sweeps._store import Store
 from corruptlab._sweeps._table import Table, table_of
+from corruptlab._text import counted
 from corruptlab.plotting import interval_curves
 
 if TYPE_CHECKING:
@@ -62,8 +63,7 @@ class TrialFailure(Record):
 
     def __str__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
-        times = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
-        return f"{settings}: {self.error} ({times})"
+        return f"{settings}: {self.error} ({counted(self.attempts, 'attempt')})"
 
 
 def failures_in(store: Store, ids: Iterable[str]) -> Iterator[TrialFailure]:
@@ -99,7 +99,7 @@ class SweepReport(Report, Rows[dict[str, Any]], kind="sweep", derived=("failed",
         >>> with tempfile.TemporaryDirectory() as out:
         ...     cl.sweep({"p": [0.0], **small}, cl.sweeps.partial_labels, out=out)
         ...     cl.sweep({"p": [0.0, 1.0], **small}, cl.sweeps.partial_labels, out=out)
-        SweepReport(1 of 1 trials: 1 done, 0 cached, 0 failed)
+        SweepReport(1 of 1 trial: 1 done, 0 cached, 0 failed)
         SweepReport(2 of 2 trials: 1 done, 1 cached, 0 failed)
     """
 
@@ -202,7 +202,7 @@ class SweepReport(Report, Rows[dict[str, Any]], kind="sweep", derived=("failed",
         counts = f"{self.done} done, {self.cached} cached, {self.failed} failed"
         rest = f", {self.remaining} not run" if self.remaining else ""
         state = ", interrupted" if self.interrupted else ""
-        finished = f"{self.done + self.cached} of {self.total} trials"
+        finished = f"{self.done + self.cached} of {counted(self.total, 'trial')}"
         return f"SweepReport({finished}: {counts}{rest}{state})"
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from corruptlab._errors import require
 from corruptlab._json import KIND, Json, canonical, decode
 from corruptlab._sweeps._store import Store
-from corruptlab._text import aligned
+from corruptlab._text import aligned, counted
 
 _WIDEST = 40
 
@@ -137,7 +137,7 @@ class Table(Mapping[str, NDArray[Any]]):
         return require("pandas").DataFrame({name: list(column) for name, column in self.items()})
 
     def __repr__(self) -> str:
-        return f"Table({self.num_rows} trials: {', '.join(self)})"
+        return f"Table({counted(self.num_rows, 'trial')}: {', '.join(self)})"
 
     def __str__(self) -> str:
         """Return aligned plain text."""

@@ -25,6 +25,7 @@ from corruptlab._environment import Environment
 from corruptlab._modules import ModelSource
 from corruptlab._reports import Report
 from corruptlab._statistics import clopper_pearson
+from corruptlab._text import counted
 from corruptlab.capacity._fitting_tasks import (
     LearnedReplica,
     LearnedTask,
@@ -82,7 +83,8 @@ class EffectiveCapacityTrial:
 
     def __repr__(self) -> str:
         replicas = len(self.train_accuracies)
-        counts = f"{self.n} examples: {self.fitted} of {replicas} replicas fitted"
+        fitted = f"{self.fitted} of {counted(replicas, 'replica')} fitted"
+        counts = f"{counted(self.n, 'example')}: {fitted}"
         return f"EffectiveCapacityTrial({counts})"
 
 
@@ -201,7 +203,8 @@ class EffectiveCapacity(
     def __repr__(self) -> str:
         low, high = self.bracket
         inside, outside = self.interval
-        what = f"{low} examples with {self.labels} labels of {self.num_classes} classes"
+        classes = counted(self.num_classes, "class", "classes")
+        what = f"{counted(low, 'example')} with {self.labels} labels of {classes}"
         if high is not None:
             what += f", bracket [{low}, {high})"
         elif self.stopped_by == "all_fitted":
@@ -210,8 +213,8 @@ class EffectiveCapacity(
             what = f"at least {what}, interrupted"
         return (
             f"EffectiveCapacity({what}, {100 * self.confidence:g}% interval "
-            f"[{inside}, {'unknown' if outside is None else outside}); {self.replicas} replicas, "
-            f"share {self.share:g}, error {self.error:g}, "
+            f"[{inside}, {'unknown' if outside is None else outside}); "
+            f"{counted(self.replicas, 'replica')}, share {self.share:g}, error {self.error:g}, "
             f"{trained_by(self.trials[0].recipe, self.learner)}, seed={self.seed})"
         )
 

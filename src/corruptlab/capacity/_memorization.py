@@ -21,6 +21,7 @@ from corruptlab._json import Json
 from corruptlab._modules import ModelSource
 from corruptlab._reports import Report, rows_of
 from corruptlab._sweeps import Runner
+from corruptlab._text import counted
 from corruptlab.capacity._learned import ANY_LEARNER, LearnedExamples, trained_by
 from corruptlab.capacity._replicas import Procedure
 from corruptlab.training import Recipe
@@ -126,9 +127,9 @@ class Memorization(Report, kind="memorization", derived=("scores", "standard_err
 
     def __repr__(self) -> str:
         return (
-            f"Memorization({self.n} examples, {len(self.memorized())} with a score of 0.25 or "
-            f"more, mean score {self.scores.mean():.3g}, median standard error "
-            f"{np.median(self.standard_errors):.2g}; {self.replicas} replicas on "
+            f"Memorization({counted(self.n, 'example')}, {len(self.memorized())} with a score of "
+            f"0.25 or more, mean score {self.scores.mean():.3g}, median standard error "
+            f"{np.median(self.standard_errors):.2g}; {counted(self.replicas, 'replica')} on "
             f"{self.subset_size}, {trained_by(self.recipe, self.learner)}, seed={self.seed})"
         )
 

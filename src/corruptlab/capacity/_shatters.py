@@ -14,6 +14,7 @@ from corruptlab._environment import Environment
 from corruptlab._modules import ModelSource
 from corruptlab._reports import Report
 from corruptlab._statistics import clopper_pearson
+from corruptlab._text import counted
 from corruptlab.capacity._replicas import Procedure
 from corruptlab.training import Recipe
 
@@ -83,16 +84,17 @@ class Shattering(Report, kind="shattering", derived=("share", "share_interval", 
 
     def __repr__(self) -> str:
         low, high = self.share_interval
+        whole = counted(2**self.n, "dichotomy", "dichotomies")
         if not self.exhaustive:
-            which = f"a sample of {self.tried} dichotomies"
+            which = f"a sample of {counted(self.tried, 'dichotomy', 'dichotomies')}"
             shown = f", {100 * self.confidence:g}% interval [{low:.4g}, {high:.4g}]"
         elif self.tried < 2**self.n:
-            which = f"the first {self.tried} of {2**self.n} dichotomies"
+            which = f"the first {self.tried} of {whole}"
             shown = f", share in [{low:.4g}, {high:.4g}]"
         else:
-            which, shown = f"all {self.tried} dichotomies", ""
+            which, shown = f"all {whole}", ""
         return (
-            f"Shattering({self.n} points: {self.fitted} of {which} fitted{shown}; "
+            f"Shattering({counted(self.n, 'point')}: {self.fitted} of {which} fitted{shown}; "
             f"inputs {self.recipe.preparation}, seed={self.seed})"
         )
 

@@ -22,6 +22,7 @@ from corruptlab._modules import ModelSource
 from corruptlab._reports import Report, rows_of
 from corruptlab._statistics import standard_error
 from corruptlab._sweeps import Runner
+from corruptlab._text import counted
 from corruptlab._types import Ids, Labels
 from corruptlab.capacity._learned import ANY_LEARNER, LearnedExamples, targets_of, trained_by
 from corruptlab.capacity._replicas import Procedure, Replicas
@@ -105,8 +106,8 @@ class Stability(
     def __repr__(self) -> str:
         return (
             f"Stability({self.loss} moves by {self.mean:.4g} +- {self.standard_error:.2g} on "
-            f"average, {self.max:.4g} at most; {self.replacements} replacements in {self.n} "
-            f"examples, {self.held_out} held-out points, "
+            f"average, {self.max:.4g} at most; {counted(self.replacements, 'replacement')} in "
+            f"{counted(self.n, 'example')}, {counted(self.held_out, 'held-out point')}, "
             f"{trained_by(self.recipe, self.learner)}, seed={self.seed})"
         )
 
@@ -191,7 +192,7 @@ def stability(
         ...           fresh=(images[200:210], labels[200:210]),
         ...           held_out=(images[300:], labels[300:]))
         Stability(cross_entropy moves by 0.0... +- 0.00... on average, 0... at most; 10 replacements
-        in 200 examples, 3700 held-out points, inputs plain, seed=0)
+        in 200 examples, 3,700 held-out points, inputs plain, seed=0)
         >>> def majority(data, *, seed):
         ...     classes, counts = np.unique(data.labels, return_counts=True)
         ...     return lambda inputs: np.full(len(inputs), classes[counts.argmax()])

@@ -117,7 +117,8 @@ class HeadsReport(Report, kind="random_label_heads", derived=("accuracy", "chanc
             f"{name} {text.percent(float(share))}"
             for name, share in zip(self.layers, last, strict=bool(self.total))
         )
-        return f"HeadsReport({len(self.total)} epochs, chance {self.chance:.1%}: {told or 'none'})"
+        epochs = text.counted(len(self.total), "epoch")
+        return f"HeadsReport({epochs}, chance {self.chance:.1%}: {told or 'none'})"
 
     def __str__(self) -> str:
         """Return a table with at most 12 epochs and notes below it."""
@@ -137,8 +138,9 @@ class HeadsReport(Report, kind="random_label_heads", derived=("accuracy", "chanc
                 "Share of random labels that a head predicts at an example's k-th visit, before "
                 f"learning from that visit; chance {self.chance:.1%}."
                 + (f" Last epoch, {_CONFIDENCE:.0%} interval: {told}." if told else ""),
-                f"{self.num_examples:,} examples with {self.num_labels} random label"
-                f"{'s' * (self.num_labels > 1)} of {self.num_classes} classes, seed {self.seed}; "
+                f"{text.counted(self.num_examples, 'example')} with "
+                f"{text.counted(self.num_labels, 'random label')} of "
+                f"{text.counted(self.num_classes, 'class', 'classes')}, seed {self.seed}; "
                 + (f"regularizer {self.factor:g}." if self.factor else "heads only measure."),
             ]
         )

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from corruptlab._environment import Environment
-from corruptlab._modules import copied, evaluating
+from corruptlab._modules import copied, count_parameters, evaluating
 from corruptlab._reports import Report, rows_of
 from corruptlab._structured import ModelInputs, as_inputs, outputs_of
+from corruptlab._text import counted
 from corruptlab.heads import HeadsReport
 from corruptlab.plotting import loss_curves
+from corruptlab.training._contexts import OPERATIONS_FOR_THREADS, using_threads
 from corruptlab.training._diagnosis import Cause
 from corruptlab.training._execution import Execution
 from corruptlab.training._recipe import Recipe
@@ -188,7 +190,8 @@ class FitReport(
         test = "" if self.test_accuracy is None else f", test {self.test_accuracy:.1%}"
         name = f"{self.name!r}, " if self.name else ""
         return (
-            f"FitReport({name}{self.stopped_by} after {self.epochs} epochs = {self.steps} steps, "
+            f"FitReport({name}{self.stopped_by} after {counted(self.epochs, 'epoch')} = "
+            f"{counted(self.steps, 'step')}, "
             f"{self.seconds:.1f} s; train {self.train_accuracy:.2%}{test}; "
             f"inputs {self.recipe.preparation})"
         )
@@ -225,9 +228,9 @@ class ReplicasReport(Report, kind="replicas"):
         >>> recipe = cl.Recipe(learning_rate=1.0, epochs=50, whiten=False)
         >>> report = cl.fit_replicas(cl.mlp(input_shape=(2,), num_classes=2), torch.eye(2), labels,
         ...                          recipe=recipe)
-        >>> report  # doctest: +NORMALIZE_WHITESPACE
+        >>> report
         ReplicasReport(3 replicas, 3 interpolated; train accuracy 100.0% on average;
-                       wide, 3 at a time; inputs plain)
+                       wide, ...; inputs plain)
         >>> report.logits(torch.eye(2)).argmax(dim=2).tolist()
         [[0, 1], [1, 0], [1, 1]]
     """
@@ -299,7 +302,9 @@ class ReplicasReport(Report, kind="replicas"):
         stored = as_inputs(inputs).to(device)
         prepared: Any = None
         prepared_by = None
-        with evaluating(network):
+        operations = 2 * count_parameters(network) * min(len(stored), _AT_ONCE)
+        small = operations < OPERATIONS_FOR_THREADS
+        with evaluating(network), using_threads(1 if small else "auto"):
             for state, recipe in zip(self._states, self._recipes, strict=True):
                 if recipe is not prepared_by:
                     prepared, prepared_by = recipe.prepare(stored), recipe
@@ -346,7 +351,8 @@ class ReplicasReport(Report, kind="replicas"):
 
     def __repr__(self) -> str:
         return (
-            f"ReplicasReport({len(self)} replicas, {int(self.interpolated.sum())} interpolated; "
+            f"ReplicasReport({counted(len(self), 'replica')}, "
+            f"{int(self.interpolated.sum())} interpolated; "
             f"train accuracy {np.nanmean(self.train_accuracy):.1%} on average; "
             f"{grouping(self.strategy, self.group, self.threads)}; "
             f"inputs {self.recipe.preparation})"

@@ -213,3 +213,43 @@ def test_bad_points_and_weights_are_quoted() -> None:
         Interpolant(one, one, torch.ones(2))
     with pytest.raises(ValueError, match=r"^`w` must have shape \(1,\) or \(1, K\), got \(1, 0\)"):
         Interpolant(one, one, torch.ones(1, 0))
+
+
+@pytest.mark.parametrize("k", [0, 3])
+def test_arrays_are_points_as_tensors_are(k: int) -> None:
+    net, x = built(k=k)
+    array = x.numpy()
+    frozen = array.copy()
+    frozen.flags.writeable = False
+    for same_points in (array, frozen, array[:, ::-1].copy()[:, ::-1], array.astype(">f8")):
+        assert torch.equal(net(same_points), net(x))
+        assert torch.equal(net.project(same_points), net.project(x))
+    pixels = np.arange(12, dtype=np.uint8).reshape(4, 3)
+    assert torch.equal(net(pixels), net(torch.from_numpy(pixels)))
+    deep = interpolate(points(40, 3), signs(40), depth=3)
+    assert torch.equal(deep(array), deep(x))
+
+
+def test_arrays_are_classified() -> None:
+    x, labels = points(20, 3), np.arange(20) % 4
+    assert interpolate(x, labels, num_classes=4).classify(x).tolist() == labels.tolist()
+
+
+def test_points_that_are_no_real_numbers_are_named() -> None:
+    net, _ = built()
+    for wrong in (np.array([["a", "b", "c"]]), np.array([[1j, 0, 0]])):
+        with pytest.raises(
+            TypeError, match=r"^`x` must hold real numbers, got (<U1|complex128)\.$"
+        ):
+            net(wrong)
+    with pytest.raises(ValueError, match=r"^`x` must have shape \(m, \.\.\.\) with 3 numbers"):
+        net(np.zeros((2, 4)))
+
+
+@pytest.mark.slow
+def test_plain_layers_are_exported_for_any_number_of_points() -> None:
+    dense = interpolate(points(40, 3), signs(40), depth=3).dense()
+    x = torch.from_numpy(points(7, 3, seed=5))
+    shapes = ({0: torch.export.Dim("points")},)
+    exported = torch.export.export(dense, (x[:2],), dynamic_shapes=shapes).module()
+    assert torch.equal(exported(x), dense(x))

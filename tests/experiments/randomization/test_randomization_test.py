@@ -169,7 +169,7 @@ def test_ratios_are_absent_without_true_labels_or_interpolation() -> None:
     )
     assert short["random-labels"].steps_ratio is None
     assert short["random-labels"].fit.steps_to_interpolation is None
-    assert "not interpolated within 1 epochs" in str(short)
+    assert "not interpolated within 1 epoch." in str(short)
     line = next(line for line in str(short).splitlines() if line.startswith("random labels"))
     assert line.split()[-4:] == ["-", "-", "-", "-"]
 

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from corruptlab._arrays import Rows
 from corruptlab.capacity.interpolation._hinges import HingeSum, Pieces
-from corruptlab.capacity.interpolation._points import Classes
+from corruptlab.capacity.interpolation._points import Classes, array_of, tensor_of
 from corruptlab.capacity.interpolation._projection import Projection
 from corruptlab.capacity.interpolation._report import InterpolationReport
 
@@ -80,18 +81,22 @@ class HingeNetwork(nn.Module, ABC):
     def dense(self) -> nn.Sequential:
         """Return the network as plain layers."""
 
-    def project(self, x: Tensor) -> Tensor:
+    def project(self, x: Rows) -> Tensor:
         """Return ``<a, x>``.
 
         Args:
-            x: Points, shape ``(m, ...)`` with d numbers each, of any real type.
+            x: Points, shape ``(m, ...)`` with d numbers each, of any real type; a tensor on the
+                device of the network, or a NumPy array.
 
         Returns:
             ``float64`` of shape ``(m,)``.
 
         Raises:
+            TypeError: If the points are no real numbers.
             ValueError: If the points have another number of numbers.
         """
+        if not isinstance(x, Tensor):
+            x = tensor_of(array_of("x", x)).to(self.a.device)
         if x.ndim < 2 or x.shape[1:].numel() != len(self.a):
             raise ValueError(
                 f"`x` must have shape (m, ...) with {len(self.a)} numbers in a point, "
@@ -99,11 +104,12 @@ class HingeNetwork(nn.Module, ABC):
             )
         return cast("Tensor", Projection.apply(x.flatten(1), self.a.double()))  # type: ignore[no-untyped-call]  # PyTorch's
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Rows) -> Tensor:
         """Return the outputs at points.
 
         Args:
-            x: Points, shape ``(m, ...)`` with d numbers each, of any real type.
+            x: Points, shape ``(m, ...)`` with d numbers each, of any real type; a tensor or a NumPy
+                array.
 
         Returns:
             ``float64`` of shape ``(m,)`` if w has one axis, else ``(m, K)``.
@@ -111,11 +117,12 @@ class HingeNetwork(nn.Module, ABC):
         return self.at(self.project(x))
 
     @torch.no_grad()
-    def classify(self, x: Tensor) -> Tensor:
+    def classify(self, x: Rows) -> Tensor:
         """Return the class of each point.
 
         Args:
-            x: Points, shape ``(m, ...)`` with d numbers each, of any real type.
+            x: Points, shape ``(m, ...)`` with d numbers each, of any real type; a tensor or a NumPy
+                array.
 
         Returns:
             ``int64`` of shape ``(m,)``.
@@ -249,6 +256,9 @@ class Interpolant(HingeNetwork):
     def dense(self) -> nn.Sequential:
         """Return the network as plain layers, for points of shape ``(m, d)`` in ``float64``.
 
+        This is the form to export or trace (``torch.export``, ONNX, ``torch.jit``), because the
+        search that the network itself is evaluated by is not.
+
         Its first layer holds the direction n times over, so it takes ``8 n (d + K)`` bytes. Its
         values lose digits twice, see ``report.dense_residual``: hinges cancel, and the inner
         product is rounded, by about ``2**-53 sum_i abs(a_i x_i)``, before it is compared with
@@ -256,6 +266,16 @@ class Interpolant(HingeNetwork):
 
         Returns:
             ``Linear(d, n), ReLU(), Linear(n, K)``, the last one without a bias.
+
+        Example:
+            >>> import torch
+            >>> from corruptlab.capacity import Interpolant
+            >>> hinges, weights = torch.tensor([0.0, 1.0]), torch.tensor([1.0, -2.0])
+            >>> dense = Interpolant(torch.ones(1), hinges, weights).dense()
+            >>> points = torch.tensor([[-1.0], [0.5], [2.0]], dtype=torch.float64)
+            >>> program = torch.export.export(dense, (points,))
+            >>> program.module()(points).flatten().tolist()
+            [0.0, 0.5, 0.0]
         """
         first = linear(self.a.expand(len(self.b), -1), -self.b)
         return nn.Sequential(first, nn.ReLU(), linear(self._columns().T, None))

@@ -67,8 +67,8 @@ class Points:
             kind.check(x, y)
             size = max(1, _NUMBERS_AT_ONCE // kind.numbers)
             for start in range(0, len(x), size):
-                points = _tensor(x[start : start + size]).flatten(1)
-                targets = _tensor(y[start : start + size])
+                points = tensor_of(x[start : start + size]).flatten(1)
+                targets = tensor_of(y[start : start + size])
                 _check_finite("x", points, first)
                 _check_finite("y", targets, first)
                 yield Block(first, points, targets)
@@ -84,7 +84,7 @@ class Points:
                     "`x` must be an iterable of (points, targets) blocks where no `y` is given, "
                     f"got a block of type {type(pair).__name__}."
                 )
-            x, y = _array("x", pair[0]), _array("y", pair[1])
+            x, y = array_of("x", pair[0]), array_of("y", pair[1])
             if x.ndim < 2 or 0 in x.shape[1:]:
                 raise ValueError(
                     "`x` must have shape (n, ...) with n points of at least one number, "
@@ -126,7 +126,7 @@ class _Kind(NamedTuple):
                 )
 
 
-def _array(name: str, values: Any) -> Any:
+def array_of(name: str, values: Any) -> Any:
     """Return real numbers as they are if they are an array or a tensor, else as an array."""
     if isinstance(values, Tensor):
         check_dense(values, name)
@@ -142,7 +142,7 @@ def _array(name: str, values: Any) -> Any:
     return array
 
 
-def _tensor(array: Any) -> Tensor:
+def tensor_of(array: Any) -> Tensor:
     if isinstance(array, Tensor):
         return array
     backwards = any(stride < 0 for stride in array.strides)  # one row counts as contiguous even so

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from corruptlab._environment import Environment
 from corruptlab._reports import Report
+from corruptlab._text import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,12 +76,13 @@ class InterpolationReport(Report, kind="interpolation"):
     environment: Environment
 
     def __repr__(self) -> str:
-        merged = f" ({self.duplicates} duplicates merged)" if self.duplicates else ""
+        merged = f" ({counted(self.duplicates, 'duplicate')} merged)" if self.duplicates else ""
         return (
-            f"InterpolationReport({self.n} points{merged} by {self.num_weights} weights, depth "
-            f"{self.depth}, width {self.width}; direction {self.direction}, smallest gap "
-            f"{self.relative_gap:.3g} of the range, condition number {self.condition_number:.3g}; "
+            f"InterpolationReport({counted(self.n, 'point')}{merged} by "
+            f"{counted(self.num_weights, 'weight')}, depth {self.depth}, width {self.width}; "
+            f"direction {self.direction}, smallest gap {self.relative_gap:.3g} of "
+            f"the range, condition number {self.condition_number:.3g}; "
             f"residual {self.residual:.3g}, of the dense network {self.dense_residual:.3g} on "
-            f"{self.dense_points} points; {self.seconds_reading:.3g} + "
+            f"{counted(self.dense_points, 'point')}; {self.seconds_reading:.3g} + "
             f"{self.seconds_solving:.3g} s, seed={self.seed})"
         )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from corruptlab._checks import positive
 from corruptlab._reports import Report, rows_of
+from corruptlab._text import counted
 from corruptlab.capacity.rademacher._bound import Bound
 from corruptlab.capacity.rademacher._inputs import InputMoments, Inputs
 from corruptlab.capacity.rademacher._layers import Affine, BiasTreatment, Stage, read_chain
@@ -152,8 +153,8 @@ class SpectralComplexity(
     def __repr__(self) -> str:
         return (
             f"SpectralComplexity({self.value:.6g}; Lipschitz constant "
-            f"{self.lipschitz_constant:.6g}, {len(self.spectral_norms)} layers, n={self.n}, "
-            f"margin normalizer {self.margin_normalizer:.6g})"
+            f"{self.lipschitz_constant:.6g}, {counted(len(self.spectral_norms), 'layer')}, "
+            f"n={self.n}, margin normalizer {self.margin_normalizer:.6g})"
         )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from corruptlab._data import History, Provenance
 from corruptlab._duplicates import majorities
+from corruptlab._text import counted
 from corruptlab._types import Array, Ids, Labels
 from corruptlab.corruptions import ShuffledPixels, is_label_corruption
 from corruptlab.experiments.auditing._dataset import AuditedData, Stages
@@ -41,10 +42,10 @@ def check_classes(data: AuditedData, num_classes: int) -> tuple[Status, str]:
     if len(there) < num_classes:
         return "warning", _describe_empty_classes(set(there.tolist()), num_classes)
     least, most = counts.argmin(), counts.argmax()
-    sizes = f"{counts[least]:,}"
+    sizes = counted(int(counts[most]), "example")
     if counts[most] > counts[least]:
-        sizes += f" to {counts[most]:,}"
-    told = f"{num_classes:,} classes with {sizes} examples each"
+        sizes = f"{counts[least]:,} to {sizes}"
+    told = f"{counted(num_classes, 'class', 'classes')} with {sizes} each"
     if counts[most] >= _LONG_TAIL * counts[least]:
         return "warning", (
             f"{told} (classes {there[least]} and {there[most]}): say so next to an accuracy, or "

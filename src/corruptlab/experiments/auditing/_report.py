@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from corruptlab._environment import Environment
 from corruptlab._reports import Report, Rows
+from corruptlab._text import counted
 
 Status: TypeAlias = Literal["ok", "warning", "error", "skipped"]
 """``"warning"``: may be meant, and should be known; ``"error"``: results would be wrong."""
@@ -93,14 +94,15 @@ class AuditReport(Report, Rows[Finding], kind="audit", derived=("ok",)):
                 *_lines(self.findings),
                 "",
                 _counts(self.findings),
-                f"{self.sample:,} items sampled with seed {self.seed}, {self.workers} workers",
+                f"{counted(self.sample, 'item')} sampled with seed {self.seed}, "
+                f"{counted(self.workers, 'worker')}",
                 str(self.environment),
             ]
         )
 
     def _data(self) -> str:
-        test = f", test set {self.test} ({self.n_test:,} examples)" if self.n_test else ""
-        return f"{self.train} ({self.n_train:,} examples){test}"
+        test = f", test set {self.test} ({counted(self.n_test, 'example')})" if self.n_test else ""
+        return f"{self.train} ({counted(self.n_train, 'example')}){test}"
 
 
 def _lines(findings: tuple[Finding, ...]) -> list[str]:

@@ -309,9 +309,9 @@ def _made_with(report: MemorizationReport) -> list[str]:
     return text.facts(
         {
             "train": report.train_function,
-            "data": f"{report.data}, {report.n_train:,} training examples{noise}, "
-            f"{report.num_classes} classes",
-            "run": f"seed {report.seed}, {made.threads} threads, {made.platform}",
+            "data": f"{report.data}, {text.counted(report.n_train, 'training example')}{noise}, "
+            f"{text.counted(report.num_classes, 'class', 'classes')}",
+            "run": f"seed {report.seed}, {text.counted(made.threads, 'thread')}, {made.platform}",
             "with": made.versions,
         }
     )

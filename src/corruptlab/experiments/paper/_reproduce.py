@@ -16,6 +16,7 @@ from corruptlab._json import decode
 from corruptlab._records import kept_as, plain, typed
 from corruptlab._reports import Report, Rows
 from corruptlab._sweeps import Store
+from corruptlab._text import counted
 from corruptlab.experiments.paper._exhibit import Exhibit, Measurement, Row, with_ratios
 from corruptlab.experiments.paper._exhibits import draw, exhibit
 from corruptlab.experiments.paper._plan import Plan, Planned, folder_of, plan
@@ -178,7 +179,7 @@ class Reproduction(
         return rows
 
     def __repr__(self) -> str:
-        rows = f"{len(self.rows)} row{'' if len(self.rows) == 1 else 's'} measured"
+        rows = f"{counted(len(self.rows), 'row')} measured"
         rest = f"{len(self.left_out)} left out, {len(self.failures)} failed"
         state = ", interrupted" if self.interrupted else ""
         return f"Reproduction({self.exhibit.name!r}: {rows}, {rest}{state})"

@@ -193,13 +193,15 @@ class PermutationTest(
     def __repr__(self) -> str:
         low, high = self.interval
         sign = "p =" if not self.interrupted else "interrupted; p ="
-        ended = f", stopped at {self.exceedances} exceedances" if self.stopped else ""
+        ended = (
+            f", stopped at {text.counted(self.exceedances, 'exceedance')}" if self.stopped else ""
+        )
         prepared = "" if self.recipe is None else f"; inputs {self._prepared}"
         return (
             f"PermutationTest({self.statistic} {self.observed:.4g}, under exchange "
             f"{self.null.mean():.4g} on average; {sign} {self.p_value:.4g} "
-            f"({100 * self.confidence:.5g}% interval {low:.2g} to {high:.2g}), {len(self.null)} "
-            f"permutations{ended}{prepared}; seed={self.seed})"
+            f"({100 * self.confidence:.5g}% interval {low:.2g} to {high:.2g}), "
+            f"{text.counted(len(self.null), 'permutation')}{ended}{prepared}; seed={self.seed})"
         )
 
     def __str__(self) -> str:
@@ -207,7 +209,7 @@ class PermutationTest(
         (low, high), made = self.interval, self.environment
         level = f"{100 * self.confidence:g}%"
         spread = f"{self.null.mean():.4g} on average, {self.null.max():.4g} at most"
-        drawn = f"{len(self.null):,} of {self.permutations:,} permutations"
+        drawn = f"{len(self.null):,} of {text.counted(self.permutations, 'permutation')}"
         ended = ", interrupted" if self.interrupted else ", stopped early" if self.stopped else ""
         lines = [
             (self.statistic, f"{self.observed:.4g}"),
@@ -221,9 +223,9 @@ class PermutationTest(
         ]
         facts = {
             "learner": self.learner or f"network, inputs {self._prepared}",
-            "split": "test set" if self.folds is None else f"{self.folds} folds",
-            "run": f"seed {self.seed}, {self.seconds:,.1f} s, {made.threads} threads, "
-            f"{made.device}, {made.platform}",
+            "split": "test set" if self.folds is None else text.counted(self.folds, "fold"),
+            "run": f"seed {self.seed}, {self.seconds:,.1f} s, "
+            f"{text.counted(made.threads, 'thread')}, {made.device}, {made.platform}",
             "with": made.versions,
         }
         return "\n".join([*text.aligned(lines, left=2), "", *text.facts(facts)])
@@ -265,7 +267,7 @@ class PermutationTest(
             self.null,
             self.observed,
             name=self.statistic,
-            note=f"p = {self.p_value:.3g}, {len(self.null)} permutations",
+            note=f"p = {self.p_value:.3g}, {text.counted(len(self.null), 'permutation')}",
             baselines={each.name: each.statistics for each in self.baselines},
             title=title,
             ax=ax,

@@ -29,6 +29,7 @@ from corruptlab.experiments.randomization._report import (
     LEAST,
     accuracies,
     cells_of,
+    sizes_of,
 )
 from corruptlab.experiments.randomization._settings import Setting, default_settings
 
@@ -153,12 +154,12 @@ class LearnerReport(
             lines.append(self.default_settings)
         if self.remaining:
             lines.append(f"Not run: {', '.join(setting.label for setting in self.remaining)}.")
-        sizes = f"{self.n_train:,} training" + (f" and {self.n_test:,} test" if self.n_test else "")
+        sizes = sizes_of(self.n_train, self.n_test)
         made = self.environment
         facts = {
             "learner": self.learner,
-            "data": f"{self.data}, {sizes} examples, {self.num_classes} classes",
-            "run": f"seed {self.seed}, {made.threads} threads, {made.platform}",
+            "data": f"{self.data}, {sizes}, {text.counted(self.num_classes, 'class', 'classes')}",
+            "run": f"seed {self.seed}, {text.counted(made.threads, 'thread')}, {made.platform}",
             "with": made.versions,
         }
         table = text.grouped(GROUPS, [cells_of(row) for row in self.rows], least=LEAST)

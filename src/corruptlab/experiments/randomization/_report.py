@@ -296,6 +296,13 @@ class RandomizationReport(
         return self.plot()
 
 
+def sizes_of(n_train: int, n_test: int) -> str:
+    """Say how many examples there are."""
+    if not n_test:
+        return text.counted(n_train, "training example")
+    return f"{n_train:,} training and {text.counted(n_test, 'test example')}"
+
+
 def accuracies(rows: Sequence[Measured]) -> str:
     """Return training / test accuracy of each row, in one line."""
     share = text.percent
@@ -345,10 +352,13 @@ def _notes(report: RandomizationReport) -> list[str]:
     if report.default_settings:
         lines.append(report.default_settings)
     if any(row.fit.stopped_by == "epochs" for row in report.rows):
-        lines.append(f"-: training set not interpolated within {report.recipe.epochs:,} epochs.")
+        epochs = text.counted(report.recipe.epochs, "epoch")
+        lines.append(f"-: training set not interpolated within {epochs}.")
     for row in report.rows:
         if row.fit.stopped_by == "interrupted":
-            done = f"{row.fit.epochs:,} epochs ({row.fit.steps:,} steps)"
+            done = (
+                f"{text.counted(row.fit.epochs, 'epoch')} ({text.counted(row.fit.steps, 'step')})"
+            )
             lines.append(f"Interrupted: {row.setting.label}, after {done}.")
     tried = {row.name for row in report.rows}
     if untried := [s.label for s in report.remaining if s.name not in tried]:
@@ -358,17 +368,17 @@ def _notes(report: RandomizationReport) -> list[str]:
 
 def _made_with(report: RandomizationReport) -> list[str]:
     """Say what made the rows."""
-    sizes = f"{report.n_train:,} training"
-    if report.n_test:
-        sizes += f" and {report.n_test:,} test"
+    sizes = sizes_of(report.n_train, report.n_test)
     made = report.environment
     precision = report.rows[-1].fit.execution.precision if report.rows else report.recipe.precision
     return text.facts(
         {
-            "model": f"{report.model}, {report.num_parameters:,} parameters",
-            "data": f"{report.data}, {sizes} examples, {report.num_classes} classes",
+            "model": f"{report.model}, {text.counted(report.num_parameters, 'parameter')}",
+            "data": f"{report.data}, {sizes}, "
+            f"{text.counted(report.num_classes, 'class', 'classes')}",
             "recipe": _training(report, precision),
-            "run": f"seed {report.seed}, on {made.device}, {made.threads} threads, {made.platform}",
+            "run": f"seed {report.seed}, on {made.device}, "
+            f"{text.counted(made.threads, 'thread')}, {made.platform}",
             "with": made.versions,
         }
     )
@@ -389,7 +399,7 @@ def _training(report: RandomizationReport, precision: str | None) -> str:
         told.append(f"loss {report.loss}")
     told += [
         f"batch {recipe.batch_size:,}",
-        f"at most {recipe.epochs:,} epoch{'s' * (recipe.epochs != 1)}",
+        f"at most {text.counted(recipe.epochs, 'epoch')}",
     ]
     if recipe.weight_decay and report.optimizer is None:
         told.append(f"weight decay {recipe.weight_decay:g}")
