@@ -103,6 +103,28 @@ def test_resampled_values(compare: Compare, rates: Rates, scale: Scale, pool: An
     assert np.isin(noise.inputs(tokens[:100], draws=DRAWS), tokens).all()
 
 
+def test_masked_positions(compare: Compare, rates: Rates, scale: Scale) -> None:
+    """Words for all positions, also for those that stay."""
+    generator = np.random.default_rng(0)
+    tokens = generator.integers(0, 30_000, (scale(5_000, 50_000), 64))
+    where = np.arange(64) < 48  # the rest is padding
+    noise = cl.RandomPixels(where=where)
+
+    def theirs() -> None:
+        moved = tokens.copy()
+        moved[:, where] = generator.permuted(tokens[:, where], axis=1)
+
+    compare(
+        f"`RandomPixels(where=)`, {len(tokens):,} rows of 48 tokens and 16 of padding",
+        lambda: noise.inputs(tokens, draws=DRAWS),
+        theirs,
+        than="NumPy's `Generator.permuted` of the tokens",
+        rounds=scale(3, 7),
+        limit=rates.limit(words=tokens.size, moved=4 * tokens.nbytes),
+    )
+    assert np.array_equal(noise.inputs(tokens[:9], draws=DRAWS)[:, 48:], tokens[:9, 48:])
+
+
 def test_uniform_labels(compare: Compare, rates: Rates, scale: Scale) -> None:
     """Two random words for each label, and both redraw as many."""
     generation = pytest.importorskip("cleanlab.benchmarking.noise_generation")

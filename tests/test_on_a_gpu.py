@@ -205,6 +205,9 @@ CALLS: dict[str, Callable[..., Any]] = {
     "experiments.sweeps.partial_labels": lambda device: sweeps.partial_labels(
         p=0.5, n=30, epochs=2, model="mlp-1x16", device=device
     ),
+    "capacity.critical_sample_ratio": lambda device: cl.capacity.critical_sample_ratio(
+        perceptron(), points(), [0.1, 1.0], device=device
+    ),
     "shatters": lambda device: cl.shatters(
         perceptron(2), points(4), recipe=RECIPE, device=device
     ),

@@ -102,6 +102,12 @@ def learners() -> Iterator[Report]:
     yield cl.randomization_test(learned, DATA, settings=["true", "random-labels"])
 
 
+def seeds() -> Iterator[Report]:
+    options: Any = {"settings": ["true", "random-labels"], "seeds": 2}
+    yield cl.randomization_test(learned, DATA, DATA, **options)
+    yield cl.randomization_test(linear(), DATA, recipe=RECIPE, **options)
+
+
 def permutation_tests() -> Iterator[Report]:
     found = cl.permutation_test(
         linear(),
@@ -178,6 +184,7 @@ def sweeps_failures() -> tuple[Any, ...]:
 
 def memorizations() -> Iterator[Report]:
     yield capacity.memorization(linear(), POINTS, LABELS, recipe=RECIPE, replicas=12, share=0.5)
+    yield capacity.memorization(learned, POINTS, LABELS, replicas=12, share=0.5)
 
 
 def stabilities() -> Iterator[Report]:
@@ -189,10 +196,17 @@ def stabilities() -> Iterator[Report]:
         fresh=(POINTS[:2], [1, 0]),
         held_out=(POINTS, LABELS),
     )
+    others: Any = {"fresh": (POINTS[:2], [1, 0]), "held_out": (POINTS, LABELS), "loss": "zero_one"}
+    yield capacity.stability(learned, POINTS, LABELS, **others)
 
 
 def capacities() -> Iterator[Report]:
     yield capacity.effective_capacity(linear(), POINTS, recipe=RECIPE, replicas=3)
+    yield capacity.effective_capacity(learned, POINTS, replicas=3)
+
+
+def critical_samples() -> Iterator[Report]:
+    yield capacity.critical_sample_ratio(linear(), POINTS, [0.01, 10.0])  # near some, and all
 
 
 def shatterings() -> Iterator[Report]:
@@ -238,6 +252,7 @@ EXAMPLES: dict[type[Any], Callable[[], Iterator[Report]]] = {
     cl.ReplicasReport: replicas,
     cl.HeadsReport: heads,
     cl.RandomizationReport: randomization_tests,
+    experiments.SeedsReport: seeds,
     experiments.LearnerReport: learners,
     experiments.PermutationTest: permutation_tests,
     cl.MemorizationReport: memorization_reports,
@@ -247,6 +262,7 @@ EXAMPLES: dict[type[Any], Callable[[], Iterator[Report]]] = {
     capacity.Memorization: memorizations,
     capacity.Stability: stabilities,
     capacity.EffectiveCapacity: capacities,
+    capacity.CriticalSamples: critical_samples,
     capacity.Shattering: shatterings,
     capacity.InterpolationReport: interpolations,
     kernels.MinNorm: min_norms,
@@ -636,7 +652,8 @@ def test_the_old_name_of_a_figure_warns(kind: Any) -> None:
 def test_reports_that_had_a_figure_still_have_one() -> None:
     old = {kind.__name__ for kind in DRAWN if hasattr(kind, "figure")}
     assert old == {"HeadsReport", "MemorizationReport", "RandomizationReport", "Reproduction"}
-    assert {"FitReport", "PermutationTest", "SweepReport"} == {k.__name__ for k in DRAWN} - old
+    new = {"FitReport", "PermutationTest", "SeedsReport", "SweepReport"}
+    assert new == {kind.__name__ for kind in DRAWN} - old
 
 
 def test_several_panels_do_not_fit_into_one() -> None:
@@ -675,8 +692,9 @@ NAMED = [kind for kind in EXAMPLES if issubclass(kind, Rows)]
 
 
 def test_reports_of_named_rows() -> None:
-    names = {"RandomizationReport", "LearnerReport", "AuditReport", "Reproduction", "SweepReport"}
-    assert {kind.__name__ for kind in NAMED} == names
+    tests = {"RandomizationReport", "LearnerReport", "SeedsReport"}
+    others = {"AuditReport", "Reproduction", "SweepReport"}
+    assert {kind.__name__ for kind in NAMED} == tests | others
 
 
 @pytest.mark.parametrize("kind", NAMED, ids=lambda kind: kind.__name__)

@@ -9,7 +9,7 @@ from torch import nn
 
 from corruptlab._environment import worker
 from corruptlab._types import MapDataset
-from corruptlab.datasets import Images, load
+from corruptlab.datasets import Images, Table, load, load_table
 from corruptlab.models import by_name
 from corruptlab.training import Recipe, recipes
 
@@ -22,9 +22,14 @@ def loaded(data: str) -> tuple[Images, Images]:
     return load(data)
 
 
+def opened(data: str) -> tuple[Images | Table, Images | Table]:
+    """Load images, or a table or tokens."""
+    return load_table(data) if data.partition(":")[0] in ("csv", "hf") else load(data)
+
+
 def recipe_for(
     model: str,
-    train: Images,
+    train: Images | Table,
     data: str,
     *,
     n: int | None = None,
@@ -33,7 +38,9 @@ def recipe_for(
 ) -> Recipe:
     """Return a data set's own recipe if all of it is used, and otherwise the default."""
     named = _NAMED.get(data.partition(":")[0])
-    if named is not None and n is None:
+    if isinstance(train, Table):
+        recipe = recipes.table(model, n=n or len(train))
+    elif named is not None and n is None:
         recipe = named(model)
     else:
         recipe = recipes.default(model, input_shape=train.images.shape[1:], n=n or len(train))
@@ -41,12 +48,17 @@ def recipe_for(
     return replace(recipe, **{name: each for name, each in changes.items() if each is not None})
 
 
-def network_for(model: str, train: Images, recipe: Recipe, *, seed: int = 0) -> nn.Module:
-    """Build a network for the images of a data set as a recipe crops them."""
+def network_for(model: str, train: Images | Table, recipe: Recipe, *, seed: int = 0) -> nn.Module:
+    """Build a network for rows, or for images as a recipe crops them."""
+    if isinstance(train, Table):
+        inputs, tokens = train.inputs, train.num_tokens
+    else:
+        inputs, tokens = train.images, None
     return by_name(
         model,
-        input_shape=recipe.input_shape(train.images.shape[1:]),
+        input_shape=recipe.input_shape(inputs.shape[1:]),
         num_classes=len(train.classes),
+        num_tokens=tokens,
         seed=seed,
     )
 

@@ -173,7 +173,7 @@ def _one_of(value: Any, kinds: Sequence[Any], name: str) -> Any:
     for kind in others[:-1]:
         try:
             return typed(value, kind, name)
-        except TypeError:
+        except (TypeError, ValueError):  # or fields of another kind
             continue
     return typed(value, others[-1], name)
 

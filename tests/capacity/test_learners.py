@@ -77,6 +77,24 @@ def test_trials_are_those_of_a_loop_by_hand(labels: Any) -> None:
     assert len({trial.train_accuracies for trial in found.trials}) > 1
 
 
+class Refuses(Nearest):
+    """It refuses a single class, as many estimators do, and is wrong on two."""
+
+    def fit(self, x: Any, y: Any) -> "Refuses":
+        if len(np.unique(y)) < 2:
+            raise ValueError("This solver needs samples of at least 2 classes in the data")
+        super().fit(x, y[::-1] if len(y) > 2 else y)
+        return self
+
+
+def test_labels_of_one_class_are_fitted_by_a_constant() -> None:
+    found = cl.effective_capacity(Refuses(), X, tolerance=0, replicas=30, share=1)
+    assert found.trials[-1].n in (2, 3)
+    assert (found.value, found.bracket) == (2, (2, 3))
+    with pytest.raises(ValueError, match=r"^`model` must accept training sets without examples"):
+        cl.memorization(Refuses(), X, np.arange(40) < 1, replicas=40)
+
+
 def test_random_labels_are_those_that_a_network_would_get() -> None:
     given: list[Any] = []
 

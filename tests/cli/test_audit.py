@@ -63,3 +63,10 @@ def test_mistakes_are_one_line(
 ) -> None:
     assert main(["audit", *typed]) == 2
     check_mistake(capsys, re.escape(message))
+
+
+def test_tables_are_audited_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"{n},{n * n % 7},{n % 2}\n" for n in range(60))
+    (tmp_path / "rows.csv").write_text(f"a,b,label\n{rows}")
+    assert main(["audit", "--data", f"csv:{tmp_path / 'rows.csv'}", "--workers", "0"]) == 0
+    assert "2 classes with 6 examples each" in " ".join(capsys.readouterr().out.split())

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from corruptlab import __version__
+from corruptlab.experiments import TOKEN_SETTINGS
 from tests.cli.shown import check_mistake, main
 
 
@@ -55,6 +56,67 @@ def test_learning_rate_and_p_reach_the_run(data: str, tmp_path: Path) -> None:
     assert report["rows"][0]["setting"]["corruptions"][0]["p"] == 0.25
 
 
+def table_of(folder: Path, cells: str = "") -> str:
+    """Write a table with a column of numbers, one of categories, and two classes."""
+    rows = [f"{k % 7},{'red' if k % 3 else 'blue'},{'yes' if k % 2 else 'no'}" for k in range(40)]
+    path = folder / "x.csv"
+    path.write_text("\n".join(["size,color,ill", *rows, *([cells] if cells else [])]) + "\n")
+    return str(path)
+
+
+def test_a_table_is_tested_by_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = f"csv:{table_of(tmp_path)}:ill"
+    assert main(["test", "--data", spec, "--model", "mlp-1x16", "--epochs", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert "shuffled columns" in shown
+    assert "mlp-1x16, 98 parameters" in shown  # (3 + 1) * 16 + (16 + 1) * 2
+    assert "x.csv, 32 training and 8 test examples, 2 classes" in shown
+    assert "at most 2 epochs, inputs plain" in " ".join(shown.split())
+
+
+def test_tokens_are_tested_with_padding_in_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    rows = {"input_ids": [[1, 2], [3, 4, 5]] * 10, "label": [0, 1] * 10}
+    datasets.Dataset.from_dict(rows).save_to_disk(str(tmp_path / "rows"))
+    out = tmp_path / "out"
+    command = ["test", "--data", f"hf:{tmp_path / 'rows'}", "--epochs", "1", "--out", str(out)]
+    assert main(command) in (0, 1)  # 1 without matplotlib
+    report = json.loads((out / "report.json").read_text())
+    assert report["model"] == "text-transformer"
+    assert report["num_parameters"] == (6 + 3) * 64 + 2 * (12 * 64**2 + 13 * 64) + 128 + 130
+    settings = [row["setting"] for row in report["rows"]]
+    assert [each["name"] for each in settings] == list(TOKEN_SETTINGS)
+    assert [each["corruptions"][0]["keep"] for each in settings[3:5]] == [[0.0], [0.0]]
+    assert settings[5]["corruptions"][0]["repr"].startswith("ResampledValues(keep=(0,), ")
+    assert main([*command, "--settings", "random-positions", "--model", "mlp-1x16"]) == 2
+    assert "--model must be text-transformer for tokens, got" in capsys.readouterr().err
+    assert main([*command, "--settings", "random-positions"]) in (0, 1)
+    (row,) = json.loads((out / "report.json").read_text())["rows"]
+    assert row["setting"]["corruptions"][0]["keep"] == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "options", "message"),
+    [
+        (
+            "3,,no",
+            [],
+            r"x\.csv: expected a value in every cell, found '' in column 'color', line 42",
+        ),
+        ("", ["--model", "small-alexnet"], r"--model must be mlp-DEPTHxWIDTH for a table, or text"),
+        ("", ["--model", "text-transformer"], r"--model must be an architecture for numbers, got"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_one_line(
+    cells: str, options: list[str], message: str, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    assert main(["test", "--data", f"csv:{table_of(tmp_path, cells)}", *options]) == 2
+    check_mistake(capsys, message)
+
+
 MISTAKES: list[tuple[list[str], str]] = [
     (
         ["--settings", "true,wrong"],
@@ -70,6 +132,8 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["--data", "mnist"], r"--data must be .*fashion-mnist-mini.*, got 'mnist'"),
     (["--data", "cifar10:/nowhere"], r"/nowhere.*: expected .*, found no such folder"),
     (["--data", "idx:"], r"--data must .* got 'idx:'"),
+    (["--data", "csv:"], r"--data must be csv:FILE, csv:FILE:COLUMN, or hf:FOLDER, got 'csv:'"),
+    (["--data", "csv:/nowhere.csv"], r"/nowhere.csv: expected a CSV file, found no such file"),
 ]
 
 
@@ -211,7 +275,7 @@ def test_help_and_version_tell_a_person_what_to_do(capsys: pytest.CaptureFixture
         assert caught.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
     assert f"corruptlab {__version__}" in text
-    for word in ("--data", "--settings", "random-labels", "examples:", "(default: mlp-1x512)"):
+    for word in ("--data", "--settings", "random-labels", "examples:", "(default: mlp-1x512, for"):
         assert word in text
     assert main([]) == 0
     assert "usage: corruptlab" in capsys.readouterr().out

@@ -93,6 +93,18 @@ def test_diabetes_have_a_p_value() -> None:
     assert found.learner == "Pipeline(StandardScaler, Ridge)"
 
 
+def test_diabetes_have_a_p_value_with_a_network_too() -> None:
+    x, y = datasets.load_diabetes(return_X_y=True)
+    recipe = cl.Recipe(learning_rate=0.02, epochs=20, batch_size=64, standardize="features")
+    line = cl.mlp(input_shape=(10,), num_classes=1)
+    found = cl.permutation_test(
+        line, (x.astype(np.float32), y), folds=5, recipe=recipe, permutations=19
+    )
+    ridge = run(scaled(linear_model.Ridge()), (x, y), folds=np.arange(len(x)) % 5)
+    assert (found.statistic, found.p_value) == ("r2", 0.05)
+    assert found.observed == pytest.approx(ridge.observed, abs=0.05)
+
+
 def test_data_frames_of_mixed_columns_and_names_as_labels() -> None:
     pandas = pytest.importorskip("pandas")
     compose = pytest.importorskip("sklearn.compose")
@@ -141,6 +153,49 @@ def test_a_metric_of_torchmetrics_is_a_statistic() -> None:
     found = run(model, (x, y), statistic=metric)
     assert found.statistic == "MulticlassAUROC"
     assert_allclose(found.null, run(model, (x, y), statistic="auroc").null, rtol=1e-5)
+    two = x[y > 0], y[y > 0] - 1
+    folds = np.arange(100) % 5
+    for name in ("BinaryAUROC", "BinaryAccuracy"):
+        metric = getattr(torchmetrics.classification, name)()
+        expected = "auroc" if name == "BinaryAUROC" else "accuracy"
+        found = run(model, two, folds=folds, statistic=metric)
+        assert_allclose(
+            found.null, run(model, two, folds=folds, statistic=expected).null, rtol=1e-5
+        )
+    loss = torchmetrics.classification.MulticlassHammingDistance(num_classes=3, average="micro")
+    found = run(model, (x, y), statistic=loss)
+    assert found.statistic == "-MulticlassHammingDistance"
+    assert_allclose(found.null, run(model, (x, y)).null - 1, atol=1e-6)
+
+
+def test_a_metric_of_torchmetrics_is_known_again(tmp_path: Any) -> None:
+    torchmetrics = pytest.importorskip("torchmetrics")
+    x, y = irises()
+    model = scaled(linear_model.LogisticRegression())
+
+    def kept(**settings: Any) -> Any:
+        metric = torchmetrics.classification.MulticlassF1Score(num_classes=3, **settings)
+        return run(model, (x, y), statistic=metric, permutations=2, level=0.5, out=tmp_path)
+
+    assert_array_equal(kept().null, kept().null)
+    with pytest.raises(ValueError, match=r"^`out` must be a folder of this sweep alone"):
+        kept(average="micro")
+
+
+def test_nearest_neighbours_have_the_capacity_and_the_memory_of_closed_forms() -> None:
+    neighbors = pytest.importorskip("sklearn.neighbors")
+    x = 2.0 ** np.arange(8)[:, None]
+    y = np.array(["a", "a", "b", "b", "a", "b", "b", "a"])
+    nearest = neighbors.KNeighborsClassifier(1)
+    assert cl.effective_capacity(nearest, x, replicas=3).bracket == (8, None)
+    found = cl.memorization(nearest, x, y, replicas=80, share=7 / 8)
+    assert_array_equal(found.scores, (y != y[[1, 0, 1, 2, 3, 4, 5, 6]]).astype(float))
+    plane = linear_model.LogisticRegression(C=1e6)  # of a line, which parts 2 (d + 1) = 4 points
+    assert 2 <= cl.effective_capacity(plane, np.arange(64.0)[:, None], replicas=21).value <= 6
+    fresh, held_out = (x[:3], y[:3]), (x, y)
+    forest = ensemble.RandomForestClassifier(5)
+    stable = cl.stability(forest, x, y, fresh=fresh, positions=[0, 1, 2], held_out=held_out)
+    assert stable.max == 0.0  # every example is replaced by itself, and the seed is the same
 
 
 def test_rare_classes_are_told_by_the_likelihood() -> None:

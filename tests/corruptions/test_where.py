@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections import Counter
+from collections import Counter, namedtuple
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from corruptlab import (
     materialize,
 )
 
+Example = namedtuple("Example", ["input", "label", "mask"])
 N, D = 500, 7
 MASKS = np.random.default_rng(1).random((N, D)) < 0.6
 PERMUTING = pytest.mark.parametrize("kind", [ShuffledPixels, RandomPixels])
@@ -92,7 +93,7 @@ def test_all_permutations_of_all_induce_those_of_the_free_equally_often(free: An
 
 @PERMUTING
 def test_permutations_of_the_free_positions_are_uniform(kind: Any) -> None:
-    n, mask = 6000, (True, False, True, True, False)
+    n, mask = 1200, (True, False, True, True, False)
     numbered = np.tile(np.arange(5), (n, 1))
     if kind is RandomPixels:
         moved = kind(where=mask).inputs(numbered, draws=Draws(0))
@@ -195,6 +196,14 @@ def test_field_can_be_a_position_and_a_mask_of_zeros_and_ones(kind: Any) -> None
     assert_array_equal(noisy.inputs_at(range(N)), expected)
     joined: Any = ConcatDataset([Subset(noisy, range(9)), Subset(noisy, range(9, N))])
     assert_array_equal(materialize(joined)[0].numpy(), expected)
+
+
+def test_field_of_a_named_tuple_is_named() -> None:
+    rows = zip(tokens(), np.arange(N) % 2, MASKS, strict=True)
+    noisy = corrupt([Example(*row) for row in rows], RandomPixels(where="mask"), seed=4)
+    expected = named(RandomPixels).inputs(tokens(), draws=Draws(4), where=MASKS)
+    assert_array_equal(noisy.inputs_at(range(N)), expected)
+    assert type(noisy[0]) is Example
 
 
 def test_corruptions_of_two_masks_follow_one_another() -> None:

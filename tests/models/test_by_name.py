@@ -50,7 +50,8 @@ def test_errors_of_the_network_pass_through() -> None:
 
 def test_unknown_names_list_all_known_ones() -> None:
     known = (
-        "mlp-1x512, mlp-3x512, small-inception, small-inception-no-bn, small-alexnet, inception-v3"
+        "mlp-1x512, mlp-3x512, small-inception, small-inception-no-bn, small-alexnet, "
+        "inception-v3, text-transformer"
     )
     with pytest.raises(
         ValueError, match=rf"^`name` must be one of {known} \(or mlp-.*, got 'resnet'"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from scipy.stats import kstest, truncnorm, uniform
+from scipy.stats import kstest, norm, truncnorm, uniform
 from torch import nn
 
 from corruptlab.models import Initialization, initialize, small_alexnet, small_inception
@@ -82,9 +82,23 @@ def test_batch_norm_starts_as_the_identity_with_nothing_seen(norm: Any) -> None:
     }
 
 
+def test_embeddings_are_normal_but_for_padding_and_layer_norm_starts_as_the_identity() -> None:
+    net = nn.Sequential(nn.Embedding(500, 16, padding_idx=3), nn.LayerNorm(4))
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.fill_(3)
+    initialize(net, seed=0)
+    vectors = net.get_parameter("0.weight").detach()
+    assert not vectors[3].any()
+    others = torch.cat([vectors[:3], vectors[4:]]).numpy().ravel()
+    assert kstest(others * 4, norm.cdf).pvalue > 1e-4
+    assert net.get_parameter("1.weight").tolist() == [1] * 4
+    assert net.get_parameter("1.bias").tolist() == [0] * 4
+
+
 def test_other_layers_keep_what_they_have() -> None:
     net = nn.Sequential(
-        nn.ConvTranspose2d(2, 2, 3), nn.LayerNorm(3), nn.PReLU(), nn.Embedding(3, 2)
+        nn.ConvTranspose2d(2, 2, 3), nn.GroupNorm(1, 3), nn.PReLU(), nn.EmbeddingBag(3, 2)
     )
     with torch.no_grad():
         for parameter in net.parameters():

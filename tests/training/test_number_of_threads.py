@@ -42,8 +42,8 @@ class Counting(nn.Module):
 
 
 def wide() -> nn.Module:
-    """6 * 32 * 30_003 operations a step."""
-    return nn.Sequential(nn.Linear(6, 3_000), nn.ReLU(), nn.Linear(3_000, 3))
+    """6 * 32 * 80_003 operations a step."""
+    return nn.Sequential(nn.Linear(6, 8_000), nn.ReLU(), nn.Linear(8_000, 3))
 
 
 class Repeating(nn.Module):
@@ -55,7 +55,7 @@ class Repeating(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.first(x)
-        for _ in range(20):
+        for _ in range(40):
             x = self.one(x)
         out: Tensor = self.last(x)
         return out
@@ -132,7 +132,7 @@ class Timed(Watched):
 def test_a_long_fit_takes_one_thread_where_it_is_as_fast(
     alone: float, number: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("corruptlab.training._stepper._OPERATIONS_FOR_THREADS", 0)
+    monkeypatch.setattr("corruptlab.training._stepper.OPERATIONS_FOR_THREADS", 0)
     model = Timed(clock, {1: alone, 2: 5.0})
     plainly = Execution(channels_last=False)
     recipe = replace(problem.RECIPE, augmentation=None)

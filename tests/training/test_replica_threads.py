@@ -1,9 +1,11 @@
 """Groups of replicas side by side, each in a thread: the same networks, and nothing left behind."""
 
+import itertools
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -180,3 +182,42 @@ def test_two_calls_at_once_leave_the_number_of_threads(fastest: Callable[[str], 
         each.start()
     waiting.until(lambda: not any(each.is_alive() for each in calls), "the end of both calls")
     assert found == [expected] * 2
+
+
+def test_ctrl_c_while_the_ways_are_timed_hangs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    submit = ThreadPoolExecutor.submit
+
+    def pressed(self: ThreadPoolExecutor, *arguments: Any) -> Any:
+        submit(self, *arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        trained(perceptron())
+
+
+def test_ctrl_c_while_groups_are_handed_out_ends_those_under_way(
+    fastest: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fastest(WIDE[-1])
+    submit = ThreadPoolExecutor.submit
+
+    def pressed(self: ThreadPoolExecutor, *arguments: Any) -> Any:
+        submit(self, *arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", pressed)
+    report = trained(perceptron(), recipe=replace(RECIPE, epochs=1_000_000))
+    assert report.stopped_by == ("interrupted",) * R
+
+
+def test_one_thread_that_cannot_be_tried_hangs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps, step_of = itertools.count(), _replica_plan._step_of
+
+    def failing(plan: Any, *arguments: Any) -> Any:
+        if plan.threads == 2 and next(steps) == 1:
+            raise MemoryError
+        return step_of(plan, *arguments)
+
+    monkeypatch.setattr(_replica_plan, "_step_of", failing)
+    assert trained(perceptron()).strategy == "loop"

@@ -2,21 +2,22 @@
 
 import argparse
 
+from corruptlab._by_name import opened
 from corruptlab._cli import _output as cli
 from corruptlab._cli._output import DONE, MISTAKES, NOT_ALL, Output
-from corruptlab.datasets import load
 from corruptlab.experiments import audit
 
 _DESCRIPTION = """\
 Check the training and the test part of a data set for problems that would invalidate an
 experiment: labels out of range or different between accesses, classes without examples,
-copies of one input with different labels, test images in the training part."""
+copies of one input with different labels, test inputs in the training part."""
 
 _EXAMPLES = """\
 examples:
   corruptlab audit
   corruptlab audit --data cifar10:data --out audit
   corruptlab audit --data idx:/data/mnist --workers 0
+  corruptlab audit --data csv:patients.csv:outcome
 
 The exit code is 0 if there is no error (warnings do not count), else 1."""
 
@@ -51,7 +52,7 @@ def _add(one: argparse.ArgumentParser) -> None:
 def run_audit(options: argparse.Namespace) -> int:
     """Audit a data set, print the findings, and write them."""
     with cli.as_user_errors(*MISTAKES):
-        train, test = load(options.data)
+        train, test = opened(options.data)
         output = Output(options.out) if options.out else None
         report = audit(
             train,

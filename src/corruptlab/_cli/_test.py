@@ -6,11 +6,17 @@ from dataclasses import replace
 
 import torch
 
-from corruptlab._by_name import device_for, network_for, recipe_for
+from corruptlab._by_name import device_for, network_for, opened, recipe_for
 from corruptlab._cli import _output as cli
 from corruptlab._cli._output import DONE, INTERRUPTED, MISTAKES, NOT_ALL, Output, UserError
-from corruptlab.datasets import load
-from corruptlab.experiments import SETTINGS, RandomizationReport, iter_randomization_test
+from corruptlab.datasets import Images, Table
+from corruptlab.experiments import (
+    RandomizationReport,
+    Setting,
+    iter_randomization_test,
+    paper_settings,
+    token_settings,
+)
 
 _DESCRIPTION = """\
 Train one network, from one start, with one recipe, on differently corrupted copies of one
@@ -27,12 +33,18 @@ settings:
   random-pixels     a permutation of its own for every image
   gaussian          every pixel is Gaussian noise with the data's mean and variance
 
+for tokens, of which 0 is padding that stays, the last three are:
+  shuffled-positions, random-positions   as for pixels
+  resampled-tokens  every token is drawn from those at its position
+
 examples:
   corruptlab test --out out
   corruptlab test --settings true,random-labels --model mlp-3x512 --seed 1
   corruptlab test --data cifar10:data --settings true,partial-labels --p 0.2
   corruptlab test --data idx:/data/mnist --epochs 50 --learning-rate 0.02
   corruptlab test --data torchvision:SVHN:data --device cuda
+  corruptlab test --data csv:patients.csv:diagnosis --model mlp-2x64
+  corruptlab test --data hf:reviews --epochs 30
 
 Ctrl-C ends the test and keeps the settings that are finished. With --out, report.json is
 also rewritten after every setting, so that it survives a crash."""
@@ -43,14 +55,13 @@ def _add(test: argparse.ArgumentParser) -> None:
     cli.add_data(what)
     what.add_argument(
         "--model",
-        default="mlp-1x512",
         metavar="MODEL",
         help="mlp-1x512, mlp-3x512, any other mlp-DEPTHxWIDTH, small-inception, "
-        "small-inception-no-bn, or small-alexnet (default: %(default)s)",
+        "small-inception-no-bn, or small-alexnet; for tables an MLP, for tokens text-transformer "
+        "(default: mlp-1x512, for tokens text-transformer)",
     )
     what.add_argument(
         "--settings",
-        default=",".join(SETTINGS),
         metavar="A,B,...",
         help="which settings to run (default: all six, see below)",
     )
@@ -94,28 +105,43 @@ def run_test(options: argparse.Namespace) -> int:
 
 def _reports(options: argparse.Namespace) -> Iterator[RandomizationReport]:
     """Check everything that was typed, and get ready to start."""
-    train, test = load(options.data)
+    train, test = opened(options.data)
+    are_tokens = isinstance(train, Table) and train.num_tokens is not None
+    model = options.model or ("text-transformer" if are_tokens else "mlp-1x512")
     recipe = recipe_for(
-        options.model,
+        model,
         train,
         options.data,
         epochs=options.epochs,
         learning_rate=options.learning_rate,
     )
     return iter_randomization_test(
-        network_for(options.model, train, recipe, seed=options.seed),
+        network_for(model, train, recipe, seed=options.seed),
         train,
         test,
         recipe=recipe,
-        settings=cli.words(options.settings),
+        settings=_settings(options, train),
         p=options.p,
         seed=options.seed,
         num_classes=len(train.classes),
         device=device_for(options.device),
         progress=True,
-        model_name=options.model,
+        model_name=model,
         data_name=train.name,
     )
+
+
+def _settings(options: argparse.Namespace, train: Images | Table) -> list[str | Setting]:
+    """Return the settings that were typed, or all six, as they suit the data."""
+    suited = paper_settings(p=options.p)
+    if isinstance(train, Table):
+        if train.num_tokens is not None:
+            suited = token_settings(p=options.p, keep=(0,))
+        suited = tuple(replace(s, label=s.label.replace("pixels", "columns")) for s in suited)
+    if options.settings is None:
+        return list(suited)
+    known = {setting.name: setting for setting in suited}
+    return [known.get(name, name) for name in cli.words(options.settings)]
 
 
 def follow(reports: Iterator[RandomizationReport], output: Output | None) -> int:

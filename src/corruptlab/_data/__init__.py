@@ -11,7 +11,7 @@ from corruptlab._data._examples import (
     told_classes,
     with_encoding,
 )
-from corruptlab._data._fields import Fields, InputKey, Key
+from corruptlab._data._fields import LABEL_NAMES, Fields, InputKey, Key
 from corruptlab._data._inputs import (
     Batch,
     channels_first,
@@ -37,6 +37,7 @@ from corruptlab._data._sources import chunks, source_of
 
 __all__ = [
     "LABEL_ATTRIBUTES",
+    "LABEL_NAMES",
     "Batch",
     "Examples",
     "Fields",

@@ -104,7 +104,7 @@ def trainable(model: Any) -> "Trainable":
     if not _takes_data(model):
         raise TypeError(
             "`model` must be a function train(data, *, seed) where no recipe is given, got "
-            f"{_name_of(model)}{inspect.signature(model)}."
+            f"{name_of(model)}{inspect.signature(model)}."
         )
     return FunctionLearner(model)
 
@@ -128,7 +128,7 @@ class FunctionLearner:
 
     @property
     def name(self) -> str:
-        return _name_of(self.function)
+        return name_of(self.function)
 
     def check(self, wanted: Wanted, purpose: str) -> None:
         """Accept anything: what it returns is known only when it does."""
@@ -241,9 +241,10 @@ def _binds(signature: inspect.Signature, *args: object, **keywords: object) -> b
     return True
 
 
-def _name_of(function: Any) -> str:
+def name_of(function: Any) -> str:
+    """Return the name of a function, also of a partial one, or else of its class."""
     if isinstance(function, partial):
-        return _name_of(function.func)
+        return name_of(function.func)
     return str(getattr(function, "__name__", type(function).__name__))
 
 

@@ -47,9 +47,7 @@ class PairRows:
 
     def digest(self) -> str:
         """Return a hash of everything."""
-        found = hashlib.sha256()
-        _update(found, self.whole)
-        return found.hexdigest()
+        return digest_of(self.whole)
 
     def dataset(self, codes: NDArray[np.int64], argument: str) -> Any:
         """Return a data set whose inputs can be corrupted, with codes as labels."""
@@ -318,6 +316,14 @@ def rows_joined(first: PairRows, second: PairRows) -> PairRows:
     return PairRows(np.concatenate([one, other]))
 
 
+def first_label(dataset: Any, name: str, **keys: Any) -> Any:
+    """Return the first label of a data set or pair."""
+    if (pair := _as_pair(dataset, name)) is not None and len(pair[1]) > 0:
+        return getattr(pair[1], "iloc", pair[1])[0]
+    examples = open_dataset(dataset, name, **keys)
+    return _plain(examples.fields.label_of(examples.items_at([0])[0], name, 0))
+
+
 def joined(
     labels: NDArray[Any], truth: NDArray[Any], name: str = "test", other: str = "train"
 ) -> NDArray[Any]:
@@ -430,6 +436,13 @@ def _alike(original: Any, label: Any) -> Any:
 
 def _count(rows: Any) -> int:
     return int(rows.shape[0]) if hasattr(rows, "shape") else len(rows)
+
+
+def digest_of(values: Any) -> str:
+    """Return a hash of everything that a container holds."""
+    found = hashlib.sha256()
+    _update(found, values)
+    return found.hexdigest()
 
 
 def _update(found: Any, values: Any) -> None:

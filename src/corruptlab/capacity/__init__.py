@@ -1,6 +1,7 @@
 """Capacity: what a class of functions can fit, measured and bounded."""
 
 from corruptlab.capacity import kernels, rademacher
+from corruptlab.capacity._critical_samples import CriticalSamples, critical_sample_ratio
 from corruptlab.capacity._effective_capacity import (
     EffectiveCapacity,
     EffectiveCapacityTrial,
@@ -18,6 +19,7 @@ from corruptlab.capacity.interpolation import (
 from corruptlab.capacity.kernels import KernelFit, KernelInterpolant, MinNorm, min_norm
 
 __all__ = [
+    "CriticalSamples",
     "DeepInterpolant",
     "EffectiveCapacity",
     "EffectiveCapacityTrial",
@@ -29,6 +31,7 @@ __all__ = [
     "MinNorm",
     "Shattering",
     "Stability",
+    "critical_sample_ratio",
     "effective_capacity",
     "interpolate",
     "kernels",

@@ -253,7 +253,9 @@ def effective_capacity(
     exact. Bisection assumes that fewer examples are no harder to fit. A recipe can break that: its
     rate decays with *epochs*, and an epoch of few examples has few steps. Then give a recipe for
     each n, such as ``lambda n: cl.recipes.default("mlp-1x512", input_shape=(3, 32, 32), n=n)``.
-    Copies of an input with different labels can never all be fitted.
+    Copies of an input with different labels can never all be fitted. If an estimator refuses
+    examples of a single class with a ``ValueError``, as many do, they count as fitted: a constant
+    fits them.
 
     For n examples, replica r takes the first n of
     ``Draws(seed).permutations("effective_capacity/{n}/subset", [r], N)``, and example i there has

@@ -106,14 +106,7 @@ def read_inputs(
     where = at.tolist()
     found = [fields.input_of(item, name, i) for item, i in zip(items, where, strict=True)]
     inputs = one_array(stacked(found, name, where), name)
-    return inputs, masks_in(items, where, mask_fields, inputs.shape[1:])
-
-
-def masks_in(
-    items: Sequence[Any], at: Sequence[int], mask_fields: Sequence[Key], shape: tuple[int, ...]
-) -> Masks:
-    """Return the masks in some fields of items with inputs of a shape."""
-    return {key: _masks_in(items, at, key, shape) for key in mask_fields}
+    return inputs, {key: _masks_in(items, where, key, inputs.shape[1:]) for key in mask_fields}
 
 
 def _masks_in(
@@ -133,7 +126,8 @@ def _masks_in(
 
 def _field_of(item: Any, key: Key, position: int) -> Any:
     try:
-        return item[key]
+        names = getattr(item, "_fields", ())  # of a named tuple
+        return item[names.index(key) if key in names else key]
     except (TypeError, LookupError):
         has = sorted(map(str, item)) if isinstance(item, Mapping) else range(len(item))
         raise ValueError(

@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Literal
 
 from corruptlab.datasets._cifar10 import cifar10
+from corruptlab.datasets._csv_table import csv_table
 from corruptlab.datasets._idx import idx
 from corruptlab.datasets._images import Images
+from corruptlab.datasets._saved_dataset import saved_dataset
+from corruptlab.datasets._table import Table
 from corruptlab.datasets._torchvision import torchvision
 
 _CLASSES = (
@@ -90,3 +93,42 @@ def load(spec: str) -> tuple[Images, Images]:
     if kind == "torchvision" and name and folder:
         return torchvision(name, folder, split="train"), torchvision(name, folder, split="test")
     raise ValueError(f"`spec` must be one of {_KNOWN}, got {spec!r}.")
+
+
+def load_table(spec: str) -> tuple[Table, Table]:
+    r"""Read the training and the test rows of a table, or of tokens, by its specification.
+
+    Args:
+        spec: ``"csv:FILE"``, ``"csv:FILE:COLUMN"`` with the column of the labels, or
+            ``"hf:FOLDER"``. See `csv_table` and `saved_dataset`.
+
+    Returns:
+        Training rows and test rows.
+
+    Raises:
+        TypeError: If ``spec`` is not a string.
+        ValueError: If ``spec`` is none of these.
+        DataFileError: If a file is missing or is not what it should be.
+        MissingExtraError: If Hugging Face's ``datasets`` is required and not installed.
+
+    Example:
+        >>> import tempfile
+        >>> from corruptlab.datasets import load_table
+        >>> with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
+        ...     _ = file.write("kind,weight\n" + "cat,4.5\ndog,30\n" * 10)
+        ...     file.flush()
+        ...     train, test = load_table(f"csv:{file.name}:kind")
+        >>> len(train), len(test), train.classes
+        (16, 4, ('cat', 'dog'))
+    """
+    if not isinstance(spec, str):
+        raise TypeError(f"`spec` must be a string such as 'csv:FILE', got {spec!r}.")
+    kind, _, rest = spec.partition(":")
+    if kind == "csv" and rest:
+        path, _, label = rest.rpartition(":")
+        if not path or Path(rest).expanduser().exists():
+            return csv_table(rest)
+        return csv_table(path, label=label)
+    if kind == "hf" and rest:
+        return saved_dataset(rest)
+    raise ValueError(f"`spec` must be csv:FILE, csv:FILE:COLUMN, or hf:FOLDER, got {spec!r}.")

@@ -14,13 +14,15 @@ from corruptlab.experiments.memorizing import (
     memorization_report,
 )
 from corruptlab.experiments.paper import Reproduction, reproduce
-from corruptlab.experiments.permutation import Baseline, PermutationTest, permutation_test
+from corruptlab.experiments.permutation import Baseline, Metric, PermutationTest, permutation_test
 from corruptlab.experiments.randomization import (
     SETTINGS,
     TOKEN_SETTINGS,
     LearnerReport,
     LearnerResult,
     RandomizationReport,
+    SeedsReport,
+    SeedsResult,
     Setting,
     SettingResult,
     iter_randomization_test,
@@ -44,11 +46,14 @@ __all__ = [
     "MemorizationEpoch",
     "MemorizationMeter",
     "MemorizationReport",
+    "Metric",
     "PermutationTest",
     "Prepared",
     "RandomizationReport",
     "Ratt",
     "Reproduction",
+    "SeedsReport",
+    "SeedsResult",
     "Setting",
     "SettingResult",
     "SweepReport",

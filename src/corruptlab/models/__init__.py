@@ -6,6 +6,7 @@ from corruptlab.models._initialization import Initialization, initialize
 from corruptlab.models._mlp import mlp
 from corruptlab.models._small_alexnet import small_alexnet
 from corruptlab.models._small_inception import small_inception
+from corruptlab.models._text_transformer import text_transformer
 
 __all__ = [
     "Initialization",
@@ -15,4 +16,5 @@ __all__ = [
     "mlp",
     "small_alexnet",
     "small_inception",
+    "text_transformer",
 ]

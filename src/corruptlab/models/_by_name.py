@@ -12,6 +12,7 @@ from corruptlab.models._inception_v3 import inception_v3
 from corruptlab.models._mlp import mlp
 from corruptlab.models._small_alexnet import small_alexnet
 from corruptlab.models._small_inception import small_inception
+from corruptlab.models._text_transformer import text_transformer
 
 KNOWN = (
     "mlp-1x512",
@@ -20,8 +21,9 @@ KNOWN = (
     "small-inception-no-bn",
     "small-alexnet",
     "inception-v3",
+    "text-transformer",
 )
-"""The names of the paper's architectures."""
+"""The names of the paper's architectures, and of one for tokens."""
 
 _BYTES_A_LAYER = 4096  # of Python's objects, about, whatever the weights
 
@@ -31,17 +33,20 @@ def by_name(
     *,
     input_shape: Sequence[int] | None = None,
     num_classes: int = 10,
+    num_tokens: int | None = None,
     seed: int = 0,
 ) -> nn.Module:
     """Build the architecture called ``name``.
 
     Args:
         name: ``"mlp-1x512"``, ``"mlp-3x512"`` (generally ``"mlp-DEPTHxWIDTH"``),
-            ``"small-inception"``, ``"small-inception-no-bn"``, ``"small-alexnet"``, or
-            ``"inception-v3"``, the paper's.
+            ``"small-inception"``, ``"small-inception-no-bn"``, ``"small-alexnet"``,
+            ``"inception-v3"``, the paper's; or ``"text-transformer"``.
         input_shape: Shape of one input *after* cropping, such as ``(channels, height, width)``;
             None for the paper's: 3x299x299 for Inception V3, and 3x28x28 for the others.
         num_classes: Number of outputs, >= 1.
+        num_tokens: Number of tokens, for ``"text-transformer"`` alone; ``input_shape`` is then
+            ``(length,)``.
         seed: Which initial weights; any integer >= 0.
 
     Returns:
@@ -64,6 +69,13 @@ def by_name(
         )
     """
     options: dict[str, Any] = {"num_classes": num_classes, "seed": seed}
+    if num_tokens is not None:
+        if name != "text-transformer" or input_shape is None:
+            raise ValueError(f"`name` must be text-transformer for tokens, got {name!r}.")
+        (length,) = input_shape
+        return text_transformer(num_tokens, length=length, **options)
+    if name == "text-transformer":
+        raise ValueError(f"`name` must be an architecture for numbers, got {name!r}.")
     if input_shape is not None:
         options["input_shape"] = input_shape
     if name in _CONVOLUTIONAL:

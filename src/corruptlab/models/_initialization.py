@@ -18,16 +18,18 @@ Initialization: TypeAlias = Literal["glorot_uniform", "truncated_normal"]
 Network = TypeVar("Network", bound=nn.Module)
 
 _WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, nn.LayerNorm)
 
 
 def initialize(
     module: nn.Module, init: Initialization = "glorot_uniform", *, seed: int = 0
 ) -> None:
-    """Give every linear and convolutional layer of ``module`` its initial weights, in place.
+    """Give linear, convolutional, and embedding layers of ``module`` initial weights, in place.
 
-    Biases become 0, and batch norm starts as the identity, with nothing seen. Two laws, both in
-    use in TensorFlow when the paper was written:
+    Biases become 0, and batch norm and layer norm start as the identity, with nothing seen. An
+    embedding of size ``d`` is normal with mean 0 and standard deviation ``1 / sqrt(d)``; its row of
+    padding, if there is one, is 0. The other weights follow one of two laws, both in use in
+    TensorFlow when the paper was written:
 
     - ``"glorot_uniform"``: uniform on ``[-a, a)`` with ``a = sqrt(6 / (fan_in + fan_out))``,
       the default of ``tf.get_variable``.
@@ -74,7 +76,13 @@ def initialize(
                 layer.weight.copy_(torch.from_numpy(weight))
                 if layer.bias is not None:
                     layer.bias.zero_()
-            elif isinstance(layer, _BATCH_NORMS):
+            elif isinstance(layer, nn.Embedding):
+                rows = np.arange(layer.num_embeddings)
+                vectors = draws.normals(f"init/{name}", rows, layer.embedding_dim)
+                layer.weight.copy_(torch.from_numpy(vectors / math.sqrt(layer.embedding_dim)))
+                if layer.padding_idx is not None:
+                    layer.weight[layer.padding_idx] = 0
+            elif isinstance(layer, _NORMS):
                 layer.reset_parameters()
 
 

@@ -1,5 +1,6 @@
 """Figures in the manner of the paper: arrays in, a matplotlib figure out (extra ``plot``)."""
 
+from corruptlab.plotting._category_intervals import category_intervals
 from corruptlab.plotting._examples import examples
 from corruptlab.plotting._fit_curves import fit_curves
 from corruptlab.plotting._interval_curves import interval_curves
@@ -9,6 +10,7 @@ from corruptlab.plotting._loss_curves import loss_curves
 from corruptlab.plotting._null_distribution import null_distribution
 
 __all__ = [
+    "category_intervals",
     "examples",
     "fit_curves",
     "interval_curves",

@@ -24,10 +24,10 @@ def blank(width: float = 8, height: float = 4.5) -> "Figure":
     return figure
 
 
-def axes_for(ax: "Axes | None", height: float = 4.5) -> "Axes":
+def axes_for(ax: "Axes | None", width: float = 8, height: float = 4.5) -> "Axes":
     """Return the axes that are given, or those of a new figure."""
     if ax is None:
-        return blank(height=height).add_subplot(facecolor="white")
+        return blank(width, height).add_subplot(facecolor="white")
     kind: type = require("matplotlib.axes", extra="plot").Axes
     if not isinstance(ax, kind):
         raise TypeError(f"`ax` must be axes of matplotlib, got {type(ax).__name__}.")

@@ -13,7 +13,13 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from corruptlab._draws import Draws
 from corruptlab._memory import full_memory
+from corruptlab._random_state import exclusive_generators
 from corruptlab.training._recipe import Recipe
+
+# Work of fewer operations gains nothing from a second thread: it takes a tenth of a millisecond on
+# one core, and Python takes several times as long to start it. With two, every product waits until
+# both threads had their turn, which on a core that other programs use is milliseconds later.
+OPERATIONS_FOR_THREADS = 1e7
 
 
 @contextmanager
@@ -34,12 +40,13 @@ def preserve_torch_rng(device: torch.device) -> Iterator[None]:
 @contextmanager
 def using_threads(number: int | str = "auto") -> Iterator[None]:
     """Restore PyTorch's number of threads on the CPU at the end; use another one until then."""
-    before = torch.get_num_threads()
-    use_threads(number)
-    try:
-        yield
-    finally:
-        use_threads(before)
+    with exclusive_generators():  # alone, because the number is the whole process's
+        before = torch.get_num_threads()
+        use_threads(number)
+        try:
+            yield
+        finally:
+            use_threads(before)
 
 
 def use_threads(number: int | str) -> None:

@@ -46,7 +46,7 @@ class Execution:
             ``"device"``.
         threads: Number of threads of PyTorch on the CPU during the fit, >= 1; the number of the
             process is restored afterwards. ``"auto"`` keeps that number, or takes one thread where
-            this is as fast: in steps of less than 5 million floating-point operations, and where
+            this is as fast: in steps of less than 10 million floating-point operations, and where
             the measurement finds it. Threads wait for each other in every product, which in a
             small network takes longer than the product itself, and many times as long if other
             programs use the cores.

@@ -139,6 +139,39 @@ def default(model: str, *, input_shape: Sequence[int], n: int) -> Recipe:
     )
 
 
+def table(model: str, *, n: int) -> Recipe:
+    """Return a recipe for a table or for tokens: Adam with a constant rate, inputs as they are.
+
+    There are as many steps as 100 epochs of 50,000 rows have, and at most 2,000 epochs; a fit
+    stops earlier when it interpolates.
+
+    Args:
+        model: Name of the network, ``"mlp-DEPTHxWIDTH"`` or ``"text-transformer"``.
+        n: Number of training rows, >= 1.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        ValueError: If there is no recipe for such a network, or ``n < 1``.
+
+    Example:
+        >>> import corruptlab as cl
+        >>> recipe = cl.recipes.table("mlp-1x512", n=5000)
+        >>> recipe.optimizer, recipe.learning_rate, recipe.epochs, recipe.batch_size
+        ('adam', 0.001, 1000, 64)
+    """
+    if n < 1:
+        raise ValueError(f"`n` must be at least 1, got {n}.")
+    if not (_is_mlp(model) or model == "text-transformer"):
+        raise ValueError(
+            "`model` must be mlp-DEPTHxWIDTH for a table, or text-transformer for tokens, "
+            f"got {model!r}."
+        )
+    epochs = min(math.ceil(100 * _CIFAR10_SIZE / n), _MOST_EPOCHS)
+    return Recipe(optimizer="adam", learning_rate=0.001, decay=1.0, epochs=epochs, batch_size=64)
+
+
 def imagenet(
     model: str = "inception-v3", *, weight_decay: bool = False, dropout: bool = False
 ) -> Recipe:

@@ -8,7 +8,6 @@ from threading import Event, Lock
 
 from torch import nn
 
-from corruptlab._random_state import exclusive_generators
 from corruptlab.training._contexts import using_threads
 from corruptlab.training._replica_plan import ReplicaPlan, program_for
 from corruptlab.training._replicas_run import Outcome, Problem, Run, state_of
@@ -47,11 +46,10 @@ class Groups:
         return [outcome for first in firsts for outcome in self._outcomes(first)]
 
     def _train_together(self, firsts: Sequence[int]) -> None:
-        # Alone, because the number of threads is the whole process's.
-        with exclusive_generators(), using_threads(1):
+        with using_threads(1):
             with ThreadPoolExecutor(self._plan.threads) as pool:
-                trained = [pool.submit(self._train, first) for first in firsts]
                 try:
+                    trained = [pool.submit(self._train, first) for first in firsts]
                     wait(trained, return_when=FIRST_EXCEPTION)
                 finally:
                     self._ended.set()

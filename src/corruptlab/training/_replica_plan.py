@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from corruptlab._modules import copied
-from corruptlab._random_state import exclusive_generators
 from corruptlab._structured import outputs_of
 from corruptlab.training._contexts import using_threads
 from corruptlab.training._optimizers import can_fuse, make_optimizer, trainable_parameters
@@ -105,9 +104,9 @@ def _fastest_plan(networks: Sequence[nn.Module], problem: Problem) -> ReplicaPla
     steps = recipe.epochs * -(-problem.size // recipe.batch_size)
     if count == 1:
         return ReplicaPlan("loop", 1, {})
-    if count * steps < _WORTH_MEASURING:
-        return ReplicaPlan("wide" if wide else "loop", count, {})
     plans = _groupings("wide" if wide else "vmap", count, problem.inputs.device)
+    if count * steps < _WORTH_MEASURING:
+        return _without_measuring(plans) if wide else ReplicaPlan("loop", count, {})
     try:
         seconds = {plan.name: _seconds_per_replica(plan, networks, problem) for plan in plans}
     except Exception:  # not every network can be mapped over, and what is wrong shows in the loop
@@ -129,6 +128,11 @@ def _groupings(strategy: Strategy, count: int, device: torch.device) -> list[Rep
     return plans
 
 
+def _without_measuring(plans: list[ReplicaPlan]) -> ReplicaPlan:
+    """Return the largest groups, and side by side: as fast, and faster beside other programs."""
+    return max(plans, key=lambda plan: (plan.threads, plan.group))
+
+
 def _shares_weights(network: nn.Module) -> bool:
     names = [name for name, _ in network.named_parameters(remove_duplicate=False)]
     return len(names) > len(list(network.parameters()))
@@ -148,7 +152,7 @@ def _seconds_per_replica(
         try:
             step = _step_of(plan, networks, problem)
         except BaseException:
-            start.abort()  # the others would wait for ever
+            start.abort()  # or the others would wait for this one for ever
             raise
         start.wait()
         with torch.no_grad():
@@ -156,9 +160,13 @@ def _seconds_per_replica(
 
     if plan.threads == 1:
         return seconds() / plan.group
-    with exclusive_generators(), using_threads(1), ThreadPoolExecutor(plan.threads) as pool:
-        together = [pool.submit(seconds) for _ in range(plan.threads)]
-        return max(each.result() for each in together) / (plan.group * plan.threads)
+    with using_threads(1), ThreadPoolExecutor(plan.threads) as pool:
+        try:
+            together = [pool.submit(seconds) for _ in range(plan.threads)]
+            return max(each.result() for each in together) / (plan.group * plan.threads)
+        except BaseException:
+            start.abort()  # likewise, for those that were not begun
+            raise
 
 
 def _step_of(

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from corruptlab._environment import Environment
-from corruptlab._modules import copied, evaluating
+from corruptlab._modules import copied, count_parameters, evaluating
 from corruptlab._reports import Report, rows_of
 from corruptlab._structured import ModelInputs, as_inputs, outputs_of
 from corruptlab._text import counted
 from corruptlab.heads import HeadsReport
 from corruptlab.plotting import loss_curves
+from corruptlab.training._contexts import OPERATIONS_FOR_THREADS, using_threads
 from corruptlab.training._diagnosis import Cause
 from corruptlab.training._execution import Execution
 from corruptlab.training._recipe import Recipe
@@ -227,9 +228,9 @@ class ReplicasReport(Report, kind="replicas"):
         >>> recipe = cl.Recipe(learning_rate=1.0, epochs=50, whiten=False)
         >>> report = cl.fit_replicas(cl.mlp(input_shape=(2,), num_classes=2), torch.eye(2), labels,
         ...                          recipe=recipe)
-        >>> report  # doctest: +NORMALIZE_WHITESPACE
+        >>> report
         ReplicasReport(3 replicas, 3 interpolated; train accuracy 100.0% on average;
-                       wide, 3 at a time; inputs plain)
+                       wide, ...; inputs plain)
         >>> report.logits(torch.eye(2)).argmax(dim=2).tolist()
         [[0, 1], [1, 0], [1, 1]]
     """
@@ -301,7 +302,9 @@ class ReplicasReport(Report, kind="replicas"):
         stored = as_inputs(inputs).to(device)
         prepared: Any = None
         prepared_by = None
-        with evaluating(network):
+        operations = 2 * count_parameters(network) * min(len(stored), _AT_ONCE)
+        small = operations < OPERATIONS_FOR_THREADS
+        with evaluating(network), using_threads(1 if small else "auto"):
             for state, recipe in zip(self._states, self._recipes, strict=True):
                 if recipe is not prepared_by:
                     prepared, prepared_by = recipe.prepare(stored), recipe

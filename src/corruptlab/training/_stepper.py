@@ -17,7 +17,7 @@ from corruptlab._modules import count_parameters, first_line, scores_of
 from corruptlab._structured import Inputs, outputs_of
 from corruptlab.training._capture import WARM_UP, Captured, uncapturable
 from corruptlab.training._compilation import Compiled
-from corruptlab.training._contexts import seed_layers, using_threads
+from corruptlab.training._contexts import OPERATIONS_FOR_THREADS, seed_layers, using_threads
 from corruptlab.training._data import Batch, DataSource, DeviceData
 from corruptlab.training._distributed import Processes
 from corruptlab.training._execution import Execution
@@ -28,9 +28,6 @@ from corruptlab.training._metrics import Loss, LossLog, check_gradient
 _SECONDS_WORTH_MEASURING = {"cpu": 30.0, "cuda": 5.0}
 # Compiling a network takes from ten seconds to a minute.
 _SECONDS_WORTH_COMPILING = 240.0
-# A step of fewer operations gains nothing from a second thread: on one core it takes less than a
-# tenth of a millisecond, beside half a millisecond that Python takes.
-_OPERATIONS_FOR_THREADS = 5e6
 # What a switch has to save to be turned on: less is within the noise of a measurement.
 _WORTHWHILE = 0.95
 # What fewer threads may cost to be preferred: as little; they leave the other cores alone.
@@ -264,12 +261,12 @@ def threads_for(wanted: Execution, model: nn.Module, two: Inputs, batch_size: in
     number = torch.get_num_threads()
     if number == 1 or wanted.deterministic or two.device.type != "cpu":
         return number
-    if 6 * count_parameters(model) * batch_size >= _OPERATIONS_FOR_THREADS:
+    if 6 * count_parameters(model) * batch_size >= OPERATIONS_FOR_THREADS:
         return number
     with FlopCounterMode(display=False) as counted:  # weights may be used many times
         scores_of(model, two)
     operations = 3 * counted.get_total_flops() * batch_size / len(two)  # backward, two products
-    return 1 if operations < _OPERATIONS_FOR_THREADS else number
+    return 1 if operations < OPERATIONS_FOR_THREADS else number
 
 
 def candidates(

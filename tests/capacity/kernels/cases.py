@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from corruptlab.capacity.kernels import (
     GaussianKernel,
     Kernel,
+    KernelInterpolant,
     LaplaceKernel,
     LinearKernel,
     PolynomialKernel,
@@ -31,6 +33,15 @@ KERNELS: dict[str, tuple[Kernel, Naive]] = {
         lambda a, b: (0.5 * float((a * b).sum()) + 2.0) ** 3,
     ),
 }
+
+
+def unstored(made: KernelInterpolant, n: int, d: int, *, num_outputs: int = 3) -> KernelInterpolant:
+    """Return an interpolant without the memory to store its matrix in float64."""
+    whole = made.estimate(n, d, num_outputs=num_outputs)
+    assert whole.stores_matrix
+    less = replace(made, memory=whole.num_bytes - 1)
+    assert not less.estimate(n, d, num_outputs=num_outputs).stores_matrix
+    return less
 
 
 def points(n: int = 40, d: int = 5, seed: int = 0) -> torch.Tensor:

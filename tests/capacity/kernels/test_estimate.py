@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from corruptlab.capacity.kernels import Estimate, GaussianKernel, KernelInterpolant
-from tests.capacity.kernels.cases import labels, points
+from tests.capacity.kernels.cases import labels, points, unstored
 from tests.waiting import run
 
 # What the libraries beneath may keep for their own work, whatever the size of the problem.
@@ -49,6 +49,17 @@ def test_auto_takes_cholesky_while_its_memory_is_there() -> None:
     assert estimate(memory=needed, solver="cg").solver == "cg"
 
 
+def test_matrix_is_stored_while_it_is_small_and_there_is_room() -> None:
+    stored = estimate(10_000)
+    assert stored.stores_matrix
+    assert stored.num_bytes - estimate(10_000, memory=stored.num_bytes - 1).num_bytes > 0.9 * 4e8
+    assert not estimate(10_000, memory=stored.num_bytes - 1).stores_matrix
+    assert estimate(10_000, memory=stored.num_bytes).stores_matrix
+    assert not estimate(10_000, memory=stored.num_bytes, solver="cg").stores_matrix
+    assert not estimate(40_000).stores_matrix  # 7 GB
+    assert stored.flops < estimate(10_000, memory=stored.num_bytes - 1).flops
+
+
 def test_refusal_names_what_is_needed_what_is_there_and_what_would_do() -> None:
     with pytest.raises(
         MemoryError,
@@ -69,7 +80,7 @@ def test_refusal_names_what_is_needed_what_is_there_and_what_would_do() -> None:
 def test_fit_keeps_to_the_limit() -> None:
     x, y = points(), labels()
     small = KernelInterpolant(GaussianKernel(0.3), dtype=torch.float64, block=5, rank=5)
-    needed = small.estimate(40, 5, num_outputs=3).num_bytes
+    needed = unstored(small, 40, 5).estimate(40, 5, num_outputs=3).num_bytes
     with_limit = {"dtype": torch.float64, "block": 5, "rank": 5}
     for memory, solver in ((needed, "cholesky"), (needed - 1, "cg")):
         interpolant = KernelInterpolant(GaussianKernel(0.3), memory=memory, **with_limit)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from corruptlab.capacity.kernels import GaussianKernel, Kernel, KernelInterpolant, LinearKernel
-from tests.capacity.kernels.cases import gram, labels, points
+from tests.capacity.kernels.cases import gram, labels, points, unstored
 
 GAUSSIAN = GaussianKernel(0.3)
 
@@ -124,6 +124,7 @@ def test_seconds_of_a_phase_add_up_whatever_ends_it(monkeypatch: pytest.MonkeyPa
             raise KeyboardInterrupt  # the second residual is not finished, but it took its time
         return GAUSSIAN(a, b)
 
-    stopped = interpolant(kernel, dtype=torch.float32, block=40).fit(x, y, num_classes=3)
+    tiled = unstored(interpolant(kernel, dtype=torch.float32, block=40), 40, 5)
+    stopped = tiled.fit(x, y, num_classes=3)
     assert stopped.stopped_by == "interrupted"
     assert stopped.seconds == {"gram": 1, "factor": 1, "solve": 2, "residual": 2}

@@ -1,6 +1,7 @@
 """A fit interpolates, equals a dense solve, and says what is wrong before it starts."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from corruptlab.capacity.kernels import (
     LinearKernel,
     NotPositiveDefiniteError,
 )
-from tests.capacity.kernels.cases import KERNELS, Floats, gram, labels, points
+from tests.capacity.kernels.cases import KERNELS, Floats, gram, labels, points, unstored
 
 DEFINITE = ["gaussian", "laplace"]
 GAUSSIAN = GaussianKernel(0.3)
@@ -245,14 +246,65 @@ class Interrupting:
         return GaussianKernel(3.0)(a, b)
 
 
-def interrupted(kernel: Interrupting, **settings: Any) -> KernelFit:
-    settings = {"dtype": torch.float32, "block": 1000, **settings}
-    return interpolant(kernel, **settings).fit(points(300, 3), labels(300), num_classes=3)
+def interrupted(kernel: Interrupting, *, stored: bool = False, **settings: Any) -> KernelFit:
+    made = interpolant(kernel, **{"dtype": torch.float32, "block": 1000, **settings})
+    made = made if stored else unstored(made, 300, 3)
+    return made.fit(points(300, 3), labels(300), num_classes=3)
 
 
-def test_interrupt_during_the_matrix_passes_through() -> None:
+@pytest.mark.parametrize("stored", [False, True])
+def test_interrupt_during_the_matrix_passes_through(stored: bool) -> None:
+    at, dtype = (1, torch.float64) if stored else (3, torch.float32)
     with pytest.raises(KeyboardInterrupt):
-        interrupted(Interrupting(3, torch.float32))
+        interrupted(Interrupting(at, dtype), stored=stored)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("ridge", [0.0, 0.7])
+@pytest.mark.parametrize("block", [7, 60, 1000])
+def test_stored_matrix_gives_what_tiles_give(block: int, ridge: float, dtype: torch.dtype) -> None:
+    kernel = GaussianKernel(30.0)
+    made = interpolant(kernel, block=block, ridge=ridge, dtype=dtype, refinements=2)
+    x, y = points(300, 3), labels(300)
+    stored, tiled = (each.fit(x, y, num_classes=3) for each in (made, unstored(made, 300, 3)))
+    assert_allclose(stored.coefficients, tiled.coefficients, rtol=0, atol=1e-9)
+    assert_allclose(stored.norms, tiled.norms, rtol=1e-9)
+    assert stored.residual < 1e-11
+    first = replace(made, refinements=0).fit(x, y, num_classes=3)
+    system = kernel(first.points.double(), first.points.double())
+    system.diagonal().add_(ridge)
+    left = one_hot(y) - (system @ first.coefficients).numpy()
+    assert_allclose(np.abs(left).max(), first.residual, rtol=0, atol=1e-12)
+
+
+def test_stored_matrix_is_evaluated_once_whatever_the_refinements() -> None:
+    def evaluated(refinements: int) -> int:
+        pairs = 0
+
+        def counting(a: Tensor, b: Tensor) -> Tensor:
+            nonlocal pairs
+            pairs += len(a) * len(b)
+            return GaussianKernel(3.0)(a, b)
+
+        made = interpolant(counting, dtype=torch.float32, block=30, refinements=refinements)
+        made.fit(points(300, 3), labels(300), num_classes=3)
+        return pairs
+
+    tried = 2 * 8 * 8  # of a few points, before the work
+    assert evaluated(0) == evaluated(2) == tried + 300 * 330 // 2
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_kernel_that_is_not_finite_above_the_diagonal_is_an_error(stored: bool) -> None:
+    def hole(a: Tensor, b: Tensor) -> Tensor:  # which no factorization reads
+        return GaussianKernel(30.0)(a, b).masked_fill_((a[:, :1] < 20) & (b[:, 0] > 30), torch.inf)
+
+    x = torch.arange(40.0)[:, None]
+    made = interpolant(hole, block=1000)
+    made = made if stored else unstored(made, 40, 1, num_outputs=1)
+    message = r"^`kernel` must be finite, got nan or inf on the points of `x`\.$"
+    with pytest.raises(ValueError, match=message):
+        made.fit(x, x[:, 0])
 
 
 def test_interrupt_during_refinement_keeps_the_solution_so_far() -> None:

@@ -679,7 +679,11 @@ def returning(answer: Callable[[Any], Any]) -> Any:
             r"^the predictor must return scores of shape \(n, K\) for an area under the ROC curve, "
             r"got classes\.$",
         ),
-        (Centroids(), {"statistic": 3}, r"^`statistic` must be a name or a function, got int\.$"),
+        (
+            Centroids(),
+            {"statistic": 3},
+            r"^`statistic` must be a name, a function, or a metric, got int",
+        ),
         (Centroids(), {"executor": "ray"}, r"^`executor` must be None, .* got 'ray'\.$"),
         (Centroids(), {"executor": 1.5}, r"^`executor` must be None, .* got 1\.5\.$"),
         (

@@ -456,7 +456,7 @@ def never() -> nn.Module:
             TypeError,
             r"^`recipe` must be given with a torch\.nn\.Module, got None\.$",
         ),
-        ({"recipe": 3}, TypeError, r"^`recipe` must be a corruptlab\.Recipe, got int\.$"),
+        ({"recipe": 3}, TypeError, r"^`recipe` must be a Recipe, got int\.$"),
         ({"train": Subset(bars(), [])}, ValueError, r"^`dataset` must hold at least one example"),
         (
             {"model": 3},

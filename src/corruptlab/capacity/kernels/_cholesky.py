@@ -117,9 +117,13 @@ def _fill(matrix: LowerTriangle, system: System, line: Progress) -> None:
     """Write the lower triangle of ``K + ridge I``, block by block."""
     points = system.points
     for i, (start, stop) in enumerate(matrix.bounds):
-        for j, (left, right) in enumerate(matrix.bounds[: i + 1]):
-            block = evaluate(system.kernel, points[start:stop], points[left:right])
-            matrix.block(i, j).copy_(block)
+        if system.stored is not None:
+            system.store(system.stored[i])
+            matrix.rows[i].copy_(system.stored[i])
+        else:
+            for j, (left, right) in enumerate(matrix.bounds[: i + 1]):
+                block = evaluate(system.kernel, points[start:stop], points[left:right])
+                matrix.block(i, j).copy_(block)
         if system.ridge:
             matrix.block(i, i).diagonal().add_(system.ridge)
         line.update(stop)

@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -121,6 +121,9 @@ class System:
     tile: int
     show: bool  # progress
     watch: Stopwatch
+    # Room for K in float64: block rows start .. stop - 1, each with columns 0 .. stop - 1. None is
+    # K computed anew for each residual.
+    stored: Sequence[Tensor] | None = None
 
     def times(self, vectors: Tensor) -> Tensor:
         """Return ``(K + ridge I) V`` with ``K`` in the type of the points."""
@@ -132,11 +135,37 @@ class System:
             self.watch.phase("residual"),
             self.progress(len(self.points), "residual, rows") as line,
         ):
+            if self.stored is not None:
+                return targets - self._stored_times(coefficients, self.stored, line)
             return targets - self._times(coefficients, torch.float64, line)
 
     def progress(self, total: int, label: str) -> Progress:
         """Return a progress line that stays silent if the work takes no time."""
         return Progress(max(1, total), f"kernel fit: {label}", show=self.show, least_seconds=1.0)
+
+    def store(self, row: Tensor) -> None:
+        """Compute a block row of ``stored``."""
+        stop = row.shape[1]
+        for top, bottom in spans(len(row), self.tile):
+            first = stop - len(row)
+            rows = self.points[first + top : first + bottom].double()
+            for left, right in spans(stop, self.tile):
+                columns = self.points[left:right].double()
+                row[top:bottom, left:right] = evaluate(self.kernel, rows, columns)
+
+    def _stored_times(self, vectors: Tensor, stored: Sequence[Tensor], line: Progress) -> Tensor:
+        """Return the product with the matrix that is stored."""
+        product = torch.zeros_like(vectors)
+        for row in stored:
+            stop = row.shape[1]
+            start = stop - len(row)
+            product[start:stop] += row @ vectors[:stop]
+            product[:start] += row[:, :start].T @ vectors[start:stop]
+            line.update(stop)
+        if not bool(product.isfinite().all()):
+            for row in stored:
+                check_finite_kernel(row)
+        return product.add_(vectors, alpha=self.ridge)
 
     def _times(self, vectors: Tensor, dtype: torch.dtype, line: Progress | None) -> Tensor:
         """Return the product: each tile is computed in ``dtype``, used for both its places."""

@@ -38,6 +38,9 @@ AnySolver = Literal["auto", "cholesky", "cg"]
 # Large blocks waste less on short products, small ones less on the squares of the diagonal.
 _LARGEST_BLOCK, _SMALLEST_BLOCK, _BLOCKS = 4000, 500, 8
 
+# The more points, the smaller the share of the residuals, and the more a stored matrix takes.
+_MOST_STORED_BYTES = 4e9
+
 
 @dataclass(frozen=True)
 class KernelInterpolant:
@@ -177,7 +180,13 @@ class KernelInterpolant:
                 line.update(1, f"{estimate}, about {estimate.seconds():.0f} s")
         watch = Stopwatch(device)
         tile = self._tile(len(points), allowed)
-        system = System(self.kernel, points, self.ridge, tile, progress, watch)
+        stored = None
+        if estimate.stores_matrix:
+            block = self._block(len(points))
+            stored = LowerTriangle(
+                len(points), block=block, dtype=torch.float64, device=device
+            ).rows
+        system = System(self.kernel, points, self.ridge, tile, progress, watch, stored)
         goal = (self.tolerance if estimate.solver == "cg" else 0) * values.norm(dim=0)
         inverse = self._inverse(system, estimate.solver, goal)
         solution = refined(system, inverse, values, refinements=self.refinements, goal=goal)
@@ -227,8 +236,9 @@ class KernelInterpolant:
         return available_memory(torch.device(self.device)) if self.memory is None else self.memory
 
     def _estimate(self, n: int, d: int, k: int, allowed: float) -> Estimate:
-        cholesky, cg = estimates = self._estimates(n, d, k, allowed)
-        for estimate in estimates:
+        storing, cholesky, cg = self._estimates(n, d, k, allowed)
+        small = storing.num_bytes - cholesky.num_bytes <= _MOST_STORED_BYTES
+        for estimate in (storing, cholesky, cg) if small else (cholesky, cg):
             if self.solver in ("auto", estimate.solver) and estimate.num_bytes <= allowed:
                 return estimate
         needed, advice = cholesky if self.solver == "cholesky" else cg, ""
@@ -239,8 +249,10 @@ class KernelInterpolant:
             f"solver={needed.solver!r} in {needed.dtype}, got {gigabytes(allowed)}{advice}."
         )
 
-    def _estimates(self, n: int, d: int, k: int, allowed: float) -> tuple[Estimate, Estimate]:
-        """Return what a Cholesky factorization and what conjugate gradients would cost."""
+    def _estimates(
+        self, n: int, d: int, k: int, allowed: float
+    ) -> tuple[Estimate, Estimate, Estimate]:
+        """Return what Cholesky with and without a stored matrix, and conjugate gradients cost."""
         size, rank = self.dtype.itemsize, min(self.rank, n)
         # Points, before and after equal ones are merged, and ten (n, k) in float64.
         vectors = 2 * n * d * size + 10 * n * k * 8
@@ -250,7 +262,9 @@ class KernelInterpolant:
             rows = min(rows, n)
             return rows * (TILES * rows + 6 * d) * size
 
-        def estimate(solver: Solver, num_bytes: int, flops: float) -> Estimate:
+        def estimate(
+            solver: Solver, num_bytes: int, flops: float, *, stores: bool = False
+        ) -> Estimate:
             return Estimate(
                 solver=solver,
                 dtype=type_name(self.dtype),
@@ -258,10 +272,12 @@ class KernelInterpolant:
                 num_points=n,
                 num_bytes=num_bytes + vectors,
                 flops=flops,
+                stores_matrix=stores,
             )
 
         block, tile = self._block(n), tiles(self._tile(n, allowed), 8)
-        triangle = LowerTriangle.numbers(n, block) * size
+        numbers = LowerTriangle.numbers(n, block)
+        triangle, solutions = numbers * size, 1 + self.refinements
         each = 2 * product + 4 * n**2 * k  # a residual in float64, and a substitution
         preconditioner = 2 * n * rank * size + 3 * rank**2 * 8
         setup = n * rank * (2 * d + 3 * rank)
@@ -269,8 +285,14 @@ class KernelInterpolant:
         return (
             estimate(
                 "cholesky",
+                triangle + 8 * numbers + tile,
+                n**2 * (2 * d + n / 3) + solutions * 8 * n**2 * k,
+                stores=True,
+            ),
+            estimate(
+                "cholesky",
                 triangle + max(tiles(block, size), tile),
-                n**2 * (d + n / 3) + (1 + self.refinements) * each,
+                n**2 * (d + n / 3) + solutions * each,
             ),
             estimate("cg", preconditioner + tile, setup + iterations + 2 * product),
         )

@@ -31,18 +31,20 @@ class Estimate:
     For ``n`` points of ``d`` numbers, ``k`` outputs, and ``s`` bytes a number, the largest terms
     are ``s n**2 / 2`` bytes and ``n**3 / 3 + n**2 d`` operations of the Cholesky factorization; or
     ``2 s n r`` bytes for a preconditioner of rank ``r``, and ``n**2 (d + 2 k)`` operations for each
-    iteration of conjugate gradients.
+    iteration of conjugate gradients. For up to about 30,000 points Cholesky also stores the matrix
+    in ``float64``, ``4 n**2`` bytes, if there is room: residuals then need not compute it again.
 
     Args:
         solver: How the system is solved.
         dtype: Name of the type of the matrix.
         device: Where it is solved.
         num_points: Number of points.
-        num_bytes: Memory at the peak: the lower triangle of the kernel matrix (or the
-            preconditioner), tiles, points, and targets. Temporaries of a user's own kernel beyond
-            three tiles are not in it.
+        num_bytes: Memory at the peak: the lower triangle of the kernel matrix, also in ``float64``
+            if it is stored (or the preconditioner), tiles, points, and targets. Temporaries of a
+            user's own kernel beyond three tiles are not in it.
         flops: Floating-point operations, those in float64 counted twice; for ``"cg"`` if it takes
             all of its iterations.
+        stores_matrix: Whether the matrix is stored in ``float64``.
 
     Example:
         >>> from corruptlab.capacity.kernels import GaussianKernel, KernelInterpolant
@@ -57,6 +59,7 @@ class Estimate:
     num_points: int
     num_bytes: int
     flops: float
+    stores_matrix: bool = False
 
     def seconds(self) -> float:
         """Return how long the work takes at the rate of large matrix products, measured now.

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from corruptlab._random_state import preserve_rng_state, seeded_generators
 from corruptlab._sweeps import Runner
 from corruptlab._types import Ids
 from corruptlab.corruptions import Corrupted, Corruption, corrupt
+from corruptlab.experiments.permutation._network import NetworkLearner
 from corruptlab.experiments.permutation._null import (
     LabelPermuter,
     check_test_or_folds,
@@ -32,6 +33,9 @@ _BYTES_KEPT = 1 << 28  # inputs of all parts, cut once for all permutations
 _FIRST, _GROWTH = 16, 4
 
 
+AnyLearner: TypeAlias = _learners.Trainable | NetworkLearner
+
+
 @dataclass(frozen=True, eq=False)
 class LearnedSplit:
     """All examples of a learner, and which of them are trained on and held out."""
@@ -45,24 +49,27 @@ class LearnedSplit:
     @classmethod
     def of(
         cls,
-        learner: _learners.Trainable,
+        learner: AnyLearner,
         train: Any,
         test: Any,
         folds: int | ArrayLike | None,
         *,
         seed: int,
+        **keys: Any,
     ) -> "LearnedSplit":
         """Read the data and split them."""
         check_test_or_folds(test, folds)
         with seeded_generators(reading_seed(seed, "train")):
-            rows, labels, known = _learners.read_examples(train, "train", numbers=learner.numbers)
+            rows, labels, known = _learners.read_examples(
+                train, "train", numbers=learner.numbers, **keys
+            )
             rows = learner.rows(rows)
         if test is None:
             targets = _learners.code(labels, "train", numbers=learner.numbers, known=known)
             parts = [(a.numpy(), b.numpy()) for a, b in parts_of(folds, len(rows), seed)]
             return cls(rows, None, targets, parts)
         with seeded_generators(reading_seed(seed, "test")):
-            new, truth, _ = _learners.read_examples(test, "test", numbers=learner.numbers)
+            new, truth, _ = _learners.read_examples(test, "test", numbers=learner.numbers, **keys)
             new = learner.rows(new)
         both = _learners.joined(labels, truth)
         targets = _learners.code(both, "train", numbers=learner.numbers, known=known)
@@ -124,7 +131,7 @@ class LearnedSplit:
 class LearnedStatistic:
     """The statistic of one permutation, or of one baseline: a trial of a sweep."""
 
-    learner: _learners.Trainable
+    learner: AnyLearner
     split: LearnedSplit
     permuter: LabelPermuter
     groups: Any

@@ -6,13 +6,13 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from corruptlab import _learners
 from corruptlab._arrays import check_classes
@@ -26,16 +26,18 @@ from corruptlab._sweeps import Runner, running
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import Corrupted, Corruption, is_input_corruption
 from corruptlab.experiments.permutation._learned import (
+    AnyLearner,
     LearnedSplit,
     LearnedStatistic,
     SerialSampler,
     SweptSampler,
 )
+from corruptlab.experiments.permutation._network import NetworkLearner, has_numbers
 from corruptlab.experiments.permutation._null import LabelPermuter, NullSampler, Scorer, Split
 from corruptlab.experiments.permutation._result import Baseline, PermutationTest
 from corruptlab.experiments.permutation._statistic import Statistic, measure_of
 from corruptlab.experiments.randomization import Pair, Setting
-from corruptlab.training import Recipe, stopping
+from corruptlab.training import Execution, Recipe, stopping
 
 _UNTIL_INTERPOLATED = (stopping.interpolated(),)
 
@@ -57,11 +59,14 @@ def permutation_test(
     level: float = 0.05,
     confidence: float = 0.95,
     seed: int = 0,
-    device: torch.device | str | None = None,
-    executor: Executor | int | None = None,
-    out: str | os.PathLike[str] | None = None,
     input_key: InputKey | None = None,
     label_key: Key | None = None,
+    device: torch.device | str | None = None,
+    optimizer: Callable[[list[nn.Parameter]], torch.optim.Optimizer] | None = None,
+    loss: Callable[[Tensor, Tensor], Tensor] | None = None,
+    execution: Execution | None = None,
+    executor: Executor | int | None = None,
+    out: str | os.PathLike[str] | None = None,
     progress: bool = False,
 ) -> PermutationTest:
     """Test whether a learner finds any relation between inputs and labels.
@@ -74,8 +79,10 @@ def permutation_test(
 
     A learner is a network with a recipe, whose copies are trained as one program (`fit_replicas`);
     an estimator with scikit-learn's interface, whose clones are fitted; or a function
-    ``train(data, *, seed) -> predict`` (see `Learner`). Estimators and functions can be trained on
-    any executor, and finished training runs can be saved and reused.
+    ``train(data, *, seed) -> predict`` (see `Learner`). Training runs can take place on any
+    executor, and finished ones can be saved and reused. Then, and with ``optimizer``, ``loss``,
+    ``execution``, other stopping rules, or real-valued targets, the copies of a network are trained
+    one by one by `fit`.
 
     With a ``test`` set, labels are exchanged among the training examples and the test labels stay.
     With ``folds``, labels are exchanged among all examples and the statistic is the mean over the
@@ -91,7 +98,8 @@ def permutation_test(
             and estimators it is read once, and all copies are trained on the same output of random
             transforms. Estimators are fitted to X in its container (array, data frame, sparse
             matrix) and to the original labels. Float labels, and the labels of a regressor, are
-            real-valued targets.
+            real-valued targets; a network needs one output for them, and is trained on their
+            squared error, with targets standardized by the mean and variance of all labels.
         test: Test set in the same form; or pass ``folds``.
         recipe: Hyper-parameters of a network; None for other learners.
         folds: Cross-validate: into that many parts, drawn by the seed; or the part ``0, 1, ...``
@@ -114,22 +122,26 @@ def permutation_test(
         stop_after: Stop as soon as so many exchanges, h >= 1, have done at least as well, and
             take p = h / (exchanges until then) (Besag and Clifford). A test that will
             not be significant then costs little; 10 is a common choice. None draws all.
-        stop: When the training of a network ends before the recipe's epochs: ``interpolated()``, or
-            ``()`` for never. Exchanged labels take longer to interpolate than true ones.
+        stop: When the training of a network ends before the recipe's epochs: stopping rules as in
+            `fit`, or ``()`` for never. Exchanged labels take longer to interpolate than true ones.
+            Real-valued targets are interpolated if no other target is closer to an output.
         baselines: Corruptions of the inputs, such as ``ShuffledPixels()`` or ``GaussianPixels()``:
             the statistic is also measured on inputs without that structure, labels as they are.
         repeats: Draws r of each baseline; its own p-value cannot be below 1 / (r + 1).
         level: Level that the test should be able to reach; too few permutations for it warn.
         confidence: Level of `PermutationTest.interval`, in ``(0, 1)``.
         seed: Decides exchanges, folds, data order, and baselines; any integer >= 0.
+        input_key: Position or name of the input in an item, or several of them: a network gets
+            named fields as keyword arguments (see `fit`).
+        label_key: Position or name of the label in an item.
         device: Where to train a network; None for where it is.
-        executor: Executor for estimators and training functions: None for this process, a number
-            of processes, or any ``concurrent.futures.Executor``, as in `sweep`.
-        out: Folder in which finished training runs of an estimator or a function are saved. The
-            same call resumes from it, also after ``kill -9``. None saves nothing.
-        input_key: For a network, position or name of the input in an item, or several of them: the
-            network gets named fields as keyword arguments (see `fit`).
-        label_key: For a network, position or name of the label in an item.
+        optimizer: Function that returns an optimizer of a network's parameters, as in `fit`.
+        loss: Loss of a network's outputs and labels, as in `fit`.
+        execution: Options of execution of a network, as in `fit`.
+        executor: Executor of training runs: None for this process, a number of processes, or any
+            ``concurrent.futures.Executor``, as in `sweep`.
+        out: Folder in which finished training runs are saved. The same call resumes from it, also
+            after ``kill -9``. None saves nothing.
         progress: Whether to show progress on standard error.
 
     Returns:
@@ -168,19 +180,33 @@ def permutation_test(
     repeats, seed = at_least(1, "repeats", repeats), natural("seed", seed)
     _check_levels(level, confidence, permutations)
     corruptions, start = _checked_baselines(baselines), time.perf_counter()
-    keys: dict[str, Any] = {"input_key": input_key, "label_key": label_key}
     plan = _Plan(permutations, limit, groups, seed, progress)
     with running(
         executor, out, label="permutation test", each="permutation", progress=progress
     ) as runner:
+        data = _Data(train, test, folds, {"input_key": input_key, "label_key": label_key})
         if recipe is None:
             own_stop = None if stop is _UNTIL_INTERPOLATED else stop
-            check_left_out("an estimator or a function", device=device, stop=own_stop, **keys)
-            run = _of_learner(model, statistic, train, test, folds, plan, runner)
+            check_left_out(
+                "an estimator or a function",
+                device=device,
+                stop=own_stop,
+                optimizer=optimizer,
+                loss=loss,
+                execution=execution,
+            )
+            run = _of_learner(_learners.trainable(model), statistic, data, plan, runner)
         else:
-            check_left_out("a network", executor=executor, out=out)
-            data = train, test, folds
-            run = _of_network(model, recipe, statistic, stop, device, data, keys, plan)
+            network = NetworkLearner(
+                network_of(model, seed=seed),
+                instance("recipe", recipe, Recipe),
+                stopping.checked_rules(stop, has_test=False, has_validation=False),
+                device,
+                optimizer,
+                loss,
+                execution,
+            )
+            run = _of_network(network, statistic, data, plan, runner)
         for corruption in corruptions:  # a misfit is found before any training
             run.sampler.check(corruption, seed)
         work = run.parts * (permutations + 1 + repeats * len(corruptions))
@@ -252,50 +278,61 @@ class _Run:
     device: torch.device
 
 
+@dataclass(frozen=True)
+class _Data:
+    """The data as the user gave them."""
+
+    train: Any
+    test: Any
+    folds: int | ArrayLike | None
+    keys: dict[str, Any]
+
+
 def _of_learner(
-    model: Any,
+    learner: AnyLearner,
     statistic: Statistic | None,
-    train: Any,
-    test: Any,
-    folds: int | ArrayLike | None,
+    data: _Data,
     plan: _Plan,
     runner: Runner,
 ) -> _Run:
-    learner = _learners.trainable(model)
-    split = LearnedSplit.of(learner, train, test, folds, seed=plan.seed)
+    split = LearnedSplit.of(learner, data.train, data.test, data.folds, seed=plan.seed, **data.keys)
     measure = measure_of(statistic, numbers=split.targets.are_numbers)
     learner.check(measure.wanted, f"the statistic {measure.name!r}")
     permuter = LabelPermuter(split.exchangeable, plan.groups, split.targets.values)
+    if isinstance(learner, NetworkLearner):
+        learner.check_targets(split.rows, split.targets)
     learned = LearnedStatistic(learner, split, permuter, plan.groups, measure, plan.seed)
     sampler: _Sampler = SerialSampler(learned, plan.permutations, plan.stop_after)
     if not runner.in_process:
         _learners.check_pickles(model=learner, statistic=measure)
         sampler = SweptSampler(learned, plan.permutations, plan.stop_after, runner)
-    return _Run(sampler, len(split.parts), measure.name, learner.name, torch.device("cpu"))
+    name = None if isinstance(learner, NetworkLearner) else learner.name
+    return _Run(sampler, len(split.parts), measure.name, name, torch.device("cpu"))
 
 
 def _of_network(
-    model: Any,
-    recipe: Recipe,
+    learner: NetworkLearner,
     statistic: Statistic | None,
-    stop: Any,
-    device: torch.device | str | None,
-    data: tuple[Any, Any, int | ArrayLike | None],
-    keys: dict[str, Any],
+    data: _Data,
     plan: _Plan,
+    runner: Runner,
 ) -> _Run:
-    instance("recipe", recipe, Recipe)
-    network = network_of(model, seed=plan.seed)
+    network, recipe = learner.network, learner.recipe
+    where = resolve_device(network, learner.device)
+    learner = replace(learner, device=where)
+    if not runner.in_process or learner.needs_fit or has_numbers(data.train, data.keys):
+        return replace(_of_learner(learner, statistic, data, plan, runner), device=where)
     measure = measure_of(statistic)
-    rules = stopping.checked_rules(stop, has_test=False, has_validation=False)
-    where = resolve_device(network, device)
-    split = Split.of(*data, seed=plan.seed, progress=plan.progress, **keys)
+    split = Split.of(
+        data.train, data.test, data.folds, seed=plan.seed, progress=plan.progress, **data.keys
+    )
     permuter = LabelPermuter(split.exchangeable, plan.groups)
     num_classes = _num_classes(network, recipe, split)
-    scorer = Scorer(network, recipe, measure, plan.seed, where, rules)
+    scorer = Scorer(network, recipe, measure, plan.seed, where, learner.stop)
     null = NullSampler(scorer, split, permuter, plan.permutations, plan.stop_after, plan.seed)
-    sampler = _NetworkSampler(null, *data, keys, num_classes)
-    return _Run(sampler, len(split.parts), measure.name, None, where)
+    return _Run(
+        _NetworkSampler(null, data, num_classes), len(split.parts), measure.name, None, where
+    )
 
 
 def _check_levels(level: float, confidence: float, permutations: int) -> None:
@@ -341,10 +378,7 @@ class _NetworkSampler:
     """Trains copies of a network together."""
 
     null: NullSampler
-    train: Any
-    test: Any
-    folds: int | ArrayLike | None
-    keys: dict[str, Any]
+    data: _Data
     num_classes: int
 
     def sampled(
@@ -358,7 +392,7 @@ class _NetworkSampler:
         statistics: list[float] = []
         for seed in seeds:
             data = self._corrupted(corruption, seed)
-            split = Split.of(*data, self.folds, seed=self.null.seed, progress=False)
+            split = Split.of(*data, self.data.folds, seed=self.null.seed, progress=False)
             labels = split.labellings(split.exchangeable[None])
             scores = self.null.scorer.scores(split.inputs, labels, split.parts, on_progress)
             statistics += scores.tolist()
@@ -368,7 +402,8 @@ class _NetworkSampler:
         self._corrupted(corruption, seed)[0][0]
 
     def _corrupted(self, corruption: Corruption, seed: int) -> tuple[Corrupted, Corrupted | None]:
-        pair = Pair.of(self.train, self.test, seed=seed, num_classes=self.num_classes, **self.keys)
+        data, k = self.data, self.num_classes
+        pair = Pair.of(data.train, data.test, seed=seed, num_classes=k, **data.keys)
         return pair.corrupted(Setting(name=repr(corruption), corruptions=(corruption,)))[:2]
 
 

@@ -1,23 +1,69 @@
 """Statistics of held-out examples: by name, or the user's own."""
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from corruptlab._json import Json, identity_of
-from corruptlab._learners import Wanted, from_logits
+from corruptlab._json import KIND, Json, encode, identity_of, kind_of
+from corruptlab._learners import Wanted, from_logits, name_of
+from corruptlab._modules import first_line
+from corruptlab._modules import kind_of as name_of_kind
 
 StatisticName: TypeAlias = Literal["accuracy", "balanced_accuracy", "log-likelihood", "auroc", "r2"]
 """Of classes the first four, of real-valued targets the last."""
 
-Statistic: TypeAlias = StatisticName | Callable[[Tensor, Tensor], Any]
-"""The name of a statistic, or a function of predictions and labels that returns a number."""
+
+class Metric(Protocol):
+    """Protocol of a metric, as torchmetrics has them.
+
+    Example:
+        >>> import torch
+        >>> import corruptlab as cl
+        >>> class Recall:
+        ...     def reset(self):
+        ...         self.found = self.all = 0
+        ...     def update(self, predictions, labels):
+        ...         positive = labels == 1
+        ...         self.found += int((predictions.argmax(1)[positive] == 1).sum())
+        ...         self.all += int(positive.sum())
+        ...     def compute(self):
+        ...         return self.found / max(1, self.all)
+        >>> x = torch.randn(60, 3, generator=torch.Generator().manual_seed(0))
+        >>> y = (x[:, 0] > 0).long()
+        >>> recipe = cl.Recipe(learning_rate=0.1, epochs=20, batch_size=20, whiten=False)
+        >>> model = cl.mlp(8, input_shape=(3,), num_classes=2)
+        >>> found = cl.permutation_test(
+        ...     model, (x, y), folds=5, recipe=recipe, permutations=99, statistic=Recall())
+        >>> found.statistic, found.p_value
+        ('Recall', 0.01)
+    """
+
+    def update(self, predictions: Tensor, labels: Tensor, /) -> Any:
+        """Add a batch.
+
+        Args:
+            predictions: Scores ``(n, K)``; of a metric whose class is called ``Binary...``,
+                probabilities ``(n,)`` of the second class; or real numbers ``(n,)``.
+            labels: Class indices ``(n,)``, or real numbers.
+        """
+
+    def compute(self) -> Any:
+        """Return the value of the metric on all batches, a number."""
+
+    def reset(self) -> Any:
+        """Forget all batches."""
+
+
+Statistic: TypeAlias = StatisticName | Callable[[Tensor, Tensor], Any] | Metric
+"""The name of a statistic, a function of predictions and labels that returns a number, or a metric
+with ``update``, ``compute``, and ``reset``."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +77,7 @@ class Measure:
     def __call__(self, predictions: Tensor, labels: Tensor) -> float:
         """Return the statistic of predictions that are of the kind wanted."""
         reset = getattr(self.function, "reset", None)
-        if callable(reset):  # of a metric that gathers batch after batch, as torchmetrics' do
+        if callable(reset):  # of an object that gathers what it is called with
             reset()
         return _check_score(self.function(predictions, labels), self.name)
 
@@ -41,7 +87,59 @@ class Measure:
 
     def identity(self) -> Json:
         """Return what tells it from others."""
-        return self.name if self in _NAMED.values() else identity_of(self.function, "statistic")
+        if self in _NAMED.values():
+            return self.name
+        if isinstance(self.function, _OfMetric):
+            return self.function.identity()
+        return identity_of(self.function, "statistic")
+
+
+@dataclass(frozen=True)
+class _OfMetric:
+    """A metric that gathers batches as a function of one batch."""
+
+    metric: Any
+
+    @property
+    def name(self) -> str:
+        return "-" * self.is_loss + type(self.metric).__name__
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it takes probabilities of the second class."""
+        return type(self.metric).__name__.startswith("Binary")
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether smaller is better; a test takes the negative."""
+        return getattr(self.metric, "higher_is_better", None) is False
+
+    def __call__(self, predictions: Tensor, labels: Tensor) -> Any:
+        metric = copy.deepcopy(self.metric)  # several threads may use it, and the user
+        if self.is_binary:
+            if predictions.shape[1:] != (2,):
+                raise ValueError(
+                    f"`statistic` must be a metric of {predictions.shape[1]} classes, "
+                    f"got {self.name}, of 2."
+                )
+            predictions = predictions[:, 1].exp()
+        try:
+            metric.reset()
+            metric.update(predictions, labels)
+            value = metric.compute()
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"`statistic` must accept predictions of shape {tuple(predictions.shape)} and "
+                f"labels of shape {tuple(labels.shape)}, got the error of {self.name}: "
+                f"{first_line(error)}"
+            ) from error
+        return -value if self.is_loss else value
+
+    def identity(self) -> Json:
+        """Return its class and settings."""
+        plain = (bool, int, float, str, type(None))
+        given = {k: v for k, v in vars(self.metric).items() if isinstance(v, plain) and k[0] != "_"}
+        return {KIND: kind_of(type(self.metric)), "settings": encode(given, "statistic")}
 
 
 def measure_of(statistic: object, *, numbers: bool = False) -> Measure:
@@ -60,12 +158,14 @@ def measure_of(statistic: object, *, numbers: bool = False) -> Measure:
                 f"`statistic` must be {other} or a function for {kind}, got {statistic!r}."
             )
         return _NAMED[statistic]
-    if not callable(statistic):
-        raise TypeError(
-            f"`statistic` must be a name or a function, got {type(statistic).__name__}."
-        )
-    name = getattr(statistic, "__name__", type(statistic).__name__)
-    return Measure(name, statistic, "numbers" if numbers else "any")
+    own: Wanted = "numbers" if numbers else "any"
+    if not isinstance(statistic, type) and all(hasattr(statistic, name) for name in _METHODS):
+        metric = _OfMetric(statistic)
+        return Measure(metric.name, metric, "log-probabilities" if metric.is_binary else own)
+    if not callable(statistic) or isinstance(statistic, type):
+        kind = name_of_kind(statistic)
+        raise TypeError(f"`statistic` must be a name, a function, or a metric, got {kind}.")
+    return Measure(name_of(statistic), statistic, own)
 
 
 def _accuracy(classes: Tensor, labels: Tensor) -> float:
@@ -114,6 +214,8 @@ def _r2(predicted: Tensor, targets: Tensor) -> float:
         return 1.0 if residual == 0 else 0.0
     return 1 - residual / total
 
+
+_METHODS = "update", "compute", "reset"
 
 _NAMED: dict[str, Measure] = {
     each.name: each

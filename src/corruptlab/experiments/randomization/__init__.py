@@ -7,6 +7,7 @@ from corruptlab.experiments.randomization._randomization_test import (
     randomization_test,
 )
 from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
+from corruptlab.experiments.randomization._seeds import SeedsReport, SeedsResult
 from corruptlab.experiments.randomization._settings import (
     SETTINGS,
     TOKEN_SETTINGS,
@@ -23,6 +24,8 @@ __all__ = [
     "LearnerResult",
     "Pair",
     "RandomizationReport",
+    "SeedsReport",
+    "SeedsResult",
     "Setting",
     "SettingResult",
     "chosen_settings",

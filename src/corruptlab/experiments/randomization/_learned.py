@@ -291,6 +291,7 @@ class LearnerTest:
         p: float,
         seed: int,
         num_classes: int | None,
+        keys: dict[str, Any],
         executor: Executor | int | None,
         out: str | os.PathLike[str] | None,
         progress: bool,
@@ -299,9 +300,9 @@ class LearnerTest:
         """Read the data, and try every corruption before the first training."""
         new = None
         with seeded_generators(seed % 2**32):  # what random transforms draw
-            rows, labels, known = _learners.read_examples(train, "train")
+            rows, labels, known = _learners.read_examples(train, "train", **keys)
             if test is not None:
-                new, truth, _ = _learners.read_examples(test, "test")
+                new, truth, _ = _learners.read_examples(test, "test", **keys)
                 labels = _learners.joined(labels, truth)
         targets = _learners.code(
             labels, "train", numbers=learner.numbers, num_classes=num_classes, known=known
@@ -317,6 +318,7 @@ class LearnerTest:
             None if new is None else _clean(new, targets.codes[n:]),
             seed=seed,
             num_classes=k if isinstance(rows, _learners.PairRows) else num_classes,
+            **({} if isinstance(rows, _learners.PairRows) else keys),
         )
         why = ""
         if settings is None:

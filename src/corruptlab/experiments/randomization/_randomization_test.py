@@ -1,47 +1,48 @@
 """The randomization test: the same network and recipe on the same data, corrupted in known ways."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias, TypedDict, overload
 
 import torch
-from torch import nn
 from typing_extensions import Unpack
 
-from corruptlab._arrays import check_classes
 from corruptlab._by_name import describe
-from corruptlab._checks import check_left_out, check_probability, natural
-from corruptlab._data import InputKey, Key, open_dataset
+from corruptlab._checks import check_left_out, check_probability, instance, natural
+from corruptlab._data import InputKey, Key
 from corruptlab._environment import Environment
-from corruptlab._learners import trainable
-from corruptlab._modules import (
-    ModelSource,
-    copied,
-    count_parameters,
-    network_of,
-    resolve_device,
-    scores_of,
-)
+from corruptlab._learners import name_of, trainable
+from corruptlab._modules import ModelSource
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import Collate, MapDataset
-from corruptlab.corruptions import Corrupted
 from corruptlab.experiments.randomization._learned import LearnerReport, LearnerTest
 from corruptlab.experiments.randomization._pair import Pair
-from corruptlab.experiments.randomization._report import RandomizationReport, SettingResult
+from corruptlab.experiments.randomization._report import RandomizationReport
+from corruptlab.experiments.randomization._run import (
+    FitOptions,
+    InitialModel,
+    Loss,
+    OptimizerFactory,
+    Run,
+    Stop,
+)
+from corruptlab.experiments.randomization._seeds import (
+    SeedsReport,
+    chosen_seeds,
+    reports_over_seeds,
+)
 from corruptlab.experiments.randomization._settings import (
     Setting,
     chosen_settings,
     default_settings,
 )
-from corruptlab.training import EpochReport, Execution, Recipe, fit
+from corruptlab.training import EpochReport, Execution, Recipe
 
 Data: TypeAlias = MapDataset[Any] | tuple[Any, Any]
 """A data set of (input, label) items, or a pair of inputs and labels."""
-
-_Corrupted: TypeAlias = tuple[Corrupted, Corrupted | None, Setting]
 
 
 class _Options(TypedDict, total=False):
@@ -51,11 +52,16 @@ class _Options(TypedDict, total=False):
     p: float
     seed: int
     num_classes: int | None
-    device: torch.device | str | None
-    on_epoch_end: Callable[[EpochReport], object] | None
     input_key: InputKey | None
     label_key: Key | None
     collate: Collate | None
+    device: torch.device | str | None
+    optimizer: OptimizerFactory | None
+    loss: Loss | None
+    stop: Stop | None
+    execution: Execution | None
+    checkpoint: str | os.PathLike[str] | None
+    on_epoch_end: Callable[[EpochReport], object] | None
     executor: Executor | int | None
     out: str | os.PathLike[str] | None
     progress: bool
@@ -70,6 +76,7 @@ def randomization_test(
     test: Data | None = None,
     *,
     recipe: Recipe,
+    seeds: None = None,
     **options: Unpack[_Options],
 ) -> RandomizationReport: ...
 @overload
@@ -79,8 +86,19 @@ def randomization_test(
     test: Data | None = None,
     *,
     recipe: None = None,
+    seeds: None = None,
     **options: Unpack[_Options],
 ) -> LearnerReport: ...
+@overload
+def randomization_test(
+    model: Any,
+    train: Data,
+    test: Data | None = None,
+    *,
+    recipe: Recipe | None = None,
+    seeds: int | Sequence[int],
+    **options: Unpack[_Options],
+) -> SeedsReport: ...
 def randomization_test(
     model: Any,
     train: Data,
@@ -90,18 +108,24 @@ def randomization_test(
     settings: Iterable[str | Setting] | None = None,
     p: float = 0.5,
     seed: int = 0,
+    seeds: int | Sequence[int] | None = None,
     num_classes: int | None = None,
-    device: torch.device | str | None = None,
-    on_epoch_end: Callable[[EpochReport], object] | None = None,
     input_key: InputKey | None = None,
     label_key: Key | None = None,
     collate: Collate | None = None,
+    device: torch.device | str | None = None,
+    optimizer: OptimizerFactory | None = None,
+    loss: Loss | None = None,
+    stop: Stop | None = None,
+    execution: Execution | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    on_epoch_end: Callable[[EpochReport], object] | None = None,
     executor: Executor | int | None = None,
     out: str | os.PathLike[str] | None = None,
     progress: bool = False,
     model_name: str = "",
     data_name: str = "",
-) -> RandomizationReport | LearnerReport:
+) -> RandomizationReport | LearnerReport | SeedsReport:
     """Train a model from the same start on differently corrupted copies of a data set.
 
     Architecture, initial weights, hyper-parameters, and data order are the same for every setting;
@@ -132,15 +156,27 @@ def randomization_test(
             ``collate``; and `SETTINGS` otherwise. The report states the selection.
         p: Probability that a label is redrawn in ``"partial-labels"``, in ``[0, 1]``.
         seed: Seed of corruptions, data order, and random layers; an integer >= 0.
+        seeds: Run the test with several seeds: a number k >= 1 for ``seed, ..., seed + k - 1``, or
+            the seeds themselves. A network has the same initial weights with every seed, unless
+            ``model`` is a function, which is then called under each seed.
         num_classes: Number of classes, if the training set has no such attribute and lacks the
             last class.
-        device: Device of the training; by default as in `fit`.
-        on_epoch_end: Function that is called after every epoch of every fit, as in `fit`. The
-            ``name`` of its argument is the label of the setting.
-        input_key: For a network, position or name of the input in an item, or several of them, as
-            in `fit`.
-        label_key: For a network, position or name of the label in an item.
+        input_key: Position or name of the input in an item, or several of them, as in `fit`.
+        label_key: Position or name of the label in an item.
         collate: For a network, function that makes a batch of a list of items, as in `fit`.
+        device: Device of the training; by default as in `fit`.
+        optimizer: Function that returns an optimizer of the trainable parameters, in place of that
+            of the recipe, as in `fit`.
+        loss: Loss, as in `fit`; None for the cross-entropy.
+        stop: Stopping rules, as in `fit`; None for ``stopping.interpolated()``. Only the training
+            loss is measured after every epoch.
+        execution: Options of execution, as in `fit`. All settings use the options that the first
+            fit chose.
+        checkpoint: Folder for the checkpoints of the fits, each in a folder of its own, named by
+            the setting (and above it, the seed). The same call resumes from it.
+        on_epoch_end: Function that is called after every epoch of every fit, as in `fit`. The
+            ``name`` of its argument is the label of the setting, with the seed if there are
+            ``seeds``.
         executor: Executor for an estimator or a training function: None for this process, a number
             of processes, or any ``concurrent.futures.Executor``, as in `sweep`.
         out: Folder in which finished settings of an estimator or a training function are saved.
@@ -151,7 +187,9 @@ def randomization_test(
 
     Returns:
         A report with one row per setting, which prints as a table and draws a figure. For an
-        estimator or a training function, a `LearnerReport`, which contains accuracies only.
+        estimator or a training function, a `LearnerReport`, which contains accuracies only. With
+        ``seeds``, a `SeedsReport`, which contains a report for each seed, and means with 95%
+        t-intervals over the seeds.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -177,7 +215,7 @@ def randomization_test(
     Source: Zhang et al. 2017, §2.1 and Fig. 1a.
     """
     run: Any = iter_randomization_test  # whose overloads tell learners apart
-    reports: Iterator[RandomizationReport] | Iterator[LearnerReport] = run(
+    reports: Iterator[RandomizationReport | LearnerReport | SeedsReport] = run(
         model,
         train,
         test,
@@ -185,12 +223,18 @@ def randomization_test(
         settings=settings,
         p=p,
         seed=seed,
+        seeds=seeds,
         num_classes=num_classes,
-        device=device,
-        on_epoch_end=on_epoch_end,
         input_key=input_key,
         label_key=label_key,
         collate=collate,
+        device=device,
+        optimizer=optimizer,
+        loss=loss,
+        stop=stop,
+        execution=execution,
+        checkpoint=checkpoint,
+        on_epoch_end=on_epoch_end,
         executor=executor,
         out=out,
         progress=progress,
@@ -208,6 +252,7 @@ def iter_randomization_test(
     test: Data | None = None,
     *,
     recipe: Recipe,
+    seeds: None = None,
     **options: Unpack[_Options],
 ) -> Iterator[RandomizationReport]: ...
 @overload
@@ -217,8 +262,19 @@ def iter_randomization_test(
     test: Data | None = None,
     *,
     recipe: None = None,
+    seeds: None = None,
     **options: Unpack[_Options],
 ) -> Iterator[LearnerReport]: ...
+@overload
+def iter_randomization_test(
+    model: Any,
+    train: Data,
+    test: Data | None = None,
+    *,
+    recipe: Recipe | None = None,
+    seeds: int | Sequence[int],
+    **options: Unpack[_Options],
+) -> Iterator[SeedsReport]: ...
 def iter_randomization_test(
     model: Any,
     train: Data,
@@ -228,18 +284,24 @@ def iter_randomization_test(
     settings: Iterable[str | Setting] | None = None,
     p: float = 0.5,
     seed: int = 0,
+    seeds: int | Sequence[int] | None = None,
     num_classes: int | None = None,
-    device: torch.device | str | None = None,
-    on_epoch_end: Callable[[EpochReport], object] | None = None,
     input_key: InputKey | None = None,
     label_key: Key | None = None,
     collate: Collate | None = None,
+    device: torch.device | str | None = None,
+    optimizer: OptimizerFactory | None = None,
+    loss: Loss | None = None,
+    stop: Stop | None = None,
+    execution: Execution | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    on_epoch_end: Callable[[EpochReport], object] | None = None,
     executor: Executor | int | None = None,
     out: str | os.PathLike[str] | None = None,
     progress: bool = False,
     model_name: str = "",
     data_name: str = "",
-) -> Iterator[RandomizationReport] | Iterator[LearnerReport]:
+) -> Iterator[RandomizationReport] | Iterator[LearnerReport] | Iterator[SeedsReport]:
     """Run a randomization test and give the report so far after every setting.
 
     The arguments are those of `randomization_test`, which returns the last of these reports; they
@@ -254,12 +316,18 @@ def iter_randomization_test(
         settings: Likewise.
         p: Likewise.
         seed: Likewise.
+        seeds: Likewise.
         num_classes: Likewise.
-        device: Likewise.
-        on_epoch_end: Likewise.
         input_key: Likewise.
         label_key: Likewise.
         collate: Likewise.
+        device: Likewise.
+        optimizer: Likewise.
+        loss: Likewise.
+        stop: Likewise.
+        execution: Likewise.
+        checkpoint: Likewise.
+        on_epoch_end: Likewise.
         executor: Likewise.
         out: Likewise.
         progress: Likewise.
@@ -289,182 +357,96 @@ def iter_randomization_test(
         6 done, 0 to go
     """
     check_probability("p", p)
+    fits = FitOptions(device, collate, optimizer, loss, stop, execution, checkpoint, on_epoch_end)
     todo = None if settings is None else chosen_settings(settings, p=p)
-    keys: dict[str, Any] = {"input_key": input_key, "label_key": label_key}
-    if recipe is None:
-        left_out = {"device": device, "on_epoch_end": on_epoch_end, "collate": collate, **keys}
-        check_left_out("an estimator or a function", **left_out)
-        return LearnerTest.of(
-            trainable(model),
-            train,
-            test,
-            todo,
-            p=p,
-            seed=natural("seed", seed),
-            num_classes=num_classes,
-            executor=executor,
-            out=out,
-            progress=progress,
-            names=(model_name, data_name),
-        ).reports()
-    if not isinstance(recipe, Recipe):
-        raise TypeError(f"`recipe` must be a corruptlab.Recipe, got {type(recipe).__name__}.")
-    check_left_out("a network", executor=executor, out=out)
-    data = Pair.of(train, test, seed=seed, num_classes=num_classes, **keys)
-    why = ""
-    if todo is None:
-        with preserve_rng_state():  # random transforms of the data would move them
-            first = None if collate is not None else data.train.inputs_at([0])
-            todo, why = default_settings(first, p=p)
-    fresh = _InitialModel(model, seed=seed)
-    start = RandomizationReport(
-        rows=(),
-        remaining=todo,
-        default_settings=why,
-        interrupted=False,
-        model=model_name or fresh.name,
-        num_parameters=fresh.num_parameters,
-        data=data_name or describe(train),
-        n_train=len(data.train),
-        n_test=0 if data.test is None else len(data.test),
-        num_classes=int(data.train.num_classes),
+    test_of = _Test(
+        model=model,
+        train=train,
+        test=test,
         recipe=recipe,
-        seed=data.seed,
-        environment=Environment.here(),
+        settings=todo,
+        p=p,
+        num_classes=num_classes,
+        keys={"input_key": input_key, "label_key": label_key},
+        fits=fits,
+        executor=executor,
+        out=out,
+        progress=progress,
+        names=(model_name, data_name),
     )
-    return _Run(fresh, data, start, device, on_epoch_end, collate, progress).reports()
+    if seeds is None:
+        return test_of.reports(natural("seed", seed))
+    return reports_over_seeds(test_of.reports, chosen_seeds(seeds, seed))
 
 
-class _InitialModel:
-    """Copies of one network, which may be made by a function: equal initial weights."""
+@dataclass(frozen=True, kw_only=True)
+class _Test:
+    """A randomization test but for its seed."""
 
-    def __init__(self, source: ModelSource, *, seed: int) -> None:
-        self._network = network_of(source, seed=seed)
-        self.name = type(self._network).__name__
-        self.num_parameters = count_parameters(self._network)
-
-    def __call__(self) -> nn.Module:
-        """Return a fresh copy."""
-        return copied(self._network)
-
-
-@dataclass(frozen=True)
-class _Run:
-    """All that is fixed during a randomization test."""
-
-    fresh: _InitialModel
-    data: Pair
-    start: RandomizationReport
-    device: torch.device | str | None
-    on_epoch_end: Callable[[EpochReport], object] | None
-    collate: Collate | None
+    model: Any
+    train: Data
+    test: Data | None
+    recipe: Recipe | None
+    settings: tuple[Setting, ...] | None
+    p: float
+    num_classes: int | None
+    keys: dict[str, Any]
+    fits: FitOptions
+    executor: Executor | int | None
+    out: str | os.PathLike[str] | None
     progress: bool
+    names: tuple[str, str]
 
-    def reports(self) -> Iterator[RandomizationReport]:
-        report = self.start
-        try:
-            corrupted = self.tried_settings()
-        except KeyboardInterrupt:
-            yield replace(report, interrupted=True)
-            return
-        for data in corrupted:
-            try:
-                row = self.result(*data, report)
-            except KeyboardInterrupt:  # while data was read: there is nothing of this one
-                row = None
-            except (Exception, SystemExit) as error:
-                if report.rows:
-                    with suppress(AttributeError):  # an error of a frozen class keeps nothing
-                        error.report = report  # type: ignore[union-attr]  # documented
-                raise
-            report = _grown(report, row)
-            yield report
-            if report.interrupted:
-                return
+    def reports(
+        self, seed: int, folder: str = ""
+    ) -> Iterator[RandomizationReport] | Iterator[LearnerReport]:
+        """Check everything, and return an iterator of reports; what is kept is in a folder."""
+        if self.recipe is None:
+            return self._of_learner(seed, folder)
+        return self._of_network(instance("recipe", self.recipe, Recipe), seed, folder)
 
-    def tried_settings(self) -> list[_Corrupted]:
-        """Corrupt the data for every setting, and run a batch of each through the network."""
-        model = self.fresh()
-        model.to(resolve_device(model, self.device))
-        with preserve_rng_state():  # random transforms of the data would move them
-            self.check(model, self.data.train, self.data.test)
-            return [self.tried(setting, model) for setting in self.start.remaining]
-
-    def tried(self, setting: Setting, model: nn.Module) -> _Corrupted:
-        try:
-            train, test, done = self.data.corrupted(setting)
-            if not setting.is_clean:
-                self.check(model, train, test)
-        except (TypeError, ValueError) as error:
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(
-                "`settings` must serve what `model` and `recipe` accept, "
-                f"got {setting.name!r}, for which {error}"
-            ) from error
-        return train, test, done
-
-    def check(self, model: nn.Module, train: Corrupted, test: Corrupted | None) -> None:
-        """Run a batch of both sets through the network, and compare its outputs with all labels."""
-        recipe, size = self.start.recipe, self.start.recipe.batch_size
-        device = next((each.device for each in model.parameters()), torch.device("cpu"))
-        for role, dataset in {"train": train, "test": test}.items():
-            if dataset is not None:
-                at = range(min(size, len(dataset)))
-                few, _ = open_dataset(dataset, role).batch_at(at, self.collate)
-                recipe.check_inputs(few, name=role)
-                tried = recipe.with_statistics_of(few, name=role)  # of all, in the fit
-                scores = scores_of(model, tried.prepare(few.to(device)))
-                labels = torch.tensor(dataset.targets)
-                check_classes(labels, f"`{role}` labels", num_classes=scores.shape[1])
-
-    def result(
-        self,
-        train: Corrupted,
-        test: Corrupted | None,
-        setting: Setting,
-        report: RandomizationReport,
-    ) -> SettingResult:
-        fitted = fit(
-            self.fresh(),
-            train,
-            test,
-            recipe=report.recipe,
-            measure="loss",
-            seed=report.seed,
-            device=self.device,
-            # What the first fit found fastest holds for all, or their times could not be compared.
-            execution=_executed_alike(report),
-            on_epoch_end=self.on_epoch_end,
-            collate=self.collate,
+    def _of_learner(self, seed: int, folder: str) -> Iterator[LearnerReport]:
+        check_left_out("an estimator or a function", **vars(self.fits))
+        return LearnerTest.of(
+            trainable(self.model),
+            self.train,
+            self.test,
+            self.settings,
+            p=self.p,
+            seed=seed,
+            num_classes=self.num_classes,
+            keys=self.keys,
+            executor=self.executor,
+            out=self.out if self.out is None else Path(self.out) / folder,
             progress=self.progress,
-            name=setting.label,
+            names=self.names,
+        ).reports()
+
+    def _of_network(self, recipe: Recipe, seed: int, folder: str) -> Iterator[RandomizationReport]:
+        check_left_out("a network", executor=self.executor, out=self.out)
+        data = Pair.of(self.train, self.test, seed=seed, num_classes=self.num_classes, **self.keys)
+        todo, why = self.settings, ""
+        if todo is None:
+            with preserve_rng_state():  # random transforms of the data would move them
+                first = None if self.fits.collate is not None else data.train.inputs_at([0])
+                todo, why = default_settings(first, p=self.p)
+        fresh, fits = InitialModel(self.model, seed=seed), self.fits.within(folder)
+        start = RandomizationReport(
+            rows=(),
+            remaining=todo,
+            default_settings=why,
+            interrupted=False,
+            model=self.names[0] or fresh.name,
+            num_parameters=fresh.num_parameters,
+            data=self.names[1] or describe(self.train),
+            n_train=len(data.train),
+            n_test=0 if data.test is None else len(data.test),
+            num_classes=int(data.train.num_classes),
+            recipe=recipe,
+            seed=data.seed,
+            environment=Environment.here(),
+            optimizer=None if fits.optimizer is None else name_of(fits.optimizer),
+            loss=None if fits.loss is None else name_of(fits.loss),
         )
-        return SettingResult.of(
-            setting,
-            fitted,
-            labels_changed=train.realized_rate,
-            fingerprint=train.fingerprint,
-            baseline=fitted if setting.is_clean else report.baseline,
-        )
-
-
-def _executed_alike(report: RandomizationReport) -> Execution:
-    """Return how the first fit ran; whether data can be read once is for each setting to say."""
-    if not report.rows:
-        return Execution()
-    first = report.rows[0].fit.execution
-    return replace(first, data="auto") if first.data == "device" else first
-
-
-def _grown(report: RandomizationReport, row: SettingResult | None) -> RandomizationReport:
-    """Add a row; a fit that Ctrl-C ended stays among what remains, and without a step is no row."""
-    interrupted = row is None or row.fit.stopped_by == "interrupted"
-    if row is None or row.fit.steps == 0:
-        return replace(report, interrupted=True)
-    return replace(
-        report,
-        rows=(*report.rows, row),
-        remaining=report.remaining if interrupted else report.remaining[1:],
-        interrupted=interrupted,
-        environment=row.fit.environment,
-    )
+        suffix = f", seed {seed}" if folder else ""
+        return Run(fresh, data, start, fits, self.progress, suffix).reports()

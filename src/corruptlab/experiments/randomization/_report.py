@@ -184,6 +184,8 @@ class RandomizationReport(
         recipe: The hyper-parameters, the same for all settings.
         seed: Seed of corruptions, data order, and of what layers draw.
         environment: Versions, machine, and device.
+        optimizer: Name of the function that made the optimizer; None for that of the recipe.
+        loss: Name of the loss; None for the cross-entropy.
 
     Example:
         >>> import torch
@@ -216,6 +218,8 @@ class RandomizationReport(
     seed: int
     environment: Environment
     default_settings: str = ""
+    optimizer: str | None = None
+    loss: str | None = None
 
     @property
     def complete(self) -> bool:
@@ -372,7 +376,7 @@ def _made_with(report: RandomizationReport) -> list[str]:
             "model": f"{report.model}, {text.counted(report.num_parameters, 'parameter')}",
             "data": f"{report.data}, {sizes}, "
             f"{text.counted(report.num_classes, 'class', 'classes')}",
-            "recipe": _training(report.recipe, precision),
+            "recipe": _training(report, precision),
             "run": f"seed {report.seed}, on {made.device}, "
             f"{text.counted(made.threads, 'thread')}, {made.platform}",
             "with": made.versions,
@@ -380,17 +384,24 @@ def _made_with(report: RandomizationReport) -> list[str]:
     )
 
 
-def _training(recipe: Recipe, precision: str | None) -> str:
+def _training(report: RandomizationReport, precision: str | None) -> str:
     """Describe a recipe; what is rarely set is told where it is."""
+    recipe = report.recipe
     optimizer, momentum = _OPTIMIZERS[recipe.optimizer]
     decay = "" if recipe.decay == 1 else f" (x {recipe.decay:g} an epoch)"
     told = [
         f"{optimizer}, learning rate {recipe.learning_rate:g}{decay}",
         f"{momentum} {recipe.momentum:g}",
+    ]
+    if report.optimizer is not None:
+        told = [f"optimizer by {report.optimizer}{decay}"]
+    if report.loss is not None:
+        told.append(f"loss {report.loss}")
+    told += [
         f"batch {recipe.batch_size:,}",
         f"at most {text.counted(recipe.epochs, 'epoch')}",
     ]
-    if recipe.weight_decay:
+    if recipe.weight_decay and report.optimizer is None:
         told.append(f"weight decay {recipe.weight_decay:g}")
     if recipe.dropout is not None:
         told.append(f"dropout {recipe.dropout:g}")

@@ -1,0 +1,164 @@
+"""Labelled rows of one length in memory, and how columns of a file become them."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from corruptlab._data_files import LARGEST, quoted, some
+from corruptlab._draws import Draws
+from corruptlab._errors import DataFileError
+from corruptlab._types import Labels
+
+Column: TypeAlias = Sequence[float] | Sequence[str]
+"""Numbers, or the names of categories."""
+
+_HELD_OUT = 5  # one row in so many is a test row
+_MOST_CATEGORIES = 100
+INTEGER = re.compile(r"[+-]?\d+")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Table(Dataset[tuple[Tensor, int]]):
+    """Labelled rows of one length, held in memory: the columns of a table, or tokens.
+
+    Items are ``(row, label)``: a tensor of shape ``(d,)`` and an ``int``. A row is a view of
+    ``inputs``, so changing it in place changes the data set.
+
+    Args:
+        inputs: Shape ``(n, d)``: ``float32`` for a table, ``int64`` for tokens.
+        targets: ``int64`` tensor of shape ``(n,)``, values ``0 .. len(classes) - 1``.
+        classes: Name of each class, in the order of the labels.
+        columns: Name of each column, or none for tokens.
+        name: Name of the data set in tables and error messages.
+        num_tokens: Number of tokens, whose ids are ``0 .. num_tokens - 1``; None for a table.
+
+    Example:
+        >>> rows, labels = torch.zeros(2, 3), torch.tensor([1, 0])
+        >>> two = Table(rows, labels, classes=("ill", "well"), columns=("a", "b", "c"), name="two")
+        >>> two
+        Table('two': 2 rows of 3 numbers, 2 classes)
+        >>> two[0]
+        (tensor([0., 0., 0.]), 1)
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    classes: tuple[str, ...]
+    columns: tuple[str, ...]
+    name: str
+    num_tokens: int | None = None
+
+    @property
+    def tensors(self) -> tuple[Tensor, Tensor]:
+        """The pair ``(inputs, targets)``: the whole data set without a copy."""
+        return self.inputs, self.targets
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.inputs[index], int(self.targets[index])
+
+    def __repr__(self) -> str:
+        what = "numbers" if self.num_tokens is None else "tokens"
+        return (
+            f"Table({self.name!r}: {len(self)} rows of {self.inputs.shape[1]} {what}, "
+            f"{len(self.classes)} classes)"
+        )
+
+
+def coded(path: Path, labels: Sequence[str]) -> tuple[Labels, tuple[str, ...]]:
+    """Return labels as positions among the classes, which are sorted, integers by their value."""
+    found = set(labels)
+    are_integers = all(map(INTEGER.fullmatch, found))
+    classes = sorted(found, key=lambda text: (int(text), text)) if are_integers else sorted(found)
+    if len(classes) < 2:
+        raise DataFileError(path, "at least two classes", f"{len(classes)}: {classes}")
+    place = {name: k for k, name in enumerate(classes)}
+    return np.array([place[label] for label in labels], np.int64), tuple(classes)
+
+
+def held_out(path: Path, labels: Labels) -> NDArray[np.bool_]:
+    """Return which rows are test rows: a fifth of each class, rounded down, drawn with seed 0."""
+    order = Draws(0).permutations("table/split", [0], len(labels))[0]
+    test = np.zeros(len(labels), np.bool_)
+    for k in np.unique(labels):
+        members = order[labels[order] == k]
+        test[members[: len(members) // _HELD_OUT]] = True
+    if not test.any():
+        raise DataFileError(path, f"a class of at least {_HELD_OUT} rows to hold one out", "none")
+    return test
+
+
+def as_numbers(
+    path: Path,
+    columns: Mapping[str, Column],
+    test: NDArray[np.bool_],
+    where: Callable[[int], str],
+) -> tuple[Tensor, tuple[str, ...]]:
+    """Return columns as standardized ``float32``, with a column for each category."""
+    names: list[str] = []
+    parts: list[NDArray[np.float64]] = []
+    for name, values in columns.items():
+        found, numbers = _encoded(path, name, values, where)
+        names += found
+        parts.append(numbers)
+        if len(values) * len(names) > LARGEST // 8:
+            raise DataFileError(path, f"at most {LARGEST // 8:,} values in all", "more")
+    inputs = np.concatenate(parts, axis=1)
+    mean, std = inputs[~test].mean(0), inputs[~test].std(0)
+    inputs = (inputs - mean) / np.where(std > 0, std, 1)
+    return torch.from_numpy(inputs.astype(np.float32)), tuple(names)
+
+
+def _encoded(
+    path: Path, name: str, values: Column, where: Callable[[int], str]
+) -> tuple[list[str], NDArray[np.float64]]:
+    """Return the names and the numbers ``(n, k)`` of what one column becomes."""
+    if not isinstance(values[0], str):
+        numbers = np.array(values, np.float64)
+        if len(strays := np.flatnonzero(~np.isfinite(numbers))):
+            at = int(strays[0])
+            raise DataFileError(
+                path, f"finite numbers in column {name!r}", f"{values[at]} {where(at)}"
+            )
+        return [name], numbers[:, None]
+    categories, codes = np.unique(np.array(values), return_inverse=True)
+    if len(categories) > _MOST_CATEGORIES:
+        raise DataFileError(
+            path,
+            f"at most {_MOST_CATEGORIES} categories in column {name!r}",
+            f"{len(categories):,}, such as {quoted(str(values[0]))} {where(0)}",
+        )
+    return [f"{name}={each}" for each in categories], np.eye(len(categories))[codes.reshape(-1)]
+
+
+def split(
+    inputs: Tensor,
+    labels: Labels,
+    test: NDArray[np.bool_],
+    *,
+    classes: tuple[str, ...],
+    columns: tuple[str, ...],
+    name: str,
+) -> tuple[Table, Table]:
+    """Return training rows and test rows."""
+    tokens = None if inputs.is_floating_point() else int(inputs.max()) + 1
+    train, rest = (
+        Table(inputs[rows], torch.from_numpy(labels[rows]), classes, columns, name, tokens)
+        for rows in (~test, test)
+    )
+    return train, rest
+
+
+def listed(columns: Sequence[str]) -> str:
+    """Return the names of columns for the "found" part of an error."""
+    return f"the columns {some(columns).removeprefix('only ')}"
