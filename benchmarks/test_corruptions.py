@@ -179,3 +179,29 @@ def test_batches_of_items(compare: Compare) -> None:
         part=True,
         rounds=51,
     )
+
+
+@pytest.mark.parametrize("kind", ["array", "objects", "list"])
+@pytest.mark.parametrize("classes", [10, 1000])
+def test_names_of_classes(compare: Compare, scale: Scale, kind: str, classes: int) -> None:
+    """Names are numbered first."""
+    numbers = np.random.default_rng(0).integers(0, classes, scale(1_000_000, 10_000_000))
+    texts = np.array([f"class {k:03}" for k in range(classes)])
+    names: Any = (texts.astype(object) if kind == "objects" else texts)[numbers]
+    integers: Any = numbers
+    if kind == "list":
+        names, integers = names.tolist(), numbers.tolist()
+    inputs = np.zeros((len(numbers), 1), np.uint8)
+    found = {}
+
+    def wrapped(what: str, labels: Any) -> None:
+        found[what] = cl.corrupt(inputs, cl.UniformLabels(p=0.4), targets=labels).targets
+
+    compare(
+        f"`corrupt` with {len(numbers):,} names of {classes:,} classes, {kind}",
+        lambda: wrapped("ours", names),
+        lambda: wrapped("theirs", integers),
+        than=f"integers, {'list' if kind == 'list' else 'array'}",
+        rounds=scale(5, 7),
+    )
+    assert np.array_equal(found["ours"], found["theirs"])

@@ -192,7 +192,9 @@ def test_names_in_any_number_are_numbered_by_their_order() -> None:
     names = [f"class {k}" for k in range(5000)]
     labels = np.random.default_rng(1).integers(0, 5000, 70_000)
     expected = np.unique(np.array(names)[labels], return_inverse=True)[1]
-    for y in (np.array(names)[labels], [names[k] for k in labels]):
+    arrays = [np.array(names), np.array(names).astype("S"), np.array(names, object)]
+    lists = [[names[k] for k in labels], list(np.array(names)[labels])]
+    for y in (*(array[labels] for array in arrays), *lists):
         assert_array_equal(cl.corrupt((np.zeros(70_000), y)).targets, expected)
 
 

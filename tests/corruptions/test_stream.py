@@ -106,6 +106,42 @@ def test_workers_do_not_matter(workers: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 2])
+def test_fields_are_added_in_any_worker(workers: int) -> None:
+    noisy = stream(Sharded(TUPLES)).with_fields("id", "clean_label").with_fields("is_corrupted")
+    loader = DataLoader(noisy, batch_size=None, num_workers=workers)
+    expected = whole()
+    position = {int(key): i for i, key in enumerate(KEYS)}
+    for _, label, key, number, clean, changed in loader:
+        i = position[key]
+        assert (label, clean) == (expected.targets[i], expected.clean_targets[i])
+        assert (number, changed) == (key, bool(expected.is_corrupted[i]))
+        del position[key]
+    assert not position
+    assert len(next(iter(stream()))) == 3  # as it was
+
+
+def test_fields_of_dictionaries_have_names_and_the_types_of_the_labels() -> None:
+    samples = [{**x, "cls": np.array([x["cls"]])} for x in DICTIONARIES]
+    options: dict[str, Any] = {"key": "__key__", "label_key": "cls", "input_key": "npy"}
+    noisy = stream(samples, **options).with_fields("clean_label", "is_corrupted")
+    for new, old in zip(noisy, samples, strict=True):
+        assert_array_equal(new["clean_label"], old["cls"])
+        assert new["is_corrupted"] is bool(new["cls"][0] != old["cls"][0])
+        assert list(new)[-2:] == ["clean_label", "is_corrupted"]
+    names = [{**x, "cls": "abcdefghij"[x["cls"]]} for x in DICTIONARIES]
+    for new, old in zip(
+        stream(names, classes="abcdefghij", **options).with_fields("clean_label"),
+        names,
+        strict=True,
+    ):
+        assert new["clean_label"] == old["cls"]
+    with pytest.raises(ValueError, match=r"^`names` must be names that items do not have yet, got"):
+        list(stream([{**x, "id": 3} for x in samples], **options).with_fields("id"))
+    with pytest.raises(ValueError, match=r"^`names` must only name id, clean_label, is_corrupted,"):
+        stream().with_fields("index")  # type: ignore[arg-type]
+
+
 def test_several_workers_need_a_key() -> None:
     with pytest.raises(ValueError, match=r"`key` must name what tells samples apart .* 2 workers"):
         list(DataLoader(stream(Sharded(TUPLES), key=None), batch_size=None, num_workers=2))

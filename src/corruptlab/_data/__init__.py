@@ -11,7 +11,7 @@ from corruptlab._data._examples import (
     told_classes,
     with_encoding,
 )
-from corruptlab._data._fields import LABEL_NAMES, Fields, InputKey, Key
+from corruptlab._data._fields import LABEL_NAMES, Fields, InputKey, Key, with_added
 from corruptlab._data._inputs import (
     Batch,
     channels_first,
@@ -76,6 +76,7 @@ __all__ = [
     "stacked",
     "tensors_from",
     "told_classes",
+    "with_added",
     "with_encoding",
     "written_like",
 ]

@@ -37,25 +37,24 @@ def read_container(
 
 def written_like(original: Any, labels: Labels, encoding: LabelEncoding | None) -> Any:
     """Return labels as the kind of container, and of label, that the original is."""
+    if isinstance(original, np.ndarray):
+        return _array_like(original, labels, encoding).reshape(original.shape)
     values = labels if encoding is None else encoding.decode(labels)
     if isinstance(original, torch.Tensor):
         wide = values.dtype.kind == "i" and values.max() > torch.iinfo(original.dtype).max
         made = torch.from_numpy(values).reshape(original.shape).to(original.device)
         return made if wide else made.to(original.dtype)
-    if isinstance(original, np.ndarray):
-        return _array_like(original, values, labels, encoding).reshape(original.shape)
     if isinstance(original, list | tuple):
         plain = set(map(type, original)) <= {int, str, bool, bytes}
         return type(original)(values.tolist() if plain else all_relabelled(original, values))
     return _pandas_like(original, values, labels, encoding)
 
 
-def _array_like(
-    original: Array, values: Array, labels: Labels, encoding: LabelEncoding | None
-) -> Array:
+def _array_like(original: Array, labels: Labels, encoding: LabelEncoding | None) -> Array:
     if original.dtype.kind in "UST" and encoding is not None:
         names = np.array(encoding.classes, original.dtype if original.dtype.kind == "T" else None)
-        return names.astype(np.result_type(names, original), copy=False)[labels]
+        return names.astype(np.result_type(names, original), copy=False).take(labels)
+    values = labels if encoding is None else encoding.decode(labels)
     if original.dtype.kind in "iu" and values.max() > np.iinfo(original.dtype).max:
         return values
     return values.astype(original.dtype, copy=False)

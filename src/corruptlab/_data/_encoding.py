@@ -1,8 +1,10 @@
 """Classes that are not numbered from 0: names, booleans, -1 and +1, categories."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from corruptlab._types import Array, Labels
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, and its bits look random
 
 _CHUNK = 1 << 15
+_GUESSED_BITS = 16
 
 NAMES = (str, bytes)
 
@@ -120,43 +123,48 @@ def _in_order_of_appearance(values: Any) -> tuple[Labels, list[Any]]:
     elif hasattr(type(values), "factorize"):  # pandas' arrays know how to, faster
         labels, names = values.factorize()
         return np.asarray(labels, np.int64), list(names)
-    listed = values.tolist() if isinstance(values, np.ndarray) else [_plain(v) for v in values]
+    listed: Iterable[Any] = values
+    if isinstance(values, np.ndarray):  # a list of them all would take as much memory again
+        parts = range(0, len(values), _CHUNK)
+        listed = chain.from_iterable(values[at : at + _CHUNK].tolist() for at in parts)
+    numbers: defaultdict[Any, int] = defaultdict(count().__next__)
     try:
-        table = {value: k for k, value in enumerate(dict.fromkeys(listed))}
+        labels = np.fromiter(map(numbers.__getitem__, listed), np.int64, len(values))
     except TypeError:  # what cannot be hashed is no name
         return np.zeros(0, np.int64), []
-    return np.fromiter(map(table.__getitem__, listed), np.int64, len(listed)), list(table)
+    return labels, [x.item() if isinstance(x, np.str_ | np.bytes_) else x for x in numbers]
 
 
 def _by_hash(values: NDArray[Any]) -> tuple[Labels, list[Any]] | None:
     """Number texts of fixed width by 64-bit hashes; None if two of them have one hash."""
-    # Comparing texts costs far more than comparing integers, and sorting compares often. A chunk
-    # at a time, nearly everything is in the cache of the processor.
-    if values.itemsize == 0:
+    # Comparing texts costs far more than comparing integers. A chunk at a time, nearly everything
+    # is in the cache of the processor.
+    if values.itemsize == 0 or len(values) == 0:
         return None
-    values = np.ascontiguousarray(values)
+    texts = np.ascontiguousarray(values).view(f"V{values.itemsize}")
     size = next(size for size in (8, 4, 1) if values.itemsize % size == 0)
-    words = values.view(f"u{size}").reshape(len(values), -1)
+    words = texts.view(f"u{size}").reshape(len(values), -1)
     labels = np.empty(len(values), np.int64)
-    table = np.zeros(0, np.uint64)  # the distinct hashes, rising
-    number = first = np.zeros(0, np.int64)  # of each hash; where each number is first met
+    known = _hashes(words[:1])  # the distinct hashes, by number
+    first, numbers = np.zeros(1, np.int64), {known.item(): 0}
+    guesses = np.zeros(1 << _GUESSED_BITS, np.int64)  # a number for the first bits of a hash
     for start in range(0, len(values), _CHUNK):
-        some = words[start : start + _CHUNK]
-        hashes = _hashes(some)
-        place = np.searchsorted(table, hashes)
-        new = np.flatnonzero(table[place - (place == len(table))] != hashes) if start else None
-        if new is None or len(new):
-            fresh, at = np.unique(hashes if new is None else hashes[new], return_index=True)
-            first = np.concatenate([first, start + (at if new is None else new[at])])
-            table = np.concatenate([table, fresh])
-            number = np.concatenate([number, np.arange(len(number), len(table))])
-            order = np.argsort(table)
-            table, number = table[order], number[order]
-            place = np.searchsorted(table, hashes)
-        found = number[place]
-        if not np.array_equal(words[first][found], some):
+        some = slice(start, start + _CHUNK)
+        hashes = _hashes(words[some])
+        found = guesses[hashes >> np.uint64(64 - _GUESSED_BITS)]
+        wrong = np.flatnonzero(known[found] != hashes)
+        if len(wrong):
+            distinct, at, inverse = np.unique(hashes[wrong], return_index=True, return_inverse=True)
+            its = np.array([numbers.setdefault(h, len(numbers)) for h in distinct.tolist()])
+            found[wrong] = its[inverse]
+            guesses[distinct >> np.uint64(64 - _GUESSED_BITS)] = its
+            new = its >= len(known)
+            known = np.concatenate([known, distinct[new]])
+            first = np.concatenate([first, start + wrong[at[new]]])
+        same_as = texts[first].take(found).view(f"u{size}")
+        if not np.array_equal(same_as, words[some].reshape(-1)):
             return None
-        labels[start : start + _CHUNK] = found
+        labels[some] = found
     return labels, values[first].tolist()
 
 
@@ -165,9 +173,4 @@ def _hashes(words: NDArray[Any]) -> NDArray[np.uint64]:
     for column in words.T:
         hashes ^= column
         hashes *= _MULTIPLIER
-        hashes ^= hashes >> np.uint64(32)
     return hashes
-
-
-def _plain(name: Any) -> Any:
-    return name.item() if isinstance(name, np.str_ | np.bytes_) else name

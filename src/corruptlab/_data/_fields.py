@@ -98,6 +98,15 @@ class Fields:
         return _replace_field(item, self.input, value)
 
 
+def with_added(item: Any, names: Sequence[str], values: Sequence[Any]) -> Any:
+    """Return an item with further fields: at its end, or in a dictionary under their names."""
+    if not isinstance(item, Mapping):
+        return item + list(values) if isinstance(item, list) else (*item, *values)
+    if taken := [name for name in names if name in item]:
+        raise ValueError(f"`names` must be names that items do not have yet, got {taken[0]!r}.")
+    return {**item, **dict(zip(names, values, strict=True))}
+
+
 def has_fields(item: Any) -> bool:
     """Return whether an item has parts, by position or by name."""
     return isinstance(item, Mapping | Sequence) and not isinstance(item, str | bytes)

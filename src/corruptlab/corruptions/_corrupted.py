@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, SupportsIndex, get_args
@@ -23,6 +23,7 @@ from corruptlab._data import (
     relabelled,
     restored,
     stacked,
+    with_added,
 )
 from corruptlab._draws import ALGORITHM, Draws
 from corruptlab._random_state import seeded_generators
@@ -406,11 +407,7 @@ class Corrupted(Forwarding):
         added = [self._field(name, item, position) for name in self._added]
         for transform in self._transforms:
             item = fields.with_input(item, transform(fields.input_of(item, "dataset", position)))
-        if not isinstance(item, Mapping):
-            return item + added if isinstance(item, list) else (*item, *added)
-        if taken := [name for name in self._added if name in item]:
-            raise ValueError(f"`names` must be names that items do not have yet, got {taken[0]!r}.")
-        return {**item, **dict(zip(self._added, added, strict=True))}
+        return with_added(item, self._added, added)
 
     def _field(self, name: str, item: Any, position: int) -> Any:
         if name == "index":

@@ -1,15 +1,16 @@
 """Corrupt a stream of samples, without a length and without items by position."""
 
+import copy
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from corruptlab._checks import at_least
+from corruptlab._checks import at_least, check_names
 from corruptlab._data import (
     Fields,
     History,
@@ -19,6 +20,7 @@ from corruptlab._data import (
     number_of,
     plain,
     restored,
+    with_added,
 )
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids, Labels
@@ -30,6 +32,9 @@ from corruptlab.corruptions._protocols import (
     Pipeline,
     listed,
 )
+
+StreamField = Literal["id", "clean_label", "is_corrupted"]
+"""What `CorruptedStream.with_fields` can add to the samples."""
 
 _CHUNK = 256  # samples that are corrupted together: one at a time would cost 20 times as much
 
@@ -117,6 +122,7 @@ class CorruptedStream(IterableDataset[Any]):
         self.stream: Iterable[Any] = stream
         self._key, self._repeats = key, repeats
         self._input_key, self._label_key = input_key, label_key
+        self._added: tuple[str, ...] = ()
 
     @staticmethod
     def example_id(key: Any) -> int:
@@ -148,6 +154,33 @@ class CorruptedStream(IterableDataset[Any]):
             raise ValueError(f"`key` must lie in 0 .. 2**62 - 1, got {number}.")
         return number
 
+    def with_fields(self, *names: StreamField) -> "CorruptedStream":
+        """Return the same stream with additional fields in each sample.
+
+        Args:
+            *names: Fields to append to a sample in this order, or to add to a dictionary under
+                these names: ``"id"``, the example id; ``"clean_label"``, the label of the wrapped
+                stream; ``"is_corrupted"``, whether the two labels differ.
+
+        Returns:
+            A copy that shares the wrapped stream. The original is not changed.
+
+        Raises:
+            ValueError: If a name is unknown. During iteration: if a sample already has a field of
+                this name.
+
+        Example:
+            >>> import corruptlab as cl
+            >>> samples = [("a", 0, 7), ("b", 1, 9)]
+            >>> noisy = cl.CorruptedStream(samples, cl.RandomLabels(), key=2, num_classes=2, seed=0)
+            >>> list(noisy.with_fields("clean_label", "is_corrupted"))
+            [('a', 0, 7, 0, False), ('b', 0, 9, 1, True)]
+        """
+        check_names("names", names, get_args(StreamField))
+        made = copy.copy(self)
+        made._added = (*self._added, *names)
+        return made
+
     def __iter__(self) -> Iterator[Any]:
         """Yield the corrupted samples of one pass.
 
@@ -170,7 +203,9 @@ class CorruptedStream(IterableDataset[Any]):
         seen: set[int] = set()
         start, chunk = 0, [first, *islice(samples, _CHUNK - 1)]
         while chunk:
-            yield from self._corrupted(chunk, self._ids(chunk, start, seen), fields, start)
+            ids = self._ids(chunk, start, seen)
+            noisy = self._corrupted(chunk, ids, fields, start)
+            yield from self._with_added(noisy, chunk, ids, fields) if self._added else noisy
             start += len(chunk)
             chunk = list(islice(samples, _CHUNK))
 
@@ -194,6 +229,18 @@ class CorruptedStream(IterableDataset[Any]):
             fields.with_input(item, restored(fields.input_of(item, "stream", start), new, batch))
             for item, new in zip(items, moved, strict=True)
         ]
+
+    def _with_added(
+        self, noisy: Sequence[Any], samples: Sequence[Any], ids: Ids, fields: Fields
+    ) -> Iterator[Any]:
+        for new, sample, number in zip(noisy, samples, ids.tolist(), strict=True):
+            clean = sample[fields.label]
+            known = {
+                "id": number,
+                "clean_label": clean,
+                "is_corrupted": plain(clean) != plain(new[fields.label]),
+            }
+            yield with_added(new, self._added, [known[name] for name in self._added])
 
     def _labels(self, samples: Sequence[Any], fields: Fields, start: int) -> Labels:
         labels = np.empty(len(samples), np.int64)
