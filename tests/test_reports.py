@@ -443,7 +443,7 @@ def test_rows_with_different_numbers_keep_their_columns() -> None:
     head, first, second = (re.findall(">([^<]*)</t[hd]>", row) for row in page.splitlines()[2:5])
     assert len(head) == len(first) == len(second)
     at, steps = head.index("test"), head.index("steps")
-    assert (first[steps], second[steps], second[at]) == ("3", "-", "0.5")
+    assert (first[at], first[steps], second[at], second[steps]) == ("nan", "3", "0.5", "-")
 
 
 def test_without_pandas_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
