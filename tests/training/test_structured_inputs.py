@@ -142,7 +142,8 @@ def test_batches_that_are_padded_by_themselves_give_the_losses_of_a_plain_loop()
             optimizer.step()
             losses.append(loss.item())
             shapes.add(inputs["input_ids"].shape)
-    report = run(ragged, collate=padded, execution=Execution(deterministic=True))
+    test = ragged[1:]  # which has no long one
+    report = run(ragged, test=test, collate=padded, execution=Execution(deterministic=True))
     assert list(report.losses) == losses
     assert len({shape[1] for shape in shapes}) > 1
     assert report.execution.data == "stream"
@@ -150,6 +151,13 @@ def test_batches_that_are_padded_by_themselves_give_the_losses_of_a_plain_loop()
     inputs, targets = padded(ragged)
     right = (model(**inputs).argmax(1) == targets).float().mean().item()
     assert report.train_accuracy == pytest.approx(right)
+    assert report.test_accuracy == pytest.approx((right * N - right_on_first(model)) / (N - 1))
+
+
+def right_on_first(model: nn.Module) -> float:
+    """Return 1 if a network is right on the first item, or else 0."""
+    inputs, targets = padded(items(ragged=True)[:1])
+    return float(model(**inputs).argmax(1) == targets)
 
 
 class Named(NamedTuple):
@@ -251,6 +259,17 @@ def test_each_field_is_prepared_like_an_input_of_its_own() -> None:
         "mask": (torch.bool, [True, False]),
         "doubles": (torch.float32, [0.5]),
     }
+
+
+def test_what_a_function_makes_may_be_infinite() -> None:
+    def with_bias(some: list[Any]) -> Any:
+        return {"bytes": torch.ones(len(some), 2), "bias": torch.full((len(some),), -torch.inf)}, [
+            label for _, label in some
+        ]
+
+    model = Seen()
+    fit(model, [(0, 0), (0, 1)], recipe=replace(RECIPE, epochs=1), collate=with_bias)
+    assert model.seen["bias"].tolist() == [-torch.inf] * 2
 
 
 def test_a_network_that_writes_into_its_inputs_does_not_reach_the_data() -> None:
@@ -518,3 +537,11 @@ def test_all_fields_can_be_read_at_once() -> None:
     assert torch.equal(labels, LABELS)
     rows = cl.corrupt(items()).inputs_at([3, 1])["attention_mask"]
     assert rows.tolist() == MASK[[3, 1]].tolist()
+
+
+def test_heads_know_the_examples_of_named_fields() -> None:
+    model = Reader()
+    heads = cl.RandomLabelHeads(model, fields(), layers=["words"], features=lambda x: x.mean(1))
+    report = run(fields(), model, input_key=KEYS, heads=heads)
+    assert results(report) == EXPECTED
+    assert report.heads is not None
