@@ -1,11 +1,13 @@
 """Every report: to a dictionary, a file, a data frame, and a notebook, and back as it was."""
 
+import contextlib
 import dataclasses
 import functools
 import importlib
 import inspect
 import json
 import math
+import operator
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -433,6 +435,17 @@ def test_a_long_table_in_a_notebook_is_cut() -> None:
     assert "<td>999</td>" in page
 
 
+def test_rows_with_different_numbers_keep_their_columns() -> None:
+    (report,) = examples(experiments.Reproduction)
+    one, other = report.measurements
+    fewer = dataclasses.replace(other, measured={"test": 0.5})
+    page = dataclasses.replace(report, measurements=(one, fewer))._repr_html_()
+    head, first, second = (re.findall(">([^<]*)</t[hd]>", row) for row in page.splitlines()[2:5])
+    assert len(head) == len(first) == len(second)
+    at, steps = head.index("test"), head.index("steps")
+    assert (first[at], first[steps], second[at], second[steps]) == ("nan", "3", "0.5", "-")
+
+
 def test_without_pandas_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> Any:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
@@ -468,6 +481,29 @@ def test_a_foreign_file_is_one_line(text: str, found: str, tmp_path: Path) -> No
     ) as caught:
         rademacher.Bound.load(path)
     assert "\n" not in str(caught.value)
+
+
+WRONG: list[Any] = [None, [], {}, "x", -1, 10**400, [[1], [1, 2]], {"$float": "x"}, {"kind": 3}]
+
+
+def places(values: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where something stands in JSON: every key, and the first item of every list."""
+    if at:
+        yield at
+    keys = list(values)[:1] and [0] if isinstance(values, list) else []
+    for key in values if isinstance(values, dict) else keys:
+        yield from places(values[key], (*at, key))
+
+
+@every_report
+def test_whatever_is_wrong_with_a_value_is_an_error_of_its_type_or_value(kind: Any) -> None:
+    text = json.dumps(examples(kind)[0].to_dict())
+    for i, (*at, last) in enumerate(places(json.loads(text))):
+        values = json.loads(text)
+        inner = functools.reduce(operator.getitem, at, values)
+        inner[last] = WRONG[i % len(WRONG)]
+        with contextlib.suppress(TypeError, ValueError):
+            kind.from_dict(values)
 
 
 def test_a_path_that_is_no_file_is_named(tmp_path: Path) -> None:
@@ -515,6 +551,15 @@ def test_an_array_of_nothing_keeps_its_type() -> None:
     assert cl.ReplicasReport.from_dict({**values, "epochs": []}).epochs.dtype == np.int64
 
 
+def test_numbers_that_no_type_holds_are_named() -> None:
+    values = examples(cl.ReplicasReport)[0].to_dict()
+    with pytest.raises(TypeError, match=r"^`values\.epochs` must be a list of int64, got \[1000"):
+        cl.ReplicasReport.from_dict({**values, "epochs": [10**400]})
+    bound = examples(rademacher.Bound)[0].to_dict()
+    with pytest.raises(ValueError, match=r"^`values` must hold numbers in range, got one that is"):
+        rademacher.Bound.from_dict({**bound, "value": 10**400})
+
+
 def test_names_that_are_not_fields_are_ignored() -> None:
     report = examples(rademacher.Bound)[0]
     assert rademacher.Bound.from_dict({**report.to_dict(), "later": 1}) == report
@@ -552,6 +597,13 @@ def test_a_corruption_of_which_only_the_text_is_known_is_not_applied() -> None:
         ValueError, match="`corruptions` must hold the noise itself, got GivenLabels"
     ):
         cl.randomization_test(linear(), DATA[:2], recipe=RECIPE, settings=[again])
+
+
+@pytest.mark.parametrize("kind", ["corrupt", "Manifest", "Corrupted", "CorruptedStream", "Nothing"])
+def test_a_file_calls_nothing_but_corruptions(kind: str) -> None:
+    values = {"name": "x", "corruptions": [{"kind": kind, "dataset": []}]}
+    (corruption,) = cl.Setting.from_dict(values).corruptions
+    assert repr(corruption) == f"{kind}(dataset=[])"
 
 
 @pytest.mark.parametrize(

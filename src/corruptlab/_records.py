@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import Self
 
@@ -68,7 +69,12 @@ class Record:
 
     @classmethod
     def _made(cls, values: Any, name: str) -> Self:
-        found: Self = made(cls, values, name)
+        try:
+            found: Self = made(cls, values, name)
+        except OverflowError as error:
+            raise ValueError(
+                f"`{name}` must hold numbers in range, got one that is not."
+            ) from error
         return found
 
 
@@ -118,9 +124,7 @@ def typed(value: Any, hint: Any, name: str) -> Any:
     if origin is tuple:
         return _as_tuple(value, inside, name)
     if origin is np.ndarray:
-        kind = get_args(inside[1])[0]
-        _checked(value, isinstance(value, list), "a list", name)
-        return np.array(decode(value), kind)
+        return _as_array(value, get_args(inside[1])[0], name)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         _checked(value, isinstance(value, dict), "a dictionary", name)
         return {key: typed(each, inside[1], f"{name}.{key}") for key, each in value.items()}
@@ -183,6 +187,14 @@ def _as_tuple(value: Any, kinds: Sequence[Any], name: str) -> tuple[Any, ...]:
         typed(each, kind, f"{name}[{i}]")
         for i, (each, kind) in enumerate(zip(value, kinds, strict=True))
     )
+
+
+def _as_array(value: Any, kind: Any, name: str) -> NDArray[Any]:
+    try:
+        return np.array(decode(_checked(value, isinstance(value, list), "a list", name)), kind)
+    except (OverflowError, ValueError):
+        _checked(value, False, f"a list of {np.dtype(kind).name}", name)
+        raise
 
 
 def _scalar(value: Any, kind: Any, name: str) -> Any:

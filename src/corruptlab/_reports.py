@@ -3,7 +3,6 @@
 import html
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -13,7 +12,7 @@ from typing_extensions import Self
 
 from corruptlab._errors import DataFileError, require
 from corruptlab._json import Json, read_json, write_json
-from corruptlab._records import Record
+from corruptlab._records import Record, saved_fields
 from corruptlab._text import suggestion
 
 _SCALARS = (bool, int, float, str, type(None))
@@ -57,6 +56,12 @@ class Report(Record):
         Raises:
             TypeError: If a value is of a wrong type.
             ValueError: If the kind or the schema is not that of this class, or a field is missing.
+
+        Example:
+            >>> from corruptlab.capacity import rademacher
+            >>> bound = rademacher.Bound(1 / 3, n=7, convention="zhang")
+            >>> rademacher.Bound.from_dict(bound.to_dict()) == bound
+            True
         """
         if not isinstance(values, Mapping):
             raise TypeError(f"`values` must be a dictionary, got {type(values).__name__}.")
@@ -79,6 +84,15 @@ class Report(Record):
 
         Raises:
             OSError: If the file cannot be written.
+
+        Example:
+            >>> import tempfile
+            >>> from corruptlab.capacity import rademacher
+            >>> bound = rademacher.Bound(1 / 3, n=7, convention="zhang")
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     path = bound.save(f"{folder}/bound.json")
+            ...     rademacher.Bound.load(path) == bound
+            True
         """
         write_json(Path(path), self.to_dict())
         return Path(path)
@@ -122,13 +136,12 @@ class Report(Record):
     def _repr_html_(self) -> str:
         """Return a table for notebooks."""
         rows = self._rows()
-        shown = [*rows[: _MOST_ROWS // 2], *rows[-_MOST_ROWS // 2 :]]
-        left_out = len(rows) - _MOST_ROWS
-        lines = [_line("td", row.values()) for row in (shown if left_out > 0 else rows)]
-        if left_out > 0:
-            note = f'<tr><td colspan="{len(rows[0])}">{left_out:,} more rows</td></tr>'
-            lines.insert(_MOST_ROWS // 2, note)
-        head = [_line("th", rows[0])] if rows else []
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        lines = [_line("td", [row.get(name) for name in names]) for row in rows]
+        if (left_out := len(lines) - _MOST_ROWS) > 0:
+            note = f'<tr><td colspan="{len(names)}">{left_out:,} more rows</td></tr>'
+            lines[_MOST_ROWS // 2 : -_MOST_ROWS // 2] = [note]
+        head = [_line("th", names)] if names else []
         caption = f"<caption>{html.escape(repr(self))}</caption>"
         return "\n".join(["<table>", caption, *head, *lines, "</table>"])
 
@@ -193,7 +206,7 @@ def rows_of(**columns: Sequence[Any] | NDArray[Any]) -> list[dict[str, Any]]:
 
 def scalars(record: Any) -> dict[str, Any]:
     """Return the fields and derived values of a record that are numbers, texts, or missing."""
-    names = [each.name for each in fields(record) if not each.name.startswith("_")]
+    names = [each.name for each in saved_fields(type(record))]
     values = {name: getattr(record, name) for name in (*names, *record._derived)}
     return {name: value for name, value in values.items() if isinstance(value, _SCALARS)}
 

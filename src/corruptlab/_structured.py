@@ -21,7 +21,8 @@ class StructuredInputs:
     """
 
     def __init__(self, value: Any, size: int) -> None:
-        self.value, self._size = value, size
+        self.value: Any = value
+        self._size = size
 
     def __len__(self) -> int:
         return self._size

@@ -25,7 +25,7 @@ from .programs.problem import same_bits
 
 pytestmark = pytest.mark.slow
 
-EAGER = Execution(compile=False, cuda_graphs=False, channels_last=False, data="device")
+EAGER = Execution(compile=False, cuda_graphs=False, channels_last=False, data="device", threads=1)
 CAPTURED = replace(EAGER, cuda_graphs=True)
 # 23 images are two batches of 10 and one of 3, which are captured in epochs 2 and 4. The rate
 # differs from epoch to epoch; it is a float32, which is what graphs have of it.

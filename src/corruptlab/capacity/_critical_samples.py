@@ -18,6 +18,7 @@ from corruptlab._progress import Progress
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._reports import Report
 from corruptlab._statistics import clopper_pearson
+from corruptlab._text import counted
 
 # Of the radius, how far all steps together could go: across the box and a bit, so that one that
 # starts in the middle reaches every face (Madry et al. 2018 take 2.5 as well).
@@ -107,7 +108,8 @@ class CriticalSamples(Report, kind="critical_samples", derived=("ratios",)):
             for radius, ratio in zip(self.radii, self.ratios, strict=True)
         )
         return (
-            f"CriticalSamples({len(self.smallest)} inputs: {shares}; {self.steps} steps, "
+            f"CriticalSamples({counted(len(self.smallest), 'input')}: {shares}; "
+            f"{counted(self.steps, 'step')}, "
             f"seed={self.seed})"
         )
 

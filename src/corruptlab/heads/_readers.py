@@ -20,19 +20,22 @@ class Readers:
     """One linear softmax regression for each layer, on standardized features, trained by Adam.
 
     There is no bias: where all examples look alike all scores are 0, and the first class is
-    predicted. Weights start at 0, so that no random number is drawn. All layers' weights stand side
-    by side in one matrix, so that an update takes as many calls as that of one layer.
+    predicted. Weights start at 0, so that no random number is drawn. Layers of one size are read
+    together, and all weights stand in one vector: a small call costs as much as a small layer.
     """
 
     def __init__(self, num_labels: int, num_classes: int, learning_rate: float) -> None:
         self._shape = (num_labels, num_classes)
         self.rate = learning_rate
         self.sizes: list[int] = []  # d of each layer
+        self.weights: list[Tensor] = []  # of each layer, (rows, d): parts of the vector
         self._step = 0
-        self._weights = self._exp_avg = self._exp_avg_sq = torch.zeros(self._rows, 0)  # (rows, D)
-        self._rates = torch.zeros(0)  # (D,)
+        self._weights = self._exp_avg = self._exp_avg_sq = torch.zeros(0)
+        self._rates = torch.zeros(0)  # one for each weight
+        self._groups: list[list[int]] = []  # layers of one size
+        self._places = torch.zeros(0, dtype=torch.int64)  # of layers in the order of the groups
         self._one_hot = torch.eye(num_classes)
-        self.weights: list[Tensor] = []  # of each layer, (rows, d): parts of the matrix
+        self._parts: list[Tensor] = []  # of the weights, by group
         self._buffers: list[Tensor] = []
 
     def sized(self, sizes: Sequence[int], device: torch.device) -> None:
@@ -41,47 +44,72 @@ class Readers:
             return
         if not self.sizes:
             self.sizes = list(sizes)
+            numbers = self._rows * sum(sizes)
             self._weights, self._exp_avg, self._exp_avg_sq = (
-                torch.zeros(self._rows, sum(sizes)) for _ in range(3)
+                torch.zeros(numbers) for _ in range(3)
             )
         self._weights, self._exp_avg = self._weights.to(device), self._exp_avg.to(device)
-        self._exp_avg_sq = self._exp_avg_sq.to(device)
-        self.weights = list(torch.split(self._weights, self.sizes, dim=1))
+        self._exp_avg_sq, self._one_hot = self._exp_avg_sq.to(device), self._one_hot.to(device)
+        layers = range(len(self.sizes))
+        self._groups = [
+            [at for at in layers if self.sizes[at] == d] for d in dict.fromkeys(self.sizes)
+        ]
+        order = [at for group in self._groups for at in group]
+        self._places = torch.tensor(order, device=device).argsort()
+        self._parts = self._split(self._weights)
+        rows = [row for part in self._parts for row in part]
+        self.weights = [rows[place] for place in self._places.tolist()]
         # Adam moves a weight by at most about its rate, hence a score by about d times that.
-        rates = [torch.full((d,), self.rate / d, device=device) for d in self.sizes]
-        self._rates = torch.cat(rates)
-        self._one_hot = torch.eye(self._shape[1], device=device)
+        self._rates = torch.empty_like(self._weights)
+        for part in self._split(self._rates):
+            part.fill_(self.rate / part.shape[2])
+
+    def _split(self, vector: Tensor) -> list[Tensor]:
+        """Return the parts of a vector like that of the weights, ``(layers, rows, d)`` each."""
+        shapes = [(len(group), self._rows, self.sizes[group[0]]) for group in self._groups]
+        parts = torch.split(vector, [math.prod(shape) for shape in shapes])
+        return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
 
     def answers(self, features: Sequence[Tensor], targets: Tensor) -> tuple[Tensor, Tensor]:
         """Predict labels, ``(n, num_labels)``, from each layer's features, ``(n, d)``.
 
         Returns:
             How many of an example's labels are right, ``(layers, n)``, and the gradient of the sum
-            of cross-entropies with respect to all weights, ``(rows, D)``.
+            of cross-entropies with respect to all weights, a vector.
         """
+        gradient = torch.zeros_like(self._weights)
         if len(targets) == 0:
-            return targets.new_zeros(len(features), 0), torch.zeros_like(self._weights)
+            return targets.new_zeros(len(features), 0), gradient
         *centered, squared = self._buffers_for(features)
         scales, scores = [], []
-        for each, around, weight in zip(features, centered, self.weights, strict=True):
-            torch.sub(each, each.mean(0), out=around)
-            square = squared[: each.numel()].view_as(each)
-            scales.append(_scale(torch.mul(around, around, out=square).mean(0)))
-            scores.append(around @ (weight * scales[-1]).T)
-        logs = self._log_softmax(torch.stack(scores))  # (layers, n, num_labels, num_classes)
+        for group, around, weight in zip(self._groups, centered, self._parts, strict=True):
+            together = [features[at] for at in group]
+            x = torch.stack(together, out=around) if len(group) > 1 else together[0][None]
+            torch.sub(x, x.mean(1, keepdim=True), out=around)
+            square = squared[: around.numel()].view_as(around)
+            scales.append(_scale(torch.mul(around, around, out=square).mean(1, keepdim=True)))
+            scores.append(around @ (weight * scales[-1]).mT)
+        logs = self._log_softmax(torch.cat(scores))  # (layers, n, num_labels, num_classes)
         right = (logs.argmax(3) == targets).sum(2)
         # `one_hot` would look at the values, for which a GPU has to be waited for.
-        errors = logs.exp_().sub_(self._one_hot[targets]).flatten(2)
-        gradients = [error.T @ around for error, around in zip(errors, centered, strict=True)]
-        return right, torch.cat(gradients, dim=1).mul_(torch.cat(scales))
+        errors = logs.exp_().sub_(self._one_hot[targets]).flatten(2).mT
+        errors_of = torch.split(errors, [len(group) for group in self._groups])
+        for part, error, around, scale in zip(
+            self._split(gradient), errors_of, centered, scales, strict=True
+        ):
+            torch.bmm(error, around, out=part).mul_(scale)
+        return right.index_select(0, self._places), gradient
 
     def _buffers_for(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Return memory for each layer's centered features, and for squares of the largest ones."""
+        """Return memory for the centered features of each group, and for the largest squares."""
         # Large fresh tensors take a processor longer to map than to fill.
+        n, first = len(features[0]), features[0]
         old = self._buffers
-        if not old or old[0].shape != features[0].shape or old[0].device != features[0].device:
-            most = max(each.numel() for each in features)
-            self._buffers = [*map(torch.empty_like, features), features[0].new_empty(most)]
+        if not old or old[0].shape[1] != n or old[0].device != first.device:
+            self._buffers = [
+                first.new_empty(len(group), n, self.sizes[group[0]]) for group in self._groups
+            ]
+            self._buffers += [first.new_empty(max(each.numel() for each in self._buffers))]
         return self._buffers
 
     def confusion(self, place: int, features: Tensor) -> Tensor:
@@ -121,7 +149,7 @@ class Readers:
         if len(sizes) not in (0, layers):
             raise ValueError(f"`state` must hold sizes of {layers} layers, got {len(sizes)}.")
         for name in tensors:
-            check_tensor(name, state[name], torch.float32, [self._rows, sum(sizes)])
+            check_tensor(name, state[name], torch.float32, [self._rows * sum(sizes)])
         self.sizes, self._step = list(sizes), step
         self._weights, self._exp_avg, self._exp_avg_sq = (state[name].clone() for name in tensors)
         self._rates = torch.zeros(0)  # `sized` makes what depends on the device at the next step
@@ -136,4 +164,4 @@ class Readers:
 
 def _scale(variance: Tensor) -> Tensor:
     """Return what standardizes centered features, by their variances."""
-    return torch.add(variance, variance.mean(), alpha=_EPSILON).add_(_LEAST).rsqrt()
+    return torch.add(variance, variance.mean(-1, keepdim=True), alpha=_EPSILON).add_(_LEAST).rsqrt()

@@ -316,8 +316,8 @@ def _trainer(
     ways: set[Reading] = {
         "device" if isinstance(data, DeviceData) else "stream" for data in config.data
     }
-    two = config.train.first(2)
-    threads = config.processes.agreed(threads_for(execution, model, two, recipe.batch_size))
+    own = threads_for(execution, model, config.train, recipe.batch_size)
+    threads = config.processes.agreed(own)
     start = replace(resolve_defaults(execution, recipe.precision), threads=threads)
     use_threads(threads)  # before the checkpoint notes on what the bits depend
     if len(ways) == 1:

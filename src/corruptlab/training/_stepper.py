@@ -254,14 +254,17 @@ def resolve_defaults(wanted: Execution, precision: str) -> Execution:
     )
 
 
-def threads_for(wanted: Execution, model: nn.Module, two: Inputs, batch_size: int) -> int:
-    """Return the number of threads for steps on batches, given two of the inputs."""
+def threads_for(wanted: Execution, model: nn.Module, data: DataSource, batch_size: int) -> int:
+    """Return the number of threads for steps on batches of some data."""
     if wanted.threads != "auto":
         return wanted.threads
     number = torch.get_num_threads()
-    if number == 1 or wanted.deterministic or two.device.type != "cpu":
+    if number == 1 or wanted.deterministic:
         return number
     if 6 * count_parameters(model) * batch_size >= OPERATIONS_FOR_THREADS:
+        return number
+    two = data.first(2)
+    if two.device.type != "cpu":
         return number
     with FlopCounterMode(display=False) as counted:  # weights may be used many times
         scores_of(model, two)

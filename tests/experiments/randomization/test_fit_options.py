@@ -54,6 +54,7 @@ def test_fits_are_those_of_fit_with_the_same_options(options: dict[str, Any]) ->
         )
 
 
+@pytest.mark.slow
 def test_the_default_stops_where_the_training_set_is_interpolated() -> None:
     usual, all_epochs = run(**TWO, recipe=LONG), run(**TWO, recipe=LONG, stop=())
     assert {row.fit.stopped_by for row in usual} == {"interpolated"}

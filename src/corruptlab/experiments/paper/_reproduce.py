@@ -174,8 +174,9 @@ class Reproduction(
     def _rows(self) -> Sequence[Mapping[str, Any]]:
         rows = []
         for each in self._numbers():
+            measured = decode(each["measured"])
             printed = {f"published_{name}": value for name, value in each["published"].items()}
-            rows.append({"row": each["row"], "seed": each["seed"], **each["measured"], **printed})
+            rows.append({"row": each["row"], "seed": each["seed"], **measured, **printed})
         return rows
 
     def __repr__(self) -> str:

@@ -110,7 +110,8 @@ def permutation_test(
             ``"balanced_accuracy"`` (the mean over the held-out classes), ``"log-likelihood"`` (the
             mean over examples, in nats), ``"auroc"`` (the area under the ROC curve; for more than
             two classes, the one-vs-rest mean), or ``"r2"`` (default for real-valued targets). Or a
-            function or torchmetrics metric of two tensors, predictions and class indices ``(n,)``.
+            function of two tensors, predictions and class indices ``(n,)``, or a metric of these
+            with ``update``, ``compute``, and ``reset``, as in torchmetrics (see `Metric`).
             Predictions are the logits ``(n, K)`` of a network, the probabilities or decision values
             of an estimator, or the scores of a training function's predictor; otherwise class
             indices or real numbers ``(n,)``. For rare classes, use ``"log-likelihood"`` or

@@ -295,11 +295,13 @@ class _Recorded:
         return str(self.values.get("repr", f"{self.values['kind']}({', '.join(told)})"))
 
 
-def _from_values(values: dict[str, Any]) -> Corruption:
+def _from_values(values: Any) -> Corruption:
     """Return the corruption of which `_as_values` gave these."""
-    kind = getattr(corruptions, values["kind"], None)
-    if kind is None or values["kind"] not in corruptions.__all__ or "repr" in values:
-        return _Recorded(values)
+    if not isinstance(values, Mapping) or not isinstance(values.get("kind"), str):
+        raise TypeError(f"`corruptions` must be dictionaries with a kind, got {values!r}.")
+    kind: Any = getattr(corruptions, values["kind"], None)
+    if not (isinstance(kind, type) and hasattr(kind, "stream")) or "repr" in values:
+        return _Recorded(dict(values))
     made: Corruption = kind(**{name: each for name, each in values.items() if name != "kind"})
     return made
 
