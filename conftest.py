@@ -120,6 +120,8 @@ def examples_only(text: str, needs: str = "") -> str:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put slow tests last, the longest first, so that no process waits for one at the end."""
+    if moving := [item.nodeid for item in items if " at 0x" in item.nodeid]:
+        raise pytest.UsageError(f"{moving[0]} has another name in every process: give it an id.")
     if not config.pluginmanager.hasplugin("randomly"):  # then any order will do
         items.sort(key=_lateness)
 

@@ -304,7 +304,9 @@ def test_bad_options_are_refused(
 
 
 @pytest.mark.parametrize(
-    "option", [{"optimizer": ADAM}, {"loss": brier}, {"execution": 1}], ids=str
+    "option",
+    [{"optimizer": ADAM}, {"loss": brier}, {"execution": 1}],
+    ids=lambda option: next(iter(option)),
 )
 def test_options_of_fit_are_refused_with_other_learners(option: dict[str, Any]) -> None:
     name = next(iter(option))

@@ -199,7 +199,7 @@ def test_bad_options_are_refused_before_any_training(
         {"checkpoint": "folder"},
         {"device": "cpu"},
     ],
-    ids=str,
+    ids=lambda option: next(iter(option)),
 )
 def test_options_of_fit_are_refused_with_other_learners(option: dict[str, Any]) -> None:
     name = next(iter(option))
