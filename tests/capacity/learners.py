@@ -30,26 +30,6 @@ def remembers_20(data: cl.LabelledData, *, seed: int) -> Callable[[Any], Any]:
     return predict
 
 
-class Centroids:
-    """The nearest class mean, with probabilities."""
-
-    def fit(self, x: Any, y: Any) -> "Centroids":
-        x, y = np.asarray(x), np.asarray(y)
-        self.classes_ = np.unique(y)
-        self.means_ = np.stack([x[y == name].mean(axis=0) for name in self.classes_])
-        return self
-
-    def predict(self, x: Any) -> NDArray[Any]:
-        found: NDArray[Any] = self.classes_[self.predict_proba(x).argmax(axis=1)]
-        return found
-
-    def predict_proba(self, x: Any) -> NDArray[np.float64]:
-        squares = ((np.asarray(x)[:, None] - self.means_) ** 2).sum(axis=2)
-        scores = np.exp(-squares)
-        shares: NDArray[np.float64] = scores / scores.sum(axis=1, keepdims=True)
-        return shares
-
-
 class Nearest:
     """The nearest neighbour as an estimator, which has no probabilities."""
 
@@ -60,18 +40,6 @@ class Nearest:
     def predict(self, x: Any) -> NDArray[Any]:
         found: NDArray[Any] = self.y_[closest(as_rows(x), self.x_)]
         return found
-
-
-class LeastSquares:
-    """A regressor."""
-
-    _estimator_type = "regressor"
-
-    def fit(self, x: Any, y: Any) -> "LeastSquares":
-        return self
-
-    def predict(self, x: Any) -> NDArray[np.float64]:
-        return np.zeros(len(x))
 
 
 def as_rows(inputs: Any) -> NDArray[np.float64]:

@@ -15,9 +15,10 @@ from scipy import sparse
 
 import corruptlab as cl
 from corruptlab.capacity import EffectiveCapacity, Memorization, Stability
+from tests.experiments.permutation.learners import Centroids, LeastSquares
 
 from . import learners
-from .learners import Centroids, Nearest, nearest
+from .learners import Nearest, nearest
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 Y = (X[:, 0] + np.random.default_rng(1).normal(size=40) > 0).astype(int)
@@ -404,7 +405,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         r"^`model` must have a method predict, as estimators do, got Half\.$",
     ),
     "a regressor": (
-        lambda: moved(learners.LeastSquares()),
+        lambda: moved(LeastSquares()),
         TypeError,
         r"^`model` must learn classes, of which the errors are counted, got a learner of real-val",
     ),
