@@ -312,6 +312,7 @@ NAMED = {
     "fashion_mnist_mini": lambda: recipes.fashion_mnist_mini("mlp-1x512"),
     "cifar10": lambda: recipes.cifar10("small-inception"),
     "imagenet": lambda: recipes.imagenet(),
+    "table": lambda: recipes.table("mlp-1x512", n=24),
 }
 
 

@@ -69,7 +69,11 @@ class Groups:
         )
         program = program_for(self._plan.strategy, self._networks[some])
         self._runs[first] = run = Run(program, own, self._ended.is_set)
-        run.train(lambda done: self._note(first, done))
+        try:
+            run.train(lambda done: self._note(first, done))
+        except BaseException:
+            self._ended.set()  # at once, or this thread begins another group
+            raise
 
     def _note(self, first: int, done: int) -> None:
         with self._lock:
