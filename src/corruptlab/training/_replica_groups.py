@@ -4,13 +4,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
-from threading import Event, Lock
+from threading import Condition, Event
 
 from torch import nn
 
 from corruptlab.training._contexts import using_threads
 from corruptlab.training._replica_plan import ReplicaPlan, program_for
 from corruptlab.training._replicas_run import Outcome, Problem, Run, state_of
+
+_SECONDS_OF_A_WAIT = 0.5
 
 
 class Groups:
@@ -32,7 +34,8 @@ class Groups:
         self._on_progress = on_progress
         self._runs: dict[int, Run] = {}
         self._done: dict[int, int] = {}  # epochs of each group
-        self._lock, self._ended = Lock(), Event()
+        self._ended, self._changed = Event(), Condition()
+        self._active: set[int] = set()  # groups under way in threads
 
     def train(self) -> list[Outcome]:
         """Train all, until Ctrl-C at the latest; return what became of them."""
@@ -47,19 +50,40 @@ class Groups:
 
     def _train_together(self, firsts: Sequence[int]) -> None:
         with using_threads(1):
-            with ThreadPoolExecutor(self._plan.threads) as pool:
-                try:
-                    trained = [pool.submit(self._train, first) for first in firsts]
-                    wait(trained, return_when=FIRST_EXCEPTION)
-                finally:
-                    self._ended.set()
+            try:
+                with ThreadPoolExecutor(self._plan.threads) as pool:
+                    try:
+                        trained = [pool.submit(self._begin, first) for first in firsts]
+                        left = set(trained)
+                        while left and not self._ended.is_set():
+                            # Again and again: a signal just before a wait does not end it.
+                            left = wait(left, _SECONDS_OF_A_WAIT, FIRST_EXCEPTION).not_done
+                    finally:
+                        self._ended.set()
+            finally:  # the pool does not know of a thread whose start Ctrl-C cut short
+                with self._changed:
+                    self._changed.wait_for(lambda: not self._active)
             errors = [error for each in trained if (error := each.exception()) is not None]
         for error in sorted(errors, key=lambda each: isinstance(each, KeyboardInterrupt)):
             raise error
 
+    def _begin(self, first: int) -> None:
+        """Train a group in a thread of its own, unless all were ended meanwhile."""
+        with self._changed:
+            if self._ended.is_set():
+                return
+            self._active.add(first)
+        try:
+            self._train(first)
+        except BaseException:
+            self._ended.set()  # at once, or this thread begins another group
+            raise
+        finally:
+            with self._changed:
+                self._active.remove(first)
+                self._changed.notify_all()
+
     def _train(self, first: int) -> None:
-        if self._ended.is_set():
-            return
         some, problem = slice(first, first + self._plan.group), self._problem
         own = replace(
             problem,
@@ -69,14 +93,10 @@ class Groups:
         )
         program = program_for(self._plan.strategy, self._networks[some])
         self._runs[first] = run = Run(program, own, self._ended.is_set)
-        try:
-            run.train(lambda done: self._note(first, done))
-        except BaseException:
-            self._ended.set()  # at once, or this thread begins another group
-            raise
+        run.train(lambda done: self._note(first, done))
 
     def _note(self, first: int, done: int) -> None:
-        with self._lock:
+        with self._changed:
             self._done[first] = done
             self._on_progress(sum(self._done.values()))
 

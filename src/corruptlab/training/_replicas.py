@@ -25,6 +25,7 @@ from corruptlab._modules import (
     scores_of,
 )
 from corruptlab._progress import Progress
+from corruptlab._random_state import exclusive_generators
 from corruptlab._structured import Inputs, ModelInputs, StructuredInputs, outputs_of
 from corruptlab.training._contexts import dropout_of, float32_products, recording_gradients
 from corruptlab.training._distributed import Processes
@@ -139,6 +140,7 @@ def fit_replicas(
         recording_gradients(),
         dropout_of(networks[0], recipe.dropout),
         float32_products(device, tf32=False),
+        exclusive_generators(),  # and the number of threads, which is the process's, too
         Progress(total, "replicas", show=progress) as line,
     ):
         plan = plan_for(strategy, networks, problem)
