@@ -1,5 +1,6 @@
 """A file is the old one or the new one, and never a part."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,13 @@ def test_until_the_end_the_older_file_is_there(tmp_path: Path) -> None:
         assert path.read_text() == "old"
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "reports" / "report.json"
+    message = f"{path}: expected a folder to write to, found no {path.parent}."
+    with pytest.raises(FileNotFoundError, match=f"^{re.escape(message)}$"):
+        write_whole(path, "")
 
 
 def test_what_fails_half_way_leaves_the_older_file_and_nothing_else(tmp_path: Path) -> None:

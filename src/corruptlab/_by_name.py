@@ -14,6 +14,13 @@ from corruptlab.models import by_name
 from corruptlab.training import Recipe, recipes
 
 _NAMED = {"fashion-mnist-mini": recipes.fashion_mnist_mini, "cifar10": recipes.cifar10}
+_IMAGES = {
+    "fashion-mnist-mini": "",
+    "cifar10": ":FOLDER",
+    "idx": ":FOLDER",
+    "torchvision": ":NAME:FOLDER",
+}
+_TABLES = ("csv:FILE", "csv:FILE:COLUMN", "hf:FOLDER")
 
 
 @lru_cache(maxsize=1)
@@ -24,7 +31,14 @@ def loaded(data: str) -> tuple[Images, Images]:
 
 def opened(data: str) -> tuple[Images | Table, Images | Table]:
     """Load images, or a table or tokens."""
-    return load_table(data) if data.partition(":")[0] in ("csv", "hf") else load(data)
+    kind = data.partition(":")[0]
+    if kind in ("csv", "hf"):
+        return load_table(data)
+    if kind not in _IMAGES:
+        known = ", ".join([*(f"{name}{rest}" for name, rest in _IMAGES.items()), *_TABLES])
+        hint = f" Did you mean {f'csv:{data}'!r}?" if data.endswith((".csv", ".tsv")) else ""
+        raise ValueError(f"`spec` must be one of {known}, got {data!r}.{hint}")
+    return load(data)
 
 
 def recipe_for(

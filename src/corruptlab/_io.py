@@ -10,6 +10,8 @@ from pathlib import Path
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a hidden path beside ``path``; at the end, sync what was written and rename it."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: expected a folder to write to, found no {path.parent}.")
     # A name that no other process takes, with the suffix that tells writers the format.
     beside = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
     try:

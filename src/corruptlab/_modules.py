@@ -51,7 +51,7 @@ def network_of(model: object, *, seed: int) -> nn.Module:
         return _made(model, natural("seed", seed))
     if not isinstance(model, nn.Module):
         raise TypeError(
-            "`model` must be a torch.nn.Module or a function that makes one, got "
+            "`model` must be (with `recipe`) a torch.nn.Module or a function that makes one, got "
             f"{type(model).__name__}."
         )
     check_module(model)

@@ -314,7 +314,7 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "bare": (
         lambda: corrupt(Items([torch.zeros(3)]), HALF),
         TypeError,
-        r"^`dataset` must have items that are tuples, lists, .* got Tensor\.$",
+        r"^`dataset` must have items .* or be a pair of arrays \(inputs, labels\), got Tensor\.$",
     ),
     "single": (
         lambda: corrupt(Items([(1,)]), HALF),

@@ -160,7 +160,8 @@ BAD: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     ),
     "real labels": (
         "a,y\n1,0.5\n", {},
-        "expected integers or texts as labels in column 'y', found 0.5 in line 2",
+        "expected integers or texts as labels in column 'y', found 0.5 in line 2 (the last column; "
+        "another can be named).",
     ),
     "twice": ("a,b,a\n1,2,3\n", {}, "expected different names of the columns, found 'a' twice"),
     "no name": (
@@ -169,7 +170,8 @@ BAD: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     ),
     "ids": (
         "name,ill\n" + "".join(f"n{k:03},{k % 2}\n" for k in range(200)), {},
-        "expected at most 100 categories in column 'name', found 200, such as 'n000' in line 2",
+        "expected at most 100 categories in column 'name', found 200, such as 'n000' in line 2 "
+        "(leave out names and identifiers; of sentences, save the tokens).",
     ),
     "bytes": (
         HEAD.encode() + b"2,\xff,no\n", {},

@@ -250,6 +250,14 @@ def test_progress_is_told_only_when_asked(capsys: pytest.CaptureFixture[str]) ->
     assert f"mine  {report.steps}/{RECIPE.epochs * 6}  epoch {report.epochs}  loss " in err
 
 
+def test_progress_shows_the_latest_losses_even_if_none_is_new(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("corruptlab.training._trainer._SECONDS_BETWEEN_LOOKS", 0)  # every step
+    report = fit(network(), points(), recipe=RECIPE, progress=True)
+    assert f"epoch {report.epochs}  loss {report.losses[-1]:.4f}" in capsys.readouterr().err
+
+
 def bad(**changes: Any) -> Any:
     def act() -> None:
         data = [changes.pop(name, default) for name, default in DEFAULTS.items()]

@@ -53,7 +53,7 @@ class Fields:
             )
         raise TypeError(
             f"`{name}` must have items that are tuples, lists, or dictionaries with an input "
-            f"and a label, got {type(item).__name__}."
+            f"and a label, or be a pair of arrays (inputs, labels), got {type(item).__name__}."
         )
 
     def label_of(self, item: Any, name: str, position: int) -> Any:

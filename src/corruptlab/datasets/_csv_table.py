@@ -80,9 +80,9 @@ def csv_table(
     classes_of = by_name.pop(chosen)
     for text, line in zip(classes_of, lines, strict=True):
         if _NUMBER.fullmatch(text) and not INTEGER.fullmatch(text):
-            raise DataFileError(
-                path, f"integers or texts as labels in column {chosen!r}", f"{text} in line {line}"
-            )
+            hint = " (the last column; another can be named)" if label is None else ""
+            found = f"{text} in line {line}{hint}"
+            raise DataFileError(path, f"integers or texts as labels in column {chosen!r}", found)
     labels, classes = coded(path, classes_of)
     test = held_out(path, labels)
     typed = {name: _typed(path, name, texts, lines) for name, texts in by_name.items()}

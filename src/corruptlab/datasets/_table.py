@@ -136,7 +136,8 @@ def _encoded(
         raise DataFileError(
             path,
             f"at most {_MOST_CATEGORIES} categories in column {name!r}",
-            f"{len(categories):,}, such as {quoted(str(values[0]))} {where(0)}",
+            f"{len(categories):,}, such as {quoted(str(values[0]))} {where(0)} "
+            "(leave out names and identifiers; of sentences, save the tokens)",
         )
     return [f"{name}={each}" for each in categories], np.eye(len(categories))[codes.reshape(-1)]
 

@@ -70,6 +70,7 @@ class LossLog:
         self._epochs: list[Tensor] = []  # of whole epochs
         self._current: Tensor | None = None  # (steps_per_epoch,)
         self._checked = 0
+        self._mean = math.nan  # of the losses that were checked last
 
     def resume(self, losses: Sequence[float]) -> None:
         """Take over the losses of the steps that an earlier run has done."""
@@ -111,13 +112,15 @@ class LossLog:
         return self.steps - self._checked
 
     def check(self) -> float:
-        """Return the mean of the losses since the last check; raise if one is not finite."""
+        """Raise if a loss since the last check is not finite; return the latest mean."""
         recent = self.since(self._checked)
         for step, loss in enumerate(recent, start=self._checked + 1):
             if not math.isfinite(loss):
                 raise self.error(step, loss)
         self._checked += len(recent)
-        return math.fsum(recent) / len(recent) if recent else math.nan
+        if recent:
+            self._mean = math.fsum(recent) / len(recent)
+        return self._mean
 
     def since(self, start: int) -> list[float]:
         """Return the losses after the first ``start`` steps."""

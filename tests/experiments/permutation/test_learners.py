@@ -696,6 +696,11 @@ def returning(answer: Callable[[Any], Any]) -> Any:
             {"executor": 1, "statistic": lambda *_: 0.0},
             r"^`statistic` must be picklable",
         ),
+        (
+            Centroids(),
+            {"recipe": cl.Recipe(learning_rate=0.1, epochs=1)},
+            r"^`model` must be \(with `recipe`\) a torch\.nn\.Module or .*, got Centroids\.$",
+        ),
     ],
 )
 def test_what_is_of_the_wrong_kind_is_refused(

@@ -41,7 +41,7 @@ def check_items(data: AuditedData) -> tuple[Status, str]:
         return "error", (
             f"{failed:,} of {n:,} items read cannot be used; item {first.index}: {first.error}"
         )
-    return "ok", f"{n:,} of {of_all:,} items were read, each with an input and one integer label."
+    return "ok", f"{n:,} of {of_all:,} items were read, each with an input and one label."
 
 
 def check_shapes(data: AuditedData) -> tuple[Status, str]:
