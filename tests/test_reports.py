@@ -506,6 +506,18 @@ def test_whatever_is_wrong_with_a_value_is_an_error_of_its_type_or_value(kind: A
             kind.from_dict(values)
 
 
+def test_fields_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
+    (example, *_) = examples(cl.capacity.Memorization)
+    values = example.to_dict() | {"in_counts": []}
+    message = r"^`values` must hold fields that fit together, .*, got the error: "
+    with pytest.raises(ValueError, match=message):
+        type(example).from_dict(values)
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(values))
+    with pytest.raises(DataFileError, match="that fit together"):
+        type(example).load(path)
+
+
 def test_a_path_that_is_no_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataFileError, match=r"found no such file\.$"):
         rademacher.Bound.load(tmp_path / "none.json")
@@ -556,7 +568,7 @@ def test_numbers_that_no_type_holds_are_named() -> None:
     with pytest.raises(TypeError, match=r"^`values\.epochs` must be a list of int64, got \[1000"):
         cl.ReplicasReport.from_dict({**values, "epochs": [10**400]})
     bound = examples(rademacher.Bound)[0].to_dict()
-    with pytest.raises(ValueError, match=r"^`values` must hold numbers in range, got one that is"):
+    with pytest.raises(ValueError, match=r"^`value` must be finite, got inf\.$"):
         rademacher.Bound.from_dict({**bound, "value": 10**400})
 
 

@@ -46,7 +46,10 @@ def real(name: str, value: object) -> float:
     """Return a finite ``float``, or raise."""
     if not isinstance(value, Real):
         raise TypeError(f"`{name}` must be a number, got {value!r}.")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer or a fraction of more than 308 digits
+        number = math.inf
     if not math.isfinite(number):
         raise ValueError(f"`{name}` must be finite, got {number}.")
     return number

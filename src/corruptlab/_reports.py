@@ -12,6 +12,7 @@ from typing_extensions import Self
 
 from corruptlab._errors import DataFileError, require
 from corruptlab._json import Json, read_json, write_json
+from corruptlab._modules import first_line
 from corruptlab._records import Record, saved_fields
 from corruptlab._text import suggestion
 
@@ -55,7 +56,8 @@ class Report(Record):
 
         Raises:
             TypeError: If a value is of a wrong type.
-            ValueError: If the kind or the schema is not that of this class, or a field is missing.
+            ValueError: If the kind or the schema is not that of this class, a field is missing, or
+                fields do not fit together.
 
         Example:
             >>> from corruptlab.capacity import rademacher
@@ -71,7 +73,17 @@ class Report(Record):
                     f"`values` must have the {name} {wanted!r} of a {cls.__name__}, "
                     f"got {values.get(name)!r}."
                 )
-        return cls._made(values, "values")
+        report = cls._made(values, "values")
+        try:
+            repr(report)
+            for name in report._derived:
+                getattr(report, name)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise ValueError(
+                "`values` must hold fields that fit together, such as lists of one length, "
+                f"got the error: {first_line(error)}"
+            ) from error
+        return report
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the report to a JSON file; an old file is replaced as a whole or not at all.

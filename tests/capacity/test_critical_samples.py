@@ -174,6 +174,18 @@ def test_radii_are_sorted_and_counted_once_and_one_is_enough() -> None:
     assert alone.ratios == found.ratios[1:]
 
 
+@pytest.mark.parametrize("radii", [np.array(0.5), torch.tensor(0.5), torch.tensor([0.5])])
+def test_radii_may_be_arrays_and_tensors(radii: Any) -> None:
+    assert critical_sample_ratio(linear(), points(), radii).radii == (0.5,)
+
+
+def test_scores_may_be_the_logits_of_an_output() -> None:
+    model, x = linear(), points()
+    wrapped = Through(lambda inputs: {"logits": model(inputs)})
+    found = critical_sample_ratio(wrapped, x, [0.1, 0.2])
+    assert found.smallest == critical_sample_ratio(model, x, [0.1, 0.2]).smallest
+
+
 def test_interval_is_clopper_pearson() -> None:
     found = critical_sample_ratio(linear(), points(), 0.2)
     low, high = found.interval(0.2)
@@ -202,6 +214,7 @@ def test_network_that_fits_random_labels_has_more_critical_samples() -> None:
         ({"radii": 0.0}, ValueError, r"^`radii` must be above 0, got 0\.0\.$"),
         ({"radii": [0.1, float("inf")]}, ValueError, r"^`radii` must be finite, got inf\.$"),
         ({"radii": []}, ValueError, r"^`radii` must hold at least one radius, got none\.$"),
+        ({"radii": 10**400}, ValueError, r"^`radii` must be finite, got inf\.$"),
         ({"radii": "0.1"}, TypeError, r"^`radii` must be a number, got '0'\.$"),
         ({"steps": -1}, ValueError, r"^`steps` must be at least 0, got -1\.$"),
         ({"noise": -0.5}, ValueError, r"^`noise` must be at least 0, got -0\.5\.$"),

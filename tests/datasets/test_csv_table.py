@@ -113,6 +113,35 @@ def test_a_constant_column_becomes_zero(tmp_path: Path) -> None:
     assert not test.inputs[:, 0].any()
 
 
+def test_a_constant_column_becomes_zero_whatever_the_rounding(tmp_path: Path) -> None:
+    rows = "".join(f"0.1,{k},{k % 2}\n" for k in range(23))
+    assert np.full(19, 0.1).std() > 0
+    for table in csv_table(written(tmp_path, rows)):
+        assert not table.inputs[:, 0].any()
+
+
+@pytest.mark.parametrize("exponent", [-320, -200, 200, 306])
+def test_very_large_and_small_numbers_are_standardized(exponent: int, tmp_path: Path) -> None:
+    rows = "".join(f"{k}e{exponent},{k},{k % 2}\n" for k in range(100))
+    for table in csv_table(written(tmp_path, rows)):
+        assert torch.allclose(table.inputs[:, 0], table.inputs[:, 1], atol=1e-3)
+
+
+def test_a_test_row_out_of_range_is_named(tmp_path: Path) -> None:
+    train, test = csv_table(written(tmp_path, "".join(f"{k},{k % 2}\n" for k in range(20))))
+    at = int((torch.cat([train.inputs, test.inputs]) < test.inputs[0]).sum())
+    rows = [f"{1e60 if k == at else k},{k % 2}\n" for k in range(20)]
+    message = rf"in column '0' that float32 can hold after .*, found 1e\+60 in line {at + 1}\.$"
+    with pytest.raises(DataFileError, match=message):
+        csv_table(written(tmp_path, "".join(rows)))
+
+
+def test_classes_may_have_thousands_of_digits(tmp_path: Path) -> None:
+    large, rows = "9" * 5000, [f"{k}.5,{k % 2}" for k in range(20)]
+    text = "\n".join(row.replace(",1", f",{large}").replace(",0", ",-3") for row in rows)
+    assert csv_table(written(tmp_path, text))[0].classes == ("-3", large)
+
+
 def test_a_table_is_a_data_set(tmp_path: Path) -> None:
     train, _ = csv_table(written(tmp_path, table_text()))
     noisy = corrupt(train)
@@ -167,6 +196,14 @@ BAD: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "no name": (
         ",a,y\n0,1,2\n", {},
         "expected a name for every column, found none for column 0 (an index? write the file with",
+    ),
+    "twice with a category": (
+        "color,color=red,y\n" + "red,1,0\nblue,2,1\n" * 5, {},
+        "expected different names of the columns, found 'color=red' twice, once of a category",
+    ),
+    "decimal comma": (
+        "size;weight;ill\n" + "1;2,5;0\n2;-3,25;1\n" * 5, {},
+        "expected numbers with a decimal point in column 'weight', found '2,5' in line 2",
     ),
     "ids": (
         "name,ill\n" + "".join(f"n{k:03},{k % 2}\n" for k in range(200)), {},

@@ -18,6 +18,7 @@ from corruptlab._progress import Progress
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._reports import Report
 from corruptlab._statistics import clopper_pearson
+from corruptlab._structured import outputs_of
 from corruptlab._text import counted
 
 # Of the radius, how far all steps together could go: across the box and a bit, so that one that
@@ -289,7 +290,7 @@ class _Batch:
         return _slope(gaps.sum(), x), scores.argmax(1)
 
     def _scores(self, x: Tensor) -> Tensor:
-        scores: Tensor = self._model(x.clone())  # a network may write into what it is given
+        scores: Tensor = outputs_of(self._model, x.clone())  # a network may write into its input
         if not scores.isfinite().all():
             raise ValueError("`model` must return finite scores, got NaN or infinite ones.")
         return scores
@@ -306,7 +307,9 @@ def _slope(value: Tensor, x: Tensor) -> Tensor:
 
 def _checked_radii(radii: object) -> list[float]:
     """Return radii in increasing order, each once."""
-    several = radii if isinstance(radii, Sequence | np.ndarray) else [radii]
+    if isinstance(radii, np.ndarray | Tensor):
+        radii = radii.tolist()
+    several = radii if isinstance(radii, Sequence) else [radii]
     found = sorted({positive("radii", radius) for radius in several})
     if not found:
         raise ValueError("`radii` must hold at least one radius, got none.")

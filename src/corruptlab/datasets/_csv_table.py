@@ -22,6 +22,7 @@ from corruptlab.datasets._table import (
 )
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _GAPS = frozenset(("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?"))
 _MOST_CELLS = 1 << 25  # about 2 GB of Python's strings
 
@@ -54,8 +55,9 @@ def csv_table(
     Raises:
         DataFileError: If the file is missing or empty; a cell is empty or stands for a missing
             value (NA, N/A, n/a, NaN, nan, NULL, null, None, ?); rows differ in length; a column
-            mixes numbers and texts; there is no such label column, or fewer than two classes; or
-            names are missing or repeated. The message contains the line.
+            mixes numbers and texts, or holds numbers with a decimal comma; there is no such label
+            column, or fewer than two classes; or names are missing or repeated. The message
+            contains the line.
 
     Example:
         >>> import tempfile
@@ -178,4 +180,7 @@ def _typed(path: Path, name: str, cells: list[str], lines: list[int]) -> Column:
             f"{cells[number]} in line {lines[number]} and {quoted(cells[text])} "
             f"in line {lines[text]}",
         )
+    if all(map(_DECIMAL_COMMA.fullmatch, cells)):
+        found = f"{quoted(cells[0])} in line {lines[0]}"
+        raise DataFileError(path, f"numbers with a decimal point in column {name!r}", found)
     return cells

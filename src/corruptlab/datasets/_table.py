@@ -1,8 +1,10 @@
 """Labelled rows of one length in memory, and how columns of a file become them."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TypeAlias
 
@@ -22,6 +24,7 @@ Column: TypeAlias = Sequence[float] | Sequence[str]
 
 _HELD_OUT = 5  # one row in so many is a test row
 _MOST_CATEGORIES = 100
+_SQUARES = 400  # squares of numbers with smaller exponents of two, summed, are numbers
 INTEGER = re.compile(r"[+-]?\d+")
 
 
@@ -79,7 +82,9 @@ def coded(path: Path, labels: Sequence[str]) -> tuple[Labels, tuple[str, ...]]:
     """Return labels as positions among the classes, which are sorted, integers by their value."""
     found = set(labels)
     are_integers = all(map(INTEGER.fullmatch, found))
-    classes = sorted(found, key=lambda text: (int(text), text)) if are_integers else sorted(found)
+    # Python's `int` reads no more than 4,300 digits.
+    key = (lambda text: (Decimal(text), text)) if are_integers else None
+    classes = sorted(found, key=key)
     if len(classes) < 2:
         raise DataFileError(path, "at least two classes", f"{len(classes)}: {classes}")
     place = {name: k for k, name in enumerate(classes)}
@@ -113,10 +118,35 @@ def as_numbers(
         parts.append(numbers)
         if len(values) * len(names) > LARGEST // 8:
             raise DataFileError(path, f"at most {LARGEST // 8:,} values in all", "more")
-    inputs = np.concatenate(parts, axis=1)
-    mean, std = inputs[~test].mean(0), inputs[~test].std(0)
-    inputs = (inputs - mean) / np.where(std > 0, std, 1)
-    return torch.from_numpy(inputs.astype(np.float32)), tuple(names)
+    for name, count in Counter(names).items():
+        if count > 1:
+            twice = f"{name!r} twice, once of a category"
+            raise DataFileError(path, "different names of the columns", twice)
+    whole = np.concatenate(parts, axis=1)
+    inputs = _standardized(whole, ~test)
+    if len(strays := np.argwhere(~np.isfinite(inputs))):
+        row, column = strays[0].tolist()
+        raise DataFileError(
+            path,
+            f"numbers in column {names[column]!r} that float32 can hold after standardization",
+            f"{whole[row, column]} {where(row)}",
+        )
+    return torch.from_numpy(inputs), tuple(names)
+
+
+def _standardized(inputs: NDArray[np.float64], train: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return columns with mean 0 and standard deviation 1 over the training rows."""
+    # A power of two changes no digit; without it squares of very large or small numbers are not.
+    exponents = np.frexp(np.abs(inputs).max(0))[1]
+    if (extreme := np.abs(exponents) > _SQUARES).any():
+        inputs = np.ldexp(inputs, np.where(extreme, -exponents, 0))
+    seen = inputs[train]
+    constant = seen.min(0) == seen.max(0)  # where rounding may leave a deviation above 0
+    mean = np.where(constant, seen[0], seen.mean(0))
+    std = seen.std(0)
+    with np.errstate(over="ignore"):  # of test rows far from all training rows
+        found = (inputs - mean) / np.where(constant | (std == 0), 1, std)
+        return np.asarray(found, np.float32)
 
 
 def _encoded(

@@ -330,3 +330,25 @@ def test_ctrl_c_in_a_fit_ends_the_test_and_keeps_what_is_finished() -> None:
     found = measured(loss=loss, optimizer=optimizer, permutations=19)
     assert found.interrupted
     assert_array_equal(found.null, measured(optimizer=ADAM).null[:1])
+
+
+class Logits(nn.Module):
+    """A network whose output is a dictionary."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs: Tensor) -> dict[str, Tensor]:
+        return {"logits": self.network(inputs)}
+
+
+def test_numbers_may_be_the_logits_of_an_output() -> None:
+    torch.manual_seed(0)
+    network, x = nn.Linear(3, 1), torch.randn(20, 3)
+    recipe = cl.Recipe(learning_rate=0.1, epochs=2, batch_size=10, whiten=False)
+    found, bare = (
+        cl.permutation_test(model, (x, x[:, 0].double()), recipe=recipe, permutations=19, folds=2)
+        for model in (Logits(network), network)
+    )
+    assert found.observed == bare.observed

@@ -15,6 +15,7 @@ from corruptlab._data import open_dataset
 from corruptlab._json import KIND, Json, encode, identity_of, kind_of
 from corruptlab._modules import copied, evaluating, scores_of
 from corruptlab._random_state import preserve_rng_state
+from corruptlab._structured import outputs_of
 from corruptlab.experiments.memorizing import Prepared
 from corruptlab.training import Execution, Recipe, fit, stopping
 
@@ -79,7 +80,7 @@ class NetworkLearner:
                 f"error, got {self.loss!r}."
             )
         with evaluating(network):
-            shape = tuple(network(prepared).shape)
+            shape = tuple(outputs_of(network, prepared).shape)
         if shape not in ((len(inputs),), (len(inputs), 1)):
             raise ValueError(
                 "`model` must have one output for real-valued targets (integers are classes), got "
@@ -152,7 +153,7 @@ class _TargetScores(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return scores, shape ``(b, K)``."""
-        outputs: Tensor = self.network(inputs).reshape(-1, 1)
+        outputs: Tensor = outputs_of(self.network, inputs).reshape(-1, 1)
         return -((outputs - self.values) ** 2)
 
 
@@ -169,7 +170,7 @@ class _Rescaled(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return numbers, shape ``(b,)``."""
-        outputs: Tensor = self.network(inputs).reshape(-1).double()
+        outputs: Tensor = outputs_of(self.network, inputs).reshape(-1).double()
         return outputs * self.scale + self.mean
 
 
