@@ -51,8 +51,8 @@ def network_of(model: object, *, seed: int) -> nn.Module:
         return _made(model, natural("seed", seed))
     if not isinstance(model, nn.Module):
         raise TypeError(
-            "`model` must be (with `recipe`) a torch.nn.Module or a function that makes one, got "
-            f"{type(model).__name__}."
+            "`model` must be a torch.nn.Module or a function that makes one, which `recipe` is for, "
+            f"got {type(model).__name__}."
         )
     check_module(model)
     return model
