@@ -39,6 +39,8 @@ def main() -> None:
         subprocess.run([sys.executable, "-c", SHOW, *least], env=environment, check=True)
         pytest = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", "not slow"]
         pytest += ["--numprocesses", "auto", "--dist", "worksteal"]
+        # Its example needs pandas, which is newer here than NumPy's floor.
+        pytest += ["--deselect", "src/corruptlab/datasets/_saved_dataset.py"]
         done = subprocess.run([*pytest, *sys.argv[1:]], cwd=ROOT, env=environment, check=False)
     sys.exit(done.returncode)
 

@@ -405,7 +405,7 @@ class Ellipsis_:  # noqa: N801  # what no JSON file holds
 
 @every_report
 def test_data_frame_and_notebook_have_a_row_for_each_result(kind: Any) -> None:
-    pandas = pytest.importorskip("pandas")
+    pandas = pytest.importorskip("pandas", exc_type=ImportError)
     for report in examples(kind):
         frame, page = report.to_frame(), report._repr_html_()
         assert isinstance(frame, pandas.DataFrame)

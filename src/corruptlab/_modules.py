@@ -50,9 +50,10 @@ def network_of(model: object, *, seed: int) -> nn.Module:
     if not isinstance(model, nn.Module) and callable(model):
         return _made(model, natural("seed", seed))
     if not isinstance(model, nn.Module):
+        hint = ", an estimator, which takes no `recipe`" if hasattr(model, "fit") else ""
         raise TypeError(
-            "`model` must be a torch.nn.Module or a function that makes one, which `recipe` is for, "
-            f"got {type(model).__name__}."
+            "`model` must be a torch.nn.Module or a function that makes one, "
+            f"got {type(model).__name__}{hint}."
         )
     check_module(model)
     return model

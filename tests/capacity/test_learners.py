@@ -221,7 +221,7 @@ def numbers(found: Found) -> dict[str, Any]:
 
 @pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
 def test_containers_of_every_kind_give_the_same(measure: Callable[..., Found]) -> None:
-    pandas = pytest.importorskip("pandas")
+    pandas = pytest.importorskip("pandas", exc_type=ImportError)
     frame = pandas.DataFrame(X, columns=["a", "b", "c"], index=[7] * 40)
     same = [sparse.csr_matrix(X), torch.from_numpy(X), X.reshape(40, 1, 3), frame]
     for model in (nearest, Nearest()):

@@ -77,7 +77,7 @@ def test_a_table_is_tested_by_columns(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_tokens_are_tested_with_padding_in_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    datasets = pytest.importorskip("datasets")
+    datasets = pytest.importorskip("datasets", exc_type=ImportError)
     rows = {"input_ids": [[1, 2], [3, 4, 5]] * 10, "label": [0, 1] * 10}
     datasets.Dataset.from_dict(rows).save_to_disk(str(tmp_path / "rows"))
     out = tmp_path / "out"

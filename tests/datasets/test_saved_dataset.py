@@ -8,7 +8,7 @@ import torch
 
 from corruptlab.datasets import DataFileError, csv_table, saved_dataset
 
-hf: Any = pytest.importorskip("datasets")
+hf: Any = pytest.importorskip("datasets", exc_type=ImportError)
 
 TOKENS = [[7, 3], [7, 5, 6, 2], [9]] * 10
 LABELS = [0, 1, 1] * 10
