@@ -699,7 +699,7 @@ def returning(answer: Callable[[Any], Any]) -> Any:
         (
             Centroids(),
             {"recipe": cl.Recipe(learning_rate=0.1, epochs=1)},
-            r"^`model` must be a torch\.nn\.Module or .*, got Centroids, an estimator, which takes no `r",
+            r"^`model` must be a torch\.nn\.Module or .*, got Centroids, an estimator, which takes",
         ),
     ],
 )
