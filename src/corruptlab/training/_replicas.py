@@ -70,7 +70,7 @@ def fit_replicas(
     ``"loop"`` calls `fit` for each replica. ``"auto"`` times a few steps of the applicable
     strategies on copies, for all replicas at once and for groups whose weights fit in the cache of
     the processor, and chooses the fastest. On the CPU, groups are also timed side by side, each in
-    a thread of its own.
+    a thread of its own, which is used if it is much faster.
 
     Dropout, augmentation, bfloat16, optimizers other than plain SGD, frozen or shared parameters,
     backward hooks, inputs with several fields, and statistics of each subset (``standardize``)
