@@ -42,14 +42,19 @@ def natural(name: str, value: object) -> int:
     return at_least(0, name, value)
 
 
+def as_float(value: Any) -> float:
+    """Return a real number as a ``float``; one that is too large is infinite."""
+    try:
+        return float(value)
+    except OverflowError:  # an integer or a fraction of more than 308 digits
+        return math.copysign(math.inf, value > 0 or -1)
+
+
 def real(name: str, value: object) -> float:
     """Return a finite ``float``, or raise."""
     if not isinstance(value, Real):
         raise TypeError(f"`{name}` must be a number, got {value!r}.")
-    try:
-        number = float(value)
-    except OverflowError:  # an integer or a fraction of more than 308 digits
-        number = math.inf
+    number = as_float(value)
     if not math.isfinite(number):
         raise ValueError(f"`{name}` must be finite, got {number}.")
     return number
@@ -80,7 +85,7 @@ def check_number(name: str, value: object) -> None:
 def check_probability(name: str, value: Any) -> None:
     """Raise unless ``value`` is a probability; NaN is none."""
     check_number(name, value)
-    if not 0 <= float(value) <= 1:
+    if not 0 <= as_float(value) <= 1:
         raise ValueError(f"`{name}` must lie in [0, 1], got {value}.")
 
 
@@ -94,7 +99,7 @@ def check_confidence(value: object, name: str = "confidence") -> None:
     """Raise unless a level of confidence or significance lies strictly between 0 and 1."""
     if not isinstance(value, Real):
         raise TypeError(f"`{name}` must be a number, got {value!r}.")
-    if not 0 < float(value) < 1:
+    if not 0 < as_float(value) < 1:
         raise ValueError(f"`{name}` must lie strictly between 0 and 1, got {value}.")
 
 

@@ -4,14 +4,13 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, replace
-from numbers import Real
 from typing import Any, Literal, TypeAlias, get_args, overload
 
 import torch
 from torch import Tensor
 
 from corruptlab._arrays import check_dense, check_finite
-from corruptlab._checks import check_names
+from corruptlab._checks import as_float, check_names, check_number
 from corruptlab._structured import Inputs, StructuredInputs
 from corruptlab.training._standardization import Moments, Per, Standardization, blocks
 from corruptlab.training._transforms import (
@@ -370,11 +369,11 @@ class Recipe:
     def _as_float(self, name: str) -> float:
         """Store a field as a plain float, so that equal recipes print and serialize alike."""
         value = getattr(self, name)
-        if isinstance(value, bool) or not isinstance(value, Real):
-            raise TypeError(f"`{name}` must be a number, got {value!r}.")
-        self._require(math.isfinite(value), name, "be finite")
-        object.__setattr__(self, name, float(value))
-        return float(value)
+        check_number(name, value)
+        number = as_float(value)
+        self._require(math.isfinite(number), name, "be finite")
+        object.__setattr__(self, name, number)
+        return number
 
     def _as_int(self, name: str) -> int:
         value = getattr(self, name)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from corruptlab._checks import check_names, natural, whole
+from corruptlab._checks import as_float, check_names, check_number, natural, whole
 from corruptlab._draws import Draws
 
 # Images worked on at once: small enough to stay in the processor's cache, and no second copy
@@ -198,10 +197,10 @@ class Augmentation:
     def _as_float(self, name: str) -> float:
         """Store a field as a plain float, so that equal ones print and serialize alike."""
         value = getattr(self, name)
-        if isinstance(value, bool) or not isinstance(value, Real):
-            raise TypeError(f"`{name}` must be a number, got {value!r}.")
-        object.__setattr__(self, name, float(value))
-        return float(value)
+        check_number(name, value)
+        number = as_float(value)
+        object.__setattr__(self, name, number)
+        return number
 
     def _require(self, condition: bool, name: str, interval: str) -> None:
         if not condition:
