@@ -225,3 +225,24 @@ def test_one_thread_that_cannot_be_tried_hangs_no_other(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(_replica_plan, "_step_of", failing)
     assert trained(perceptron()).strategy == "loop"
+
+
+@pytest.mark.parametrize(("seconds", "threads"), [(0.3, 2), (0.5, 1), (1.0, 1)])
+def test_threads_are_taken_where_they_are_much_faster(
+    seconds: float, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed = {WIDE[0]: 1.0, WIDE[-1]: seconds}
+    monkeypatch.setattr(
+        _replica_plan, "_seconds_per_replica", lambda plan, *_: timed.get(plan.name, 2.0)
+    )
+    monkeypatch.setattr(_replica_plan, "_timed_loop", lambda *_: 2.0)
+    report = trained(perceptron())
+    assert (report.strategy, report.threads) == ("wide", threads)
+
+
+def test_a_job_that_is_not_worth_it_is_one_group_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_replica_plan, "_WORTH_MEASURING", 1_000_000)
+    report = trained(perceptron())
+    assert (report.seconds_per_step, report.group, report.threads) == ({}, R, 1)

@@ -1,6 +1,7 @@
 """What `fit` and `fit_replicas` return."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -303,8 +304,8 @@ class ReplicasReport(Report, kind="replicas"):
         prepared: Any = None
         prepared_by = None
         operations = 2 * count_parameters(network) * min(len(stored), _AT_ONCE)
-        small = operations < OPERATIONS_FOR_THREADS
-        with evaluating(network), using_threads(1 if small else "auto"):
+        few = using_threads(1) if operations < OPERATIONS_FOR_THREADS else nullcontext()
+        with evaluating(network), few:
             for state, recipe in zip(self._states, self._recipes, strict=True):
                 if recipe is not prepared_by:
                     prepared, prepared_by = recipe.prepare(stored), recipe
