@@ -28,11 +28,7 @@ _DIFFER_IN_TRAINING = _NormBase, _DropoutNd, nn.RNNBase, nn.MultiheadAttention
 
 
 def collated(inputs: list[Any]) -> Any:
-    """Return inputs as one batch; PIL images as bytes with the channels first.
-
-    Lists of numbers, as data sets of Hugging Face serve token ids, are taken for tensors:
-    `default_collate` would put the positions first.
-    """
+    """Return inputs as one batch; PIL images as bytes with the channels first."""
     try:
         if any(kind.__module__ == "PIL.Image" for kind in type(inputs[0]).__mro__):
             return torch.from_numpy(stacked(inputs))
@@ -46,6 +42,7 @@ def collated(inputs: list[Any]) -> Any:
 
 def _with_tensors(value: Any) -> Any:
     """Return an input with its lists of numbers as tensors."""
+    # Data sets of Hugging Face serve token ids so; `default_collate` puts their positions first.
     if type(value) is dict:
         return {name: _with_tensors(each) for name, each in value.items()}
     if type(value) is not list:
