@@ -1,6 +1,7 @@
 """What tests of several rooms share."""
 
 import importlib.util
+import multiprocessing
 import signal
 import sys
 from collections.abc import Iterator
@@ -72,6 +73,13 @@ def cifar10_images(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) 
 
     folder = once.folder_of(tmp_path_factory, "cifar10", fill)
     return cl.datasets.cifar10(folder, split="train").images
+
+
+@pytest.fixture
+def forked_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep's own workers are forked as if afresh, without imports; not where it is killed."""
+    fork = multiprocessing.get_context("fork")
+    monkeypatch.setattr(multiprocessing, "get_context", lambda method: fork)
 
 
 @pytest.fixture

@@ -499,7 +499,7 @@ def test_on_an_executor_it_is_the_same_test(model: Any) -> None:
     assert_array_equal(found.baselines[0].statistics, alone.baselines[0].statistics)
 
 
-@pytest.mark.slow(seconds=20)
+@pytest.mark.usefixtures("forked_workers")
 def test_in_processes_it_is_the_same_test() -> None:
     data = points(40, signal=0.0)
     alone = run(learners.drawn, data, folds=4)
