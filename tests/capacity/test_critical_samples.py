@@ -215,7 +215,7 @@ def test_network_that_fits_random_labels_has_more_critical_samples() -> None:
         ({"radii": [0.1, float("inf")]}, ValueError, r"^`radii` must be finite, got inf\.$"),
         ({"radii": []}, ValueError, r"^`radii` must hold at least one radius, got none\.$"),
         ({"radii": 10**400}, ValueError, r"^`radii` must be finite, got inf\.$"),
-        ({"radii": "0.1"}, TypeError, r"^`radii` must be a number, got '0'\.$"),
+        ({"radii": "0.1"}, TypeError, r"^`radii` must be a number, got '0.1'\.$"),
         ({"steps": -1}, ValueError, r"^`steps` must be at least 0, got -1\.$"),
         ({"noise": -0.5}, ValueError, r"^`noise` must be at least 0, got -0\.5\.$"),
         ({"batch_size": 0}, ValueError, r"^`batch_size` must be at least 1, got 0\.$"),

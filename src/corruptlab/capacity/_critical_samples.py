@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -196,7 +197,7 @@ def critical_sample_ratio(
             f"`inputs` must be floats as the network takes them, got {points.dtype}; "
             "`recipe.prepare` makes them of bytes."
         )
-    boxes = _checked_radii(radii)
+    boxes = _checked_radii(radii, len(points))
     steps, noise = at_least(0, "steps", steps), not_negative("noise", noise)
     batch_size, draws = at_least(1, "batch_size", batch_size), Draws(seed)
     device = resolve_device(model, device)
@@ -305,11 +306,16 @@ def _slope(value: Tensor, x: Tensor) -> Tensor:
     return slope
 
 
-def _checked_radii(radii: object) -> list[float]:
+def _checked_radii(radii: Any, n: int) -> list[float]:
     """Return radii in increasing order, each once."""
-    if isinstance(radii, np.ndarray | Tensor):
+    if hasattr(radii, "tolist"):
         radii = radii.tolist()
-    several = radii if isinstance(radii, Sequence) else [radii]
+    several = radii if isinstance(radii, Sequence) and not isinstance(radii, str) else [radii]
+    if len(several) == n > len(set(map(str, several))):
+        raise ValueError(
+            f"`radii` must be one radius or several different ones, got one value for each of {n} "
+            "inputs; labels do not enter."
+        )
     found = sorted({positive("radii", radius) for radius in several})
     if not found:
         raise ValueError("`radii` must hold at least one radius, got none.")
