@@ -32,12 +32,25 @@ def collated(inputs: list[Any]) -> Any:
     try:
         if any(kind.__module__ == "PIL.Image" for kind in type(inputs[0]).__mro__):
             return torch.from_numpy(stacked(inputs))
-        return default_collate(inputs)
+        return default_collate([_with_tensors(each) for each in inputs])
     except (RuntimeError, TypeError, ValueError) as error:
         raise TypeError(
             "`train` must serve inputs that can be stacked to a batch (numbers, arrays, tensors, "
             f"or images of one shape), got {type(inputs[0]).__name__}: {error}"
         ) from error
+
+
+def _with_tensors(value: Any) -> Any:
+    """Return an input with its lists of numbers as tensors."""
+    # Data sets of Hugging Face serve token ids so; `default_collate` puts their positions first.
+    if type(value) is dict:
+        return {name: _with_tensors(each) for name, each in value.items()}
+    if type(value) is not list:
+        return value
+    try:
+        return torch.tensor(value)
+    except (RuntimeError, TypeError, ValueError):  # strings, several arrays, lists of many lengths
+        return [_with_tensors(each) for each in value]
 
 
 @contextmanager

@@ -397,6 +397,27 @@ def test_a_training_function_gets_the_items_of_a_data_set_with_other_labels() ->
     assert items[6]["label"] == 0, "the data set has changed"
 
 
+def test_lists_of_numbers_in_items_come_as_tensors_and_other_lists_as_they_are() -> None:
+    met = {}
+
+    def train(data: Any, *, seed: int) -> Any:
+        def predict(batch: Any) -> Any:
+            met.update(batch)
+            return (batch["ids"][:, 0] > 0).long()
+
+        return predict
+
+    rows = [
+        {"ids": [k % 2, 5, 7], "box": [[0.5, k], [1, 2]], "words": ["a", "b"], "label": k % 2}
+        for k in range(20)
+    ]
+    found = cl.permutation_test(train, rows, folds=2, permutations=1, level=0.5)
+    assert found.observed == 1
+    assert (met["ids"].shape, met["ids"].dtype) == ((10, 3), torch.int64)
+    assert (met["box"].shape, met["box"].dtype) == ((10, 2, 2), torch.float32)
+    assert met["words"] == [("a",) * 10, ("b",) * 10]
+
+
 def test_classes_that_a_part_lacks_have_probability_0() -> None:
     x, _ = points(30)
     y = np.repeat([0, 1, 2], 10)
