@@ -57,7 +57,8 @@ def test_an_error_is_told_by_the_exit_code(
         (
             ["--data", "mnist"],
             "--data must be one of fashion-mnist-mini, cifar10:FOLDER, idx:FOLDER, "
-            "torchvision:NAME:FOLDER, csv:FILE, csv:FILE:COLUMN, hf:FOLDER, got 'mnist'.",
+            "torchvision:NAME:FOLDER, csv:FILE, csv:FILE:COLUMN, hf:FOLDER, "
+            "hf:FOLDER:COLUMN, got 'mnist'.",
         ),
         (["--data", "rows.csv"], "got 'rows.csv'. Did you mean 'csv:rows.csv'?"),
         (["--out", "/dev/null/x"], "--out must be a folder to write to, got '/dev/null/x'"),

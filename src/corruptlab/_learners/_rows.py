@@ -14,7 +14,17 @@ from torch.utils.data import Dataset
 
 from corruptlab._arrays import to_numpy
 from corruptlab._checks import position_of
-from corruptlab._data import Examples, InputKey, Key, Pair, Provenance, chunks, open_dataset, paired
+from corruptlab._data import (
+    Examples,
+    InputKey,
+    Key,
+    Pair,
+    Provenance,
+    chunks,
+    is_pair_of_arrays,
+    open_dataset,
+    paired,
+)
 from corruptlab._draws import Draws
 from corruptlab._learners._predictor import collated
 from corruptlab._types import Array, Ids
@@ -272,6 +282,10 @@ def read_examples(
 
 def rows_of(inputs: Any, name: str) -> PairRows:
     """Return the rows of inputs that stand apart from their labels."""
+    if is_pair_of_arrays(inputs):
+        raise TypeError(
+            f"`{name}` must be inputs alone, with their labels as the next argument, got a pair."
+        )
     if isinstance(inputs, tuple):
         inputs = list(inputs)
     if not isinstance(inputs, list) and getattr(inputs, "shape", ()) == ():
