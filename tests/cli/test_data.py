@@ -1,4 +1,4 @@
-"""``--data``: images, tables, and tokens are named alike in all commands, with one set of errors."""
+"""``--data`` names images, tables, and tokens alike in all commands, with the same errors."""
 
 import re
 from pathlib import Path
