@@ -90,7 +90,7 @@ def fresh_processes() -> Iterator[Fresh]:
     """Give what runs programs, where warnings are errors."""
     command = [sys.executable, "-W", "error", "-c", _SERVER]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as server:
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=_ROOT) as server:
         assert server.stdin is not None
         assert server.stdout is not None
         yield Fresh(server.stdin, server.stdout)

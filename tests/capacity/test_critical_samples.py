@@ -97,7 +97,7 @@ def test_noise_leaves_a_plateau() -> None:
 def test_no_critical_input_within_a_tiny_radius_is_a_warning(factor: float) -> None:
     model, x = linear(2), torch.linspace(0, 1, 20)[:, None].expand(20, 5)
     model.bias.data[0] += 1000.0
-    few = {"steps": 2, "noise": 0.0}
+    few: Any = {"steps": 2, "noise": 0.0}
     message = (
         r"^no input is critical, and the largest of `radii`, .*, is 0\.00099 of the range of "
         rf"`inputs`, 0 \.\. {factor:g}; prepare them as in training"
