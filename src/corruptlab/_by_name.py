@@ -20,7 +20,7 @@ _IMAGES = {
     "idx": ":FOLDER",
     "torchvision": ":NAME:FOLDER",
 }
-_TABLES = ("csv:FILE", "csv:FILE:COLUMN", "hf:FOLDER")
+_TABLES = ("csv:FILE", "csv:FILE:COLUMN", "hf:FOLDER", "hf:FOLDER:COLUMN")
 
 
 @lru_cache(maxsize=1)

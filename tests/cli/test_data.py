@@ -11,9 +11,9 @@ from tests.cli.trees import table_of
 
 KNOWN = (
     "--data must be one of fashion-mnist-mini, cifar10:FOLDER, idx:FOLDER, "
-    "torchvision:NAME:FOLDER, csv:FILE, csv:FILE:COLUMN, hf:FOLDER"
+    "torchvision:NAME:FOLDER, csv:FILE, csv:FILE:COLUMN, hf:FOLDER, hf:FOLDER:COLUMN"
 )
-ROWS = "--data must be csv:FILE, csv:FILE:COLUMN, or hf:FOLDER"
+ROWS = "--data must be csv:FILE, csv:FILE:COLUMN, hf:FOLDER, or hf:FOLDER:COLUMN"
 MISTAKES = {
     "mnist": f"{KNOWN}, got 'mnist'.",
     "rows.csv": f"{KNOWN}, got 'rows.csv'. Did you mean 'csv:rows.csv'?",

@@ -19,6 +19,7 @@ examples:
   corruptlab audit --data idx:/data/mnist --workers 0
   corruptlab audit --data csv:patients.csv:outcome
 
+Checks that do not apply are listed in one line; report.json has the reasons.
 The exit code is 0 if there is no error (warnings do not count), else 1."""
 
 
