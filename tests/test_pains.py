@@ -132,7 +132,8 @@ def test_pain_12_global_generators_are_moved() -> None:
 def test_pain_13_wrappers_do_not_survive_spawned_workers() -> None:
     noisy = cl.corrupt(DATA, *ALL)
     loader = DataLoader(noisy, batch_size=N, num_workers=1, multiprocessing_context="spawn")
-    ((_, served),) = loader
+    ((inputs, served),) = loader
+    assert torch.equal(inputs, torch.stack([noisy[i][0] for i in range(N)]))
     assert_array_equal(served, noisy.targets)
 
 

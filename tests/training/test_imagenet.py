@@ -12,6 +12,7 @@ from PIL import UnidentifiedImageError
 from torch import nn
 
 from corruptlab import Draws, Execution, RandomLabels, Recipe, corrupt, fit
+from tests.fresh import Fresh
 
 from .programs.imagenet import EXAMPLES, image_folder
 from .programs.launch import launched, left
@@ -67,10 +68,10 @@ def test_an_unreadable_picture_is_named(tree: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow(seconds=25)
 def test_inception_v3_is_trained_by_two_processes_with_two_workers_each(
-    tree: Path, tmp_path: Path
+    fresh: Fresh, tree: Path, tmp_path: Path
 ) -> None:
-    done = launched("imagenet", 2, 1, tmp_path, str(tree))
-    assert (done.returncode, left(tmp_path, 0)["failure"]) == (0, ""), done.stderr
+    done = launched(fresh, "imagenet", 2, 1, tmp_path, str(tree))
+    assert (done.status, left(tmp_path, 0)["failure"]) == (0, ""), done.errors
     one, two = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     assert one["report"] == two["report"]
     assert one["weights"] == two["weights"]
