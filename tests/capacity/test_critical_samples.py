@@ -1,6 +1,7 @@
 """Critical samples: exact for linear classifiers, and never more than there are."""
 
 import copy
+import warnings
 from typing import Any
 
 import numpy as np
@@ -83,12 +84,44 @@ def test_noise_leaves_a_plateau() -> None:
     # No slope near the inputs, and another class from 0.05 of the first coordinate on.
     model = Through(lambda x: torch.stack([x[:, 0] * 0 + 0.05, x[:, 0].clamp(min=0.002)], 1))
     x = torch.zeros(50, 1)
-    assert critical_sample_ratio(model, x, 0.1, steps=40, noise=0.0).ratios == (0.0,)
+    with pytest.warns(UserWarning, match=r"^the gradient of `model` is zero at 50 of 50 `inputs`"):
+        assert critical_sample_ratio(model, x, 0.1, steps=40, noise=0.0).ratios == (0.0,)
     assert critical_sample_ratio(model, x, 0.1, steps=40).ratios[0] > 0.5
     one, two = (critical_sample_ratio(model, x, 0.1, steps=3, seed=seed) for seed in (0, 1))
     assert one.smallest != two.smallest
     parts = critical_sample_ratio(model, x, 0.1, steps=3, batch_size=7)
     assert parts.smallest == one.smallest
+
+
+@pytest.mark.parametrize("factor", [1.0, 255.0])
+def test_no_critical_input_within_a_tiny_radius_is_a_warning(factor: float) -> None:
+    model, x = linear(2), torch.linspace(0, 1, 20)[:, None].expand(20, 5)
+    model.bias.data[0] += 1000.0
+    few: Any = {"steps": 2, "noise": 0.0}
+    message = (
+        r"^no input is critical, and the largest of `radii`, .*, is 0\.00099 of the range of "
+        rf"`inputs`, 0 \.\. {factor:g}; prepare them as in training"
+    )
+    with pytest.warns(UserWarning, match=message) as caught:
+        critical_sample_ratio(model, factor * x, [1e-6, 0.00099 * factor], **few)
+    assert caught[0].filename == __file__
+    critical_sample_ratio(model, factor * x, [1e-6, 0.00101 * factor], **few)
+    critical_sample_ratio(model, torch.ones(3, 5), 1e-6, **few)  # of no range
+    sign = Through(lambda x: torch.cat([x, -x], 1))
+    near = torch.tensor([[1e-5], [factor]])
+    assert critical_sample_ratio(sign, near, 1e-4, **few).ratios == (0.5,)  # tiny, and enough
+
+
+@pytest.mark.parametrize(("flat", "warned"), [(9, False), (10, True), (20, True)])
+def test_inputs_without_a_slope_are_a_warning(flat: int, warned: bool) -> None:
+    # Flat up to 0, where the class is the first one.
+    model = Through(lambda x: torch.stack([x[:, 0] * 0 + 50.0, x[:, 0].relu()], 1))
+    x = torch.cat([-torch.ones(flat, 1), torch.ones(20 - flat, 1)])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert critical_sample_ratio(model, x, 0.5, steps=2).ratios == (0.0,)
+    messages = [str(each.message).partition(",")[0] for each in caught]
+    assert messages == [f"the gradient of `model` is zero at {flat} of 20 `inputs`"] * warned
 
 
 def test_found_samples_are_critical_and_ratios_do_not_decrease() -> None:
@@ -215,7 +248,7 @@ def test_network_that_fits_random_labels_has_more_critical_samples() -> None:
         ({"radii": [0.1, float("inf")]}, ValueError, r"^`radii` must be finite, got inf\.$"),
         ({"radii": []}, ValueError, r"^`radii` must hold at least one radius, got none\.$"),
         ({"radii": 10**400}, ValueError, r"^`radii` must be finite, got inf\.$"),
-        ({"radii": "0.1"}, TypeError, r"^`radii` must be a number, got '0'\.$"),
+        ({"radii": "0.1"}, TypeError, r"^`radii` must be a number, got '0.1'\.$"),
         ({"steps": -1}, ValueError, r"^`steps` must be at least 0, got -1\.$"),
         ({"noise": -0.5}, ValueError, r"^`noise` must be at least 0, got -0\.5\.$"),
         ({"batch_size": 0}, ValueError, r"^`batch_size` must be at least 1, got 0\.$"),

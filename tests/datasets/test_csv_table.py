@@ -249,8 +249,10 @@ def test_missing_files_and_other_specifications_are_refused(tmp_path: Path) -> N
         csv_table(tmp_path / "x.csv")
     with pytest.raises(DataFileError, match=r"expected a CSV file, found a folder\.$"):
         load_table(f"csv:{tmp_path}")
-    for spec in ("csv:", "hf:", "idx:x"):
+    for spec in ("csv:", "hf:", "csw:x"):
         with pytest.raises(ValueError, match=rf"^`spec` must be csv:FILE, .* got '{spec}'\.$"):
             load_table(spec)
+    with pytest.raises(ValueError, match=r"got 'idx:x'\. Images are read by `load`\.$"):
+        load_table("idx:x")
     with pytest.raises(TypeError, match=r"^`spec` must be a string such as 'csv:FILE', got 3\.$"):
         load_table(3)  # type: ignore[arg-type]

@@ -56,6 +56,12 @@ def test_load_passes_on_errors_of_the_readers(tmp_path: Path) -> None:
         load(f"idx:{tmp_path / 'nowhere'}")
 
 
+@pytest.mark.parametrize("spec", ["csv:x.csv", "csv:x.csv:y", "hf:folder", "hf:", "csv"])
+def test_load_names_the_function_that_reads_tables(spec: str) -> None:
+    with pytest.raises(ValueError, match=rf"got '{spec}'\. Tables and .* by `load_table`\.$"):
+        load(spec)
+
+
 @pytest.mark.parametrize(
     "spec",
     ["", "mnist", "idx", "idx:", "cifar10", "torchvision:MNIST", "torchvision::x", "torchvision:M:",

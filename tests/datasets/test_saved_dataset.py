@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from corruptlab.datasets import DataFileError, csv_table, saved_dataset
+from corruptlab.datasets import DataFileError, csv_table, load_table, saved_dataset
 
 hf: Any = pytest.importorskip("datasets", exc_type=ImportError)
 
@@ -74,6 +74,23 @@ def test_columns_of_numbers_and_texts_are_those_of_a_csv_file(tmp_path: Path) ->
         assert torch.equal(one.inputs, other.inputs)
         assert torch.equal(one.targets, other.targets)
         assert (one.columns, one.classes) == (other.columns, other.classes)
+
+
+def test_the_column_of_labels_can_be_named(tmp_path: Path) -> None:
+    columns = {"input_ids": TOKENS, "label": [0, 1, 2] * 10, "stars": LABELS}
+    folder = saved(tmp_path / "a", columns)
+    train, test = saved_dataset(folder, label="stars")
+    for part, other in zip((train, test), load_table(f"hf:{folder}:stars"), strict=True):
+        assert part.targets.tolist() == other.targets.tolist()
+        assert part.inputs.tolist() == other.inputs.tolist()
+    assert sorted([*train.targets.tolist(), *test.targets.tolist()]) == sorted(LABELS)
+    with pytest.raises(
+        DataFileError, match=r"expected a column 'star', found the columns input_ids, label"
+    ):
+        load_table(f"hf:{folder}:star")
+    colon = saved(tmp_path / "b:label", columns)
+    assert len(load_table(f"hf:{colon}")[0].classes) == 3
+    assert len(load_table(f"hf:{colon}:stars")[0].classes) == 2
 
 
 BAD: dict[str, tuple[Any, str]] = {

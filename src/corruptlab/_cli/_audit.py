@@ -2,7 +2,7 @@
 
 import argparse
 
-from corruptlab._by_name import opened
+from corruptlab._by_name import loaded
 from corruptlab._cli import _output as cli
 from corruptlab._cli._output import DONE, MISTAKES, NOT_ALL, Output
 from corruptlab.experiments import audit
@@ -19,6 +19,7 @@ examples:
   corruptlab audit --data idx:/data/mnist --workers 0
   corruptlab audit --data csv:patients.csv:outcome
 
+Checks that do not apply are listed in one line; report.json has the reasons.
 The exit code is 0 if there is no error (warnings do not count), else 1."""
 
 
@@ -52,7 +53,7 @@ def _add(one: argparse.ArgumentParser) -> None:
 def run_audit(options: argparse.Namespace) -> int:
     """Audit a data set, print the findings, and write them."""
     with cli.as_user_errors(*MISTAKES):
-        train, test = opened(options.data)
+        train, test = loaded(options.data)
         output = Output(options.out) if options.out else None
         report = audit(
             train,

@@ -185,8 +185,9 @@ def add_data(group: argparse._ActionsContainer) -> None:
         default="fashion-mnist-mini",
         metavar="DATA",
         help="fashion-mnist-mini (4,000 images that come with corruptlab), cifar10:FOLDER, "
-        "idx:FOLDER, torchvision:NAME:FOLDER, csv:FILE[:LABEL_COLUMN], or hf:FOLDER, which Hugging "
-        "Face's save_to_disk wrote; nothing is ever downloaded (default: %(default)s)",
+        "idx:FOLDER, torchvision:NAME:FOLDER, csv:FILE[:LABEL_COLUMN], or "
+        "hf:FOLDER[:LABEL_COLUMN], which Hugging Face's save_to_disk wrote; nothing is "
+        "ever downloaded (default: %(default)s)",
     )
 
 

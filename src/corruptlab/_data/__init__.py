@@ -31,7 +31,13 @@ from corruptlab._data._labels import (
     plain,
     relabelled,
 )
-from corruptlab._data._pairs import Pair, columns, paired
+from corruptlab._data._pairs import (
+    Pair,
+    check_labels_inside,
+    columns,
+    is_pair_of_arrays,
+    paired,
+)
 from corruptlab._data._provenance import History, Provenance, Traced, is_traced
 from corruptlab._data._sources import chunks, source_of
 
@@ -48,6 +54,7 @@ __all__ = [
     "Provenance",
     "Traced",
     "channels_first",
+    "check_labels_inside",
     "checked_length",
     "chunks",
     "columns",
@@ -58,6 +65,7 @@ __all__ = [
     "given_labels",
     "integer_labels",
     "is_joined",
+    "is_pair_of_arrays",
     "is_structured",
     "is_subset",
     "is_traced",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Number
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,45 @@ def paired(dataset: Any, name: str) -> Any:
             "pass the items as a list, or X and y as arrays."
         )
     return _checked_pair(inputs if arrays[0] else _as_array(inputs), labels, name)
+
+
+def check_labels_inside(dataset: object, call: str) -> None:
+    """Reject labels where a data set belongs; ``call`` shows how to pass them with their inputs."""
+    if are_labels(dataset):
+        raise TypeError(
+            f"`train` must be a pair (X, y), as in {call}, got labels as an argument of their "
+            f"own, {type(dataset).__name__}."
+        )
+
+
+def are_labels(values: Any) -> bool:
+    """Return whether a list or array holds single values, and no items of a data set."""
+    if getattr(values, "ndim", 0) == 2 and values.shape[1] == 1 and len(values) > 0:
+        return True  # a column of them
+    is_series = hasattr(type(values), "to_numpy") and not is_frame(values)
+    if is_series or is_categorical(values):
+        return True
+    return isinstance(values, torch.Tensor | np.ndarray | list | tuple) and _is_single(values)
+
+
+def is_pair_of_arrays(inputs: Any) -> bool:
+    """Return whether a tuple is surely (X, y), and not two inputs."""
+    return (
+        isinstance(inputs, tuple)
+        and len(inputs) == 2
+        and are_labels(inputs[1])
+        and not are_labels(inputs[0])
+    )
+
+
+def _is_single(values: Any) -> bool:
+    """Return whether the first value is a number, a name, or None."""
+    if getattr(values, "ndim", 1) != 1 or len(values) == 0:
+        return False
+    first = values[0]
+    if isinstance(first, torch.Tensor | np.ndarray):
+        return first.ndim == 0
+    return first is None or isinstance(first, str | bytes | Number | np.generic)
 
 
 def _checked_pair(inputs: Any, labels: Any, name: str) -> Pair:

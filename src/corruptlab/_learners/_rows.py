@@ -14,7 +14,17 @@ from torch.utils.data import Dataset
 
 from corruptlab._arrays import to_numpy
 from corruptlab._checks import position_of
-from corruptlab._data import Examples, InputKey, Key, Pair, Provenance, chunks, open_dataset, paired
+from corruptlab._data import (
+    Examples,
+    InputKey,
+    Key,
+    Pair,
+    Provenance,
+    chunks,
+    is_pair_of_arrays,
+    open_dataset,
+    paired,
+)
 from corruptlab._draws import Draws
 from corruptlab._learners._predictor import collated
 from corruptlab._types import Array, Ids
@@ -272,6 +282,10 @@ def read_examples(
 
 def rows_of(inputs: Any, name: str) -> PairRows:
     """Return the rows of inputs that stand apart from their labels."""
+    if is_pair_of_arrays(inputs):
+        raise TypeError(
+            f"`{name}` must be inputs alone, with their labels as the next argument, got a pair."
+        )
     if isinstance(inputs, tuple):
         inputs = list(inputs)
     if not isinstance(inputs, list) and getattr(inputs, "shape", ()) == ():
@@ -464,6 +478,8 @@ def _update(found: Any, values: Any) -> None:
             _update(found, each)
     elif isinstance(values, str):
         found.update(repr(values).encode())
+    elif not (hasattr(values, "__array__") or isinstance(values, bytes | float | int)):
+        found.update(type(values).__qualname__.encode())  # a graph, say
     else:
         array: Array = np.asarray(to_numpy(values) if isinstance(values, Tensor) else values)
         found.update(f"{array.dtype}{array.shape}".encode())

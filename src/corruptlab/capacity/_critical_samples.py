@@ -1,8 +1,10 @@
 """Critical samples: inputs with an adversarial example within a small distance."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +26,9 @@ from corruptlab._text import counted
 # Of the radius, how far all steps together could go: across the box and a bit, so that one that
 # starts in the middle reaches every face (Madry et al. 2018 take 2.5 as well).
 _REACH = 2.5
+
+# Of the range of the inputs: a fourth of a grey level of bytes is less than what changes an image.
+_TINY = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +155,11 @@ def critical_sample_ratio(
     The noise of an input is a function of ``seed``, the step, and its position alone. The network
     is in evaluation mode and keeps its weights; it remains on ``device``.
 
+    A ratio of 0 may be due to inputs that are not prepared as in training, such as floats from 0 to
+    255 for a network that was trained on [0, 1]. A warning states if no input is critical and the
+    largest radius is below 0.1% of the range of the inputs, and if at least half of the inputs are
+    not critical and have scores without a slope, so that the search has no direction.
+
     Args:
         model: A network that returns scores ``(b, num_classes)`` with a gradient.
         inputs: Floats as the network takes them, shape ``(n, ...)``; of a network that `fit`
@@ -196,7 +206,7 @@ def critical_sample_ratio(
             f"`inputs` must be floats as the network takes them, got {points.dtype}; "
             "`recipe.prepare` makes them of bytes."
         )
-    boxes = _checked_radii(radii)
+    boxes = _checked_radii(radii, len(points))
     steps, noise = at_least(0, "steps", steps), not_negative("noise", noise)
     batch_size, draws = at_least(1, "batch_size", batch_size), Draws(seed)
     device = resolve_device(model, device)
@@ -204,7 +214,7 @@ def critical_sample_ratio(
     outputs = scores_of(model, points[:2].to(device, copy=True)).shape[1]
     if outputs < 2:
         raise ValueError(f"`model` must have at least 2 outputs, one a class, got {outputs}.")
-    smallest: list[float] = []
+    smallest, stuck = list[float](), 0
     with (
         Progress(len(points), "critical samples", show=progress) as line,
         preserve_mode(model),
@@ -219,7 +229,10 @@ def critical_sample_ratio(
                 batch.note(radius, batch.is_at_corner)
                 batch.note(radius, partial(batch.is_near, steps=steps, noise=noise, draws=draws))
             smallest += batch.smallest.tolist()
+            stuck += int((batch.smallest.isinf() & batch.is_flat).sum())
             line.update(len(smallest))
+    _warn_of_small_radii(points, smallest, boxes[-1])
+    _warn_of_flat_scores(stuck, len(points))
     return CriticalSamples(
         radii=tuple(boxes),
         smallest=tuple(smallest),
@@ -243,6 +256,7 @@ class _Batch:
         slopes = [_slope(-margin.sum(), x).abs().flatten(1).sum(1) for margin in margins.T]
         self._margins, self._slopes = margins.detach(), torch.stack(slopes, 1)
         self._margins.scatter_(1, self._own[:, None], torch.inf)
+        self.is_flat = (self._slopes == 0).all(1)
         x.requires_grad_(False)
 
     def note(self, radius: float, search: Callable[[Tensor, float], Tensor]) -> None:
@@ -305,11 +319,37 @@ def _slope(value: Tensor, x: Tensor) -> Tensor:
     return slope
 
 
-def _checked_radii(radii: object) -> list[float]:
+def _warn_of_small_radii(points: Tensor, smallest: Sequence[float], largest: float) -> None:
+    low, high = (float(each) for each in points.aminmax())
+    if min(smallest) == np.inf and largest < _TINY * (high - low):
+        warnings.warn(
+            f"no input is critical, and the largest of `radii`, {largest:g}, is "
+            f"{largest / (high - low):.2g} of the range of `inputs`, {low:g} .. {high:g}; prepare "
+            "them as in training (`report.recipe.prepare`), or try larger radii.",
+            stacklevel=3,
+        )
+
+
+def _warn_of_flat_scores(stuck: int, n: int) -> None:
+    if 2 * stuck >= n:
+        warnings.warn(
+            f"the gradient of `model` is zero at {stuck} of {n} `inputs`, which were not found "
+            "critical, as the search had no direction; are they prepared as in training "
+            "(`report.recipe.prepare`)?",
+            stacklevel=3,
+        )
+
+
+def _checked_radii(radii: Any, n: int) -> list[float]:
     """Return radii in increasing order, each once."""
-    if isinstance(radii, np.ndarray | Tensor):
+    if hasattr(radii, "tolist"):
         radii = radii.tolist()
-    several = radii if isinstance(radii, Sequence) else [radii]
+    several = radii if isinstance(radii, Sequence) and not isinstance(radii, str) else [radii]
+    if len(several) == n > len(set(map(str, several))):
+        raise ValueError(
+            f"`radii` must be one radius or several different ones, got one value for each of {n} "
+            "inputs; labels do not enter."
+        )
     found = sorted({positive("radii", radius) for radius in several})
     if not found:
         raise ValueError("`radii` must hold at least one radius, got none.")

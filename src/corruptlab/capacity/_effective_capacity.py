@@ -226,9 +226,9 @@ def _bracket(fitted: list[int], missed: list[int]) -> tuple[int, int | None]:
 def effective_capacity(
     model: ModelSource | Sequence[nn.Module] | _learners.Learner | Any,
     inputs: Rows | Any,
+    labels: ArrayLike | Tensor | None = None,
     *,
     recipe: RecipeFor | None = None,
-    labels: ArrayLike | Tensor | None = None,
     num_classes: int | None = None,
     replicas: int = 10,
     share: float = 0.5,
@@ -270,9 +270,9 @@ def effective_capacity(
         inputs: Inputs of a network as they are stored, shape ``(N, ...)``; the recipe crops and
             whitens them. For other learners any container of N rows: an array, a data frame, a
             sparse matrix, a list.
+        labels: Class of each input, shape ``(N,)``, to fit these instead of random ones.
         recipe: The hyper-parameters, or a function that gives them for n examples; None for other
             learners.
-        labels: Class of each input, shape ``(N,)``, to fit these instead of random ones.
         num_classes: Classes K >= 2 of random labels for learners other than networks; None for 2.
         replicas: Trainings for each n, >= 1. By default ``interval`` has two ends from about 9 on;
             with fewer, no outcome of a trial is significant.

@@ -24,6 +24,7 @@ _CLASSES = (
     "Bag",
     "Ankle boot",
 )
+_IMAGES = ("fashion-mnist-mini", "cifar10", "idx", "torchvision")
 _KNOWN = "fashion-mnist-mini, cifar10:FOLDER, idx:FOLDER, torchvision:NAME:FOLDER"
 
 
@@ -64,7 +65,8 @@ def load(spec: str) -> tuple[Images, Images]:
     Args:
         spec: One of ``"fashion-mnist-mini"`` (embedded), ``"cifar10:FOLDER"``, ``"idx:FOLDER"``
             (MNIST and its relatives), and ``"torchvision:NAME:FOLDER"``, such as
-            ``"torchvision:SVHN:data"``. See the function of the same name for each.
+            ``"torchvision:SVHN:data"``. See the function of the same name for each. Tables and
+            tokens are read by `load_table`.
 
     Returns:
         Training images and test images.
@@ -92,15 +94,16 @@ def load(spec: str) -> tuple[Images, Images]:
     name, _, folder = rest.partition(":")
     if kind == "torchvision" and name and folder:
         return torchvision(name, folder, split="train"), torchvision(name, folder, split="test")
-    raise ValueError(f"`spec` must be one of {_KNOWN}, got {spec!r}.")
+    tables = " Tables and tokens are read by `load_table`." if kind in ("csv", "hf") else ""
+    raise ValueError(f"`spec` must be one of {_KNOWN}, got {spec!r}.{tables}")
 
 
 def load_table(spec: str) -> tuple[Table, Table]:
     r"""Read the training and the test rows of a table, or of tokens, by its specification.
 
     Args:
-        spec: ``"csv:FILE"``, ``"csv:FILE:COLUMN"`` with the column of the labels, or
-            ``"hf:FOLDER"``. See `csv_table` and `saved_dataset`.
+        spec: ``"csv:FILE"`` or ``"hf:FOLDER"``, or with the column of the labels
+            ``"csv:FILE:COLUMN"`` or ``"hf:FOLDER:COLUMN"``. See `csv_table` and `saved_dataset`.
 
     Returns:
         Training rows and test rows.
@@ -124,11 +127,13 @@ def load_table(spec: str) -> tuple[Table, Table]:
     if not isinstance(spec, str):
         raise TypeError(f"`spec` must be a string such as 'csv:FILE', got {spec!r}.")
     kind, _, rest = spec.partition(":")
-    if kind == "csv" and rest:
-        path, _, label = rest.rpartition(":")
-        if not path or Path(rest).expanduser().exists():
-            return csv_table(rest)
-        return csv_table(path, label=label)
-    if kind == "hf" and rest:
-        return saved_dataset(rest)
-    raise ValueError(f"`spec` must be csv:FILE, csv:FILE:COLUMN, or hf:FOLDER, got {spec!r}.")
+    if kind not in ("csv", "hf") or not rest:
+        images = " Images are read by `load`." if kind in _IMAGES else ""
+        raise ValueError(
+            "`spec` must be csv:FILE, csv:FILE:COLUMN, hf:FOLDER, or hf:FOLDER:COLUMN, "
+            f"got {spec!r}.{images}"
+        )
+    path, _, last = rest.rpartition(":")
+    is_whole = not path or Path(rest).expanduser().exists()
+    path, label = (rest, None) if is_whole else (path, last)
+    return csv_table(path, label=label) if kind == "csv" else saved_dataset(path, label=label)

@@ -20,7 +20,9 @@ _TOKENS, _MASK = "input_ids", "attention_mask"
 _TEST_PARTS = ("test", "validation")
 
 
-def saved_dataset(folder: str | os.PathLike[str]) -> tuple[Table, Table]:
+def saved_dataset(
+    folder: str | os.PathLike[str], *, label: str | None = None
+) -> tuple[Table, Table]:
     """Read a data set that Hugging Face's ``save_to_disk`` wrote: tokens, or a table.
 
     With a column ``input_ids``, rows are tokens: sequences that are shorter than the longest one
@@ -33,15 +35,17 @@ def saved_dataset(folder: str | os.PathLike[str]) -> tuple[Table, Table]:
 
     Args:
         folder: The folder.
+        label: Column of the labels: classes, integers, or texts. None for the only one with a
+            common name (``label``, ``labels``, ``target``, ...).
 
     Returns:
         Training rows and test rows.
 
     Raises:
         MissingExtraError: If Hugging Face's ``datasets`` is not installed.
-        DataFileError: If the folder holds no such data set; there is not exactly one column of
-            labels (``label``, ``labels``, ``target``, ...); a value is missing; or a column is
-            neither tokens, numbers, nor categories.
+        DataFileError: If the folder holds no such data set; there is no such column of labels, or
+            not exactly one with a common name; a value is missing; or a column is neither tokens,
+            numbers, nor categories.
 
     Example:
         >>> import tempfile
@@ -63,7 +67,7 @@ def saved_dataset(folder: str | os.PathLike[str]) -> tuple[Table, Table]:
         reason = " ".join(str(error).split())
         raise DataFileError(path, "a data set that save_to_disk wrote", reason) from None
     parts = _parts(path, found)
-    label = _label_column(path, parts[0].column_names)
+    label = _label_column(path, parts[0].column_names, label)
     labels, classes = _labels(path, parts, label)
     test = (
         held_out(path, labels)
@@ -100,10 +104,15 @@ def _parts(path: Path, found: Any) -> list[Any]:
     return [part.with_format(None) for part in chosen]
 
 
-def _label_column(path: Path, names: Sequence[str]) -> str:
+def _label_column(path: Path, names: Sequence[str], given: str | None) -> str:
+    if given is not None:
+        if given not in names:
+            raise DataFileError(path, f"a column {given!r}", listed(names))
+        return given
     found = [name for name in LABEL_NAMES if name in names]
     if len(found) != 1:
-        raise DataFileError(path, f"one column of labels ({', '.join(LABEL_NAMES)})", listed(names))
+        known = f"one column of labels ({', '.join(LABEL_NAMES)}; another can be named)"
+        raise DataFileError(path, known, listed(names))
     return found[0]
 
 

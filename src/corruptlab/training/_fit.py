@@ -16,7 +16,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parameter import is_lazy
 
 from corruptlab._checks import check_number, instance
-from corruptlab._data import InputKey, Key
+from corruptlab._data import InputKey, Key, check_labels_inside
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._fits import note_fit
@@ -220,6 +220,7 @@ def fit(
         checkpoint_seconds=checkpoint_seconds,
     )
     check_on_epoch_end(on_epoch_end)
+    check_labels_inside(test, "fit(model, (X, y), ...)")
     items = ItemFormat(input_key, label_key, collate)
     items.check(recipe, execution)
     if measure not in get_args(Measure):

@@ -2,7 +2,7 @@
 
 import json
 import random
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,25 @@ def test_one_error_is_enough_and_warnings_are_not() -> None:
     assert warned.ok
 
 
+def test_skipped_checks_are_printed_in_one_paragraph() -> None:
+    report = audit(tensors(), workers=0)
+    skipped = [each.check for each in report if each.status == "skipped"]
+    applied, _, last = str(report).split("\n\n")[1].partition("\nskipped  ")
+    assert " ".join(last.split()) == ", ".join(skipped)
+    assert max(map(len, str(report).splitlines())) <= 100
+    heads = [line for line in applied.splitlines() if not line.startswith(" ")]
+    assert len(heads) == len(report) - len(skipped) > 0
+    kept = {each["check"]: each["message"] for each in report.to_dict()["findings"]}
+    assert all(kept[check] for check in skipped)
+
+
+def test_a_report_of_skipped_checks_alone_prints() -> None:
+    report = audit(tensors(), workers=0)
+    alone = [each for each in report if each.status == "skipped"]
+    assert "\n\nskipped  train: " in str(replace(report, findings=tuple(alone)))
+    assert "0 ok, 0 skipped" in str(replace(report, findings=()))
+
+
 def test_checks_of_a_pair_are_skipped_without_a_test_set() -> None:
     report = audit(tensors(), workers=0)
     for check in ("both: overlap", "both: shuffled pixels"):
@@ -62,7 +81,10 @@ def test_report_prints_every_finding_in_at_most_100_columns(report: AuditReport)
     assert max(map(len, body)) <= 100
     squeezed = " ".join(text.split())
     for each in report.findings:
-        assert f"{each.status} {each.check} {' '.join(each.message.split())}" in squeezed
+        if each.status == "skipped":
+            assert each.check in squeezed.partition(" skipped ")[2]
+        else:
+            assert f"{each.status} {each.check} {' '.join(each.message.split())}" in squeezed
     errors = sum(each.status == "error" for each in report.findings)
     assert errors > 0
     assert f"\n{errors} error{'s' * (errors > 1)}, " in text

@@ -397,6 +397,47 @@ def test_a_training_function_gets_the_items_of_a_data_set_with_other_labels() ->
     assert items[6]["label"] == 0, "the data set has changed"
 
 
+def test_lists_of_numbers_in_items_come_as_tensors_and_other_lists_as_they_are() -> None:
+    met = {}
+
+    def train(data: Any, *, seed: int) -> Any:
+        def predict(batch: Any) -> Any:
+            met.update(batch)
+            return (batch["ids"][:, 0] > 0).long()
+
+        return predict
+
+    rows = [
+        {"ids": [k % 2, 5, 7], "box": [[0.5, k], [1, 2]], "words": ["a", "b"], "label": k % 2}
+        for k in range(20)
+    ]
+    found = cl.permutation_test(train, rows, folds=2, permutations=1, level=0.5)
+    assert found.observed == 1
+    assert (met["ids"].shape, met["ids"].dtype) == ((10, 3), torch.int64)
+    assert (met["box"].shape, met["box"].dtype) == ((10, 2, 2), torch.float32)
+    assert met["words"] == [("a",) * 10, ("b",) * 10]
+
+
+class Graph:
+    """Any object, whose `repr` is its address."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+
+def of_graphs(data: Any, *, seed: int) -> Any:
+    assert type(data.inputs[0]) is Graph
+    return lambda graphs: [graph.size % 2 for graph in graphs]
+
+
+def test_inputs_of_any_type_come_as_a_list_and_are_known_again(tmp_path: Path) -> None:
+    def found() -> float:
+        graphs = [(Graph(size), size % 2) for size in range(20)]
+        return run(of_graphs, graphs, folds=2, out=tmp_path).observed
+
+    assert found() == found() == 1
+
+
 def test_classes_that_a_part_lacks_have_probability_0() -> None:
     x, _ = points(30)
     y = np.repeat([0, 1, 2], 10)

@@ -96,8 +96,34 @@ def test_a_table_has_means_with_half_widths(report: SeedsReport) -> None:
         low, high = row.interval(name) or (0, 0)
         assert f"{100 * getattr(row, name):.1f}" in line
         assert f"+- {50 * (high - low):.1f}" in line
-    assert "Mean over the seeds 0, 1, 2, and half width of its 95% t-interval." in lines
+    assert "Mean over the seeds, and half width of its 95% t-interval." in lines
     assert repr(report).startswith("SeedsReport(3 seeds: true 100.0%/100.0%, random-labels 8")
+
+
+@pytest.mark.parametrize("options", [TWO, LEARNER], ids=["network", "learner"])
+def test_below_the_table_stands_what_a_test_with_one_seed_says(options: dict[str, Any]) -> None:
+    found: Any = run(seeds=[4, 2], **options)
+    own = str(found.reports[-1]).rpartition("\n\n")[2]
+    assert str(found).rpartition("\n\n")[2] == own.replace("seed 2,", "seeds 4, 2,") != own
+
+
+def test_the_default_settings_are_named(report: SeedsReport) -> None:
+    *others, last = report.reports
+    last = replace(last, default_settings="Default settings for numbers.")
+    assert "Default settings for numbers." in str(replace(report, reports=(*others, last)))
+
+
+def test_a_row_is_one_short_line(report: SeedsReport) -> None:
+    assert str(report["true"]) == (
+        "SeedsResult(true labels: train 100.0% +- 0.0, test 100.0% +- 0.0, "
+        "labels changed 0.0% +- 0.0; 3 seeds)"
+    )
+    assert str(report.reports[0]["true"]) == (
+        "SettingResult(true labels: train 100.0%, test 100.0%, labels changed 0.0%)"
+    )
+    assert max(len(str(row)) for row in report) < 120
+    learned: Any = run(seed=1, **LEARNER)
+    assert str(learned["true"]).startswith("LearnerResult(true labels: train ")
 
 
 def test_a_report_becomes_json(report: SeedsReport) -> None:
@@ -160,7 +186,7 @@ def test_ctrl_c_keeps_finished_fits() -> None:
     assert found.remaining == (1, 2)
     assert found["true"].seeds == (0, 1)
     assert found["random-labels"].seeds == (0,)
-    assert "Not finished: seed 1, 2." in str(found)
+    assert "Not finished: seeds 1, 2." in str(found)
     assert repr(found).endswith(", interrupted)")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from corruptlab._by_name import describe
 from corruptlab._checks import at_least, natural
-from corruptlab._data import Key, checked_length, paired
+from corruptlab._data import Key, check_labels_inside, checked_length, paired
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._progress import Progress
@@ -99,6 +99,7 @@ def audit(
     Source: Zhang et al. 2017, §2.1, for what the corruptions of the paper are; the laws of others
     are those of their own sources.
     """
+    check_labels_inside(test, "audit((X, y), ...)")
     sample = at_least(1, "sample", sample)
     workers = natural("workers", workers)
     draws = Draws(seed)

@@ -40,6 +40,8 @@ class Finding:
 class AuditReport(Report, Rows[Finding], kind="audit", derived=("ok",)):
     """What an audit found; ``print(report)`` shows it, ``report["train: items"]`` is one finding.
 
+    Checks that do not apply are printed by name alone; their messages give the reasons.
+
     Attributes:
         findings: One finding a check, in the order of the checks.
         train: What the training set is called.
@@ -86,7 +88,7 @@ class AuditReport(Report, Rows[Finding], kind="audit", derived=("ok",)):
         return f"AuditReport({self._data()}: {_counts(self.findings)})"
 
     def __str__(self) -> str:
-        """Return one paragraph a finding, of at most 100 columns, with the counts below."""
+        """Return one paragraph a check, the names of skipped checks, and the counts below."""
         return "\n".join(
             [
                 f"audit of {self._data()}",
@@ -106,16 +108,21 @@ class AuditReport(Report, Rows[Finding], kind="audit", derived=("ok",)):
 
 
 def _lines(findings: tuple[Finding, ...]) -> list[str]:
+    """Return a paragraph for each check that applied, and one with the names of the others."""
     widest = max(len(status) for status in get_args(Status))
-    names = max(len(finding.check) for finding in findings)
+    applied = [finding for finding in findings if finding.status != "skipped"]
+    names = max((len(finding.check) for finding in applied), default=0)
     lines = []
-    for finding in findings:
+    for finding in applied:
         head = f"{finding.status.ljust(widest)}  {finding.check.ljust(names)}  "
-        indent = " " * len(head)
-        lines += textwrap.wrap(
-            finding.message, _WIDTH, initial_indent=head, subsequent_indent=indent
-        )
-    return lines
+        lines += _wrapped(head, finding.message)
+    skipped = [finding.check for finding in findings if finding.status == "skipped"]
+    return lines + _wrapped(f"{'skipped'.ljust(widest)}  ", ", ".join(skipped))
+
+
+def _wrapped(head: str, message: str) -> list[str]:
+    indent = " " * len(head)
+    return textwrap.wrap(message, _WIDTH, initial_indent=head, subsequent_indent=indent)
 
 
 def _counts(findings: tuple[Finding, ...]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import ArrayLike
 from torch import nn
-from typing_extensions import deprecated
+from typing_extensions import Never, deprecated
 
 from corruptlab import _text as text
 from corruptlab._by_name import describe
@@ -327,7 +327,7 @@ AnyLearner: TypeAlias = TrainFunction | nn.Module | Learner | Any
 def memorization_report(
     train_function: AnyLearner,
     train: MapDataset[Any] | tuple[Any, Any],
-    *,
+    *apart: Never,
     recipe: Recipe | None = None,
     canaries: int | float = 0.05,
     held_out: int | None = None,
@@ -359,23 +359,22 @@ def memorization_report(
     interface, which is cloned; or a function ``train(data, *, seed) -> predict`` (see `Learner`).
     Estimators and functions are measured once, after training.
 
-    Ctrl-C during training gives the report of what was measured until then. An error (or an exit,
-    into which some trainers turn Ctrl-C) passes through as it is; the report so far, if an epoch
-    was measured, is its attribute ``report``.
+    Ctrl-C during training returns the report so far. An error (or an exit, into which some trainers
+    turn Ctrl-C) is raised with the report so far, if any, as its attribute ``report``.
 
     Copies of an input count as different examples: if a canary has one elsewhere in the data, with
     its true label, that speaks against the random one. `audit` finds them.
 
     Args:
         train_function: Trains on a data set and returns a predictor; or another learner.
-        train: Any map-style data set of (input, label) items, each example once. If it is
-            `Corrupted`, its clean labels are used too, to tell noisy examples from clean ones.
+        train: Any map-style data set of (input, label) items, each example once, or a pair
+            ``(X, y)``. Clean labels of a `Corrupted` set tell noisy examples from clean ones.
+        *apart: Nothing; labels belong into the pair.
         recipe: Hyper-parameters, if ``train_function`` is a network.
         canaries: How many to plant: a number >= 2, or a share of the examples in ``(0, 1)``, which
             is rounded to a number. Intervals shrink like one over its root.
         held_out: How many to hold out, >= 2; by default as many.
-        noisy: Mask of the examples with a known wrong label, booleans of shape ``(n,)``, if
-            ``train`` is not `Corrupted`.
+        noisy: Mask of the examples with a known wrong label, shape ``(n,)``, if not `Corrupted`.
         num_classes: Number of classes K, if it cannot be inferred from the data set.
         input_key: Position or name of the input in an item, or several of them, as in `fit`.
         label_key: Position or name of the label in an item.
@@ -390,8 +389,7 @@ def memorization_report(
 
     Raises:
         TypeError: If an argument is of a wrong kind, or ``train_function`` gives no predictor.
-        ValueError: If a number is out of its range, the data does not fit, or a predictor
-            returns NaN or a wrong shape. What can be seen before the training is.
+        ValueError: If a number or the data does not fit, or a predictor returns a wrong shape.
         KeyboardInterrupt: If Ctrl-C comes before anything was measured.
         SystemExit: If ``train_function`` exits.
 
@@ -410,9 +408,11 @@ def memorization_report(
     Source: Zhang et al. 2017, §2.1 (random labels); Carlini et al. 2019, "The secret sharer"
     (canaries); Garg et al. 2021, "RATT" (the bound, see `Ratt`).
     """
+    if apart:
+        call = "a pair (X, y), as in memorization_report(model, (X, y), ...)"
+        raise TypeError(f"`train` must be a data set or {call}, got {type(apart[0])} beside it.")
     check_confidence(confidence)
-    confidence = float(confidence)
-    batch_size = at_least(1, "batch_size", batch_size)
+    confidence, batch_size = float(confidence), at_least(1, "batch_size", batch_size)
     keys: dict[str, Any] = {"input_key": input_key, "label_key": label_key}
     with watched_fits() as fits:
         with preserve_rng_state():  # random transforms of the data set would move them

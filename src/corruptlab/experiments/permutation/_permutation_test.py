@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from corruptlab import _learners
 from corruptlab._arrays import check_classes
 from corruptlab._checks import at_least, check_confidence, check_left_out, instance, natural
-from corruptlab._data import InputKey, Key
+from corruptlab._data import InputKey, Key, check_labels_inside
 from corruptlab._draws import Draws
 from corruptlab._environment import Environment
 from corruptlab._modules import copied, network_of, resolve_device, scores_of
@@ -176,6 +176,7 @@ def permutation_test(
     Source: Ojala and Garriga 2010, "Permutation tests for studying classifier performance", test 1;
     Phipson and Smyth 2010; Besag and Clifford 1991, "Sequential Monte Carlo p-values".
     """
+    check_labels_inside(test, "permutation_test(model, (X, y), ...)")
     permutations = at_least(1, "permutations", permutations)
     limit = None if stop_after is None else at_least(1, "stop_after", stop_after)
     repeats, seed = at_least(1, "repeats", repeats), natural("seed", seed)

@@ -29,6 +29,7 @@ from corruptlab.experiments.randomization._report import (
     LEAST,
     accuracies,
     cells_of,
+    row_line,
     sizes_of,
 )
 from corruptlab.experiments.randomization._settings import Setting, default_settings
@@ -36,7 +37,7 @@ from corruptlab.experiments.randomization._settings import Setting, default_sett
 _MEASURED = ("train_accuracy", "test_accuracy", "labels_changed", "fingerprint", "seconds")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class LearnerResult(Record, derived=("generalization_gap", "interpolated")):
     """Result of a learner on one setting of a randomization test.
 
@@ -81,6 +82,9 @@ class LearnerResult(Record, derived=("generalization_gap", "interpolated")):
     def interpolated(self) -> bool:
         """Whether every training example is classified correctly after training."""
         return self.train_accuracy == 1.0
+
+    def __repr__(self) -> str:
+        return f"LearnerResult({row_line(self)})"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -154,16 +158,20 @@ class LearnerReport(
             lines.append(self.default_settings)
         if self.remaining:
             lines.append(f"Not run: {', '.join(setting.label for setting in self.remaining)}.")
-        sizes = sizes_of(self.n_train, self.n_test)
-        made = self.environment
-        facts = {
-            "learner": self.learner,
-            "data": f"{self.data}, {sizes}, {text.counted(self.num_classes, 'class', 'classes')}",
-            "run": f"seed {self.seed}, {text.counted(made.threads, 'thread')}, {made.platform}",
-            "with": made.versions,
-        }
+        facts = facts_of_learner(self, f"seed {self.seed}")
         table = text.grouped(GROUPS, [cells_of(row) for row in self.rows], least=LEAST)
         return "\n".join([*table, "", *lines, "", *text.facts(facts)])
+
+
+def facts_of_learner(report: LearnerReport, seeds: str) -> dict[str, str]:
+    """Say what made the rows."""
+    sizes, made = sizes_of(report.n_train, report.n_test), report.environment
+    return {
+        "learner": report.learner,
+        "data": f"{report.data}, {sizes}, {text.counted(report.num_classes, 'class', 'classes')}",
+        "run": f"{seeds}, {text.counted(made.threads, 'thread')}, {made.platform}",
+        "with": made.versions,
+    }
 
 
 @dataclass(frozen=True, eq=False)

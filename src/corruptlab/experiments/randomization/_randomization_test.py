@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 
 from corruptlab._by_name import describe
 from corruptlab._checks import check_left_out, check_probability, instance, natural
-from corruptlab._data import InputKey, Key
+from corruptlab._data import InputKey, Key, check_labels_inside
 from corruptlab._environment import Environment
 from corruptlab._learners import name_of, trainable
 from corruptlab._modules import ModelSource
@@ -356,6 +356,7 @@ def iter_randomization_test(
         5 done, 1 to go
         6 done, 0 to go
     """
+    check_labels_inside(test, "randomization_test(model, (X, y), ...)")
     check_probability("p", p)
     fits = FitOptions(device, collate, optimizer, loss, stop, execution, checkpoint, on_epoch_end)
     todo = None if settings is None else chosen_settings(settings, p=p)

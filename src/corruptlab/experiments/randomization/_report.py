@@ -58,7 +58,7 @@ class Measured(Protocol):
     def generalization_gap(self) -> float | None: ...
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SettingResult(
     Record,
     derived=(
@@ -152,6 +152,9 @@ class SettingResult(
     def interpolated(self) -> bool:
         """Whether the network came to be right on every training example."""
         return self.fit.steps_to_interpolation is not None
+
+    def __repr__(self) -> str:
+        return f"SettingResult({row_line(self)})"
 
 
 def _ratio(value: float | None, reference: float | None) -> float | None:
@@ -253,7 +256,8 @@ class RandomizationReport(
 
     def __str__(self) -> str:
         """Return a table, with notes on what it leaves open and what made it below."""
-        return "\n".join([*_table(self.rows), "", *_notes(self), "", *_made_with(self)])
+        made = text.facts(facts_of_network(self, f"seed {self.seed}"))
+        return "\n".join([*_table(self.rows), "", *_notes(self), "", *made])
 
     def plot(self, ax: "Axes | None" = None) -> "Figure":
         """Draw the training loss against steps, one curve a setting, true labels first.
@@ -308,6 +312,12 @@ def accuracies(rows: Sequence[Measured]) -> str:
     share = text.percent
     each = [f"{row.name} {share(row.train_accuracy)}/{share(row.test_accuracy)}" for row in rows]
     return ", ".join(each) or "none"
+
+
+def row_line(row: Measured) -> str:
+    """Return what `cells_of` has, in one line."""
+    label, changed, train, test, _ = cells_of(row)
+    return f"{label}: train {train}, test {test}, labels changed {changed}"
 
 
 def cells_of(row: Measured) -> list[str]:
@@ -366,22 +376,19 @@ def _notes(report: RandomizationReport) -> list[str]:
     return lines
 
 
-def _made_with(report: RandomizationReport) -> list[str]:
+def facts_of_network(report: RandomizationReport, seeds: str) -> dict[str, str]:
     """Say what made the rows."""
     sizes = sizes_of(report.n_train, report.n_test)
     made = report.environment
     precision = report.rows[-1].fit.execution.precision if report.rows else report.recipe.precision
-    return text.facts(
-        {
-            "model": f"{report.model}, {text.counted(report.num_parameters, 'parameter')}",
-            "data": f"{report.data}, {sizes}, "
-            f"{text.counted(report.num_classes, 'class', 'classes')}",
-            "recipe": _training(report, precision),
-            "run": f"seed {report.seed}, on {made.device}, "
-            f"{text.counted(made.threads, 'thread')}, {made.platform}",
-            "with": made.versions,
-        }
-    )
+    return {
+        "model": f"{report.model}, {text.counted(report.num_parameters, 'parameter')}",
+        "data": f"{report.data}, {sizes}, {text.counted(report.num_classes, 'class', 'classes')}",
+        "recipe": _training(report, precision),
+        "run": f"{seeds}, on {made.device}, {text.counted(made.threads, 'thread')}, "
+        f"{made.platform}",
+        "with": made.versions,
+    }
 
 
 def _training(report: RandomizationReport, precision: str | None) -> str:

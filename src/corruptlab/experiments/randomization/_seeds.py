@@ -11,13 +11,18 @@ from corruptlab._checks import at_least, check_choice, natural
 from corruptlab._records import Record
 from corruptlab._reports import Report, Rows, scalars
 from corruptlab._statistics import mean_and_half_width
-from corruptlab.experiments.randomization._learned import LearnerReport, LearnerResult
+from corruptlab.experiments.randomization._learned import (
+    LearnerReport,
+    LearnerResult,
+    facts_of_learner,
+)
 from corruptlab.experiments.randomization._report import (
     GROUPS,
     LEAST,
     RandomizationReport,
     SettingResult,
     accuracies,
+    facts_of_network,
 )
 from corruptlab.experiments.randomization._settings import Setting
 from corruptlab.plotting import category_intervals
@@ -33,7 +38,7 @@ Quantity: TypeAlias = Literal[
 """What a row has for every seed."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SeedsResult(Record, derived=(*get_args(Quantity), "interpolated", "intervals")):
     """Results of one setting of a randomization test with several seeds.
 
@@ -51,6 +56,8 @@ class SeedsResult(Record, derived=(*get_args(Quantity), "interpolated", "interva
         >>> x, y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
         >>> report = cl.randomization_test(by_heart, (x, y), settings=["random-labels"], seeds=3)
         >>> row = report["random-labels"]
+        >>> row
+        SeedsResult(random labels: train 100.0% +- 0.0, test -, labels changed ...% +- ...; 3 seeds)
         >>> row.values("train_accuracy"), row.interval("train_accuracy")
         ((1.0, 1.0, 1.0), (1.0, 1.0))
     """
@@ -138,6 +145,13 @@ class SeedsResult(Record, derived=(*get_args(Quantity), "interpolated", "interva
         """Interval of each quantity; see `interval`."""
         return {name: self.interval(name) for name in get_args(Quantity)}
 
+    def __repr__(self) -> str:
+        label, changed, train, test, _ = _cells(self)
+        seeds = text.counted(len(self.seeds), "seed")
+        return (
+            f"SeedsResult({label}: train {train}, test {test}, labels changed {changed}; {seeds})"
+        )
+
     def _mean(self, quantity: Quantity) -> float | None:
         values = self.values(quantity)
         return None if values is None else math.fsum(values) / len(values)
@@ -218,21 +232,22 @@ class SeedsReport(
     def __repr__(self) -> str:
         """Return a line: a row is mean training / test accuracy."""
         state = ", interrupted" if self.interrupted else ""
-        seeds = f"{len(self.seeds)} seed{'s' * (len(self.seeds) != 1)}"
+        seeds = text.counted(len(self.seeds), "seed")
         return f"SeedsReport({seeds}: {accuracies(self.rows)}{state})"
 
     def __str__(self) -> str:
         """Return a table, with what made it below."""
         table = text.grouped(GROUPS, [_cells(row) for row in self.rows], least=LEAST)
-        seeds = ", ".join(map(str, self.seeds))
         notes = [
             "Training accuracy is on the labels as corrupted, test accuracy on clean ones.",
-            f"Mean over the seeds {seeds}, and half width of its {100 * self.confidence:g}% "
-            "t-interval.",
+            f"Mean over the seeds, and half width of its {100 * self.confidence:g}% t-interval.",
         ]
+        if self.reports and self.reports[-1].default_settings:
+            notes.append(self.reports[-1].default_settings)
         if self.remaining:
-            notes.append(f"Not finished: seed {', '.join(map(str, self.remaining))}.")
-        return "\n".join([*table, "", *text.paragraphs(notes)])
+            notes.append(f"Not finished: {_listed(self.remaining)}.")
+        made = text.facts(_facts(self.reports[-1], _listed(self.seeds))) if self.reports else []
+        return "\n".join([*table, "", *text.paragraphs(notes), "", *made])
 
     def plot(self, ax: "Axes | None" = None) -> "Figure":
         """Draw mean accuracies with their t-intervals, and the accuracy of every seed.
@@ -258,6 +273,16 @@ class SeedsReport(
 
 def _finished(report: OneSeed) -> tuple[SettingResult | LearnerResult, ...]:
     return report.finished if isinstance(report, RandomizationReport) else report.rows
+
+
+def _facts(report: OneSeed, seeds: str) -> dict[str, str]:
+    if isinstance(report, RandomizationReport):
+        return facts_of_network(report, seeds)
+    return facts_of_learner(report, seeds)
+
+
+def _listed(seeds: tuple[int, ...]) -> str:
+    return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
 
 
 def _cells(row: SeedsResult) -> list[str]:
