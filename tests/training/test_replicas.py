@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from corruptlab import Augmentation, Draws, Recipe, fit, fit_replicas, mlp, small_inception
-from corruptlab.training import NonFiniteLossError, center_crop, whiten
+from corruptlab.training import NonFiniteLossError, _replica_plan, center_crop, whiten
 from corruptlab.training.stopping import interpolated, patience
 
 RECIPE = Recipe(learning_rate=0.1, decay=0.99, epochs=150, batch_size=16, whiten=False)
@@ -226,15 +226,17 @@ def test_a_job_worth_it_is_measured_and_the_fastest_taken(
     ticks = [1.0, *(0.01 if name == fastest else 1.0 for name in CANDIDATES for _ in range(8))]
     clock = itertools.accumulate(itertools.chain(ticks, itertools.repeat(1.0)))
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(_replica_plan, "_WORTH_MEASURING", 1)
+    recipe = replace(RECIPE, epochs=20)
     model = perceptron()
     before = model.get_parameter("1.weight").clone()
-    report = fit_replicas(model, INPUTS, LABELS, recipe=RECIPE)
+    report = fit_replicas(model, INPUTS, LABELS, recipe=recipe)
     assert list(report.seconds_per_step) == CANDIDATES
     named = "loop" if report.strategy == "loop" else f"wide, {report.group} at a time"
     assert named == fastest == min(CANDIDATES, key=lambda name: report.seconds_per_step[name])
     assert torch.equal(model.get_parameter("1.weight"), before)
     for r in range(R):
-        own = single(perceptron(), INPUTS, LABELS[r], RECIPE)
+        own = single(perceptron(), INPUTS, LABELS[r], recipe)
         assert_is_the_single_fit(report, r, *own, tol=1e-3)
 
 
@@ -360,12 +362,12 @@ def averaging() -> nn.Sequential:
     return nn.Sequential(nn.Linear(D, 9), nn.BatchNorm1d(9, momentum=None), nn.Linear(9, K))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("make", [Reading, averaging])
 def test_what_cannot_be_mapped_over_goes_through_the_loop(
-    make: Any,
+    make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = replace(RECIPE, learning_rate=1e-9, epochs=250, batch_size=25)  # worth measuring
+    monkeypatch.setattr(_replica_plan, "_WORTH_MEASURING", 1)
+    recipe = replace(RECIPE, learning_rate=1e-9, epochs=3, batch_size=25)
     report = fit_replicas(make(), INPUTS, LABELS, recipe=recipe)
     assert (report.strategy, report.seconds_per_step) == ("loop", {})
 
