@@ -19,7 +19,8 @@ from corruptlab import Augmentation, Draws, Recipe, fit, fit_replicas, mlp, smal
 from corruptlab.training import NonFiniteLossError, _replica_plan, center_crop, whiten
 from corruptlab.training.stopping import interpolated, patience
 
-RECIPE = Recipe(learning_rate=0.1, decay=0.99, epochs=150, batch_size=16, whiten=False)
+RECIPE = Recipe(learning_rate=0.1, decay=0.99, epochs=50, batch_size=16, whiten=False)
+LONG = replace(RECIPE, epochs=150)  # until each replica has interpolated
 N, D, K, R = 50, 6, 3, 4
 GENERATOR = torch.Generator().manual_seed(0)
 INPUTS = torch.randn(N, D, generator=GENERATOR)
@@ -81,7 +82,7 @@ def test_each_replica_is_the_fit_of_its_labels(
 
 
 def test_replicas_stop_at_their_own_epochs() -> None:
-    report = fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE, strategy="wide")
+    report = fit_replicas(perceptron(), INPUTS, LABELS, recipe=LONG, strategy="wide")
     assert report.interpolated.all()
     assert len(set(report.epochs.tolist())) > 1
     assert_array_equal(report.steps, report.epochs * 4)
@@ -185,11 +186,11 @@ def test_what_is_done_to_a_given_network_later_does_not_reach_the_report() -> No
 @pytest.mark.slow
 def test_one_rule_may_stand_alone() -> None:
     alone, listed = (
-        fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE, stop=stop)
+        fit_replicas(perceptron(), INPUTS, LABELS, recipe=LONG, stop=stop)
         for stop in (interpolated(), [interpolated()])
     )
     assert alone.stopped_by == listed.stopped_by == ("interpolated",) * R
-    never = fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE, stop=[])
+    never = fit_replicas(perceptron(), INPUTS, LABELS, recipe=LONG, stop=[])
     assert never.stopped_by == ("epochs",) * R
 
 
