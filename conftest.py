@@ -34,7 +34,7 @@ _BLOCK = re.compile(
 
 
 _SLOW = (
-    "slow(seconds=5): takes more than a fifth of a second; `-m 'not slow'` leaves it out, and "
+    "slow(seconds=5): takes more than 0.15 s of CPU time; `-m 'not slow'` leaves it out, and "
     "otherwise it comes late, the longest first"
 )
 

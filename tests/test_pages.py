@@ -43,6 +43,7 @@ def run_page(folder: Path, text: str) -> tuple[int, str]:
     return run.returncode, run.stdout
 
 
+@pytest.mark.slow(seconds=1)
 def test_right_page_passes_and_leaves_nothing_behind(tmp_path: Path) -> None:
     code, output = run_page(tmp_path, GOOD)
     assert code == 0, output
@@ -50,6 +51,7 @@ def test_right_page_passes_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not (tmp_path / "litter").exists()
 
 
+@pytest.mark.slow(seconds=1)
 def test_wrong_output_is_red_and_names_the_line(tmp_path: Path) -> None:
     code, output = run_page(tmp_path, GOOD.replace("2.00", "2.01"))
     assert code == 1
@@ -57,6 +59,7 @@ def test_wrong_output_is_red_and_names_the_line(tmp_path: Path) -> None:
     assert "2.01" in output
 
 
+@pytest.mark.slow(seconds=1)
 def test_error_in_an_example_is_red(tmp_path: Path) -> None:
     code, output = run_page(tmp_path, GOOD.replace("x + 1", "y + 1"))
     assert code == 1
@@ -72,6 +75,7 @@ def test_warning_in_an_example_is_red_under_the_projects_settings(tmp_path: Path
     assert "UserWarning: old" in output
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("fence", ["```py", "```pycon", "  ```python title"])
 def test_indented_blocks_and_other_names_of_python_are_run_too(tmp_path: Path, fence: str) -> None:
     code, output = run_page(tmp_path, f"- Item\n\n{fence}\n  >>> 1 + 1\n  3\n  ```\n")

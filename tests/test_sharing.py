@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import once
+from tests.fresh import Fresh
 
 
 def test_a_folder_is_filled_once_and_again_only_after_a_failure(
@@ -45,3 +46,10 @@ def test_what_a_fresh_process_complains_of_is_an_error(
 ) -> None:
     with pytest.raises(AssertionError):
         fresh(program)
+
+
+def test_a_module_runs_in_its_folder_with_its_arguments(fresh: Fresh, tmp_path: Path) -> None:
+    told = "import os, sys; print(os.getcwd(), sys.argv[1:], __name__); sys.exit(3)"
+    (tmp_path / "told.py").write_text(told)
+    ended = fresh.module("told", 1, "two", folder=tmp_path)
+    assert ended == (3, f"{tmp_path} ['1', 'two'] __main__\n", "")

@@ -144,6 +144,7 @@ def test_found_samples_are_critical_and_ratios_do_not_decrease() -> None:
         assert (critical & inside).sum() == (truly[:, column] & inside).sum()  # here a tight one
 
 
+@pytest.mark.slow(seconds=1)
 def test_ratios_do_not_depend_on_batches() -> None:
     whole = critical_sample_ratio(network(), points(), RADII, steps=6, batch_size=60)
     parts = critical_sample_ratio(network(), points(), RADII, steps=6, batch_size=7)

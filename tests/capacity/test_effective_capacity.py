@@ -54,6 +54,7 @@ def test_trials_equal_a_loop_of_fits(k: int) -> None:
         assert trial.fitted == sum(accuracy == 1 for accuracy in expected)
 
 
+@pytest.mark.slow(seconds=1)
 def test_given_labels_equal_a_loop_of_fits() -> None:
     y = classes(60)
     found = effective_capacity(plane(4), X, labels=y, recipe=SHORT, replicas=3)
@@ -154,6 +155,7 @@ def test_recipe_can_be_one_for_each_size() -> None:
     assert found.trials[0].train_accuracies[0] == pytest.approx(sum(right) / 16)
 
 
+@pytest.mark.slow(seconds=1)
 def test_seed_decides_and_groups_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     state = torch.get_rng_state()
     one, same, other = (

@@ -82,6 +82,7 @@ class Coins:
         return (self.random.random(30) >= self.chance(n)).astype(int), SHORT
 
 
+@pytest.mark.slow(seconds=1)
 def test_interval_holds_the_capacity_as_often_as_it_says() -> None:
     coins, confidence = Coins(1000, np.random.default_rng(0)), 0.6
     criterion, found = _Criterion(share=0.5, error=0.0, tolerance=0.05), []

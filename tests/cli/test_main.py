@@ -48,6 +48,7 @@ def test_equal_commands_give_equal_reports(data: str, tmp_path: Path) -> None:
     assert losses[0] == losses[1]
 
 
+@pytest.mark.slow(seconds=1)
 def test_learning_rate_and_p_reach_the_run(data: str, tmp_path: Path) -> None:
     main(
         command(data, "--settings", "partial-labels", "--p", "0.25", "--learning-rate", "0.125",

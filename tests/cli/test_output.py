@@ -76,6 +76,7 @@ def test_report_can_be_read_by_others(tmp_path: Path) -> None:
     assert modes[0] == modes[1]
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_disk_that_fills_up_is_reported_and_the_table_still_shown(
     data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -212,6 +212,7 @@ def test_where_nothing_was_measured_the_reason_is_told_and_nothing_written(
     assert not (out / "table1").exists()
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_during_a_row_leaves_a_checkpoint_that_the_same_command_resumes(
     number: signal.Signals,

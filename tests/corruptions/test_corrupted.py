@@ -128,6 +128,7 @@ def test_ids_decide_the_noise() -> None:
     assert repeated.targets.tolist() == [corrupt(tensors(), RandomLabels()).targets[7]] * 60
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("workers", [0, 2])
 def test_workers_and_batches_do_not_matter(workers: int) -> None:
     wrapped = corrupt(tensors(), *ALL, seed=1)

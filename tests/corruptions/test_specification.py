@@ -49,6 +49,7 @@ corruptions = st.one_of(
 )
 
 
+@pytest.mark.slow(seconds=1)
 @given(st.lists(corruptions, min_size=1, max_size=4), st.integers(0, 2**80))
 def test_text_reads_back(made: list[Any], seed: int) -> None:
     specification = Specification(tuple(made), seed)

@@ -143,6 +143,7 @@ def test_fields_of_dictionaries_have_names_and_the_types_of_the_labels() -> None
         stream().with_fields("index")  # type: ignore[arg-type]
 
 
+@pytest.mark.slow(seconds=1)
 def test_several_workers_need_a_key() -> None:
     message = ""
     try:

@@ -76,6 +76,7 @@ def test_real_clean_labels_are_those_of_cifar10(shared_data: Path, which: str) -
     assert_array_equal(real(shared_data, which).clean, truth)
 
 
+@pytest.mark.slow(seconds=1)
 def test_real_clean_superclasses_are_those_of_the_clean_classes(shared_data: Path) -> None:
     fine, coarse = real(shared_data, "fine"), real(shared_data, "coarse")
     assert coarse.num_classes == 20
@@ -112,6 +113,7 @@ def test_real_labels_reach_the_data_set_and_refuse_another_order(shared_data: Pa
         corrupt(turned, given)
 
 
+@pytest.mark.slow(seconds=1)
 def test_file_or_the_folder_that_holds_it(shared_data: Path) -> None:
     folder = shared_data / "cifar-n"
     for which, name in (("random2", "CIFAR-10_human.pt"), ("fine", "CIFAR-100_human.pt")):

@@ -107,6 +107,7 @@ def test_what_is_read_is_read_only(tmp_path: Path) -> None:
             values[0] = 0
 
 
+@pytest.mark.slow(seconds=1)
 @given(st.dictionaries(st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1), min_size=1))
 def test_all_formats_agree(tmp_path_factory: pytest.TempPathFactory, pairs: dict[int, int]) -> None:
     folder = tmp_path_factory.getbasetemp()

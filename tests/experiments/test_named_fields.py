@@ -143,6 +143,7 @@ def test_a_fit_reads_named_fields(wrap: Wrap, data: Any) -> None:
     assert losses(joined(wrap())) == losses(joined(plain()))
 
 
+@pytest.mark.slow(seconds=1)
 @wraps
 def test_a_permutation_test_reads_named_fields(wrap: Wrap) -> None:
     def p_value(whole: Any, **other: Any) -> Any:

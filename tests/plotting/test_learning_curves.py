@@ -22,6 +22,7 @@ def texts(figure: Any) -> list[str]:
     return [text.get_text() for text in figure.axes[1].texts]
 
 
+@pytest.mark.slow(seconds=1)
 def test_panels_show_fit_by_epoch_and_the_steps_of_first_fitting() -> None:
     figure = learning_curves(FITTED, LEARNED, chance=0.1, title="a title")
     left, right = axes_of(figure)

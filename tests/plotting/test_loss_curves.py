@@ -40,6 +40,7 @@ def pixels(figure: Figure) -> np.ndarray[Any, Any]:
     return np.frombuffer(buffer.getvalue(), np.uint8).reshape(-1, 800, 4)
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("count", range(1, 7))
 def test_legend_reads_by_rows_in_the_order_of_the_curves(count: int) -> None:
     figure = loss_curves(curves(*[50] * count))
@@ -102,6 +103,7 @@ def test_looks_keep_a_curve_the_same_in_another_selection() -> None:
     )
 
 
+@pytest.mark.slow(seconds=1)
 def test_figure_is_white_with_ink_of_every_curve_at_readme_width() -> None:
     figure = loss_curves(curves(*range(50, 350, 50)), interpolated={"true": 50})
     image = pixels(figure)[..., :3]

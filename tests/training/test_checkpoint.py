@@ -82,6 +82,7 @@ def test_a_resumed_fit_has_the_bits_of_an_uninterrupted_one(
     assert same_bits(one, two)
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.usefixtures("always_looking")
 def test_what_is_measured_at_the_end_of_an_epoch_is_made_up_for(tmp_path: Path) -> None:
     whole = run(one := Watched())
@@ -105,6 +106,7 @@ def test_any_number_of_interruptions_leaves_no_trace(tmp_path: Path) -> None:
     assert same_bits(one, two)
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.usefixtures("always_looking")
 @pytest.mark.parametrize("before", ["device", "stream"])
 def test_a_fit_can_go_on_from_a_stream_and_back(before: Any, tmp_path: Path) -> None:
@@ -177,6 +179,7 @@ def test_a_checkpoint_less_often_than_the_fit_ends_is_made_at_the_end(tmp_path: 
 # ----------------------------------------------------------------------------- finished fits, again
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("rule", ["epochs", "interpolated", "patience", "target"])
 def test_a_finished_fit_returns_at_once_with_an_equal_report(rule: str, tmp_path: Path) -> None:
     rules: dict[str, Any] = {
@@ -215,6 +218,7 @@ def test_the_clock_of_a_budget_goes_on(tmp_path: Path, clock: Clock) -> None:
     assert (more.steps, more.seconds) == (8, 2.0)
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_finished_fit_can_be_given_more_epochs(tmp_path: Path) -> None:
     longer = replace(RECIPE, epochs=RECIPE.epochs + 2)
     whole = run(one := Watched(), recipe=longer)

@@ -162,6 +162,7 @@ def test_a_rate_that_is_too_low_is_seen(rate: float, batch_size: int) -> None:
     assert f"at a rate of {rate:g} the training loss only went from 1.0" in str(report.diagnosis[0])
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("decay", [0.1, 0.5, 0.8, 0.9])
 def test_a_rate_that_decayed_too_soon_is_seen(decay: float) -> None:
     assert names(fitted(decay=decay).diagnosis) == ["learning_rate_decayed"]
@@ -466,6 +467,7 @@ def curve(losses: Any, *, steps_per_epoch: int = 3, decay: float = 1.0, **values
     )
 
 
+@pytest.mark.slow(seconds=1)
 @given(st.integers(1, 70), st.integers(1, 9), st.floats(0.05, 1.0))
 def test_the_clock_is_the_sum_of_the_rates(steps: int, per_epoch: int, decay: float) -> None:
     rates = decay ** (np.arange(steps) // per_epoch)

@@ -46,6 +46,7 @@ def naive_fit(model: nn.Module, data: TensorDataset, recipe: Recipe, steps: int)
         epoch += 1
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("weight_decay", [0.0, 1e-3])
 def test_two_hundred_steps_equal_the_plain_loop_to_the_bit(weight_decay: float) -> None:
     recipe = Recipe(
@@ -101,6 +102,7 @@ def test_accuracies_are_those_of_the_last_state_over_all_examples() -> None:
     assert report.generalization_gap == report.train_accuracy - report.test_accuracy
 
 
+@pytest.mark.slow(seconds=1)
 def test_equal_seeds_give_equal_bits_and_other_seeds_another_order() -> None:
     one, same, other = (fit(network(), points(), recipe=RECIPE, seed=s) for s in (1, 1, 2))
     assert one.losses == same.losses

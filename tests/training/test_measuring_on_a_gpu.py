@@ -41,6 +41,7 @@ def run(model: Measured, n: int = 150, device: str = "cuda", **changes: Any) -> 
     return fit(model, data, **how)
 
 
+@pytest.mark.slow(seconds=1)
 def test_batches_are_larger_than_on_the_cpu(fake_gpu: FakeGPU) -> None:
     there, here = Measured(), Measured()
     same = run(there, 150), run(here, 150, device="cpu")
@@ -53,6 +54,7 @@ def test_batches_are_larger_than_on_the_cpu(fake_gpu: FakeGPU) -> None:
     assert max(huge.sizes) == 4096
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("room", [100, 32, 4])
 def test_batches_shrink_to_the_memory_and_stay_so(room: int, fake_gpu: FakeGPU) -> None:
     model, roomy = Measured(room), Measured()
@@ -73,6 +75,7 @@ def test_a_memory_too_small_for_a_batch_is_an_error(fake_gpu: FakeGPU) -> None:
 LARGE = replace(RECIPE, batch_size=4096)  # measured in as many
 
 
+@pytest.mark.slow(seconds=1)
 def test_waits_do_not_grow_with_the_number_of_batches(fake_gpu: FakeGPU, clock: Clock) -> None:
     def waits(batches: int) -> int:
         before = fake_gpu.waits.total()

@@ -61,6 +61,7 @@ class Repeating(nn.Module):
         return out
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize(("make", "number"), [(network, 1), (wide, 2), (Repeating, 2)])
 def test_one_thread_for_steps_of_few_operations(make: Any, number: int) -> None:
     model = Counting(make())
@@ -128,6 +129,7 @@ class Timed(Watched):
         return super().forward(x)
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize(("alone", "number"), [(4.0, 1), (5.0, 1), (5.125, 2)])
 def test_a_long_fit_takes_one_thread_where_it_is_as_fast(
     alone: float, number: int, clock: Clock, monkeypatch: pytest.MonkeyPatch

@@ -194,6 +194,7 @@ def test_one_rule_may_stand_alone() -> None:
     assert never.stopped_by == ("epochs",) * R
 
 
+@pytest.mark.slow(seconds=1)
 def test_networks_with_their_own_initial_weights_keep_them() -> None:
     networks = [perceptron(seed) for seed in range(R)]
     before = [network.get_parameter("1.weight").clone() for network in networks]

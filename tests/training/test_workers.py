@@ -65,6 +65,7 @@ def test_beside_another_thread_new_processes_read_the_same_items() -> None:
     assert not torch.multiprocessing.active_children()
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.usefixtures("no_other_threads")
 @pytest.mark.skipif(sys.platform != "linux", reason="the system's way is another one")
 def test_without_other_threads_workers_are_forked() -> None:

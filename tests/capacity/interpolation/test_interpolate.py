@@ -104,6 +104,7 @@ def test_small_integers(rows: list[list[int]], targets: list[float], seed: int) 
     assert np.abs(values(net, x) - y).max() <= limit(net, y)
 
 
+@pytest.mark.slow(seconds=1)
 @settings(max_examples=40)
 @given(
     st.lists(st.integers(-1000, 1000), min_size=1, max_size=20, unique=True),

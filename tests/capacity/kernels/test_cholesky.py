@@ -37,6 +37,7 @@ def test_factor_solves_the_system_in_both_types(block: int) -> None:
     assert torch.equal(targets, kept)
 
 
+@pytest.mark.slow(seconds=1)
 def test_large_squares_on_the_diagonal_may_be_updated_in_pieces() -> None:
     n = 1300
     matrix, wanted = positive_definite(n), numbers(n).cos()

@@ -124,6 +124,7 @@ def test_fit_equals_the_direct_one_to_its_tolerance() -> None:
     assert close.norm == pytest.approx(direct.norm, rel=1e-6)
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-4, 1e-8])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_true_residual_is_below_the_tolerance_by_column(

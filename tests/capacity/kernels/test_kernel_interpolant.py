@@ -223,6 +223,7 @@ def test_matrix_that_is_not_positive_definite_is_one_error_with_the_pivot() -> N
     assert fit.stopped_by == "solved"
 
 
+@pytest.mark.slow(seconds=1)
 def test_progress_tells_the_cost_first(capsys: pytest.CaptureFixture[str]) -> None:
     interpolant().fit(points(), labels(), num_classes=3, progress=True)
     first = capsys.readouterr().err.splitlines()[0]

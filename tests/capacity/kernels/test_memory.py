@@ -75,6 +75,7 @@ def test_tiles_on_a_gpu_are_large_but_take_a_sixteenth_of_the_memory(
     assert largest_tile(device, allowed) == rows
 
 
+@pytest.mark.slow(seconds=1)
 def test_larger_tiles_are_counted_and_give_the_same_in_fewer_launches(fake_gpu: FakeGPU) -> None:
     x, launches, found, estimates = torch.arange(1200.0)[:, None], [], [], []
     for free, memory in ((1 << 40, None), (1 << 20, 1e8)):  # one tile, and three of 1,000 rows

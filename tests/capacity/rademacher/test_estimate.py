@@ -42,6 +42,7 @@ def test_bounded_differences_interval_is_mcdiarmids() -> None:
     assert ESTIMATE.lipschitz_interval is None
 
 
+@pytest.mark.slow(seconds=1)
 def test_t_interval_covers_at_its_level() -> None:
     x = points(12)
     truth = exact(12, l2(x))

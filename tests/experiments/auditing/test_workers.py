@@ -44,6 +44,7 @@ def test_batches_that_disagree_with_items_are_found() -> None:
     assert finding("train: batches", Pictures()).message == "Pictures has no __getitems__."
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.skipif(not FORKS, reason="processes are not forked here")
 def test_labels_and_inputs_that_depend_on_the_worker_are_found() -> None:
     report = audit(Local(cases.WorkerNoise()), Local(cases.WorkerInputs()))

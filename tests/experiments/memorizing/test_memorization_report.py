@@ -215,6 +215,7 @@ def test_fit_measures_by_a_rule_and_agrees_with_what_it_found_itself() -> None:
     assert right / report.n_train == pytest.approx(fitted[0].train_accuracy)
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_network_that_was_fitted_is_measured_on_inputs_as_the_fit_prepared_them() -> None:
     recipe = cl.Recipe(
         learning_rate=0.05, epochs=40, batch_size=10, crop=4, whiten=True, decay=0.95

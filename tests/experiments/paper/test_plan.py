@@ -189,6 +189,7 @@ def test_rows_that_do_not_fit_the_memory_are_left_out(monkeypatch: pytest.Monkey
     assert plan.left_out["cifar10"].startswith("`memory` must be at least ")
 
 
+@pytest.mark.slow(seconds=1)
 def test_more_random_filters_take_longer() -> None:
     row = paper.exhibit("table3")["cifar10-conv"]
     own = {**row.parameters, "gamma": 4.0, "points": 500, "data": DATA, "device": "cpu"}

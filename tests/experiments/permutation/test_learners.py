@@ -512,6 +512,7 @@ def test_on_a_ray_cluster_it_is_the_same_test(on_ray: dict[str, Any]) -> None:
     assert on_ray["null"] == run(learners.drawn, points(40), folds=4).null.tolist()
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_sequential_test_on_an_executor_stops_where_it_would_alone() -> None:
     data = points(40, signal=0.0)
     options: dict[str, Any] = {"folds": 4, "permutations": 99, "stop_after": 3}

@@ -78,6 +78,7 @@ def test_single_fits_give_what_replicas_give(statistic: Any) -> None:
     assert found.recipe == expected.recipe
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_test_set_and_baselines_are_measured_as_with_replicas() -> None:
     options: dict[str, Any] = {
         "folds": None,
@@ -213,6 +214,7 @@ def test_targets_of_every_form_give_the_same(data: Any) -> None:
     )
 
 
+@pytest.mark.slow(seconds=1)
 def test_targets_are_found_by_their_key() -> None:
     found = measured(Items(), model=line(), input_key="point", label_key="value")
     assert_allclose(found.null, measured((X, FORTY), model=line()).null, rtol=1e-6)

@@ -250,6 +250,7 @@ def test_a_dependence_on_the_group_alone_is_not_found_within_groups() -> None:
     assert sum(within for _, within in found) <= 2
 
 
+@pytest.mark.slow(seconds=1)
 def test_the_same_seed_gives_the_same_test_and_another_seed_another() -> None:
     one, two, other = (run(points(40), folds=4, seed=seed) for seed in (1, 1, 2))
     assert_array_equal(one.null, two.null)
@@ -330,6 +331,7 @@ def test_batches_grow_as_long_as_they_are_quick(monkeypatch: pytest.MonkeyPatch)
     assert sizes_of_batches(monkeypatch, permutations=599)[3:] == [256, 256, 4]
 
 
+@pytest.mark.slow(seconds=1)
 def test_batches_do_not_change_what_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run(points(40), folds=4)
     clock = itertools.count(step=60)
@@ -430,6 +432,7 @@ def test_ctrl_c_in_a_fit_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(found.null) == 3
 
 
+@pytest.mark.slow(seconds=1)
 def test_ctrl_c_during_a_baseline_keeps_the_test_and_what_was_measured(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -545,6 +548,7 @@ def test_networks_that_only_fit_can_train_are_those_that_fit_makes() -> None:
     assert_allclose([found.observed, *found.null], by_hand)
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_training_stops_when_it_interpolates_unless_told_otherwise() -> None:
     apart = TensorDataset(torch.tensor([[-1.0] * D, [1.0] * D] * 9), torch.arange(18) % 2)
     test, long = points(50, seed=1), dataclasses.replace(RECIPE, epochs=30)
@@ -562,6 +566,7 @@ def test_a_training_stops_when_it_interpolates_unless_told_otherwise() -> None:
 # ------------------------------------------------------------------------------------------ results
 
 
+@pytest.mark.slow(seconds=1)
 def test_the_report_goes_through_json() -> None:
     found = run(
         points(40, signal=0.0),

@@ -202,6 +202,7 @@ def test_an_error_carries_the_report_so_far() -> None:
     assert found["true"].seeds == (0, 1)
 
 
+@pytest.mark.slow(seconds=1)
 def test_folders_are_those_of_the_seeds(tmp_path: Path) -> None:
     run(seeds=2, checkpoint=tmp_path / "fits", **TWO)
     found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("fits/*/*"))

@@ -149,6 +149,7 @@ def started_with(*, x: int) -> dict[str, str]:
     return {"started_with": os.environ["STARTED_WITH"]}
 
 
+@pytest.mark.slow(seconds=1)
 def test_the_pool_that_replaces_a_broken_one_is_made_like_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ def test_it_finds_what_the_same_fit_by_hand_finds() -> None:
     assert 0 < found["seconds_to_interpolation"] <= found["seconds"]
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize(
     ("changes", "n"),
     [

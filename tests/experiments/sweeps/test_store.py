@@ -272,6 +272,7 @@ def test_leaving_does_not_remove_a_claim_that_another_sweep_took_over(
     assert (tmp_path / "a.json").exists()
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_damaged_claim_is_void_or_lapses(
     way: Callable[[bytes, random.Random], bytes],
