@@ -1,11 +1,15 @@
 """What tests of several rooms share."""
 
 import importlib.util
+import json
+import multiprocessing
+import os
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -72,6 +76,32 @@ def cifar10_images(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) 
 
     folder = once.folder_of(tmp_path_factory, "cifar10", fill)
     return cl.datasets.cifar10(folder, split="train").images
+
+
+@pytest.fixture
+def forked_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep's own workers are forked as if afresh, without imports; not where it is killed."""
+    fork = multiprocessing.get_context("fork")
+    monkeypatch.setattr(multiprocessing, "get_context", lambda method: fork)
+
+
+@pytest.fixture(scope="session")
+def on_ray(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What `sweeps.programs.ray_cluster` found on a cluster of its own."""
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed")
+
+    def fill(folder: Path) -> None:
+        ended = waiting.run(
+            [sys.executable, "-m", "tests.experiments.sweeps.programs.ray_cluster", str(folder)],
+            cwd=Path(__file__).parents[1],
+            env={**os.environ, "OMP_NUM_THREADS": "1", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"},
+        )
+        assert ended.returncode == 0, ended.stderr[-4000:]
+
+    folder = once.folder_of(tmp_path_factory, "ray", fill)
+    found: dict[str, Any] = json.loads((folder / "found.json").read_text())
+    return found
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Programs in processes of their own that have imported nothing but PyTorch.
 
-Importing it takes seconds. One process does that, once, and forks another for each program.
+Importing it takes seconds, and so does what the first optimizer of a process imports, of PyTorch's
+own. One process does both, once, and forks another for each program.
 """
 
 import json
@@ -9,13 +10,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from tests import waiting
 
+_ROOT = Path(__file__).parent.parent
+
 _SERVER = """
 import json, os, sys, tempfile, traceback, warnings
-import torch
+import torch, torch._dynamo
 
 def run(program):
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
@@ -69,6 +73,14 @@ class Fresh:
         found: list[Any] = json.loads(self._answers.readline())
         return Ended(*found)
 
+    def module(self, name: str, *arguments: object, folder: Path = _ROOT) -> Ended:
+        """Run a module in a folder as ``python -m`` does."""
+        words = [name, *map(str, arguments)]
+        return self.run(
+            f"import os, runpy, sys\nos.chdir({str(folder)!r})\nsys.argv = {words!r}\n"
+            f"runpy.run_module({name!r}, run_name='__main__', alter_sys=True)\n"
+        )
+
     def _answered(self) -> bool:
         return bool(select.select([self._answers], [], [], 0.0)[0])
 
@@ -78,7 +90,7 @@ def fresh_processes() -> Iterator[Fresh]:
     """Give what runs programs, where warnings are errors."""
     command = [sys.executable, "-W", "error", "-c", _SERVER]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as server:
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=_ROOT) as server:
         assert server.stdin is not None
         assert server.stdout is not None
         yield Fresh(server.stdin, server.stdout)

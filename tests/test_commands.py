@@ -11,16 +11,16 @@ import os
 import re
 import shlex
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from benchmarks import gpu
 from corruptlab._cli._main import parser
 from tests import waiting
+from tests.fresh import Fresh
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -33,6 +33,12 @@ SHELL = {"sh", "bash", "shell", "console"}
 LOOPS = {"for", "done"}
 # Programs that come with Python, PyTorch, Ray, or the system, and need nothing looked up.
 KNOWN = {".", "git", "pip", "pyright", "python3", "ray", "torchrun"}
+
+
+# What these programs run, in a process that need not import PyTorch.
+MODULES = {"corruptlab": "corruptlab", "torchrun": "torch.distributed.run"}
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+ON_RAY = ROOT / "docs" / "howto" / "ray-cluster.md"
 
 
 class Block(NamedTuple):
@@ -75,6 +81,7 @@ def run_pages() -> list[object]:
     return [
         pytest.param(page, id=page.name)
         for page, text in texts
+        if page not in (TUTORIAL, ON_RAY)
         if any(block.what.startswith("run") for block in blocks(text))
     ]
 
@@ -108,37 +115,43 @@ def test_every_command_of_a_page_can_be_typed(page: str, words: list[str]) -> No
     check(words, files)
 
 
-@pytest.fixture
-def environment() -> Iterator[dict[str, str]]:
-    """The environment of a user who has installed the package, and nothing to find in it.
-
-    Ray attaches to any cluster that it finds on the machine, unless it is told to start its own.
-    Its folder is a short one, because the paths of its sockets may have 107 bytes.
-    """
-    scripts = Path(sys.executable).parent
-    with tempfile.TemporaryDirectory(prefix="ray") as folder:
-        yield {
-            **os.environ,
-            "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
-            "OMP_NUM_THREADS": "1",
-            "RAY_ADDRESS": "local",
-            "RAY_TMPDIR": folder,
-            "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-        }
-
-
-@pytest.mark.slow(seconds=25)
-@pytest.mark.parametrize("page", run_pages())
-def test_marked_commands_of_a_page_run(
-    page: Path, environment: dict[str, str], tmp_path: Path
-) -> None:
+def marked(page: Path, folder: Path) -> Iterator[str]:
+    """Write the files of a page into a folder, and give the commands to run there."""
     for block in blocks(page.read_text(encoding="utf-8")):
         if block.file:
-            (tmp_path / block.file).write_text(block.text, encoding="utf-8")
+            (folder / block.file).write_text(block.text, encoding="utf-8")
         elif block.what.startswith("run"):
-            text = f"{block.text.rstrip()} {block.more}"
-            done = waiting.run(["bash", "-euc", text], cwd=tmp_path, env=environment)
-            assert done.returncode == 0, done.stdout + done.stderr
+            yield f"{block.text.rstrip()} {block.more}"
+
+
+def typed_in(page: Path, folder: Path, **more: str) -> list[str]:
+    """Run and return what is marked, in the shell of a user who has installed the package."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, **more}
+    texts = list(marked(page, folder))
+    for text in texts:
+        done = waiting.run(["bash", "-euc", text], cwd=folder, env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return texts
+
+
+@pytest.mark.slow
+def test_commands_of_the_tutorial_run_as_a_user_types_them(tmp_path: Path) -> None:
+    assert typed_in(TUTORIAL, tmp_path) != []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", run_pages())
+def test_marked_commands_of_a_page_run(page: Path, fresh: Fresh, tmp_path: Path) -> None:
+    for text in marked(page, tmp_path):
+        for program, *rest in commands(text):
+            done = fresh.module(MODULES[program], *rest, folder=tmp_path)
+            assert done.status == 0, done.output + done.errors
+
+
+@pytest.mark.slow(seconds=40)
+def test_marked_commands_run_on_a_ray_cluster(on_ray: dict[str, Any]) -> None:
+    assert on_ray["commands"] != []
 
 
 @pytest.mark.parametrize(

@@ -24,21 +24,39 @@ _TABLES = ("csv:FILE", "csv:FILE:COLUMN", "hf:FOLDER", "hf:FOLDER:COLUMN")
 
 
 @lru_cache(maxsize=1)
-def loaded(data: str) -> tuple[Images, Images]:
-    """Load a data set, once per process."""
-    return load(data)
-
-
-def opened(data: str) -> tuple[Images | Table, Images | Table]:
-    """Load images, or a table or tokens."""
-    kind = data.partition(":")[0]
-    if kind in ("csv", "hf"):
+def loaded(data: str) -> tuple[Images | Table, Images | Table]:
+    """Load images, a table, or tokens, once per process."""
+    if _are_rows(data):
         return load_table(data)
-    if kind not in _IMAGES:
+    if data.partition(":")[0] not in _IMAGES:
         known = ", ".join([*(f"{name}{rest}" for name, rest in _IMAGES.items()), *_TABLES])
         hint = f" Did you mean {f'csv:{data}'!r}?" if data.endswith((".csv", ".tsv")) else ""
         raise ValueError(f"`spec` must be one of {known}, got {data!r}.{hint}")
     return load(data)
+
+
+def loaded_images(data: str) -> tuple[Images, Images]:
+    """Load images, once per process."""
+    check_images(data)
+    train, test = loaded(data)
+    assert isinstance(train, Images)
+    assert isinstance(test, Images)
+    return train, test
+
+
+def check_images(data: str) -> None:
+    """Refuse tables and tokens where an experiment of the paper needs images."""
+    if _are_rows(data):
+        raise ValueError(
+            "`data` must be images, as in the paper, got a table or tokens, "
+            f"{data!r}; 'corruptlab test' and 'corruptlab sweep' take these."
+        )
+
+
+def default_model(train: Images | Table) -> str:
+    """Return the name of the network that is trained if none is named."""
+    are_tokens = isinstance(train, Table) and train.num_tokens is not None
+    return "text-transformer" if are_tokens else "mlp-1x512"
 
 
 def recipe_for(
@@ -85,6 +103,10 @@ def device_for(name: str) -> str:
         return "cpu"
     number = worker()
     return "cuda" if number is None else f"cuda:{number % torch.cuda.device_count()}"
+
+
+def _are_rows(data: str) -> bool:
+    return data.partition(":")[0] in ("csv", "hf")
 
 
 def describe(dataset: MapDataset[Any]) -> str:

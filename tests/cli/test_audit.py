@@ -54,13 +54,6 @@ def test_an_error_is_told_by_the_exit_code(
         (["--sample", "0"], "--sample must be at least 1, got 0."),
         (["--workers", "-1"], "--workers must be at least 0, got -1."),
         (["--seed", "-1"], "--seed must be at least 0, got -1."),
-        (
-            ["--data", "mnist"],
-            "--data must be one of fashion-mnist-mini, cifar10:FOLDER, idx:FOLDER, "
-            "torchvision:NAME:FOLDER, csv:FILE, csv:FILE:COLUMN, hf:FOLDER, "
-            "hf:FOLDER:COLUMN, got 'mnist'.",
-        ),
-        (["--data", "rows.csv"], "got 'rows.csv'. Did you mean 'csv:rows.csv'?"),
         (["--out", "/dev/null/x"], "--out must be a folder to write to, got '/dev/null/x'"),
     ],
 )

@@ -4,7 +4,6 @@ import gzip
 import json
 import re
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 
 from tests import once
 from tests.cli.trees import idx_tree
-from tests.waiting import run
+from tests.fresh import Fresh
 
 # All alike, so that they stand together and what they look at is found once.
 pytestmark = pytest.mark.slow(seconds=12)
@@ -30,13 +29,12 @@ def copies(folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(fresh: Fresh, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What all commands have left."""
 
     def fill(folder: Path) -> None:
-        program = ["-m", "tests.cli.programs.interrupted", copies(folder / "images"), str(folder)]
-        done = run([sys.executable, *program], cwd=Path(__file__).parents[2])
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        program = "tests.cli.programs.interrupted"
+        assert fresh.module(program, copies(folder / "images"), folder) == (0, "", "")
 
     return once.folder_of(tmp_path_factory, "interrupted", fill)
 

@@ -10,12 +10,14 @@ import pytest
 from corruptlab import __version__
 from corruptlab.experiments import TOKEN_SETTINGS
 from tests.cli.shown import check_mistake, main
+from tests.cli.trees import table_of
 
 
 def command(data: str, *more: str) -> list[str]:
     return ["test", "--data", data, "--model", "mlp-1x16", "--epochs", "30", *more]
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_run_prints_a_table_and_writes_its_files(
     data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -56,14 +58,6 @@ def test_learning_rate_and_p_reach_the_run(data: str, tmp_path: Path) -> None:
     assert report["rows"][0]["setting"]["corruptions"][0]["p"] == 0.25
 
 
-def table_of(folder: Path, cells: str = "") -> str:
-    """Write a table with a column of numbers, one of categories, and two classes."""
-    rows = [f"{k % 7},{'red' if k % 3 else 'blue'},{'yes' if k % 2 else 'no'}" for k in range(40)]
-    path = folder / "x.csv"
-    path.write_text("\n".join(["size,color,ill", *rows, *([cells] if cells else [])]) + "\n")
-    return str(path)
-
-
 def test_a_table_is_tested_by_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = f"csv:{table_of(tmp_path)}:ill"
     assert main(["test", "--data", spec, "--model", "mlp-1x16", "--epochs", "2"]) == 0
@@ -74,6 +68,7 @@ def test_a_table_is_tested_by_columns(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "at most 2 epochs, inputs plain" in " ".join(shown.split())
 
 
+@pytest.mark.slow(seconds=1)
 def test_tokens_are_tested_with_padding_in_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -97,26 +92,6 @@ def test_tokens_are_tested_with_padding_in_place(
     assert row["setting"]["corruptions"][0]["keep"] == [0.0]
 
 
-@pytest.mark.parametrize(
-    ("cells", "options", "message"),
-    [
-        (
-            "3,,no",
-            [],
-            r"x\.csv: expected a value in every cell, found '' in column 'color', line 42",
-        ),
-        ("", ["--model", "small-alexnet"], r"--model must be mlp-DEPTHxWIDTH for a table, or text"),
-        ("", ["--model", "text-transformer"], r"--model must be an architecture for numbers, got"),
-    ],
-)
-def test_a_table_that_does_not_fit_is_one_line(
-    cells: str, options: list[str], message: str, tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    assert main(["test", "--data", f"csv:{table_of(tmp_path, cells)}", *options]) == 2
-    check_mistake(capsys, message)
-
-
 MISTAKES: list[tuple[list[str], str]] = [
     (
         ["--settings", "true,wrong"],
@@ -129,11 +104,6 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["--epochs", "0"], r"--epochs must be at least 1, got 0"),
     (["--learning-rate", "nan"], r"--learning-rate must be finite, got nan"),
     (["--device", "toaster"], r"--device must be usable on this machine, got 'toaster'"),
-    (["--data", "mnist"], r"--data must be .*fashion-mnist-mini.*, got 'mnist'"),
-    (["--data", "cifar10:/nowhere"], r"/nowhere.*: expected .*, found no such folder"),
-    (["--data", "idx:"], r"--data must .* got 'idx:'"),
-    (["--data", "csv:"], r"--data must be csv:FILE, csv:FILE:COLUMN, .* got 'csv:'"),
-    (["--data", "csv:/nowhere.csv"], r"/nowhere.csv: expected a CSV file, found no such file"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""A small folder of images for the command line."""
+"""Small images and tables for the command line."""
 
 import gzip
 import struct
@@ -21,3 +21,11 @@ def idx_tree(folder: Path, n: int = 80, side: int = 6) -> Path:
         path = folder / f"{prefix}-labels-idx1-ubyte.gz"
         path.write_bytes(gzip.compress(header + labels.tobytes()))
     return folder
+
+
+def table_of(folder: Path, cells: str = "") -> str:
+    """Write a table with a column of numbers, one of categories, and two classes."""
+    rows = [f"{k % 7},{'red' if k % 3 else 'blue'},{'yes' if k % 2 else 'no'}" for k in range(40)]
+    path = folder / "x.csv"
+    path.write_text("\n".join(["size,color,ill", *rows, *([cells] if cells else [])]) + "\n")
+    return str(path)

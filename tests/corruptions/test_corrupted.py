@@ -137,15 +137,6 @@ def test_workers_and_batches_do_not_matter(workers: int) -> None:
     assert_array_equal(y.numpy(), wrapped.targets)
 
 
-@pytest.mark.slow
-def test_spawned_workers_serve_the_same() -> None:
-    wrapped = corrupt(tensors(), *ALL, seed=1)
-    loader = DataLoader(wrapped, batch_size=60, num_workers=1, multiprocessing_context="spawn")
-    ((x, y),) = loader
-    assert torch.equal(x, torch.stack([item[0] for item in items(wrapped)]))
-    assert_array_equal(y.numpy(), wrapped.targets)
-
-
 def test_pickling_keeps_everything() -> None:
     wrapped = corrupt(Subset(tensors(), [5, 6, 7]), *ALL, GaussianPixels(), seed=1)
     again = pickle.loads(pickle.dumps(wrapped))

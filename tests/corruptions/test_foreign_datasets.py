@@ -114,7 +114,7 @@ def test_hugging_face_data_pickles_and_loads_in_batches() -> None:
 
 @pytest.mark.parametrize(
     "method",
-    ["fork", *(pytest.param(way, marks=pytest.mark.slow) for way in ("spawn", "forkserver"))],
+    ["fork", pytest.param("forkserver", marks=pytest.mark.slow)],
 )
 def test_every_start_method_serves_the_same(method: str) -> None:
     from .cases import tensors

@@ -121,6 +121,54 @@ def test_floats_keep_the_moments_that_clipped_bytes_lose() -> None:
     assert clipped.std() < 60
 
 
+MASKS = np.random.default_rng(3).random(CHW.shape) < 0.4
+
+
+@pytest.mark.parametrize("per", ["overall", "channel", "pixel"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float32, np.float64])
+def test_moments_are_those_of_the_values_that_a_mask_names(per: Any, dtype: Any) -> None:
+    batch = (CHW % 250).astype(dtype)
+    batches, masks = [batch[:7], batch[7:]], [MASKS[:7], MASKS[7:]]
+    axes = {"overall": (0, 1, 2, 3), "channel": (0, 2, 3), "pixel": (0,)}[per]
+    expected = np.ma.masked_array(batch, ~MASKS)
+    found: Any = GaussianPixels(per=per, where="mask").estimated(batches, where=masks)
+    assert_allclose(found.mean, np.ravel(expected.mean(axes, dtype=np.float64)), rtol=1e-6)
+    assert_allclose(found.std, np.ravel(expected.std(axes, dtype=np.float64)), rtol=1e-6)
+
+
+def test_values_that_are_replaced_are_the_same_samples_with_and_without_a_mask() -> None:
+    moments: Any = {"mean": 100.0, "std": 20.0}
+    whole = GaussianPixels(**moments).inputs(CHW, draws=Draws(5))
+    new = GaussianPixels(where="mask", **moments).inputs(CHW, draws=Draws(5), where=MASKS)
+    assert_array_equal(new, np.where(MASKS, whole, CHW))
+
+
+def test_what_stays_among_floats_in_place_of_bytes_has_their_scale() -> None:
+    batch = (CHW % 250).astype(np.uint8)
+    noise = GaussianPixels(mean=100.0, std=20.0, where=MASKS[0], dtype="float32")
+    new = noise.inputs(batch, draws=Draws(5))
+    as_recipes = (torch.from_numpy(batch).float() / 255).numpy()
+    assert_array_equal(new[:, ~MASKS[0]], as_recipes[:, ~MASKS[0]])
+    assert (new[:, MASKS[0]] != as_recipes[:, MASKS[0]]).all()
+
+
+def test_gaps_that_a_mask_names_stay_gaps() -> None:
+    gaps = ~MASKS.reshape(len(MASKS), -1)
+    batch = np.where(gaps, math.nan, CHW.reshape(len(CHW), -1))
+    noise = GaussianPixels(per="pixel", where="mask").estimated([batch], where=[~gaps])
+    new = noise.inputs(batch, draws=Draws(0), where=~gaps)
+    assert_array_equal(np.isnan(new), gaps)
+    with pytest.raises(ValueError, match=r"^`inputs` must be finite, got NaN or infinity\.$"):
+        GaussianPixels().estimated([batch])
+
+
+def test_a_pixel_of_which_no_value_counts_has_moments_0() -> None:
+    noise = GaussianPixels(per="pixel", where=[True, False, True]).estimated([np.eye(3) + 4])
+    assert noise.mean == pytest.approx((13 / 3, 0, 13 / 3))
+    assert noise.std == pytest.approx((math.sqrt(2) / 3, 0, math.sqrt(2) / 3))
+    assert GaussianPixels(keep=(5,)).estimated([np.full((2, 3), 5)]).mean == 0
+
+
 @pytest.mark.parametrize("form", ["tensor", "array", "image"])
 def test_items_have_the_type_that_is_asked_for(form: str) -> None:
     images = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)

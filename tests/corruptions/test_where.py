@@ -15,6 +15,7 @@ from torch.utils.data import ConcatDataset, Subset, TensorDataset
 from corruptlab import (
     CorruptedStream,
     Draws,
+    GaussianPixels,
     RandomPixels,
     ResampledValues,
     ShuffledPixels,
@@ -27,16 +28,23 @@ Example = namedtuple("Example", ["input", "label", "mask"])
 N, D = 500, 7
 MASKS = np.random.default_rng(1).random((N, D)) < 0.6
 PERMUTING = pytest.mark.parametrize("kind", [ShuffledPixels, RandomPixels])
-ALL = pytest.mark.parametrize("kind", [ShuffledPixels, RandomPixels, ResampledValues])
+ALL = pytest.mark.parametrize(
+    "kind", [ShuffledPixels, RandomPixels, ResampledValues, GaussianPixels]
+)
 
 
 def tokens(n: int = N) -> Any:
     return np.arange(n * D).reshape(n, D)
 
 
-def named(kind: Any, **arguments: Any) -> Any:
-    noise = kind(where="mask", **arguments)
-    return noise.estimated([tokens()], where=[MASKS]) if kind is ResampledValues else noise
+def fitted(noise: Any, clean: Any, masks: Any = None) -> Any:
+    """Return a noise with what it has to know of the data, if anything."""
+    where = {} if masks is None else {"where": [masks]}
+    return noise.estimated([clean], **where) if hasattr(noise, "estimated") else noise
+
+
+def named(kind: Any) -> Any:
+    return fitted(kind(where="mask"), tokens(), MASKS)
 
 
 def items(masks: Any = MASKS) -> list[dict[str, Any]]:
@@ -61,13 +69,8 @@ def test_values_of_free_positions_are_kept_as_a_multiset(kind: Any) -> None:
 @ALL
 def test_mask_of_all_positions_changes_nothing_of_the_noise(kind: Any) -> None:
     clean = tokens()
-    bare = kind()
-    if kind is ResampledValues:
-        bare = bare.estimated([clean])
-        whole = kind(where="mask").estimated([clean], where=[np.ones_like(MASKS)])
-        fixed = kind(where=[True] * D).estimated([clean])
-    else:
-        whole, fixed = kind(where="mask"), kind(where=[True] * D)
+    bare, fixed = fitted(kind(), clean), fitted(kind(where=[True] * D), clean)
+    whole = fitted(kind(where="mask"), clean, np.ones_like(MASKS))
     expected = bare.inputs(clean, draws=Draws(3))
     given = whole.inputs(clean, draws=Draws(3), where=np.ones_like(MASKS))
     assert_array_equal(given, expected)
@@ -140,9 +143,7 @@ def test_masked_values_are_never_drawn_and_marginals_hold() -> None:
 @ALL
 def test_kept_values_and_masks_are_one_idea(kind: Any) -> None:
     clean = np.where(MASKS, tokens() + 1, 0)
-    kept, masked = kind(keep=(0,)), kind(where="mask")
-    if kind is ResampledValues:
-        kept, masked = kept.estimated([clean]), masked.estimated([clean], where=[MASKS])
+    kept, masked = fitted(kind(keep=(0,)), clean), fitted(kind(where="mask"), clean, MASKS)
     assert_array_equal(
         kept.inputs(clean, draws=Draws(1)), masked.inputs(clean, draws=Draws(1), where=MASKS)
     )
@@ -151,8 +152,7 @@ def test_kept_values_and_masks_are_one_idea(kind: Any) -> None:
 @ALL
 def test_both_leave_alone_what_either_does(kind: Any) -> None:
     clean = tokens() % 5
-    noise = kind(where=MASKS[0], keep=(3,))
-    noise = noise.estimated([clean]) if kind is ResampledValues else noise
+    noise = fitted(kind(where=MASKS[0], keep=(3,)), clean)
     new = noise.inputs(clean, draws=Draws(0))
     stays = (clean == 3) | ~MASKS[0]
     assert_array_equal(new[stays], clean[stays])

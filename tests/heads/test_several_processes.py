@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests import once
+from tests.fresh import Fresh
 from tests.training.programs.launch import launched, left
 
 from .two_processes import EPOCHS, N, frozen, network
@@ -16,10 +17,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def found(fresh: Fresh, tmp_path_factory: pytest.TempPathFactory) -> Any:
     def fill(folder: Path) -> None:
-        done = launched("tests.heads.two_processes", 2, 1, folder)
-        assert (done.returncode, left(folder, 0)["failure"]) == (0, ""), done.stderr
+        done = launched(fresh, "tests.heads.two_processes", 2, 1, folder)
+        assert (done.status, left(folder, 0)["failure"]) == (0, ""), done.errors
 
     folder = once.folder_of(tmp_path_factory, "heads", fill)
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]

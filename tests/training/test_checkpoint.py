@@ -28,6 +28,7 @@ from corruptlab.datasets import DataFileError
 from corruptlab.training import NonFiniteLossError
 from tests import waiting
 from tests.damage import NO_FILES
+from tests.fresh import Fresh
 
 from .cases import network, points
 from .clock import Clock, Timed
@@ -65,6 +66,7 @@ def interrupted(model: Watched, folder: Path, **changes: Any) -> None:
 OPTIMIZERS = ["sgd", "nesterov", "adam", "adamw", "rmsprop"]
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.usefixtures("always_looking")
 @pytest.mark.parametrize("step", [4, STEPS + 1, 3 * STEPS - 1])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -91,6 +93,7 @@ def test_what_is_measured_at_the_end_of_an_epoch_is_made_up_for(tmp_path: Path) 
     assert same_bits(one, two)
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.usefixtures("always_looking")
 def test_any_number_of_interruptions_leaves_no_trace(tmp_path: Path) -> None:
     whole = run(one := Watched())
@@ -130,12 +133,10 @@ def test_ctrl_c_keeps_the_last_checkpoint(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow(seconds=20)
-def test_kills_at_random_moments_leave_no_trace(tmp_path: Path) -> None:
+def test_kills_at_random_moments_leave_no_trace(fresh: Fresh, tmp_path: Path) -> None:
     """Three `kill -9` at random steps, and one when a checkpoint has just been written."""
-    program = [sys.executable, "-m", "tests.training.programs.killed", str(tmp_path)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = waiting.run(program, cwd=Path(__file__).parents[2], env=environment)
-    assert done.returncode == 0, done.stderr
+    done = fresh.module("tests.training.programs.killed", tmp_path)
+    assert done.status == 0, done.errors
     found = torch.load(tmp_path / "found.pt", weights_only=True)
     assert [signal for signal, _, _ in found["kills"]] == [9, 9, 9]
     for (_, _, kept), (_, resumed_at, _) in itertools.pairwise(found["kills"]):

@@ -12,6 +12,7 @@ from PIL import UnidentifiedImageError
 from torch import nn
 
 from corruptlab import Draws, Execution, RandomLabels, Recipe, corrupt, fit
+from tests.fresh import Fresh
 
 from .programs.imagenet import EXAMPLES, image_folder
 from .programs.launch import launched, left
@@ -27,6 +28,7 @@ def tree(torchvision_datasets: ModuleType, tmp_path_factory: pytest.TempPathFact
     return image_tree(tmp_path_factory.mktemp("tree"), classes=CLASSES)
 
 
+@pytest.mark.slow(seconds=1)
 def test_wrapping_a_thousand_files_decodes_a_few(tree: Path) -> None:
     decoded: list[str] = []
     noisy = corrupt(image_folder(tree, decoded, 48), RandomLabels(), seed=0)
@@ -67,10 +69,10 @@ def test_an_unreadable_picture_is_named(tree: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow(seconds=25)
 def test_inception_v3_is_trained_by_two_processes_with_two_workers_each(
-    tree: Path, tmp_path: Path
+    fresh: Fresh, tree: Path, tmp_path: Path
 ) -> None:
-    done = launched("imagenet", 2, 1, tmp_path, str(tree))
-    assert (done.returncode, left(tmp_path, 0)["failure"]) == (0, ""), done.stderr
+    done = launched(fresh, "imagenet", 2, 1, tmp_path, str(tree))
+    assert (done.status, left(tmp_path, 0)["failure"]) == (0, ""), done.errors
     one, two = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     assert one["report"] == two["report"]
     assert one["weights"] == two["weights"]

@@ -14,6 +14,7 @@ import torch
 
 from corruptlab import Draws
 from tests import once
+from tests.fresh import Fresh
 
 from .cases import network
 from .programs import together
@@ -41,13 +42,13 @@ OTHERS = ["until_budget", "batch_norm", "other_weights", "too_few_with_heads"]
 
 
 @pytest.fixture(scope="module")
-def launch(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def launch(fresh: Fresh, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What two processes found, and what they said."""
 
     def fill(folder: Path) -> None:
-        done = launched("together", 2, 1, folder)
-        assert done.returncode == 0, done.stderr
-        (folder / "said.json").write_text(json.dumps([done.stdout, done.stderr]))
+        done = launched(fresh, "together", 2, 1, folder)
+        assert done.status == 0, done.errors
+        (folder / "said.json").write_text(json.dumps([done.output, done.errors]))
 
     folder = once.folder_of(tmp_path_factory, "together", fill)
     assert left(folder, 0)["failure"] == ""
@@ -238,10 +239,10 @@ def test_two_processes_resume_to_the_same_bits(found: Any) -> None:
 
 @pytest.mark.slow(seconds=30)
 def test_the_death_of_one_process_ends_all_and_the_same_command_goes_on(
-    tmp_path: Path,
+    fresh: Fresh, tmp_path: Path
 ) -> None:
-    done = launched("killed_together", 3, 2, tmp_path)
-    assert done.returncode == 0, done.stderr
+    done = launched(fresh, "killed_together", 3, 2, tmp_path)
+    assert done.status == 0, done.errors
     killed, again = (left(tmp_path, time) for time in range(2))
     assert "exitcode  : -9" in killed["failure"]
     assert not any(name.endswith(".pt") for name in killed["files"])  # without it no other finishes

@@ -2,7 +2,7 @@
 
 import argparse
 
-from corruptlab._by_name import opened
+from corruptlab._by_name import loaded
 from corruptlab._cli import _output as cli
 from corruptlab._cli._output import DONE, MISTAKES, NOT_ALL, Output
 from corruptlab.experiments import audit
@@ -53,7 +53,7 @@ def _add(one: argparse.ArgumentParser) -> None:
 def run_audit(options: argparse.Namespace) -> int:
     """Audit a data set, print the findings, and write them."""
     with cli.as_user_errors(*MISTAKES):
-        train, test = opened(options.data)
+        train, test = loaded(options.data)
         output = Output(options.out) if options.out else None
         report = audit(
             train,

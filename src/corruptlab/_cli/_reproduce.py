@@ -33,7 +33,7 @@ def _add(reproduce: argparse.ArgumentParser) -> None:
         action="append",
         metavar="DATA",
         help="cifar10:FOLDER, idx:FOLDER for MNIST, imagenet:FOLDER with folders train and val, "
-        "one or several times; anything else of 'corruptlab test' stands in for a single one",
+        "one or several times; other images that 'corruptlab test' takes stand in for a single one",
     )
     what.add_argument(
         "--rows",

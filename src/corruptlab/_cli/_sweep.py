@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from corruptlab._by_name import device_for, loaded, network_for, recipe_for
+from corruptlab._by_name import default_model, device_for, loaded, network_for, recipe_for
 from corruptlab._checks import check_probability
 from corruptlab._cli import _output as cli
 from corruptlab._cli._output import DONE, INTERRUPTED, MISTAKES, NOT_ALL, UserError
@@ -32,6 +32,7 @@ examples:
   corruptlab sweep --out sweep
   corruptlab sweep --model mlp-1x512,mlp-3x512 --seeds 5 --workers 4 --out sweep
   corruptlab sweep --data cifar10:data --model small-inception --device cuda --out sweep
+  corruptlab sweep --data csv:patients.csv:diagnosis --model mlp-1x64,mlp-2x64 --out sweep
 
 Each trial is kept in a file of its own when it is finished. The same command, given again after
 Ctrl-C or a crash, or at the same time on another machine with a common folder, does what
@@ -40,17 +41,12 @@ is missing and nothing twice. --out also holds figure.png (extra 'plot')."""
 
 def _add(sweep: argparse.ArgumentParser) -> None:
     what = sweep.add_argument_group("what is tried")
-    what.add_argument(
-        "--data",
-        default="fashion-mnist-mini",
-        metavar="DATA",
-        help="as for 'corruptlab test' (default: %(default)s)",
-    )
+    cli.add_data(what)
     what.add_argument(
         "--model",
-        default="mlp-1x512",
         metavar="A,B,...",
-        help="networks, one curve each (default: %(default)s)",
+        help="networks as for 'corruptlab test', one curve each "
+        "(default: mlp-1x512, for tokens text-transformer)",
     )
     what.add_argument(
         "--p",
@@ -80,7 +76,9 @@ def run_sweep(options: argparse.Namespace) -> int:
 def _grid(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Check everything that was typed, before the first trial, and spell out the trials."""
     repeats = cli.seeds(options)
-    models, values = list(dict.fromkeys(cli.words(options.model))), _probabilities(options.p)
+    values = _probabilities(options.p)
+    named = default_model(loaded(options.data)[0]) if options.model is None else options.model
+    models = list(dict.fromkeys(cli.words(named)))
     if not models:
         raise UserError("--model must name at least one network, got none.")
     typed = {"epochs": options.epochs, "learning_rate": options.learning_rate}

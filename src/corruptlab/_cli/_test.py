@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from corruptlab._by_name import device_for, network_for, opened, recipe_for
+from corruptlab._by_name import default_model, device_for, loaded, network_for, recipe_for
 from corruptlab._cli import _output as cli
 from corruptlab._cli._output import DONE, INTERRUPTED, MISTAKES, NOT_ALL, Output, UserError
 from corruptlab.datasets import Images, Table
@@ -105,9 +105,8 @@ def run_test(options: argparse.Namespace) -> int:
 
 def _reports(options: argparse.Namespace) -> Iterator[RandomizationReport]:
     """Check everything that was typed, and get ready to start."""
-    train, test = opened(options.data)
-    are_tokens = isinstance(train, Table) and train.num_tokens is not None
-    model = options.model or ("text-transformer" if are_tokens else "mlp-1x512")
+    train, test = loaded(options.data)
+    model = options.model or default_model(train)
     recipe = recipe_for(
         model,
         train,

@@ -27,17 +27,18 @@ _MOST_PARTS = 10_000  # things looked at on the way
 _DIFFER_IN_TRAINING = _NormBase, _DropoutNd, nn.RNNBase, nn.MultiheadAttention
 
 
+class Unstacked(list[Any]):
+    """Inputs that do not stack, such as graphs, or sequences of several lengths."""
+
+
 def collated(inputs: list[Any]) -> Any:
     """Return inputs as one batch; PIL images as bytes with the channels first."""
     try:
         if any(kind.__module__ == "PIL.Image" for kind in type(inputs[0]).__mro__):
             return torch.from_numpy(stacked(inputs))
         return default_collate([_with_tensors(each) for each in inputs])
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise TypeError(
-            "`train` must serve inputs that can be stacked to a batch (numbers, arrays, tensors, "
-            f"or images of one shape), got {type(inputs[0]).__name__}: {error}"
-        ) from error
+    except (RuntimeError, TypeError, ValueError):
+        return Unstacked(inputs)
 
 
 def _with_tensors(value: Any) -> Any:
@@ -148,6 +149,13 @@ def _global_names(code: CodeType) -> set[str]:
 def called(predictor: Predictor, inputs: Any) -> Any:
     """Call a predictor; the inputs of a network go to its device first."""
     if isinstance(predictor, nn.Module):
+        if isinstance(inputs, Unstacked):
+            raise TypeError(
+                "the data set must have inputs that stack to a batch (numbers, arrays, tensors, or "
+                f"images of one shape) if a network predicts, got {type(inputs[0]).__name__} of "
+                "several shapes or of a type that does not stack; return a function of a list of "
+                "inputs instead."
+            )
         inputs = _to_device(inputs, _device(predictor))
     return logits_of(predictor(inputs))
 

@@ -478,6 +478,8 @@ def _update(found: Any, values: Any) -> None:
             _update(found, each)
     elif isinstance(values, str):
         found.update(repr(values).encode())
+    elif not (hasattr(values, "__array__") or isinstance(values, bytes | float | int)):
+        found.update(type(values).__qualname__.encode())  # a graph, say
     else:
         array: Array = np.asarray(to_numpy(values) if isinstance(values, Tensor) else values)
         found.update(f"{array.dtype}{array.shape}".encode())

@@ -5,21 +5,29 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from corruptlab._arrays import ArrayT
+from corruptlab._arrays import ArrayT, to_numpy
 from corruptlab._checks import one_of, reals
 from corruptlab._draws import Draws
 from corruptlab._types import Array, Ids
+from corruptlab.corruptions._masked_noise import MaskedNoise
 from corruptlab.corruptions._noise import checked_ids, put
-from corruptlab.corruptions._pixel_noise import Moment, Per, PixelNoise, check_together, moments_of
+from corruptlab.corruptions._pixel_noise import (
+    Moment,
+    Per,
+    PixelNoise,
+    Planes,
+    check_together,
+    moments_of,
+)
 
 # Small enough for words, table, and values to stay in the cache, which doubles the speed.
 _VALUES_AT_ONCE = 1 << 17
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class GaussianPixels(PixelNoise):
+class GaussianPixels(MaskedNoise, PixelNoise):
     """Replace every value of every image by a Gaussian sample with the moments of the data.
 
     The samples depend on the seed and the example id, and are the same in every epoch. By default,
@@ -40,14 +48,23 @@ class GaussianPixels(PixelNoise):
             paper does not state which it used.
         channel_axis: Axis of one input that holds the channels. By default none for inputs of
             one or two dimensions, and for three the smaller of the first and last axis.
+        where: Positions whose values are replaced, and from which the moments are estimated; the
+            others keep their value. A mask of the shape of one input (array, tensor, or nested
+            list of booleans), or the name or position of the field of the items that holds the
+            mask of each input. None means all positions.
+        keep: Values that are neither replaced nor counted in the moments, such as a code for
+            missing data. A channel or pixel without any other value in the data has mean and
+            standard deviation 0.
         dtype: Dtype of the samples, ``"float32"`` or ``"float64"``, without rounding and clipping.
             For byte inputs the samples are divided by 255, as recipes divide bytes, so that they
             have the scale of the other inputs. PIL images become channels-last arrays. By default
             the dtype of the input.
 
     Raises:
+        TypeError: If ``where`` or ``keep`` is of another kind.
         ValueError: If one of ``mean`` and ``std`` is given without the other, a number is not
-            finite, ``std`` is negative, or ``dtype`` or ``per`` is unknown or does not fit.
+            finite, ``std`` is negative, ``dtype`` or ``per`` is unknown or does not fit, or a mask
+            holds other numbers than 0 and 1.
 
     Example:
         >>> import numpy as np
@@ -72,7 +89,8 @@ class GaussianPixels(PixelNoise):
     stream: ClassVar[str] = "gaussian_pixels"
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        MaskedNoise.__post_init__(self)
+        PixelNoise.__post_init__(self)
         put(self, per=one_of("per", self.per, ("overall", "channel", "pixel")))
         if self.dtype is not None:
             put(self, dtype=one_of("dtype", self.dtype, ("float32", "float64")))
@@ -89,38 +107,61 @@ class GaussianPixels(PixelNoise):
         """Whether the moments are known."""
         return self.mean is not None
 
-    def estimated(self, batches: Iterable[Array]) -> "GaussianPixels":
+    def estimated(
+        self, batches: Iterable[Array], *, where: Iterable[ArrayLike] | None = None
+    ) -> "GaussianPixels":
         """Return the same corruption with the moments of the data.
 
         Args:
             batches: Batches of inputs, each of shape ``(n, ...)``, read once.
+            where: Masks of each batch if the corruption names their field.
 
         Returns:
             A corruption with ``mean`` and ``std`` filled in, exact for integer images.
 
         Raises:
-            ValueError: If there is no data, or a value is not finite.
+            ValueError: If there is no data, a value is not finite, or masks do not fit.
         """
-        mean, std = moments_of(batches, self.per, self.channel_axis)
+        mean, std = moments_of(self._with_free(batches, where), self.per, self.channel_axis)
         return replace(self, mean=mean, std=std)
 
-    def inputs(self, clean: ArrayT, *, draws: Draws, ids: ArrayLike | None = None) -> ArrayT:
+    def inputs(
+        self,
+        clean: ArrayT,
+        *,
+        draws: Draws,
+        ids: ArrayLike | None = None,
+        where: ArrayLike | None = None,
+    ) -> ArrayT:
         """Return the corrupted inputs.
 
         Args:
             clean: Batch of inputs, shape ``(n, ...)``, array or tensor of any type.
             draws: Where the randomness comes from.
             ids: Example numbers, shape ``(n,)``; ``0 .. n - 1`` if not given.
+            where: Masks of the shape of ``clean`` if the corruption names their field.
 
         Returns:
             Inputs of the shape and kind of ``clean``, and of its type unless ``dtype`` is given.
 
         Raises:
-            ValueError: If the moments are unknown, the channel axis cannot be told, or ``ids`` or
-                the moments do not fit.
+            ValueError: If the moments are unknown, the channel axis cannot be told, or ``ids``,
+                ``where``, or the moments do not fit.
         """
         numbers = checked_ids(ids, len(clean))
-        return self._on_planes(clean, lambda planes: self._drawn(planes.values, numbers, draws))
+        free = self._free(to_numpy(clean), where)
+
+        def noisy(planes: Planes) -> Array:
+            drawn = self._drawn(planes.values, numbers, draws)
+            if free is not None:
+                _keep(planes.values, ~planes.like(free), drawn, self._scale(planes.values))
+            return drawn
+
+        return self._on_planes(clean, noisy)
+
+    def _scale(self, planes: Array) -> int:
+        """Return what values are divided by, where floats take the place of bytes."""
+        return 255 if self.dtype is not None and planes.dtype == np.uint8 else 1
 
     def _drawn(self, planes: Array, ids: Ids, draws: Draws) -> Array:
         if self.mean is None or self.std is None:
@@ -133,7 +174,7 @@ class GaussianPixels(PixelNoise):
         std = _broadcast_moment("std", self.std, self.per, channels, pixels)
         mean = _broadcast_moment("mean", self.mean, self.per, channels, pixels)
         dtype = planes.dtype if self.dtype is None else np.dtype(self.dtype)
-        scale = 255 if self.dtype is not None and planes.dtype == np.uint8 else 1
+        scale = self._scale(planes)
         drawn = np.empty(planes.shape, dtype)
         rows = max(1, _VALUES_AT_ONCE // size)
         for start in range(0, len(ids), rows):
@@ -146,6 +187,12 @@ class GaussianPixels(PixelNoise):
                 z /= scale
             drawn[some] = _as_type(z, dtype)
         return drawn
+
+
+def _keep(clean: Array, kept: NDArray[np.bool_], drawn: Array, scale: int) -> None:
+    """Put the values that stay in place of the drawn ones."""
+    stays = np.broadcast_to(kept, drawn.shape)
+    drawn[stays] = clean[stays] if scale == 1 else clean[stays].astype(drawn.dtype) / scale
 
 
 def _check_moment(name: str, moment: Moment, per: Per) -> Moment:

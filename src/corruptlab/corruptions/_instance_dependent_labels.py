@@ -89,7 +89,9 @@ class InstanceDependentLabels:
         Returns:
             A corruption with ``mean`` and ``std`` filled in.
         """
-        mean, std = _pixel_noise.moments_of(batches, "channel", self.channel_axis)
+        mean, std = _pixel_noise.moments_of(
+            ((to_numpy(batch), None) for batch in batches), "channel", self.channel_axis
+        )
         return replace(self, mean=_check_moment("mean", mean), std=_check_moment("std", std))
 
     def labels_for(

@@ -1,9 +1,10 @@
 """Which positions of an input a corruption may change, and masks among the fields of items."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -67,6 +68,14 @@ class MaskedNoise(ABC):
             return mask
         free = np.isin(batch, self.keep, invert=True)
         return free if mask is None else free & mask
+
+    def _with_free(
+        self, batches: Iterable[Array], where: Iterable[ArrayLike] | None
+    ) -> Iterator[tuple[Array, NDArray[np.bool_] | None]]:
+        """Yield batches, and which of their values may change, as `_free` tells."""
+        masks = repeat(None) if where is None else where
+        for batch, mask in zip(map(to_numpy, batches), masks, strict=where is not None):
+            yield batch, self._free(batch, mask)
 
     def _mask(self, where: ArrayLike | None) -> NDArray[np.bool_] | None:
         """Return the masks that are given, or the fixed one."""

@@ -62,7 +62,7 @@ class _PermutedPixels(MaskedNoise, PixelNoise):
 
         def moved(planes: Planes) -> Array:
             values = self._movable(planes.values)
-            masks = None if free is None else self._movable(Planes.of(free, planes.axis).values)
+            masks = None if free is None else self._movable(planes.like(free))
             may_move = None if masks is None else np.asarray(masks.all(axis=1))
             out = np.empty_like(values, order="C")
             size = values.shape[2]

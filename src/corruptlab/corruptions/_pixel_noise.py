@@ -64,6 +64,10 @@ class Planes:
         values = first.reshape(len(batch), first.shape[1], -1)
         return cls(values, first.shape, axis)
 
+    def like(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """View a mask for each input of the batch, or one for all, as planes."""
+        return Planes.of(mask, self.axis).values
+
     def restore(self, values: Array) -> Array:
         """Return planes of new values as a batch of the original shape."""
         first = values.reshape(self.shape)
@@ -95,12 +99,15 @@ def _channel_axis(shape: tuple[int, ...], given: int | None) -> int | None:
 
 
 def moments_of(
-    batches: Iterable[Array], per: Per, channel_axis: int | None
+    batches: Iterable[tuple[Array, NDArray[np.bool_] | None]],
+    per: Per,
+    channel_axis: int | None,
 ) -> tuple[Moment, Moment]:
-    """Return mean and standard deviation of batches of inputs, each read once."""
+    """Return mean and standard deviation of batches of inputs, of values that a mask names."""
     moments = _RunningMoments(per)
-    for batch in batches:
-        moments.add(Planes.of(to_numpy(batch), channel_axis).values)
+    for batch, mask in batches:
+        planes = Planes.of(batch, channel_axis)
+        moments.add(planes.values, None if mask is None else planes.like(mask))
     return moments.finish()
 
 
@@ -121,37 +128,48 @@ class _RunningMoments:
 
     def __init__(self, per: Per) -> None:
         self._axes = _AXES[per]
-        self._count = 0
+        self._count: Any = 0
         self._shift: NDArray[Any] | None = None
         self._sum: Any = 0
         self._squares: Any = 0
 
-    def add(self, planes: Array) -> None:
-        """Take in one batch."""
-        count = int(np.prod([planes.shape[axis] for axis in self._axes]))
-        if count == 0:
+    def add(self, planes: Array, mask: NDArray[np.bool_] | None) -> None:
+        """Take in one batch, of it the values that a mask names."""
+        if planes.size == 0:
             return
+        hidden = None if mask is None else np.broadcast_to(~mask, planes.shape)
+        count: Any = int(np.prod([planes.shape[axis] for axis in self._axes]))
+        if hidden is not None:
+            count = _wide(count - hidden.sum(self._axes))
         exact = planes.dtype.kind in "iub" and planes.dtype.itemsize <= 2
         values = planes.astype(np.int64 if exact else np.float64)
+        _hide(values, hidden)
         if not np.isfinite(values).all():
             raise ValueError("`inputs` must be finite, got NaN or infinity.")
         if self._shift is None:
-            mean = values.mean(self._axes, keepdims=True)
-            self._shift = np.zeros_like(mean, values.dtype) if exact else mean
-        values -= self._shift.astype(values.dtype)
+            total = values.sum(self._axes)
+            mean = np.asarray(total / np.maximum(count, 1), np.float64)
+            self._shift = np.zeros_like(total) if exact else mean
+        values -= np.expand_dims(self._shift.astype(values.dtype), self._axes)
+        _hide(values, hidden)
         self._count += count
         self._sum += _wide(values.sum(self._axes))
         self._squares += _wide(np.square(values, out=values).sum(self._axes))
 
     def finish(self) -> tuple[Moment, Moment]:
         """Return mean and standard deviation (of the whole data, so divided by its count)."""
-        if self._count == 0 or self._shift is None:
+        if self._shift is None:
             raise ValueError("`inputs` must hold at least one example, got none.")
-        n = self._count
-        shift = self._shift.reshape(np.shape(self._sum))
-        mean = np.asarray(shift + self._sum / n, np.float64)
+        n = np.maximum(self._count, 1)  # of no values all sums are 0
+        mean = np.asarray(self._shift + self._sum / n, np.float64)
         variance = np.asarray((n * self._squares - self._sum**2) / n**2, np.float64)
         return _plain(mean), _plain(np.sqrt(np.maximum(variance, 0)))
+
+
+def _hide(values: Array, hidden: NDArray[np.bool_] | None) -> None:
+    """Set the values that do not count to 0."""
+    if hidden is not None:
+        np.copyto(values, 0, where=hidden)
 
 
 def _wide(sums: NDArray[Any]) -> Any:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import repeat
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -119,10 +118,9 @@ class ResampledValues(MaskedNoise):
                 pool.
         """
         rows, masks = [], []
-        given = repeat(None) if where is None else where
-        for batch, mask in zip(map(to_numpy, batches), given, strict=where is not None):
+        for batch, free in self._with_free(batches, where):
             rows.append(batch.reshape(len(batch), -1))
-            masks.append(_as_rows(self._free(batch, mask), rows[-1]))
+            masks.append(_as_rows(free, rows[-1]))
         if not sum(map(len, rows)):
             raise ValueError("`inputs` must hold at least one example, got none.")
         columns, free = np.concatenate(rows).T, np.concatenate(masks).T

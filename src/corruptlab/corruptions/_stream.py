@@ -45,7 +45,7 @@ class CorruptedStream(IterableDataset[Any]):
     Use it for data without items by position, such as an ``IterableDataset`` or a webdataset
     pipeline. The noise is a function of the seed and the sample's key, so it is the same in every
     pass, in every worker, and in any order. It equals the noise of `corrupt` with ``ids=`` set to
-    the keys, or to `example_id` of string keys.
+    the keys, or to `CorruptedStream.example_id` of string keys.
 
     Up to 256 samples are read ahead and corrupted together. Samples keep their structure, and their
     labels and inputs keep their types.

@@ -6,6 +6,8 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import nn
+from torch.optim import optimizer as hooks
+from torch.optim.sgd import sgd
 
 from corruptlab.training._recipe import Recipe
 
@@ -74,6 +76,63 @@ def set_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, epoch: int) -> No
     """Set the rate of an epoch: the first rate of each group, decayed."""
     for group in optimizer.param_groups:
         group["lr"] = group["first_rate"] * recipe.decay**epoch
+
+
+class FusedSGD:
+    """The updates of a fused `torch.optim.SGD`, by the function that it calls itself.
+
+    PyTorch records each call for profilers, asks for hooks, and shuts compilers out, which takes a
+    tenth of a millisecond a step: a quarter of a step of a small network.
+    """
+
+    def __init__(self, optimizer: torch.optim.SGD) -> None:
+        self._optimizer = optimizer
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for group in self._optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Do one update."""
+        for group in self._optimizer.param_groups:
+            moved = [p for p in group["params"] if p.grad is not None]
+            grads = [p.grad for p in moved]
+            states = [self._optimizer.state[p] for p in moved] if group["momentum"] else []
+            buffers = [state.get("momentum_buffer") for state in states]
+            sgd(
+                moved,
+                grads,
+                buffers,
+                has_sparse_grad=any(grad.is_sparse for grad in grads),
+                foreach=False,
+                fused=True,
+                **{name: group[name] for name in _OF_SGD},
+            )
+            for state, buffer in zip(states, buffers, strict=True):  # the first step makes them
+                state["momentum_buffer"] = buffer
+
+
+_OF_SGD = ("lr", "momentum", "weight_decay", "dampening", "nesterov", "maximize")
+
+
+def updates_of(
+    optimizer: torch.optim.Optimizer, device: torch.device
+) -> torch.optim.Optimizer | FusedSGD:
+    """Return what does the updates of an optimizer fastest, bit for bit the same."""
+    if device.type != "cpu" or type(optimizer) is not torch.optim.SGD:  # a GPU has time meanwhile
+        return optimizer
+    changed = [name for name in ("step", "zero_grad") if name in vars(optimizer)]  # by the user
+    hooked = [
+        *optimizer._optimizer_step_pre_hooks,
+        *optimizer._optimizer_step_post_hooks,
+        *hooks._global_optimizer_pre_hooks,
+        *hooks._global_optimizer_post_hooks,
+    ]
+    fused = all(group["fused"] and not group["differentiable"] for group in optimizer.param_groups)
+    return FusedSGD(optimizer) if fused and not hooked and not changed else optimizer
 
 
 class Movement:

@@ -23,6 +23,7 @@ from corruptlab.training._distributed import Processes
 from corruptlab.training._execution import Execution
 from corruptlab.training._heads import FitHeads
 from corruptlab.training._metrics import Loss, LossLog, check_gradient
+from corruptlab.training._optimizers import updates_of
 
 # A fit that is over sooner is not worth measuring, which takes a GPU about a second.
 _SECONDS_WORTH_MEASURING = {"cpu": 30.0, "cuda": 5.0}
@@ -49,6 +50,7 @@ class Stepper:
         heads: FitHeads | None = None,
     ) -> None:
         self.execution, self._optimizer, self._device = execution, optimizer, processes.device
+        self._updates = updates_of(optimizer, processes.device)
         self._model, self._heads, self._several = model, heads, processes.size > 1
         _use_layout(model, optimizer, channels_last=execution.channels_last is True)
         # Afterwards, because the wrapper gives gradients the layout of the weights. One of an
@@ -96,9 +98,9 @@ class Stepper:
         whole = loss
         if self._heads is not None and positions is not None:
             whole = loss + weight * self._heads.loss(positions, self._several)
-        self._optimizer.zero_grad(set_to_none=True)
+        self._updates.zero_grad()
         whole.backward()  # type: ignore[no-untyped-call]  # PyTorch's
-        self._optimizer.step()
+        self._updates.step()
         return loss.detach()
 
     def captured(self, work: Callable[[int], object], **more: Any) -> Captured:

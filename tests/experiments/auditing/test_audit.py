@@ -68,34 +68,39 @@ def test_checks_of_a_pair_are_skipped_without_a_test_set() -> None:
     assert not any(each.check.startswith("test") for each in report.findings)
 
 
-@pytest.mark.slow
-def test_report_prints_every_finding_in_at_most_100_columns(
-    broken_and_good: AuditReport,
-) -> None:
-    text = str(broken_and_good)
+@pytest.fixture
+def report() -> AuditReport:
+    """Each kind of finding: a training set that is wrong, and a test set of the same inputs."""
+    test = corrupt(cases.Pictures(), ShuffledPixels(), seed=3)
+    return audit(cases.Redrawn(), test, workers=0)
+
+
+def test_report_prints_every_finding_in_at_most_100_columns(report: AuditReport) -> None:
+    text = str(report)
     body = text.splitlines()[2:]
     assert max(map(len, body)) <= 100
     squeezed = " ".join(text.split())
-    for each in broken_and_good.findings:
+    for each in report.findings:
         if each.status == "skipped":
             assert each.check in squeezed.partition(" skipped ")[2]
         else:
             assert f"{each.status} {each.check} {' '.join(each.message.split())}" in squeezed
-    assert "1 error, " in text
-    assert repr(broken_and_good).startswith("AuditReport(Forgetful (60 examples), test set Pict")
+    errors = sum(each.status == "error" for each in report.findings)
+    assert errors > 0
+    assert f"\n{errors} error{'s' * (errors > 1)}, " in text
+    assert repr(report).startswith("AuditReport(Redrawn (60 examples), test set Pictures with Shuf")
 
 
-@pytest.mark.slow
-def test_report_is_json_frozen_and_names_what_made_it(broken_and_good: AuditReport) -> None:
-    read = json.loads(json.dumps(broken_and_good.to_dict()))
+def test_report_is_json_frozen_and_names_what_made_it(report: AuditReport) -> None:
+    read = json.loads(json.dumps(report.to_dict()))
     assert read["kind"] == "audit"
     assert read["ok"] is False
     assert (read["n_train"], read["n_test"], read["sample"], read["seed"]) == (60, 60, 256, 0)
     assert read["environment"]["torch"] == torch.__version__
-    assert len(read["findings"]) == len(broken_and_good.findings)
+    assert len(read["findings"]) == len(report.findings)
     assert set(read["findings"][0]) == {"check", "status", "message"}
     with pytest.raises(FrozenInstanceError):
-        broken_and_good.seed = 1  # type: ignore[misc]
+        report.seed = 1  # type: ignore[misc]
 
 
 def test_unknown_check_lists_those_there_are() -> None:

@@ -282,13 +282,21 @@ def test_what_is_no_predictor_is_quoted(
         run(lambda data, epoch_end: predictor)
 
 
-def test_inputs_that_do_not_stack_are_refused_before_any_training() -> None:
-    def never(data: Any, epoch_end: Any) -> Any:
-        raise AssertionError
+def test_inputs_that_do_not_stack_come_as_a_list_which_no_network_takes() -> None:
+    ragged = [(torch.full((1 + i % 7,), float(i)), i % 2) for i in range(20)]
+    met: list[Any] = []
 
-    ragged = [(torch.zeros(1 + i % 7), i % 2) for i in range(20)]
-    with pytest.raises(TypeError, match=r"^`train` must serve inputs that can be stacked .*Tensor"):
-        memorization_report(never, ragged, canaries=2)
+    def classes(some: list[torch.Tensor]) -> list[int]:
+        met.extend(some)
+        return [0] * len(some)
+
+    memorization_report(lambda data, epoch_end: classes, ragged, canaries=2, seed=3)
+    assert sorted(len(each) for each in met) == sorted(len(x) for x, _ in ragged)
+    message = (
+        r"^the data set must have inputs that stack to a batch .*, got Tensor of several shapes"
+    )
+    with pytest.raises(TypeError, match=message):
+        memorization_report(lambda data, epoch_end: network(), ragged, canaries=2)
 
 
 @pytest.mark.parametrize("wrong", [network(), 3])

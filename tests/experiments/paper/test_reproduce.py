@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +29,7 @@ from corruptlab.experiments.paper import (
 from corruptlab.experiments.paper._training import RunContext, run_context
 from corruptlab.training import NonFiniteLossError
 from tests.cli.trees import idx_tree
-from tests.waiting import until
+from tests.fresh import Fresh
 
 pytestmark = pytest.mark.slow
 
@@ -664,17 +662,28 @@ def test_a_folder_that_later_rows_cannot_have_is_found_before_the_first_trial(
     assert trained == []
 
 
-@pytest.mark.slow(seconds=15)
+_KILLED = """
+import os, signal, threading
+from pathlib import Path
+from corruptlab.__main__ import main
+from tests.waiting import until
+
+def kill():
+    until(lambda: list(Path({out!r}).glob("train/trials/*.json")), "the end of the first trial")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+threading.Thread(target=kill).start()
+main({command})
+"""
+
+
 def test_a_killed_run_goes_on_and_runs_nothing_twice(
-    data: str, tmp_path: Path, trained: list[Any]
+    data: str, fresh: Fresh, tmp_path: Path, trained: list[Any]
 ) -> None:
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "corruptlab", "reproduce", "table1", "--data", data]
-    command += ["--rows", "mlp-1x512", "--epochs", "400", "--out", str(out)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until(lambda: list(out.glob("train/trials/*.json")), "the end of the first trial")
-    process.kill()
-    process.wait()
+    command = ["reproduce", "table1", "--data", data, "--rows", "mlp-1x512"]
+    command += ["--epochs", "400", "--out", str(out)]
+    assert fresh.run(_KILLED.format(command=command, out=str(out))).status == -9
     done = len(list(out.glob("train/trials/*.json")))
     assert done >= 1
     asked: dict[str, Any] = {"rows": ["mlp-1x512"], "data": data, "epochs": 400}

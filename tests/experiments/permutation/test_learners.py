@@ -418,6 +418,26 @@ def test_lists_of_numbers_in_items_come_as_tensors_and_other_lists_as_they_are()
     assert met["words"] == [("a",) * 10, ("b",) * 10]
 
 
+class Graph:
+    """Any object, whose `repr` is its address."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+
+def of_graphs(data: Any, *, seed: int) -> Any:
+    assert type(data.inputs[0]) is Graph
+    return lambda graphs: [graph.size % 2 for graph in graphs]
+
+
+def test_inputs_of_any_type_come_as_a_list_and_are_known_again(tmp_path: Path) -> None:
+    def found() -> float:
+        graphs = [(Graph(size), size % 2) for size in range(20)]
+        return run(of_graphs, graphs, folds=2, out=tmp_path).observed
+
+    assert found() == found() == 1
+
+
 def test_classes_that_a_part_lacks_have_probability_0() -> None:
     x, _ = points(30)
     y = np.repeat([0, 1, 2], 10)
@@ -479,7 +499,7 @@ def test_on_an_executor_it_is_the_same_test(model: Any) -> None:
     assert_array_equal(found.baselines[0].statistics, alone.baselines[0].statistics)
 
 
-@pytest.mark.slow(seconds=20)
+@pytest.mark.usefixtures("forked_workers")
 def test_in_processes_it_is_the_same_test() -> None:
     data = points(40, signal=0.0)
     alone = run(learners.drawn, data, folds=4)

@@ -1,9 +1,7 @@
 """Real processes, really killed: nothing that is finished is lost, changed, or done again."""
 
 import json
-import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import pytest
 
 import corruptlab as cl
 from tests import once
-from tests.waiting import run
+from tests.fresh import Fresh
 
 from .programs.killed import TOGETHER, TRIALS
 from .trials import double
@@ -19,18 +17,12 @@ from .trials import double
 # All alike, so that they stand together and what they look at is found once.
 pytestmark = pytest.mark.slow(seconds=15)
 
-ROOT = Path(__file__).parents[3]
-
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def found(fresh: Fresh, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     def fill(folder: Path) -> None:
-        ended = run(
-            [sys.executable, "-m", "tests.experiments.sweeps.programs.killed", str(folder)],
-            cwd=ROOT,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        assert ended.returncode == 0, ended.stderr
+        ended = fresh.module("tests.experiments.sweeps.programs.killed", folder)
+        assert ended.status == 0, ended.errors
 
     folder = once.folder_of(tmp_path_factory, "killed", fill)
     values: dict[str, Any] = json.loads((folder / "found.json").read_text())

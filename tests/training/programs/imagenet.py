@@ -4,7 +4,6 @@ python -m tests.training.programs.launch tests.training.programs.imagenet 2 1 FO
 """
 
 import hashlib
-import multiprocessing
 import os
 from pathlib import Path
 from typing import Any
@@ -51,10 +50,9 @@ def digest(model: nn.Module) -> str:
 
 
 def main(folder: Path, tree: str) -> None:
-    multiprocessing.set_start_method(None, force=True)  # the system's, as under `torchrun`
     torch.set_num_threads(1)
     decoded: list[str] = []
-    noisy = cl.corrupt(image_folder(Path(tree), decoded, 299), cl.RandomLabels(), seed=0)
+    noisy = cl.corrupt(image_folder(Path(tree), decoded, 75), cl.RandomLabels(), seed=0)
     to_wrap = len(decoded)
     model = cl.models.inception_v3(num_classes=noisy.num_classes)
     before = digest(model)

@@ -2,15 +2,12 @@
 
     python -m tests.training.programs.launch MODULE PROCESSES TIMES FOLDER [ARGUMENTS]
 
-The processes come from a fork server, so that PyTorch is imported once for all of them. After each
-launch `FOLDER/launch-TIME.json` has its failure, or none, and what was in the folder then.
+The processes are forked from the agent, so that none has to import PyTorch. After each launch
+`FOLDER/launch-TIME.json` has its failure, or none, and what was in the folder then.
 """
 
 import importlib
 import json
-import multiprocessing
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,18 +15,15 @@ from typing import Any
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from tests import waiting
+from tests.fresh import Ended, Fresh
 
 
 def launched(
-    program: str, processes: int, times: int, folder: Path, *arguments: str
-) -> "subprocess.CompletedProcess[str]":
+    fresh: Fresh, program: str, processes: int, times: int, folder: Path, *arguments: str
+) -> Ended:
     """Launch a program of this folder, or another module, from another process, and wait for it."""
     module = program if "." in program else f"{__name__.rpartition('.')[0]}.{program}"
-    command = [sys.executable, "-m", __name__, module, f"{processes}", f"{times}"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    root = Path(__file__).parents[3]
-    return waiting.run([*command, str(folder), *arguments], cwd=root, env=environment)
+    return fresh.module(__name__, module, processes, times, folder, *arguments)
 
 
 def left(folder: Path, time: int) -> dict[str, Any]:
@@ -40,7 +34,6 @@ def left(folder: Path, time: int) -> dict[str, Any]:
 
 def main(module: str, processes: int, times: int, folder: Path, *arguments: str) -> None:
     program = importlib.import_module(module).main
-    multiprocessing.set_forkserver_preload([module])
     for time in range(times):
         config = LaunchConfig(
             min_nodes=1,
@@ -50,7 +43,7 @@ def main(module: str, processes: int, times: int, folder: Path, *arguments: str)
             rdzv_backend="c10d",
             rdzv_endpoint="localhost:0",
             max_restarts=0,
-            start_method="forkserver",
+            start_method="fork",
         )
         failure = ""
         try:

@@ -133,7 +133,6 @@ class MemorizationMeter:
         self._fits, self._has_warned = fits, False
         self.epochs: tuple[MemorizationEpoch, ...] = ()
         self._first = FirstEpochs(len(planting.train)), FirstEpochs(len(planting.held_out))
-        _check_inputs(planting.train, planting.fields)
 
     def __call__(self, predictor: Predictor) -> MemorizationEpoch:
         """Measure a predictor at the end of an epoch.
@@ -283,11 +282,6 @@ def _predicted(
             for inputs, size in _batches(dataset, fields, batch_size)
         ]
     return np.concatenate(found)
-
-
-def _check_inputs(dataset: Corrupted, fields: Fields) -> None:
-    """Reject inputs that cannot be stacked before any training."""
-    next(_batches(dataset, fields, 2))
 
 
 def _batches(dataset: Corrupted, fields: Fields, size: int) -> Iterator[tuple[Any, int]]:

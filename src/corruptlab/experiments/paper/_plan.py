@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from corruptlab._by_name import device_for
+from corruptlab._by_name import check_images, device_for
 from corruptlab._checks import natural, positive
 from corruptlab._errors import DataFileError
 from corruptlab._json import decode, encode
@@ -289,6 +289,7 @@ def assigned(data: str | Sequence[str], rows: Sequence[Row]) -> dict[DataSet, st
     for spec in specs:
         if not isinstance(spec, str):
             raise TypeError(f"`data` must be text such as 'cifar10:FOLDER', got {spec!r}.")
+        check_images(spec)
         for name in wanted:
             if spec.startswith(DATA_SETS[name].beginnings):
                 if name in found:

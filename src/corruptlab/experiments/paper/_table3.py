@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from torch import Tensor
 
-from corruptlab._by_name import device_for, loaded
+from corruptlab._by_name import device_for, loaded_images
 from corruptlab._checks import at_least, check_choice
 from corruptlab.capacity.kernels import (
     GaussianKernel,
@@ -59,7 +59,7 @@ def interpolate_kernel(
     fit = interpolant.fit(x, task.y, num_classes=_classes(data), progress=run_context().show)
     where = "held-out training" if held_out else "test"
     return {
-        "sample": f"{loaded(data)[0].name}, {len(x):,} + {len(new):,} {where} images",
+        "sample": f"{loaded_images(data)[0].name}, {len(x):,} + {len(new):,} {where} images",
         "machine": machine(device),
         "measured": {
             "test_error": percent(fit.error(new, task.truth)),
@@ -94,7 +94,7 @@ KERNEL = TrialKind(interpolate_kernel, seconds_to_interpolate_kernel)
 
 
 def _task(data: str, points: int | None, held_out: bool) -> _Task:
-    train, test = loaded(data)
+    train, test = loaded_images(data)
     x, y = train.images, train.targets
     new, truth = test.images, test.targets
     if held_out:
@@ -124,7 +124,7 @@ def _seen(
 
 
 def _classes(data: str) -> int:
-    return len(loaded(data)[0].classes)
+    return len(loaded_images(data)[0].classes)
 
 
 TABLE_3 = Exhibit(

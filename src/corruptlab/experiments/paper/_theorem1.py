@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from corruptlab._by_name import loaded
+from corruptlab._by_name import loaded_images
 from corruptlab.capacity import interpolate
 from corruptlab.corruptions import RandomLabels, corrupt
 from corruptlab.datasets import Images
@@ -26,7 +26,7 @@ def interpolate_labels(
     """Build the network of Theorem 1, or Corollary 1, for random labels, and evaluate it."""
     # Labels are one output, the number of the class, so that 2n + d weights suffice. The
     # construction works where the images are, whatever the device.
-    train, _ = loaded(data)
+    train, _ = loaded_images(data)
     labels = _random_labels(train, seed)
     net = interpolate(
         train.images,
@@ -57,7 +57,7 @@ def seconds_to_interpolate_labels(
     *, data: str, depth: int = 2, seed: int = 0, **others: Any
 ) -> float:
     """Return how long `interpolate_labels` takes, from some of the images."""
-    train, _ = loaded(data)
+    train, _ = loaded_images(data)
     few = min(_TIMED, len(train))
     start = time.perf_counter()
     interpolate(

@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import torch
 from torch.utils.data import TensorDataset
 
-from corruptlab._by_name import device_for, loaded, network_for
+from corruptlab._by_name import device_for, loaded_images, network_for
 from corruptlab._checks import check_choice, check_names, not_negative
 from corruptlab._json import digest, encode
 from corruptlab.experiments.paper._exhibit import TrialKind, with_defaults
@@ -96,7 +96,7 @@ def train(
     asked = {"data": data, "model": model, "setting": setting, "p": p, "recipe": recipe}
     kept = run_context().checkpoint({**asked, "stop": stop, "record": record, "seed": seed})
     chosen, rules = _setting_and_rules(setting, p, stop, record)
-    images, test_images = loaded(data)
+    images, test_images = loaded_images(data)
     pair = Pair.of(images, test_images, seed=seed, num_classes=len(images.classes))
     train_data, test_data, _ = pair.corrupted(chosen)
     hyper = Recipe.from_dict(recipe)
@@ -136,7 +136,7 @@ def seconds_to_train(**settings: Any) -> float:
     """Return how long `train` takes if it does all epochs: some steps are timed."""
     asked = with_defaults(train, settings)
     _setting_and_rules(asked["setting"], asked["p"], asked["stop"], asked["record"])
-    images, test_images = loaded(asked["data"])
+    images, test_images = loaded_images(asked["data"])
     hyper = Recipe.from_dict(asked["recipe"])
     size = min(hyper.batch_size, len(images))
     shape, classes = tuple(images.images.shape[1:]), len(images.classes)

@@ -8,7 +8,7 @@ from corruptlab._by_name import device_for, loaded, network_for, recipe_for
 from corruptlab._checks import natural
 from corruptlab._types import MapDataset
 from corruptlab.corruptions import UniformLabels, corrupt
-from corruptlab.datasets import Images
+from corruptlab.datasets import Images, Table
 from corruptlab.training import fit
 
 
@@ -31,9 +31,9 @@ def partial_labels(
     Args:
         p: Probability that a label becomes a uniformly drawn class, in ``[0, 1]``.
         seed: Seed of weights, labels, and data order.
-        data: Data set, as for `corruptlab.datasets.load`.
+        data: Data set, as for `corruptlab.datasets.load` or `corruptlab.datasets.load_table`.
         model: Network, as for `corruptlab.models.by_name`.
-        n: Number of training images, the first ones; None for all.
+        n: Number of training examples, the first ones; None for all.
         epochs: Epochs at most; by default by data and model.
         learning_rate: Rate of the first epoch; by default by data and model.
         device: Where to train; ``"auto"`` is a GPU where there is one, and of several GPUs each
@@ -78,7 +78,7 @@ def partial_labels(
     }
 
 
-def _size(n: int, train: Images) -> int:
+def _size(n: int, train: Images | Table) -> int:
     if not 1 <= natural("n", n) <= len(train):
         raise ValueError(f"`n` must lie in 1 .. {len(train)}, got {n}.")
     return n

@@ -1,6 +1,7 @@
 """A sweep on a Ray cluster of two nodes on this machine, one of which is killed in the middle.
 
-On the other one, a permutation test follows: to start a cluster takes seconds.
+On the other one, a permutation test and the commands of a page follow: to start a cluster takes
+seconds.
 
 python -m tests.experiments.sweeps.programs.ray_cluster FOLDER
 """
@@ -18,6 +19,7 @@ import corruptlab as cl
 from corruptlab.experiments.sweeps import RayExecutor
 from tests.experiments.permutation.learners import drawn, points
 from tests.experiments.sweeps.trials import note, runs
+from tests.test_commands import ON_RAY, typed_in
 from tests.waiting import HANG, until
 
 ray: Any = importlib.import_module("ray")
@@ -86,6 +88,9 @@ def main(folder: Path) -> None:
         permuted = cl.permutation_test(
             drawn, points(40), folds=4, permutations=19, executor=executor
         )
+    page, address = folder / "page", cluster.address
+    page.mkdir()
+    commands = typed_in(ON_RAY, page, RAY_ADDRESS=address)
     table = report.table()
     found = {
         "refused": refused,
@@ -99,6 +104,7 @@ def main(folder: Path) -> None:
         "seen": sorted(set(table["seen"].tolist())),
         "runs": len(runs(log)),
         "still_connected": ray.is_initialized(),
+        "commands": commands,
         "null": permuted.null.tolist(),
     }
     (folder / "found.json").write_text(json.dumps(found))
