@@ -17,6 +17,7 @@ def command(data: str, *more: str) -> list[str]:
     return ["test", "--data", data, "--model", "mlp-1x16", "--epochs", "30", *more]
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_run_prints_a_table_and_writes_its_files(
     data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -77,6 +78,7 @@ def test_a_table_can_be_resampled_by_columns(
     assert "tokens" not in shown
 
 
+@pytest.mark.slow(seconds=1)
 def test_tokens_are_tested_with_padding_in_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
