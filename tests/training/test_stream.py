@@ -114,6 +114,7 @@ def test_any_kind_of_item_is_learned_alike(kind: str, workers: int) -> None:
     assert run(Watched(), served, recipe=recipe, execution=execution).losses == expected
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.usefixtures("no_other_threads")  # torchvision may be one that cannot be imported anew
 def test_an_image_folder_is_learned_like_the_tensors_it_holds(
     torchvision_datasets: ModuleType, tmp_path: Path
