@@ -63,6 +63,7 @@ def test_error_in_an_example_is_red(tmp_path: Path) -> None:
     assert "NameError: name 'y' is not defined" in output
 
 
+@pytest.mark.slow(seconds=1)
 def test_warning_in_an_example_is_red_under_the_projects_settings(tmp_path: Path) -> None:
     warning = "import warnings; warnings.warn('old')"
     (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
@@ -78,12 +79,14 @@ def test_indented_blocks_and_other_names_of_python_are_run_too(tmp_path: Path, f
     assert "Got:\n    2" in output
 
 
+@pytest.mark.slow(seconds=1)
 def test_block_that_nothing_runs_is_red(tmp_path: Path) -> None:
     code, output = run_page(tmp_path, GOOD + "\n```python\nx = 4\n```\n")
     assert code != 0
     assert "begins with 'x = 4' has no `>>>` line" in output
 
 
+@pytest.mark.slow(seconds=1)
 def test_block_that_needs_a_package_is_a_test_of_its_own_and_skipped_without_it(
     tmp_path: Path,
 ) -> None:

@@ -90,6 +90,7 @@ def test_pain_7_test_labels_are_corrupted_and_permutations_differ() -> None:
     assert any(f.check == "test: clean labels" and f.status == "error" for f in report.findings)
 
 
+@pytest.mark.slow(seconds=1)
 def test_pain_8_targets_and_items_disagree() -> None:
     assert labels(cl.corrupt(DATA, *ALL)) == cl.corrupt(DATA, *ALL).targets.tolist()
 
@@ -104,6 +105,7 @@ def test_pain_9_subsets_redraw_or_return_whole_set_labels() -> None:
     assert_array_equal(cl.corrupt(joined).targets, whole.targets[order])
 
 
+@pytest.mark.slow(seconds=1)
 def test_pain_10_workers_and_epochs_get_other_noise() -> None:
     noisy = cl.corrupt(DATA, *ALL)
     loader = DataLoader(noisy, batch_size=500, num_workers=2)
@@ -137,6 +139,7 @@ def test_pain_13_wrappers_do_not_survive_spawned_workers() -> None:
     assert_array_equal(served, noisy.targets)
 
 
+@pytest.mark.slow(seconds=1)
 def test_pain_14_memory_doubles() -> None:
     large = TensorDataset(torch.zeros(500, 3, 224, 224, dtype=torch.uint8), torch.zeros(500).long())
     noisy = cl.corrupt(large, *ALL)

@@ -124,6 +124,7 @@ def reachable(values: Iterable[Any]) -> set[type]:
     return found
 
 
+@pytest.mark.slow(seconds=1)
 def test_every_public_attribute_is_annotated() -> None:
     """What `pyright --verifytypes corruptlab --ignoreexternal` asks for; it is run by hand."""
     kinds = reachable(each.values[0] for each in documented_names())

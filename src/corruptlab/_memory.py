@@ -10,6 +10,7 @@ import torch
 _GIB = 1 << 30
 _NEVER_ASKED = _GIB  # bytes: to ask takes longer than to have them
 _BEYOND_MACHINES = 1 << 45  # bytes, where the system does not tell
+_NO_LIMIT = 1 << 62  # bytes: version 1 of control groups has no word for it
 
 
 class GroupFiles(NamedTuple):
@@ -116,7 +117,10 @@ def _groups(own: Path, mount: Path) -> Iterator[tuple[Path, GroupFiles]]:
 
 def _room(folder: Path, files: GroupFiles) -> int | None:
     try:
-        limit, used = (int((folder / name).read_text()) for name in (files.limit, files.used))
+        limit = int((folder / files.limit).read_text())
+        if limit >= _NO_LIMIT:
+            return None  # at once: an account takes the kernel a tenth of a millisecond
+        used = int((folder / files.used).read_text())
         lines = (folder / "memory.stat").read_text().splitlines()
     except (OSError, ValueError):  # outside this container's view, or the word "max"
         return None

@@ -34,6 +34,7 @@ def subset(r: int, *, n: int = N, size: int = 14, seed: int = 0) -> list[int]:
     return sorted(permutation.tolist()[:size])
 
 
+@pytest.mark.slow(seconds=1)
 def test_scores_and_errors_equal_a_loop_of_fits() -> None:
     seen: list[list[bool]] = [[] for _ in range(N)]  # for each example, whether it was right
     unseen: list[list[bool]] = [[] for _ in range(N)]

@@ -64,6 +64,7 @@ def test_hidden_layer_fits_what_no_plane_does() -> None:
     assert shatters(wide, square, recipe=PATIENT).shattered is True
 
 
+@pytest.mark.slow(seconds=1)
 def test_dichotomies_equal_a_loop_of_fits() -> None:
     x = points(5, 2)
     expected = [

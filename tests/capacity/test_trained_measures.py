@@ -191,6 +191,7 @@ def test_network_is_copied_and_inputs_are_left_alone(measure: Measure) -> None:
     assert torch.equal(inputs, X)
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("measure", ALL)
 def test_networks_that_are_no_perceptrons_are_taken(measure: Measure) -> None:
     flat = nn.Sequential(nn.Unflatten(1, (1, 2, 2)), nn.Conv2d(1, 2, 2), nn.Tanh(), nn.Flatten())

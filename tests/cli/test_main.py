@@ -17,6 +17,7 @@ def command(data: str, *more: str) -> list[str]:
     return ["test", "--data", data, "--model", "mlp-1x16", "--epochs", "30", *more]
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_run_prints_a_table_and_writes_its_files(
     data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,6 +68,7 @@ def test_a_table_is_tested_by_columns(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "at most 2 epochs, inputs plain" in " ".join(shown.split())
 
 
+@pytest.mark.slow(seconds=1)
 def test_tokens_are_tested_with_padding_in_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

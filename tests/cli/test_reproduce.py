@@ -129,6 +129,7 @@ def test_an_estimate_knows_what_is_finished(
     assert capsys.readouterr().out.splitlines()[1:] == ["  depth 2   finished before"]
 
 
+@pytest.mark.slow(seconds=1)
 def test_figures_are_drawn(data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
     out = tmp_path / "out"

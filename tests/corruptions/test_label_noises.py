@@ -341,6 +341,7 @@ UNEQUAL: dict[str, tuple[list[list[float]], list[int]]] = {
 }
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("case", UNEQUAL)
 def test_exact_transition_gives_each_cell_its_share_within_one_and_in_expectation(
     case: str,
@@ -366,6 +367,7 @@ def test_exact_transition_gives_each_cell_its_share_within_one_and_in_expectatio
         assert binomtest(int(count), seeds, min(max(chance, 0), 1)).pvalue > 1e-4
 
 
+@pytest.mark.slow(seconds=1)
 def test_exact_transition_gives_each_label_of_a_class_the_same_law() -> None:
     matrix = np.array([[0.2, 0.5, 0.3], [0.6, 0.1, 0.3], [0.0, 0.5, 0.5]])
     clean = np.array([0, 1, 0, 2, 0, 2, 1])

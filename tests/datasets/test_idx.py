@@ -234,6 +234,7 @@ def test_more_values_than_any_such_set_has_are_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path) == f"{path}: expected {expected}, found 2,000,000,000."
 
 
+@pytest.mark.slow(seconds=1)
 def test_gzip_bomb_is_not_unpacked(tmp_path: Path) -> None:
     path = write_idx(tmp_path) / f"{IMAGES}.gz"
     path.write_bytes(gzip.compress(WHOLE + bytes(64_000_000)))

@@ -198,6 +198,7 @@ def test_something_else_than_a_dictionary_is_refused(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow(seconds=1)
 def test_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
     path = archive(tmp_path / "x.pt", bytes(1 << 26), zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 100_000

@@ -100,6 +100,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("name", CALLS)
 def test_a_function_means_the_network_that_it_makes_under_the_seed(name: str) -> None:
     with torch.random.fork_rng(devices=[]):

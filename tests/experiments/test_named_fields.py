@@ -155,6 +155,7 @@ def test_a_permutation_test_reads_named_fields(wrap: Wrap) -> None:
     assert p_value(wrap(), test=cut(wrap())) == p_value(plain(), test=cut(plain()))
 
 
+@pytest.mark.slow(seconds=1)
 @wraps
 def test_a_randomization_test_reads_named_fields(wrap: Wrap) -> None:
     def losses(whole: Any) -> Any:

@@ -339,6 +339,7 @@ def test_regularizer_s_gradient_hides_examples_and_moves_no_head() -> None:
     assert added[0] > added[1] > 0
 
 
+@pytest.mark.slow(seconds=1)
 def test_regularized_network_shows_less_of_the_example() -> None:
     found = []
     for factor in (0.0, 10.0):

@@ -230,6 +230,7 @@ def test_bfloat16_products_come_close_and_reach_every_parameter(name: str) -> No
         assert parameter.grad.isfinite().all()
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("name", NETS)
 def test_stacked_networks_train_like_single_ones(name: str) -> None:
     nets = [moved(NETS[name](seed=k, input_shape=(1, 8, 8)), seed=k) for k in range(2)]

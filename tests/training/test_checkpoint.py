@@ -66,6 +66,7 @@ def interrupted(model: Watched, folder: Path, **changes: Any) -> None:
 OPTIMIZERS = ["sgd", "nesterov", "adam", "adamw", "rmsprop"]
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.usefixtures("always_looking")
 @pytest.mark.parametrize("step", [4, STEPS + 1, 3 * STEPS - 1])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -92,6 +93,7 @@ def test_what_is_measured_at_the_end_of_an_epoch_is_made_up_for(tmp_path: Path) 
     assert same_bits(one, two)
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.usefixtures("always_looking")
 def test_any_number_of_interruptions_leaves_no_trace(tmp_path: Path) -> None:
     whole = run(one := Watched())

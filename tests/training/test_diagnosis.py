@@ -146,6 +146,7 @@ def test_weight_decay_is_seen() -> None:
     )
 
 
+@pytest.mark.slow(seconds=1)
 def test_dropout_is_seen() -> None:
     report = fitted(with_layer(nn.Dropout(0.8)))
     assert names(report.diagnosis) == ["dropout"]
@@ -153,6 +154,7 @@ def test_dropout_is_seen() -> None:
     assert fitted(with_layer(nn.Dropout(0.0))).train_accuracy == 1
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize(("rate", "batch_size"), [(1e-12, 20), (1e-6, 7), (1e-4, 20)])
 def test_a_rate_that_is_too_low_is_seen(rate: float, batch_size: int) -> None:
     report = fitted(learning_rate=rate, batch_size=batch_size)
@@ -182,6 +184,7 @@ def test_inputs_that_are_not_whitened_are_seen(shift: float, scale: float) -> No
     assert names(report.diagnosis) == ["inputs_not_whitened"]
 
 
+@pytest.mark.slow(seconds=1)
 def test_conflicting_duplicates_are_seen_with_the_accuracy_within_reach() -> None:
     inputs, targets = points().tensors
     twice = TensorDataset(

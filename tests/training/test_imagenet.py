@@ -28,6 +28,7 @@ def tree(torchvision_datasets: ModuleType, tmp_path_factory: pytest.TempPathFact
     return image_tree(tmp_path_factory.mktemp("tree"), classes=CLASSES)
 
 
+@pytest.mark.slow(seconds=1)
 def test_wrapping_a_thousand_files_decodes_a_few(tree: Path) -> None:
     decoded: list[str] = []
     noisy = corrupt(image_folder(tree, decoded, 48), RandomLabels(), seed=0)

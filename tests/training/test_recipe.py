@@ -54,6 +54,7 @@ def test_a_bare_recipe_changes_nothing_but_bytes() -> None:
     assert torch.equal(recipe.prepare(bytes_), bytes_ / 255)
 
 
+@pytest.mark.slow(seconds=1)
 def test_classes_that_differ_in_brightness_are_learned_unless_each_image_is_whitened() -> None:
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(600) % 3

@@ -21,7 +21,7 @@ from corruptlab.training import NonFiniteLossError, _replica_plan
 from corruptlab.training._replica_engines import WidePerceptrons
 from tests import waiting
 
-RECIPE = Recipe(learning_rate=0.1, decay=0.99, epochs=40, batch_size=16, whiten=False)
+RECIPE = Recipe(learning_rate=0.1, decay=0.99, epochs=8, batch_size=16, whiten=False)
 N, D, K, R = 50, 6, 3, 5
 GENERATOR = torch.Generator().manual_seed(0)
 INPUTS = torch.randn(N, D, generator=GENERATOR)

@@ -114,6 +114,7 @@ def test_any_kind_of_item_is_learned_alike(kind: str, workers: int) -> None:
     assert run(Watched(), served, recipe=recipe, execution=execution).losses == expected
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.usefixtures("no_other_threads")  # torchvision may be one that cannot be imported anew
 def test_an_image_folder_is_learned_like_the_tensors_it_holds(
     torchvision_datasets: ModuleType, tmp_path: Path
@@ -234,7 +235,17 @@ class Sometimes(Drawing):
         return (x.flip(0) if float(torch.rand(())) < 0.2 else x), int(y)
 
 
-@pytest.mark.parametrize("served", [Drawing("numpy"), Sometimes("torch")])
+class Overridden(TensorDataset):
+    """Tensors whose rows are not what is served."""
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
+        x, y = super().__getitem__(index)
+        return x + torch.rand(()), y
+
+
+@pytest.mark.parametrize(
+    "served", [Drawing("numpy"), Sometimes("torch"), Overridden(*points().tensors)]
+)
 def test_items_that_change_are_streamed_and_the_draws_are_those_of_a_stream(served: Any) -> None:
     with pytest.warns(UserWarning, match="^`train` serves other inputs at every reading"):
         found = fit(network(), served, points(), recipe=SHORT, stop=())
@@ -249,6 +260,24 @@ def test_items_that_change_do_not_go_to_the_device_once_and_for_all() -> None:
         data: Any = {"train": points(), role: Drawing("torch")}
         with pytest.raises(ValueError, match=rf"^`{role}` serves other inputs .*data='stream'"):
             fit(network(), **data, recipe=SHORT, execution=device)
+
+
+class Watching(np.ndarray):
+    """An array that notes how many rows are asked of it."""
+
+    read: list[int] = []  # noqa: RUF012  # of all views
+
+    def __getitem__(self, at: Any) -> Any:
+        Watching.read.append(np.size(at))
+        return super().__getitem__(at)
+
+
+def test_rows_of_arrays_are_known_to_stay_and_are_read_once() -> None:
+    Watching.read.clear()
+    inputs, labels = (each.numpy() for each in points().tensors)
+    found = fit(network(), (inputs.view(Watching), labels), recipe=SHORT)
+    assert found.execution.data == "device"
+    assert [rows for rows in Watching.read if rows > 1] == [len(inputs)]
 
 
 # ----------------------------------------------------------------------------------- wrong examples

@@ -115,6 +115,7 @@ def test_a_mistake_is_one_clear_error(inputs: Any, options: Any, kind: Any, mess
         fit_replicas(MODEL, inputs, LABELS, recipe=RECIPE, **options)
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_permutation_test_is_that_of_one_tensor() -> None:
     network, inputs = one_tensor()
     options: dict[str, Any] = {"folds": 3, "recipe": RECIPE, "permutations": 19}
@@ -125,6 +126,7 @@ def test_a_permutation_test_is_that_of_one_tensor() -> None:
     assert_allclose(found.null, expected.null, atol=0.05)
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_permutation_test_has_a_test_set_of_the_same_fields() -> None:
     options: dict[str, Any] = {"recipe": RECIPE, "permutations": 19}
     found = cl.permutation_test(MODEL, (FIELDS, TRUTH), (FIELDS, TRUTH), **options)

@@ -133,6 +133,7 @@ class Noting(nn.Module):
         return out
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("way", ["no_other_threads", "another_thread"])
 def test_the_same_workers_read_every_pass_over_every_data_set(
     way: str, request: pytest.FixtureRequest

@@ -16,7 +16,7 @@ from corruptlab._data._collated import split_batch
 from corruptlab._data._encoding import LabelEncoding
 from corruptlab._data._fields import Fields, InputKey, Key, has_fields
 from corruptlab._data._inputs import check_shape, one_array, tensors_from
-from corruptlab._data._kinds import fetched, is_joined, is_subset
+from corruptlab._data._kinds import fetched, is_joined, is_subset, kind_of
 from corruptlab._data._labels import encoded_as, encoding_of, given_labels, named_kind
 from corruptlab._data._pairs import (
     from_columns,
@@ -65,6 +65,13 @@ class Examples:
 
     def __len__(self) -> int:
         return self.n
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether every reading is known to serve the same: rows of tensors and arrays."""
+        kind, inputs = kind_of(self.dataset), self.fields.input
+        keys = (*(inputs if isinstance(inputs, tuple) else (inputs,)), self.fields.label)
+        return kind is not None and all(kind.rows(self.dataset, key) is not None for key in keys)
 
     def items_at(self, at: ArrayLike) -> list[Any]:
         """Return items as they are served."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, TypeAlias
@@ -144,7 +144,7 @@ class RandomLabelHeads:
         self.ids: Ids = open_dataset(dataset).provenance().ids
         self._ids = _distinct(self.ids, "`dataset` must hold every example once, got example")
         self._dense = int(self._ids[-1]) + 1 == len(self._ids)  # ids are positions
-        self._labels = torch.from_numpy(self._drawn())
+        self._labels = self._drawn()
         self._visits = np.zeros(len(self._ids), np.int64)
         self._right: Tensor | None = None  # (layers, epochs)
         self._total = np.zeros(0, np.int64)  # (epochs,)
@@ -171,7 +171,7 @@ class RandomLabelHeads:
             TypeError: If ``ids`` are not integers.
             ValueError: If an id is not in the data set or is repeated.
         """
-        return self._labels[torch.from_numpy(self._positions(ids))].long()
+        return torch.from_numpy(self._labels[self._positions(ids)]).long()
 
     def loss(self, ids: ArrayLike | Tensor, *, process_group: Any = None) -> Tensor:
         """Count correct predictions, train the heads, and return the regularizer.
@@ -200,9 +200,9 @@ class RandomLabelHeads:
         features = [self._read(name, len(positions)) for name in self.layers]
         self._shown.outputs.clear()
         self._check_sizes(features)
-        with torch.autocast(features[0].device.type, enabled=False):
+        with _full_precision(features[0].device.type):
             added = self._regularizer(features)
-            self._learn(positions, [each.detach() for each in features], group)
+            self._learn(positions, features, group)
         return added
 
     def report(self) -> HeadsReport:
@@ -317,15 +317,15 @@ class RandomLabelHeads:
         """Return the positions of the ids in the sorted ids of the data set."""
         numbers = example_ids(to_numpy(ids) if isinstance(ids, Tensor) else ids)
         if self._dense:
-            at, found = numbers, numbers < len(self._ids)
+            at, strangers = numbers, numbers[numbers >= len(self._ids)]
         else:
             at = np.searchsorted(self._ids, numbers)
-            found = self._ids.take(at, mode="clip") == numbers
-        if not found.all():
+            strangers = numbers[self._ids.take(at, mode="clip") != numbers]
+        if len(strangers):
             low, high = int(self._ids[0]), int(self._ids[-1])
             raise ValueError(
                 f"`ids` must be numbers of examples of `dataset`, which lie in {low} .. {high}, "
-                f"got {numbers[~found][0]}."
+                f"got {strangers[0]}."
             )
         if len(set(numbers.tolist())) < len(numbers):
             _distinct(numbers, "`ids` must name every example of a batch once, got")
@@ -348,7 +348,7 @@ class RandomLabelHeads:
             got = f"shape {tuple(rows.shape)} for {n} ids"
         else:
             rows = rows if self._factor else rows.detach()
-            return rows[:n].float().reshape(n, rows[0].numel())
+            return (rows if n else rows[:0]).float().reshape(n, rows.shape[1:].numel())
         raise ValueError(
             "`layers` must have outputs that are tensors of floats whose first axis is the batch, "
             f"got {got} from {name!r}; `features` may choose or move what is to be read."
@@ -372,7 +372,7 @@ class RandomLabelHeads:
     @torch.no_grad()
     def _learn(self, positions: Ids, features: Sequence[Tensor], group: Any) -> None:
         """Predict, count, and make one step."""
-        targets = self._labels[torch.from_numpy(positions)].long().to(features[0].device)
+        targets = torch.from_numpy(self._labels[positions]).to(features[0].device)
         right, gradient = self._readers.answers(features, targets)
         if group is not None:
             positions, right = _gathered(positions, right, group)
@@ -411,6 +411,12 @@ def _keeping(shown: _Shown, name: str) -> Callable[[nn.Module, Any, Any], None]:
             shown.outputs[name] = output
 
     return hook
+
+
+def _full_precision(device: str) -> AbstractContextManager[Any]:
+    """Let nothing be autocast; leaving it on where it is off would take time at every step."""
+    is_on = torch.is_autocast_enabled(device)
+    return torch.autocast(device, enabled=False) if is_on else nullcontext()
 
 
 def _summed(gradient: Tensor, group: Any) -> Tensor:

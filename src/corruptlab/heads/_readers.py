@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding
 
 from corruptlab.heads._state import check_parts, check_tensor
 
@@ -37,6 +38,7 @@ class Readers:
         self._one_hot = torch.eye(num_classes)
         self._parts: list[Tensor] = []  # of the weights, by group
         self._buffers: list[Tensor] = []
+        self._squares: list[Tensor] = []
 
     def sized(self, sizes: Sequence[int], device: torch.device) -> None:
         """Make the heads when the sizes of the features are known; move them to the device."""
@@ -77,40 +79,49 @@ class Readers:
             How many of an example's labels are right, ``(layers, n)``, and the gradient of the sum
             of cross-entropies with respect to all weights, a vector.
         """
-        gradient = torch.zeros_like(self._weights)
         if len(targets) == 0:
-            return targets.new_zeros(len(features), 0), gradient
-        *centered, squared = self._buffers_for(features)
+            return targets.new_zeros(len(features), 0).long(), torch.zeros_like(self._weights)
+        centered, squares = self._buffers_for(features)
         scales, scores = [], []
-        for group, around, weight in zip(self._groups, centered, self._parts, strict=True):
+        for group, around, square, weight in zip(
+            self._groups, centered, squares, self._parts, strict=True
+        ):
             together = [features[at] for at in group]
             x = torch.stack(together, out=around) if len(group) > 1 else together[0][None]
             torch.sub(x, x.mean(1, keepdim=True), out=around)
-            square = squared[: around.numel()].view_as(around)
             scales.append(_scale(torch.mul(around, around, out=square).mean(1, keepdim=True)))
             scores.append(around @ (weight * scales[-1]).mT)
-        logs = self._log_softmax(torch.cat(scores))  # (layers, n, num_labels, num_classes)
-        right = (logs.argmax(3) == targets).sum(2)
+        # (layers, n, num_labels, num_classes)
+        joined = _joined(scores)
+        asked = joined.view(*joined.shape[:2], *self._shape)
+        right = (asked.argmax(3) == targets).sum(2)
         # `one_hot` would look at the values, for which a GPU has to be waited for.
-        errors = logs.exp_().sub_(self._one_hot[targets]).flatten(2).mT
+        errors = asked.softmax(3).sub_(embedding(targets, self._one_hot)).flatten(2).mT
         errors_of = torch.split(errors, [len(group) for group in self._groups])
-        for part, error, around, scale in zip(
-            self._split(gradient), errors_of, centered, scales, strict=True
-        ):
-            torch.bmm(error, around, out=part).mul_(scale)
-        return right.index_select(0, self._places), gradient
+        gradients = [
+            torch.bmm(error, around).mul_(scale).flatten()
+            for error, around, scale in zip(errors_of, centered, scales, strict=True)
+        ]
+        if len(self._groups) > 1:
+            right = right.index_select(0, self._places)
+        return right, _joined(gradients)
 
-    def _buffers_for(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Return memory for the centered features of each group, and for the largest squares."""
-        # Large fresh tensors take a processor longer to map than to fill.
+    def _buffers_for(self, features: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Return memory for the centered features of each group, and for their squares."""
+        # Large fresh tensors take a processor longer to map than to fill. Squares of all groups
+        # share the memory, as they are needed one after the other.
         n, first = len(features[0]), features[0]
-        old = self._buffers
-        if not old or old[0].shape[1] != n or old[0].device != first.device:
+        if (
+            not self._buffers
+            or self._buffers[0].shape[1] != n
+            or (self._buffers[0].device != first.device)
+        ):
             self._buffers = [
                 first.new_empty(len(group), n, self.sizes[group[0]]) for group in self._groups
             ]
-            self._buffers += [first.new_empty(max(each.numel() for each in self._buffers))]
-        return self._buffers
+            squared = first.new_empty(max(each.numel() for each in self._buffers))
+            self._squares = [squared[: each.numel()].view_as(each) for each in self._buffers]
+        return self._buffers, self._squares
 
     def confusion(self, place: int, features: Tensor) -> Tensor:
         """Return how far predictions are from uniform: the mean of ``KL(uniform || predicted)``."""
@@ -125,9 +136,10 @@ class Readers:
         self._step += 1
         self._exp_avg.lerp_(gradient, 1 - _DECAY)
         self._exp_avg_sq.mul_(_SQUARE_DECAY).addcmul_(gradient, gradient, value=1 - _SQUARE_DECAY)
-        deviation = self._exp_avg_sq.sqrt().div_(math.sqrt(1 - _SQUARE_DECAY**self._step))
-        move = torch.div(self._exp_avg, deviation.add_(_ADAM_EPSILON), out=deviation)
-        self._weights.addcmul_(move, self._rates, value=-1 / (1 - _DECAY**self._step))
+        bias, root = 1 - _DECAY**self._step, math.sqrt(1 - _SQUARE_DECAY**self._step)
+        deviation = self._exp_avg_sq.sqrt().add_(_ADAM_EPSILON * root)  # times `root`
+        move = torch.div(self._exp_avg, deviation, out=deviation)
+        self._weights.addcmul_(move, self._rates, value=-root / bias)
 
     def state(self) -> dict[str, Any]:
         """Return copies of all that learns, on the CPU."""
@@ -160,6 +172,11 @@ class Readers:
 
     def _log_softmax(self, scores: Tensor) -> Tensor:
         return scores.view(*scores.shape[:-1], *self._shape).log_softmax(-1)
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """Return parts one after the other; a single one is not copied."""
+    return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 
 def _scale(variance: Tensor) -> Tensor:

@@ -90,6 +90,7 @@ def test_function_between_and_beyond_the_points_is_the_polygon_through_them() ->
     assert_allclose(values(net, places), [0, 0, 1, 2, 0.5, -1, 2, 5, 8], atol=1e-14)
 
 
+@pytest.mark.slow(seconds=1)
 @settings(max_examples=40)
 @given(
     st.lists(st.lists(st.integers(-3, 3), min_size=2, max_size=2), min_size=1, max_size=20),

@@ -69,6 +69,7 @@ def test_dense_residual_is_what_plain_layers_miss_far_from_zero(
     assert error < min(1e-9, 0.2 * net.report.dense_residual)
 
 
+@pytest.mark.slow(seconds=1)
 def test_points_of_many_numbers_are_put_through_plain_layers_in_pieces() -> None:
     x, y = points(300, 8000) + 1e6, signs(300)
     net = interpolate(x, y, direction="random")

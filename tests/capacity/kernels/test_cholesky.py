@@ -86,6 +86,7 @@ def test_error_survives_pickling_and_advises_more_digits_where_there_are_more() 
     assert "use a narrower kernel, `dtype=torch.float64`, or a `ridge`." in str(error)
 
 
+@pytest.mark.slow(seconds=1)
 def test_progress_counts_rows_and_the_operations_of_a_factorization(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -146,6 +146,7 @@ def test_products_in_tiles_are_the_products(block: int) -> None:
     assert cut.residual == pytest.approx(np.abs(left).max(), abs=1e-13)
 
 
+@pytest.mark.slow(seconds=1)
 def test_fit_that_is_close_enough_is_not_refined() -> None:
     assert len(fit("cg", refinements=5).residuals) == 1
     with pytest.warns(RuntimeWarning, match="stalled"):
@@ -222,6 +223,7 @@ def test_interrupt_keeps_the_iterate() -> None:
     assert 0 < stopped.residual < 1
 
 
+@pytest.mark.slow(seconds=1)
 def test_preconditioner_saves_iterations_and_full_rank_all_but_one() -> None:
     counts = [fit("cg", rank=rank).iterations for rank in (0, 40, 80, 120)]
     assert counts == sorted(counts, reverse=True)

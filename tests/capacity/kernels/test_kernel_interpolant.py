@@ -259,6 +259,7 @@ def test_interrupt_during_the_matrix_passes_through(stored: bool) -> None:
         interrupted(Interrupting(at, dtype), stored=stored)
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("ridge", [0.0, 0.7])
 @pytest.mark.parametrize("block", [7, 60, 1000])

@@ -122,6 +122,7 @@ def test_features_of_an_image_depend_on_it_and_the_filters_alone() -> None:
     assert_allclose(some.reshape(35, 2, 7, 4), whole.reshape(35, 2, 300, 4)[:, :, :7], atol=1e-6)
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("source", [None, images(4, seed=1)])
 def test_seed_decides_the_filters_and_no_generator_moves(source: torch.Tensor | None) -> None:
     state = torch.get_rng_state()
@@ -134,6 +135,7 @@ def test_seed_decides_the_filters_and_no_generator_moves(source: torch.Tensor | 
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.mark.slow(seconds=1)
 def test_bytes_are_shares_of_255() -> None:
     bytes_ = (images() * 255).to(torch.uint8)
     floats = bytes_.float() / 255

@@ -25,6 +25,7 @@ LAW = np.triu(np.full((10, 10), 0.05), 1)
 LAW += np.diag(1 - LAW.sum(axis=1))
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize(
     "corruptions",
     [
@@ -45,6 +46,7 @@ def test_noise_as_defined_passes_both_tests(corruptions: Any) -> None:
     assert report["train: noise by class"].status == "ok"
 
 
+@pytest.mark.slow(seconds=1)
 def test_rate_and_law_are_in_the_message() -> None:
     data = many(HALF)
     changed = int(data.is_corrupted.sum())
@@ -80,6 +82,7 @@ class WrongWay(Halved):
         return np.where(changed, (clean - 1) % num_classes, clean)
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("corruption", [WrongClass(), WrongWay()])
 def test_classes_that_go_elsewhere_are_found_though_the_rate_is_right(corruption: Any) -> None:
     report = audit(many(corruption), workers=0, sample=2)
@@ -122,6 +125,7 @@ def test_classes_are_tested_at_the_threshold_of_all_pairs_together() -> None:
     assert f"(9 exact binomial tests, one a pair, p adjusted: p = {p:.2g}, " in found.message
 
 
+@pytest.mark.slow(seconds=1)
 def test_noise_twice_is_compared_with_both_definitions() -> None:
     twice = corrupt(many(PairFlipLabels(rate=0.3)), HALF)
     found = finding("train: noise rate", Subset(twice, range(20_000)), sample=2)

@@ -111,6 +111,7 @@ def test_a_saved_report_keeps_them_and_an_older_one_has_none() -> None:
     assert MemorizationReport.from_dict(values).learning_times == {}
 
 
+@pytest.mark.slow(seconds=1)
 def test_figure_shows_both_for_each_group_that_has_examples() -> None:
     groups = {"planted canaries", "held-out canaries", "clean examples", "chance"}
     for data, more in ((clusters(), set()), (noisy(), {"noisy examples"})):

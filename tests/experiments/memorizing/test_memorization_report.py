@@ -42,6 +42,7 @@ def test_learning_nothing_leaves_no_gap(train_function: Any) -> None:
     assert stats.binomtest(report.final.planted.right, 100, 1 / CLASSES).pvalue > 1e-4
 
 
+@pytest.mark.slow(seconds=1)
 def test_without_learning_the_fit_follows_the_binomial_law_over_seeds() -> None:
     found = [run(untrained, canaries=40, seed=seed).final for seed in range(50)]
     for group in ("planted", "held_out"):
@@ -49,6 +50,7 @@ def test_without_learning_the_fit_follows_the_binomial_law_over_seeds() -> None:
         assert stats.binomtest(right, 50 * 40, 1 / CLASSES).pvalue > 1e-4
 
 
+@pytest.mark.slow(seconds=1)
 def test_without_learning_p_values_are_rarely_small() -> None:
     few = clusters(60)
     small = sum(run(constant, few, canaries=20, seed=s).gap.p_value <= 0.2 for s in range(100))
@@ -136,6 +138,7 @@ def test_training_that_shuns_what_it_saw_has_no_bound() -> None:
     assert str(report).splitlines()[3].split()[-1] == "-"
 
 
+@pytest.mark.slow(seconds=1)
 def test_wrong_canaries_are_counted_and_follow_their_law() -> None:
     wrong = [run(constant, canaries=60, seed=seed).wrong_canaries for seed in range(40)]
     assert stats.binomtest(sum(wrong), 40 * 60, 1 - 1 / CLASSES).pvalue > 1e-4

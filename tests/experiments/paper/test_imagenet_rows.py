@@ -79,6 +79,7 @@ def test_watching_never_stops_a_fit_and_measures_once_an_epoch() -> None:
     assert watch.train == []
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_row_trains_on_files_and_reports_top_1_and_top_5(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -385,6 +385,7 @@ def test_a_ratio_is_of_measurements_that_depart_alike() -> None:
     assert "3.00" in paper.markdown(exhibit, [replace(there, departures=half), above])
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_machine_is_told_by_what_it_can_do_and_not_by_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

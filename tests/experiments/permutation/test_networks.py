@@ -52,6 +52,7 @@ def measured(data: Any = None, **options: Any) -> cl.experiments.PermutationTest
     return cl.permutation_test(model, TensorDataset(X, Y) if data is None else data, **given)
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize(
     "options",
     [
@@ -133,6 +134,7 @@ class Items:
         return {**decoy, "point": X[index], "kind": int(Y[index]), "value": float(FORTY[index])}
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize("options", [{}, {"execution": Execution()}], ids=["replicas", "fit"])
 def test_fields_are_those_that_the_keys_name(options: dict[str, Any]) -> None:
     keys = {"input_key": "point", "label_key": "kind"}
@@ -193,6 +195,7 @@ def test_regression_of_a_network_equals_a_loop_in_plain_pytorch() -> None:
     assert found.observed > 0.5 > found.null.max()
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.parametrize(
     "data",
     [
@@ -215,6 +218,7 @@ def test_targets_are_found_by_their_key() -> None:
     assert_allclose(found.null, measured((X, FORTY), model=line()).null, rtol=1e-6)
 
 
+@pytest.mark.slow(seconds=1)
 def test_the_scale_of_targets_does_not_matter() -> None:
     one, other = measured((X, TARGETS), model=line()), measured((X, FORTY), model=line())
     assert_allclose(one.null, other.null, rtol=1e-3, atol=1e-4)
@@ -343,6 +347,7 @@ class Logits(nn.Module):
         return {"logits": self.network(inputs)}
 
 
+@pytest.mark.slow(seconds=1)
 def test_numbers_may_be_the_logits_of_an_output() -> None:
     torch.manual_seed(0)
     network, x = nn.Linear(3, 1), torch.randn(20, 3)

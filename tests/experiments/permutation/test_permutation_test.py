@@ -286,6 +286,7 @@ def test_random_transforms_draw_by_the_seed_and_leave_no_trace() -> None:
     assert_array_equal(run(Jittered(), folds=4).null, first.null)
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_sequential_test_is_the_whole_one_cut_at_its_last_exceedance() -> None:
     data = points(40, signal=0.0)
     whole = run(data, folds=4, permutations=99)
@@ -381,6 +382,7 @@ def interrupt_at(number: int) -> Callable[[int], None]:
     return act
 
 
+@pytest.mark.slow(seconds=1)
 def test_ctrl_c_keeps_what_was_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run(points(40), folds=4, permutations=39)
     with monkeypatch.context() as patch:  # batches of 4 and 16 orders, four parts each
@@ -445,6 +447,7 @@ def test_ctrl_c_during_a_baseline_keeps_the_test_and_what_was_measured(
     assert len(found.baselines[0].statistics) == 2
 
 
+@pytest.mark.slow(seconds=1)
 def test_progress_counts_orders_and_parts(capsys: pytest.CaptureFixture[str]) -> None:
     run(points(40), folds=4, baselines=[cl.GaussianPixels()], repeats=3, progress=True)
     assert "permutation test  92/92" in capsys.readouterr().err  # (20 + 3) * 4
@@ -526,6 +529,7 @@ def test_baselines_do_not_mind_a_class_that_only_the_test_set_has() -> None:
 # ------------------------------------------------------------------------------------ ways to train
 
 
+@pytest.mark.slow(seconds=1)
 def test_networks_that_only_fit_can_train_are_those_that_fit_makes() -> None:
     """Dropout draws by seed and step: the same masks for every order."""
     model = torch.nn.Sequential(*network(), torch.nn.Dropout(0.5))
@@ -789,6 +793,7 @@ def test_the_room_exports_what_it_names() -> None:
     assert permutation.permutation_test is cl.permutation_test
 
 
+@pytest.mark.slow(seconds=1)
 def test_print_has_a_line_for_each_number_that_counts() -> None:
     found = run(points(40), folds=4, permutations=19, baselines=[cl.ShuffledPixels()])
     lines = str(found).splitlines()

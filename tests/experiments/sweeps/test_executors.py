@@ -78,6 +78,7 @@ def test_no_more_is_handed_over_than_the_executor_has_workers(tmp_path: Path) ->
     assert executor.most == 3
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_killed_worker_loses_no_trial(tmp_path: Path, pool: ProcessPoolExecutor) -> None:
     log = tmp_path / "log"
     grid = {"x": range(8), "log": [str(log)], "times": [1]}
@@ -88,6 +89,7 @@ def test_a_killed_worker_loses_no_trial(tmp_path: Path, pool: ProcessPoolExecuto
     assert len(runs(log)) <= 8 + 2  # only what was running is run again
 
 
+@pytest.mark.slow(seconds=1)
 def test_a_trial_that_always_kills_its_worker_fails_alone(
     tmp_path: Path, pool: ProcessPoolExecutor
 ) -> None:
@@ -256,6 +258,7 @@ def test_retries_go_through_the_executor(tmp_path: Path, pool: ProcessPoolExecut
     assert sorted(runs(tmp_path / "log")) == [0, 1, 1, 2, 3, 3]
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.usefixtures("forked_workers")
 def test_processes_of_its_own_are_mended_and_end_with_the_sweep(tmp_path: Path) -> None:
     log = tmp_path / "log"
@@ -344,6 +347,7 @@ def test_a_trial_that_was_typed_in_is_refused_where_processes_start_afresh(
     assert cl.sweep({"x": [1, 2]}, typed, out=tmp_path / "out").done == 1
 
 
+@pytest.mark.slow(seconds=1)
 @pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize(("number", "threads"), [(1, 6), (2, 3), (4, 1), (9, 1)])
 def test_processes_share_the_cores(

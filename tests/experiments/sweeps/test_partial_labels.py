@@ -52,6 +52,7 @@ def test_the_whole_embedded_data_gets_its_own_recipe(changes: dict[str, Any], n:
     assert found["steps"] == report.steps
 
 
+@pytest.mark.slow(seconds=1)
 def test_more_noise_takes_more_steps_and_costs_accuracy_on_every_seed() -> None:
     few, many = ([partial_labels(p=p, seed=seed, **SMALL) for seed in range(3)] for p in (0.0, 1.0))
     for clean, random in zip(few, many, strict=True):
