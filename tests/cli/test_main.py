@@ -92,6 +92,16 @@ def test_a_table_is_tested_by_columns(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "at most 2 epochs, inputs plain" in " ".join(shown.split())
 
 
+def test_a_table_can_be_resampled_by_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--settings", "true,resampled-tokens", "--model", "mlp-1x16", "--epochs", "1"]
+    assert main(["test", "--data", f"csv:{table_of(tmp_path)}", *options]) == 0
+    shown = capsys.readouterr().out
+    assert "resampled columns" in shown
+    assert "tokens" not in shown
+
+
 @pytest.mark.slow(seconds=1)
 def test_tokens_are_tested_with_padding_in_place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

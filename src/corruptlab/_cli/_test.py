@@ -1,7 +1,8 @@
 """``corruptlab test``: the randomization test."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -44,6 +45,8 @@ settings:
 for tokens, of which 0 is padding that stays, the last three are:
   shuffled-positions, random-positions   as for pixels
   resampled-tokens  every token is drawn from those at its position
+for a table, shuffled-pixels and random-pixels permute its columns, and resampled-tokens, which
+is not among the six, draws every value from those of its column.
 
 examples:
   corruptlab test --out out
@@ -155,15 +158,24 @@ def _reports(options: argparse.Namespace) -> Iterator[AnyReport]:
 
 def _settings(options: argparse.Namespace, train: Images | Table) -> list[str | Setting]:
     """Return the settings that were typed, or all six, as they suit the data."""
-    suited = paper_settings(p=options.p)
+    suited, others = paper_settings(p=options.p), token_settings(p=options.p)
     if isinstance(train, Table):
         if train.num_tokens is not None:
-            suited = token_settings(p=options.p, keep=(0,))
-        suited = tuple(replace(s, label=s.label.replace("pixels", "columns")) for s in suited)
+            suited, others = token_settings(p=options.p, keep=(0,)), ()
+        else:
+            suited, others = _of_columns(suited), _of_columns(others)
     if options.settings is None:
         return list(suited)
-    known = {setting.name: setting for setting in suited}
+    known = {setting.name: setting for setting in (*others, *suited)}
     return [known.get(name, name) for name in cli.words(options.settings)]
+
+
+def _of_columns(settings: Iterable[Setting]) -> tuple[Setting, ...]:
+    """Return settings with labels that suit a table."""
+    return tuple(
+        replace(each, label=re.sub("pixels|positions|tokens", "columns", each.label))
+        for each in settings
+    )
 
 
 def follow(reports: Iterator[AnyReport], output: Output | None) -> int:
