@@ -2,12 +2,12 @@
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 
-from corruptlab._by_name import device_for, loaded, network_for, recipe_for
+from corruptlab._by_name import describe, device_for, loaded, network_for, recipe_for
 from corruptlab.datasets import Images, load
 from corruptlab.training import Recipe, recipes
 from tests.cli.trees import idx_tree
@@ -21,6 +21,12 @@ def data(tmp_path: Path) -> str:
 @pytest.fixture
 def train(data: str) -> Images:
     return load(data)[0]
+
+
+def test_a_pair_is_called_by_both_types() -> None:
+    assert describe((torch.zeros(2, 1), [0, 1])) == "(Tensor, list)"
+    assert describe([(torch.zeros(1), 0)]) == "list"
+    assert describe(cast("Any", SimpleNamespace(name="mine"))) == "mine"
 
 
 def test_data_are_read_once(data: str) -> None:

@@ -110,6 +110,8 @@ def _are_rows(data: str) -> bool:
 
 
 def describe(dataset: MapDataset[Any]) -> str:
-    """Return the ``name`` of a data set, or else the name of its type."""
+    """Return the ``name`` of a data set, or else the names of its type, or of those of a pair."""
+    if isinstance(dataset, tuple) and len(dataset) == 2:
+        return f"({type(dataset[0]).__name__}, {type(dataset[1]).__name__})"
     name = getattr(dataset, "name", None)
     return name if isinstance(name, str) and name else type(dataset).__name__

@@ -225,7 +225,7 @@ def test_the_report_is_a_table_and_goes_through_json() -> None:
             torch.nn.Linear(3, 2),
             {"recipe": cl.Recipe(learning_rate=1.0, epochs=1), "executor": 2},
             ValueError,
-            r"^`executor` must be left out with a network, got 2\.$",
+            r"^`executor` must be left out with a network, whose settings .*`checkpoint`, got 2\.$",
         ),
     ],
 )

@@ -411,8 +411,8 @@ def memorization_report(
     (canaries); Garg et al. 2021, "RATT" (the bound, see `Ratt`).
     """
     if apart:
-        call = "a pair (X, y), as in memorization_report(model, (X, y), ...)"
-        raise TypeError(f"`train` must be a data set or {call}, got {type(apart[0])} beside it.")
+        form, got = "(X, y), as in memorization_report(model, (X, y), ...)", type(apart[0]).__name__
+        raise TypeError(f"`train` must be a data set or a pair {form}, got {got} beside it.")
     check_confidence(confidence)
     confidence, batch_size = float(confidence), at_least(1, "batch_size", batch_size)
     keys: dict[str, Any] = {"input_key": input_key, "label_key": label_key}

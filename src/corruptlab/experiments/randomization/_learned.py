@@ -120,7 +120,7 @@ class LearnerReport(
         ...     return lambda inputs: np.zeros(len(inputs), int)
         >>> x, y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
         >>> cl.randomization_test(constant, (x, y), settings=["true"])
-        LearnerReport(constant on tuple: true 50.0%/-)
+        LearnerReport(constant on (ndarray, ndarray): true 50.0%/-)
     """
 
     rows: tuple[LearnerResult, ...]

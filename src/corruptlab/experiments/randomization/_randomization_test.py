@@ -424,7 +424,12 @@ class _Test:
         ).reports()
 
     def _of_network(self, recipe: Recipe, seed: int, folder: str) -> Iterator[RandomizationReport]:
-        check_left_out("a network", executor=self.executor, out=self.out)
+        check_left_out(
+            "a network, whose settings are fitted one after another, as their times are compared, "
+            "and resume from `checkpoint`",
+            executor=self.executor,
+            out=self.out,
+        )
         data = Pair.of(self.train, self.test, seed=seed, num_classes=self.num_classes, **self.keys)
         todo, why = self.settings, ""
         if todo is None:
