@@ -39,7 +39,7 @@ class Setting:
         corruptions: What is done, in this order.
 
     Raises:
-        TypeError: If a corruption is not one.
+        TypeError: If ``name`` or ``label`` is not a string, or a corruption is not one.
         ValueError: If ``name`` is empty.
 
     Example:
@@ -56,6 +56,9 @@ class Setting:
     corruptions: tuple[Corruption, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("name", "label"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"`{name}` must be a string, got {getattr(self, name)!r}.")
         if not self.name:
             raise ValueError(f"`name` must not be empty, got {self.name!r}.")
         object.__setattr__(self, "label", self.label or self.name)
