@@ -192,6 +192,14 @@ BAD: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
         "expected integers or texts as labels in column 'y', found 0.5 in line 2 (the last column; "
         "another can be named).",
     ),
+    "classes as floats": (
+        "a,y\n1,0.0\n2,1.0\n", {"label": "y"},
+        "as labels in column 'y', found 0.0 in line 2 (write classes without a decimal point).",
+    ),
+    "classes as floats in the last column": (
+        "a,y\n1,0.0\n2,1\n", {},
+        "found 0.0 in line 2 (the last column; another can be named; write classes without a dec",
+    ),
     "twice": ("a,b,a\n1,2,3\n", {}, "expected different names of the columns, found 'a' twice"),
     "no name": (
         ",a,y\n0,1,2\n", {},

@@ -136,8 +136,9 @@ def critical_sample_ratio(
 
     An input :math:`x` is critical for the radius :math:`r` if some :math:`x'` with
     :math:`\|x' - x\|_\infty \le r` is classified differently:
-    :math:`\arg\max_i f_i(x') \ne \arg\max_i f_i(x)`. Labels do not enter. The critical sample ratio
-    is the share of critical inputs. It measures how close the decision boundaries are to the data;
+    :math:`\arg\max_i f_i(x') \ne \arg\max_i f_i(x)`. Labels do not enter, and :math:`x'` may leave
+    the range of the data, such as [0, 1] for pixels. The critical sample ratio is the share of
+    critical inputs. It measures how close the decision boundaries are to the data;
     Arpit et al. find it larger for networks that memorize noise.
 
     An adversarial example that is found proves that an input is critical. One that is not found

@@ -80,11 +80,7 @@ def csv_table(
         raise DataFileError(path, "a column beside that of the labels", "none")
     by_name = {name: [row[k] for row in cells] for k, name in enumerate(names)}
     classes_of = by_name.pop(chosen)
-    for text, line in zip(classes_of, lines, strict=True):
-        if _NUMBER.fullmatch(text) and not INTEGER.fullmatch(text):
-            hint = " (the last column; another can be named)" if label is None else ""
-            found = f"{text} in line {line}{hint}"
-            raise DataFileError(path, f"integers or texts as labels in column {chosen!r}", found)
+    _check_labels(path, chosen, classes_of, lines, is_named=label is not None)
     labels, classes = coded(path, classes_of)
     test = held_out(path, labels)
     typed = {name: _typed(path, name, texts, lines) for name, texts in by_name.items()}
@@ -165,6 +161,19 @@ def _check_row(path: Path, names: list[str], row: list[str], line: int) -> None:
         if cell in _GAPS:
             found = f"{quoted(cell)} in column {name!r}, line {line}"
             raise DataFileError(path, "a value in every cell", found)
+
+
+def _check_labels(
+    path: Path, name: str, labels: list[str], lines: list[int], *, is_named: bool
+) -> None:
+    """Refuse the targets of a regression, and classes that are written as if they were some."""
+    for label, line in zip(labels, lines, strict=True):
+        if _NUMBER.fullmatch(label) and not INTEGER.fullmatch(label):
+            hints = [] if is_named else ["the last column; another can be named"]
+            if all(_NUMBER.fullmatch(each) and float(each).is_integer() for each in labels):
+                hints.append("write classes without a decimal point")
+            found = f"{label} in line {line}" + (f" ({'; '.join(hints)})" if hints else "")
+            raise DataFileError(path, f"integers or texts as labels in column {name!r}", found)
 
 
 def _typed(path: Path, name: str, cells: list[str], lines: list[int]) -> Column:

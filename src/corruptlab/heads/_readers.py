@@ -128,7 +128,8 @@ class Readers:
         centered = features - features.mean(0)
         standard = centered * _scale(centered.square().mean(0))
         # A copy of the weights, which `step` moves before the backward pass reads them.
-        logs = self._log_softmax(standard @ self.weights[place].T.clone())
+        scores = standard @ self.weights[place].T.clone()
+        logs = scores.view(-1, *self._shape).log_softmax(2)
         return -logs.mean() - math.log(self._shape[1])
 
     def step(self, gradient: Tensor) -> None:
@@ -169,9 +170,6 @@ class Readers:
     @property
     def _rows(self) -> int:
         return self._shape[0] * self._shape[1]
-
-    def _log_softmax(self, scores: Tensor) -> Tensor:
-        return scores.view(*scores.shape[:-1], *self._shape).log_softmax(-1)
 
 
 def _joined(parts: list[Tensor]) -> Tensor:
