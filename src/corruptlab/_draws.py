@@ -44,16 +44,17 @@ class Draws:
     """Random numbers that are a pure function of seed, stream, and example.
 
     Word ``j`` of example ``i`` is word ``i * width + j`` of the Philox4x64-10 stream whose
-    128-bit key is the head of the SHA-256 of ``"corruptlab/1/{seed}/{repeat}/{stream}"`` and
-    whose counter starts at 0. NumPy promises that stream; uniforms, classes, permutations, and
-    normals are derived from its words by the arithmetic stated at each method, which is
-    exactly rounded or integer. So the same call gives the same bits in any process, order of
-    access, batch size, platform, and version of NumPy. No global generator is read or moved.
+    128-bit key is the first 16 bytes of the SHA-256 of ``"corruptlab/1/{seed}/{repeat}/{stream}"``
+    and whose counter starts at 0. NumPy guarantees this stream. Uniforms, classes, permutations,
+    and normals are computed from its words by the arithmetic stated at each method, which is
+    integer or exactly rounded. The results are therefore bitwise identical in any process, order of
+    access, batch size, platform, and version of NumPy. Global generators are neither used nor
+    changed.
 
     Args:
         seed: Any integer >= 0. Different seeds give independent streams.
-        repeat: How often the same kind of corruption was applied before to the same data,
-            so that a second application draws anew; an integer >= 0.
+        repeat: Number of earlier applications of the same kind of corruption to the same data,
+            so that each application has its own random numbers; an integer >= 0.
 
     Raises:
         TypeError: If ``seed`` or ``repeat`` is not an integer.
@@ -63,7 +64,7 @@ class Draws:
         >>> draws = Draws(seed=0)
         >>> draws.integers("class", [7, 8, 9], high=10)
         array([3, 4, 9])
-        >>> draws.integers("class", [9], high=10)  # follows the example, not its place
+        >>> draws.integers("class", [9], high=10)  # depends on the example, not its position
         array([9])
 
     Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3" (Philox).
@@ -80,10 +81,10 @@ class Draws:
         """Return the words of some examples, ``width`` words each.
 
         Args:
-            stream: Name of the stream; draws that must be independent need different names.
-            ids: Example numbers >= 0, shape ``(n,)``, in any order, repeats allowed.
-            width: Words an example owns, >= 1. It fixes where an example's words lie,
-                so a stream must always be read with the same width.
+            stream: Name of the stream. Streams with different names are independent.
+            ids: Example ids >= 0, shape ``(n,)``, in any order, with or without repetition.
+            width: Number of words per example, >= 1. It determines the position of an example in
+                the stream, so a stream must always be read with the same width.
 
         Returns:
             ``uint64`` of shape ``(n, width)``, each word uniform over the 2**64 values.
@@ -178,9 +179,9 @@ class Draws:
 
         Positions are ordered by their word, equal words by position. Up to ``size`` 65,536 the
         lowest ``(size - 1).bit_length()`` bits of a word are replaced by the position, so that one
-        sort of distinct integers does both. The law is uniform but for the chance that two
-        words tie: a total variation distance below 2**-18 up to size 65,536, and
-        below ``size**2 / 2**66`` beyond.
+        sort of distinct integers does both. The distribution is uniform except for ties between
+        words: the total variation distance is below 2**-18 up to size 65,536, and below
+        ``size**2 / 2**66`` beyond.
 
         Args:
             stream: Name of the stream.
@@ -208,9 +209,9 @@ class Draws:
         """Return ``size`` standard normal numbers for each example.
 
         Each is the sum of two independent draws from the 65,536 equally likely mid-quantiles of
-        the normal law, scaled to variance 1: mean 0, variance 1, at most 6.2 in size, and a
-        distribution function within 2**-16 of the normal one. Only table
-        look-ups and one exactly rounded sum are used, so no math library can change a bit.
+        the normal distribution, scaled to variance 1. The mean is 0, the variance 1, the absolute
+        value at most 6.2, and the distribution function within 2**-16 of the normal one. Only table
+        look-ups and one exactly rounded sum are used, so results do not depend on a math library.
 
         Args:
             stream: Name of the stream.

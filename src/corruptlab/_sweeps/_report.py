@@ -75,21 +75,21 @@ def failures_in(store: Store, ids: Iterable[str]) -> Iterator[TrialFailure]:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepReport(Report, Rows[dict[str, Any]], kind="sweep", derived=("failed", "remaining")):
-    """How many trials of a sweep are finished, and what became of the others.
+    """Summary of a sweep: finished, cached, and failed trials.
 
-    The results themselves are in the folder; `table` and `plot` read them from there. So does
-    iteration: ``list(report)`` has a dictionary of settings and results for each finished trial,
-    and ``report[report.ids[0]]`` is the one of that name.
+    The results are in the folder of the sweep, from which `table`, `plot`, and iteration read them:
+    ``list(report)`` contains a dictionary of settings and results for each finished trial, and
+    ``report[report.ids[0]]`` is the dictionary of one trial.
 
     Attributes:
         out: The folder, as an absolute path.
         total: Number of trials in the grid.
         done: Trials that this call finished.
-        cached: Trials that were finished before, or by another sweep meanwhile.
-        failures: Trials that failed at every attempt.
+        cached: Trials that were finished by an earlier call or a concurrent sweep.
+        failures: Trials that failed in every attempt.
         interrupted: Whether Ctrl-C ended the sweep.
-        seconds: How long it took.
-        environment: Versions and machine of the sweep; each file has those of its trial.
+        seconds: Duration of the sweep.
+        environment: Versions and machine of the sweep; each file contains those of its trial.
         ids: Names of all trials, in the order of the grid.
 
     Example:
@@ -113,6 +113,9 @@ class SweepReport(Report, Rows[dict[str, Any]], kind="sweep", derived=("failed",
     environment: Environment
     ids: tuple[str, ...] = field(repr=False)
 
+    def _show(self) -> None:
+        str(self)  # its rows are in a folder, which may be elsewhere
+
     @property
     def failed(self) -> int:
         """Trials that failed at every attempt."""
@@ -129,13 +132,13 @@ class SweepReport(Report, Rows[dict[str, Any]], kind="sweep", derived=("failed",
         return self.done + self.cached == self.total
 
     def table(self) -> Table:
-        """Return the finished trials of this grid, in its order.
+        """Return the finished trials in the order of the grid.
 
         Returns:
-            One row a trial.
+            The table, one row per trial.
 
         Raises:
-            DataFileError: If a file was damaged since.
+            DataFileError: If a file is damaged.
         """
         return table_of(Store.of(self.out), self._finished(), sort=False)
 
@@ -154,15 +157,15 @@ class SweepReport(Report, Rows[dict[str, Any]], kind="sweep", derived=("failed",
         """Draw results against a setting, with intervals over repetitions.
 
         Args:
-            x: A setting of numbers.
-            y: A result of numbers, or several for one panel each.
-            over: Settings that only repeat, such as the seed: a point is their mean, its bar a
-                95% t-interval.
-            by: Settings with one curve for each of their values.
-            relative_to: Settings of the trial that the *first* result is given as a multiple of,
-                such as ``{"p": 0}``; it agrees with each trial in all other settings.
-            labels: What to call columns in the figure; by default their names.
-            title: Line above the figure.
+            x: Name of a numeric setting.
+            y: Name of a numeric result, or several, each in its own panel.
+            over: Settings of repetitions, such as the seed: points are means over them, and bars
+                95% t-intervals.
+            by: Settings with one curve per value.
+            relative_to: Settings of the reference trial, such as ``{"p": 0}``, by whose value the
+                *first* result is divided; it agrees with each trial in all other settings.
+            labels: Labels of columns in the figure; by default their names.
+            title: Title of the figure.
             ax: Axes of matplotlib to draw a single result into; by default those of a new figure.
 
         Returns:
@@ -170,8 +173,8 @@ class SweepReport(Report, Rows[dict[str, Any]], kind="sweep", derived=("failed",
 
         Raises:
             MissingExtraError: If matplotlib is not installed.
-            KeyError: If there is no such column.
-            ValueError: If a setting that varies is named nowhere, nothing is finished, or there are
+            KeyError: If a column does not exist.
+            ValueError: If a varying setting is not named, no trial is finished, or there are
                 several results for one ``ax``.
 
         Source: Zhang et al. 2017, Fig. 1b and 1c.

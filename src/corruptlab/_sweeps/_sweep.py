@@ -39,55 +39,54 @@ def sweep(
     retries: int = 1,
     progress: bool = False,
 ) -> SweepReport:
-    """Call ``trial(**settings)`` for all settings of a grid, and keep each result in a file.
+    """Call ``trial(**settings)`` for all settings of a grid, and save each result in a file.
 
-    A trial is named by the hash of its full specification: the function and all settings. Its file
-    is written in one act when it is finished, so that the same call, made again after
-    ``kill -9`` or a power cut, runs what is missing and nothing else; a grid may grow. Several
-    sweeps, on one machine or on several with a common folder, share the work: each takes
-    the trials that no other is at work on, and returns when all are done.
+    A trial is identified by the hash of its full specification: the function and all settings. Its
+    file is written atomically when it is finished. After ``kill -9`` or a power failure, the same
+    call therefore runs only the missing trials, and a larger grid runs only the new ones. Several
+    sweeps, on one machine or on several with a shared folder, divide the work: each runs trials
+    that no other sweep is running, and returns when all are finished.
 
-    The name says nothing about what happens *inside* the function: after a change of its code, use
-    a new folder, or make a version one of its settings.
+    The hash does not depend on the code *inside* the function: after changing it, use a new folder,
+    or add a version to the settings.
 
-    A trial that raises an error is tried again ``retries`` times, after the others; then it
-    counts as failed, with all its tracebacks in a file, and the sweep goes on. The same call made
-    later gives it new attempts. Every attempt gets a copy of its settings.
+    A trial that raises an error is retried ``retries`` times, after the others. Then it counts as
+    failed, its tracebacks are saved in a file, and the sweep continues. A later call retries it.
+    Every attempt gets a copy of the settings.
 
-    A worker that dies takes no trial with it: after a pool of processes broke, those that were
-    running are run again one at a time, and only one whose worker dies five times counts as
-    failed. Ctrl-C ends the sweep and returns what there is.
+    If a worker dies, a new pool runs the interrupted trials again, one at a time; a trial whose
+    worker dies five times counts as failed. Ctrl-C ends the sweep and returns the report so far.
 
     Args:
         grid: Names of settings to their values, for every combination; or a sequence of settings,
-            each a mapping. Values are what JSON has, arrays, dataclasses such as corruptions and
-            recipes, and objects with ``to_dict``. Numbers count by size, ``1`` as ``1.0`` and those
-            of NumPy as Python's, and tuples as lists; ``1``, ``True``, and ``"1"`` differ.
-        trial: A function at the top of a module, a partial of one, or an instance of a class that
-            says what it holds. It returns a mapping of names, none of which is a setting's,
-            to values of the same kinds, or raises an error.
-        executor: None to run the trials one by one in this process; a number of processes of
-            the sweep's own, which end with it; or any ``concurrent.futures.Executor``, among them
-            `RayExecutor`, which stays open. Whatever it is, ``trial`` must be picklable.
-        out: Folder for this sweep alone; it is made if need be.
-        retries: How often a trial that raised an error is tried again, >= 0.
+            each a mapping. Values are JSON values, arrays, dataclasses such as corruptions and
+            recipes, and objects with ``to_dict``. Numbers are compared by value (``1`` equals
+            ``1.0``, also of NumPy), and tuples equal lists; ``1``, ``True``, and ``"1"`` differ.
+        trial: A module-level function, a ``functools.partial`` of one, or an instance of a class
+            with ``to_dict``. It returns a mapping of names, which must differ from those of
+            the settings, to values of the same kinds, or raises an error.
+        executor: None to run the trials one by one in this process; a number of worker processes,
+            which end with the sweep; or any ``concurrent.futures.Executor``, such as
+            `RayExecutor`, which remains open. With any executor, ``trial`` must be picklable.
+        out: Folder for this sweep only; it is created if necessary.
+        retries: Number of retries of a trial that raised an error, >= 0.
         progress: Whether to show progress on standard error.
 
     Returns:
         Counts, failures, `SweepReport.table`, and `SweepReport.plot`.
 
     Raises:
-        TypeError: If an argument is of a wrong kind, ``trial`` is not picklable, it does not take
-            the settings, or it was typed in where worker processes would have to import it.
-        ValueError: If the grid is empty or holds a trial twice, a number is out of its range, or
-            ``out`` holds the sweep of another function, or something else. All of this before
-            any work.
+        TypeError: If an argument has the wrong type, or ``trial`` is not picklable, does not accept
+            the settings, or is defined in an interactive session and workers cannot import it.
+        ValueError: If the grid is empty or contains a trial twice, a number is out of range, or
+            ``out`` contains the sweep of another function or other files. These errors are
+            raised before the first trial.
         DataFileError: If the header of the folder is damaged.
-        OSError: If the folder cannot be written and trials are left, or the disk is full; what is
-            finished is kept.
-        MissingExtraError: If the executor needs an extra that is not installed.
-        RuntimeError: If an executor breaks that cannot be replaced, or its workers die at whatever
-            they are given; what is finished is kept.
+        OSError: If the folder is not writable and trials are missing, or the disk is full; finished
+            trials are kept.
+        MissingExtraError: If the executor requires an extra that is not installed.
+        RuntimeError: If an executor that cannot be replaced breaks, or its workers die with every
+            trial; finished trials are kept.
 
     Example:
         >>> import tempfile

@@ -244,58 +244,58 @@ def effective_capacity(
     """Find the largest number of randomly labelled examples that a model fits.
 
     n examples are *fitted* if at least ``share`` of the replicas, each trained on its own random
-    subset of n inputs with its own labels, end with at most ``error * n`` errors on them. The
-    sizes 16, 32, 64, ... are tried until one is not fitted, and the last step is bisected until
-    the bracket is at most ``tolerance`` of its lower end wide, or 1. Where all examples are
-    fitted the answer is "at least n", and says so.
+    subset of n inputs with its own labels, end with at most ``error * n`` errors on them. The sizes
+    16, 32, 64, ... are tried until one is not fitted. The last interval is then bisected until the
+    width of the bracket is at most ``tolerance`` times its lower end, or 1. If all examples are
+    fitted, the result is a lower bound.
 
-    Each n has draws of its own, so the trials are independent and `EffectiveCapacity.interval` is
-    exact. Bisection assumes that fewer examples are no harder to fit. A recipe can break that: its
-    rate decays with *epochs*, and an epoch of few examples has few steps. Then give a recipe for
-    each n, such as ``lambda n: cl.recipes.default("mlp-1x512", input_shape=(3, 32, 32), n=n)``.
-    Copies of an input with different labels can never all be fitted. If an estimator refuses
-    examples of a single class with a ``ValueError``, as many do, they count as fitted: a constant
-    fits them.
+    Each n has its own random numbers, so the trials are independent and
+    `EffectiveCapacity.interval` is exact. Bisection assumes that fewer examples are not harder to
+    fit. A recipe can violate this: its learning rate decays with *epochs*, and an epoch of few
+    examples has few steps. In this case pass a recipe for each n, such as ``lambda n:
+    cl.recipes.default("mlp-1x512", input_shape=(3, 32, 32), n=n)``. Copies of an input with
+    different labels cannot all be fitted. If an estimator raises a ``ValueError`` for examples of a
+    single class, as many do, they count as fitted, because a constant fits them.
 
-    For n examples, replica r takes the first n of
+    For n examples, replica r uses the first n of
     ``Draws(seed).permutations("effective_capacity/{n}/subset", [r], N)``, and example i there has
     the label ``Draws(seed).integers("effective_capacity/{n}/labels/{r}", [i], K)``.
 
     Args:
-        model: With ``recipe``, a network whose weights every replica starts from, a function
-            without arguments that makes it, or a sequence of ``replicas``
-            networks. They are copied. Its outputs are the K classes. Without ``recipe``, an
+        model: With ``recipe``, a network with one output per class, from whose weights every
+            replica starts, a function without arguments that returns it, or a sequence of
+            ``replicas`` networks. They are copied. Without ``recipe``, an
             estimator with scikit-learn's interface, or a function
             ``train(data, *, seed) -> predict`` (see `Learner`), trained with ``seed`` each time.
-        inputs: Inputs of a network as they are stored, shape ``(N, ...)``; the recipe crops and
-            whitens them. For other learners any container of N rows: an array, a data frame, a
-            sparse matrix, a list.
-        labels: Class of each input, shape ``(N,)``, to fit these instead of random ones.
-        recipe: The hyper-parameters, or a function that gives them for n examples; None for other
+        inputs: Stored inputs of a network, shape ``(N, ...)``, which the recipe prepares. For other
+            learners any container of N rows: an array, a data frame, a sparse matrix, a list.
+        labels: Class of each input, shape ``(N,)``, to fit these labels instead of random ones.
+        recipe: Hyper-parameters, or a function that returns them for n examples; None for other
             learners.
-        num_classes: Classes K >= 2 of random labels for learners other than networks; None for 2.
-        replicas: Trainings for each n, >= 1. By default ``interval`` has two ends from about 9 on;
-            with fewer, no outcome of a trial is significant.
-        share: Share of the replicas that have to fit, in ``(0, 1]``.
+        num_classes: Number of classes K >= 2 of random labels for learners other than networks;
+            None for 2.
+        replicas: Number of training runs for each n, >= 1. With the default level, ``interval`` has
+            two finite ends from about 9 on; with fewer, no result of a trial is significant.
+        share: Share of the replicas that must fit, in ``(0, 1]``.
         error: Share of errors that a replica may make, in ``[0, 1)``.
         tolerance: Relative width of the bracket at which the search ends, >= 0.
-        seed: Decides subsets, random labels, and the data order; any integer >= 0.
+        seed: Seed of subsets, random labels, and the data order; an integer >= 0.
         confidence: Level of `EffectiveCapacity.interval`, in ``(0, 1)``.
-        device: Where to train; None for where the network is.
-        executor: Where learners other than networks are trained: None for this process, a number
-            of processes, or any ``concurrent.futures.Executor``, as in `sweep`.
-        out: Folder in which their finished replicas are saved. The same call resumes from it, also
-            after ``kill -9``; another ``share``, ``error``, ``tolerance``, or number of replicas
-            uses them again. None saves nothing.
+        device: Device of the training; None for the device of the network.
+        executor: Executor for learners other than networks: None for this process, a number of
+            processes, or any ``concurrent.futures.Executor``, as in `sweep`.
+        out: Folder in which finished replicas of other learners are saved. The same call resumes
+            from it, also after ``kill -9``; a different ``share``, ``error``, ``tolerance``, or
+            number of replicas reuses them. None saves nothing.
         progress: Whether to show progress on standard error.
 
     Returns:
         The capacity, with all trials. Ctrl-C ends the search and returns the finished trials;
-        before the end of the first, ``KeyboardInterrupt`` passes through.
+        before the first is finished, ``KeyboardInterrupt`` is raised.
 
     Raises:
-        TypeError: If an argument is of a wrong kind.
-        ValueError: If there are no inputs, the network does not take them, a label has no
+        TypeError: If an argument has the wrong type.
+        ValueError: If there are no inputs, the network does not accept them, a label has no
             output, or an option is out of range or does not apply to this type of model.
         NonFiniteLossError: If the loss of a replica becomes infinite or not a number.
         RuntimeError: If a training run on an executor fails; the others are saved in ``out``.

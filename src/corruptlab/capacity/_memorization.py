@@ -148,52 +148,53 @@ def memorization(
     out: str | os.PathLike[str] | None = None,
     progress: bool = False,
 ) -> Memorization:
-    """Estimate by how much more often each example is right if the model was trained on it.
+    """Estimate how much training on an example increases the probability to classify it correctly.
 
     The score of example i of S is ``P[h(x_i) = y_i]`` for h trained on S, minus the same for h
     trained on S without i. To estimate all scores at once, every replica is trained on its own
-    random ``round(share * n)`` examples, and tried on all n in evaluation mode: the score is the
-    share of the replicas with i in their subset that get it right, minus the share of the others.
-    It is unbiased for the score with subsets of this size, over subsets; give one network a
-    replica for the mean over initial weights too.
+    random subset of ``round(share * n)`` examples and evaluated on all n. The estimate is the
+    accuracy on i of the replicas with i in their subset, minus that of the others. It is unbiased
+    for the score of subsets of this size, averaged over subsets; to average over initial weights
+    too, pass one network per replica.
 
-    Near 1: the network is right on the example only if it was trained on it, because nothing else
-    in the data supports its label; mislabelled examples and outliers score high. Near 0: other
-    examples determine its label, or it is not fitted even when seen; see ``correct_in``.
+    A score near 1 means that the network classifies the example correctly only if it was trained on
+    it, because no other example supports its label; mislabelled examples and outliers have high
+    scores. A score near 0 means that other examples determine the label, or that the example is not
+    fitted even if it is in the training set; see ``correct_in``.
 
     Subset r is the first ``round(share * n)`` of
-    ``Draws(seed).permutations("memorization/subset", [r], n)``, in ascending order, so more
-    replicas keep the first ones.
+    ``Draws(seed).permutations("memorization/subset", [r], n)``, in ascending order, so a larger
+    number of replicas extends the first ones.
 
     Args:
-        model: With ``recipe``, a network whose weights every replica starts from, a function
-            without arguments that makes it, or a sequence of ``replicas``
-            networks. They are copied. Without ``recipe``, an estimator with scikit-learn's
+        model: With ``recipe``, a network from whose weights every replica starts, a function
+            without arguments that returns it, or a sequence of ``replicas`` networks. They are
+            copied. Without ``recipe``, an estimator with scikit-learn's
             interface, or a function ``train(data, *, seed) -> predict`` (see `Learner`), trained
             with ``seed`` each time.
-        inputs: Inputs of a network as they are stored, shape ``(n, ...)``; the recipe crops and
-            whitens them. For other learners any container of n rows: an array, a data frame, a
-            sparse matrix, a list.
-        labels: Their classes, shape ``(n,)``.
-        recipe: The hyper-parameters; None for other learners.
-        replicas: Number of trainings. Every example must be in and out of two subsets at least.
+        inputs: Stored inputs of a network, shape ``(n, ...)``, which the recipe prepares. For other
+            learners any container of n rows: an array, a data frame, a sparse matrix, a list.
+        labels: Classes of the inputs, shape ``(n,)``.
+        recipe: Hyper-parameters; None for other learners.
+        replicas: Number of training runs. Every example must be in at least two subsets, and not in
+            at least two others.
         share: Share of the examples in each subset, in ``(0, 1)``.
-        seed: Decides the subsets and the data order; any integer >= 0.
-        device: Where to train; None for where the network is.
-        executor: Where learners other than networks are trained: None for this process, a number
-            of processes, or any ``concurrent.futures.Executor``, as in `sweep`.
-        out: Folder in which their finished replicas are saved. The same call resumes from it, also
-            after ``kill -9``, and more ``replicas`` use them again. None saves nothing.
+        seed: Seed of the subsets and the data order; an integer >= 0.
+        device: Device of the training; None for the device of the network.
+        executor: Executor for learners other than networks: None for this process, a number of
+            processes, or any ``concurrent.futures.Executor``, as in `sweep`.
+        out: Folder in which finished replicas of other learners are saved. The same call resumes
+            from it, also after ``kill -9``; more ``replicas`` reuse them. None saves nothing.
         progress: Whether to show progress on standard error.
 
     Returns:
-        The scores. After Ctrl-C those of the finished groups of replicas (at most 256 each; of
-        other learners every replica), if
-        every example is in and out of two of their subsets; otherwise Ctrl-C passes through.
+        The scores. After Ctrl-C, those of the finished groups of at most 256 replicas (for other
+        learners, of all finished replicas), if they have enough subsets with and without each
+        example; otherwise ``KeyboardInterrupt`` is raised.
 
     Raises:
-        TypeError: If an argument is of a wrong kind.
-        ValueError: If there are no inputs, the network does not take them, a label has no output,
+        TypeError: If an argument has the wrong type.
+        ValueError: If there are no inputs, the network does not accept them, a label has no output,
             subsets would be empty or whole, an option does not apply to this type of model, or
             there are too few replicas; the message says how many are needed.
         NonFiniteLossError: If the loss of a replica becomes infinite or not a number.
@@ -204,7 +205,7 @@ def memorization(
         >>> from corruptlab.capacity import memorization
         >>> images, labels = cl.datasets.fashion_mnist_mini("train").tensors
         >>> images, labels = images[:100], labels[:100].clone()
-        >>> labels[7] = (labels[7] + 5) % 10  # a label that nothing else speaks for
+        >>> labels[7] = (labels[7] + 5) % 10  # a label that no other example supports
         >>> recipe = cl.Recipe(learning_rate=0.03, decay=1.0, epochs=60)
         >>> found = memorization(cl.mlp(64, input_shape=(1, 28, 28)), images, labels, recipe=recipe)
         >>> float(found.scores[7])
@@ -216,7 +217,7 @@ def memorization(
         0.0
 
     Source: Feldman and Zhang 2020, "What neural networks memorize and why", (1) for the definition;
-    they take share 0.7, and 2,000 replicas on ImageNet.
+    they use a share of 0.7, and 2,000 replicas on ImageNet.
     """
     check_number("share", share)
     if not 0 < share < 1:

@@ -59,6 +59,10 @@ class Shattering(Report, kind="shattering", derived=("share", "share_interval", 
     seed: int
     environment: Environment
 
+    def __post_init__(self) -> None:
+        if self.exhaustive and not 0 < self.n <= _MOST_POINTS:
+            raise ValueError(f"`n` must lie in 1 .. {_MOST_POINTS} if `exhaustive`, got {self.n}.")
+
     @property
     def share(self) -> float:
         """Share of the dichotomies tried that were fitted."""
@@ -84,15 +88,14 @@ class Shattering(Report, kind="shattering", derived=("share", "share_interval", 
 
     def __repr__(self) -> str:
         low, high = self.share_interval
-        whole = counted(2**self.n, "dichotomy", "dichotomies")
         if not self.exhaustive:
             which = f"a sample of {counted(self.tried, 'dichotomy', 'dichotomies')}"
             shown = f", {100 * self.confidence:g}% interval [{low:.4g}, {high:.4g}]"
         elif self.tried < 2**self.n:
-            which = f"the first {self.tried} of {whole}"
+            which = f"the first {self.tried} of {2**self.n:,} dichotomies"
             shown = f", share in [{low:.4g}, {high:.4g}]"
         else:
-            which, shown = f"all {whole}", ""
+            which, shown = f"all {counted(2**self.n, 'dichotomy', 'dichotomies')}", ""
         return (
             f"Shattering({counted(self.n, 'point')}: {self.fitted} of {which} fitted{shown}; "
             f"inputs {self.recipe.preparation}, seed={self.seed})"
@@ -110,36 +113,35 @@ def shatters(
     device: torch.device | str | None = None,
     progress: bool = False,
 ) -> Shattering:
-    """Train a network on every way to label points with two classes, or on a sample of them.
+    """Train a network on all labellings of points with two classes, or on a sample of them.
 
-    If all ``2**n`` dichotomies are fitted, the points are *shattered*: that is a proof, and n is a
-    lower bound on the VC dimension of the classifiers that the network can be. A dichotomy
-    that is not fitted proves nothing about the network alone: other weights may fit it, which this
-    recipe does not find from these initial weights.
+    If all ``2**n`` dichotomies are fitted, the points are *shattered*. This is a proof, and n is a
+    lower bound on the VC dimension of the network. A dichotomy that is not fitted proves nothing
+    about the network alone: other weights, which this recipe does not find from these initial
+    weights, may fit it.
 
     A sample is drawn independently and uniformly, with replacement: example i of dichotomy t
-    has the class ``Draws(seed).integers("shatters/{t}", [i], 2)``. So the number of fitted ones is
-    binomial, and the interval for the share of all dichotomies is exact.
+    has the class ``Draws(seed).integers("shatters/{t}", [i], 2)``. The number of fitted dichotomies
+    is therefore binomial, and the interval for the share of all dichotomies is exact.
 
     Args:
-        model: A network with two outputs, whose weights every training starts from, which is
-            copied, or a function without arguments that makes it.
-        inputs: The n points, inputs as they are stored, shape ``(n, ...)``; the recipe crops and
-            whitens them.
-        recipe: The hyper-parameters.
-        sample: Dichotomies to draw, >= 1; None to try all, of 12 points at most.
-        seed: Decides the sample and the data order; any integer >= 0.
+        model: A network with two outputs, from whose weights every training run starts, and which
+            is copied; or a function without arguments that returns it.
+        inputs: Stored inputs, the n points, shape ``(n, ...)``, which the recipe prepares.
+        recipe: Hyper-parameters.
+        sample: Number of dichotomies to draw, >= 1; None for all, with at most 12 points.
+        seed: Seed of the sample and the data order; an integer >= 0.
         confidence: Level of `Shattering.share_interval`, in ``(0, 1)``.
-        device: Where to train; None for where the network is.
+        device: Device of the training; None for the device of the network.
         progress: Whether to show progress on standard error.
 
     Returns:
-        What was fitted, and what was not. After Ctrl-C that of the finished groups of dichotomies
-        (at most 256 each); before the first is finished, Ctrl-C passes through.
+        The fitted and the unfitted dichotomies. After Ctrl-C, those of the finished groups of at
+        most 256 dichotomies; before the first is finished, ``KeyboardInterrupt`` is raised.
 
     Raises:
-        TypeError: If an argument is of a wrong kind.
-        ValueError: If there are no points, the network does not take them or has not two outputs,
+        TypeError: If an argument has the wrong type.
+        ValueError: If there are no points, the network does not accept them or has not two outputs,
             there are too many points to try all dichotomies, or an option is out of range.
         NonFiniteLossError: If the loss of a replica becomes infinite or not a number.
 

@@ -128,57 +128,57 @@ def stability(
     out: str | os.PathLike[str] | None = None,
     progress: bool = False,
 ) -> Stability:
-    """Measure how far the loss elsewhere moves when one training example is replaced.
+    """Measure how much the loss on held-out points changes if one training example is replaced.
 
-    One copy of the model is trained on all examples S, and one more for each fresh example z' with
-    that in the place of example i: ``S^i``. All start from the same weights and visit positions in
-    the same order, so that nothing but the example differs. The measure is
-    ``abs(l(A(S^i), z) - l(A(S), z))`` at the held-out points z: the mean over z, whose mean
-    over draws of i and z' estimates the (replace-one) hypothesis stability, and the largest, which
-    the uniform stability is not below. A training that is uniformly beta-stable for a loss has an
-    expected generalization gap of beta at most.
+    One copy of the model is trained on all examples S, and one copy for each fresh example z',
+    which replaces example i: ``S^i``. All copies start from the same weights and have the same data
+    order, so only the example differs. The measure is ``abs(l(A(S^i), z) - l(A(S), z))`` at the
+    held-out points z. Its mean over z, averaged over draws of i and z', estimates the (replace-one)
+    hypothesis stability; its maximum is a lower bound on the uniform stability. A procedure that is
+    uniformly beta-stable for a loss has an expected generalization gap of at most beta.
 
-    Training ends when its examples are interpolated, and a replaced one can move that moment by
-    whole epochs: stopping is part of what is measured. Two trainings that agree in exact arithmetic
-    can differ by rounding, which grows with the number of steps.
+    Training ends when the examples are interpolated, and a replaced example can change this time by
+    whole epochs: stopping is part of the measured procedure. Two runs that agree in exact
+    arithmetic can differ by rounding errors, which grow with the number of steps.
 
     Args:
-        model: With ``recipe``, the network that every training starts from, which is copied, or a
-            function without arguments that makes it. Without ``recipe``, an estimator with
-            scikit-learn's interface, or a function ``train(data, *, seed) -> predict`` (see
-            `Learner`), trained with ``seed`` each time.
-        inputs: Training inputs of a network as they are stored, shape ``(n, ...)``; the recipe
-            prepares them. For other learners any container of n rows: an array, a data frame, a
-            sparse matrix, a list.
-        labels: Their classes, shape ``(n,)``.
-        recipe: The hyper-parameters; None for other learners.
-        fresh: Inputs, shape ``(r, ...)``, and labels of r >= 2 further examples of the same law;
-            each replaces one training example, and is one more training.
-        held_out: Inputs, shape ``(m, ...)``, and labels of the points at which the loss is taken.
-        positions: Which training example each fresh one replaces, shape ``(r,)``; None for
+        model: With ``recipe``, the network from which every training run starts, and which is
+            copied, or a function without arguments that returns it. Without ``recipe``, an
+            estimator with scikit-learn's interface, or a function ``train(data, *, seed) ->
+            predict`` (see `Learner`), trained with ``seed`` each time.
+        inputs: Stored training inputs of a network, shape ``(n, ...)``, which the recipe prepares.
+            For other learners any container of n rows: an array, a data frame, a sparse matrix, a
+            list.
+        labels: Classes of the inputs, shape ``(n,)``.
+        recipe: Hyper-parameters; None for other learners.
+        fresh: Inputs, shape ``(r, ...)``, and labels of r >= 2 further examples of the same
+            distribution. Each replaces one training example and requires one training run.
+        held_out: Inputs, shape ``(m, ...)``, and labels of the points of the measured loss.
+        positions: Positions of the replaced training examples, shape ``(r,)``; None for
             ``Draws(seed).integers("stability/positions", range(r), n)``.
-        loss: ``"cross_entropy"``, which needs an estimator with ``predict_proba``, or a predictor
-            that is a network or returns probabilities, of which those below 2.2e-16 count as that;
-            or ``"zero_one"`` for the share of points that become right or wrong, which the bounded
-            losses of the theory are about.
-        seed: Decides the positions and the data order; any integer >= 0.
-        device: Where to train; None for where the network is.
-        executor: Where learners other than networks are trained: None for this process, a number
-            of processes, or any ``concurrent.futures.Executor``, as in `sweep`.
-        out: Folder in which their finished trainings are saved. The same call resumes from it, also
-            after ``kill -9``. None saves nothing.
+        loss: ``"cross_entropy"``, which requires an estimator with ``predict_proba``, or a
+            predictor that is a network or returns probabilities (those below 2.2e-16 are replaced
+            by 2.2e-16); or ``"zero_one"`` for the share of points that become right or wrong, a
+            bounded loss as in the theory.
+        seed: Seed of the positions and the data order; an integer >= 0.
+        device: Device of the training; None for the device of the network.
+        executor: Executor for learners other than networks: None for this process, a number of
+            processes, or any ``concurrent.futures.Executor``, as in `sweep`.
+        out: Folder in which finished runs of other learners are saved. The same call resumes from
+            it, also after ``kill -9``. None saves nothing.
         progress: Whether to show progress on standard error.
 
     Returns:
-        The changes. After Ctrl-C those of the finished groups of replacements (at most 256 each; of
-        other learners every replacement, from two on);
-        before the first is finished, Ctrl-C passes through.
+        The changes of the loss. After Ctrl-C, those of the finished groups of at most 256
+        replacements (for other learners, of all finished replacements, at least two); before the
+        first is finished, ``KeyboardInterrupt`` is raised.
 
     Raises:
-        TypeError: If an argument is of a wrong kind, or a learner lacks what ``loss`` needs.
+        TypeError: If an argument has the wrong type, or a learner lacks a method that ``loss``
+            requires.
         ValueError: If inputs are missing or of different shapes, there are fewer than two fresh
-            examples, the network does not take the inputs, a label or position is out of range, or
-            an option does not apply to this type of model.
+            examples, the network does not accept the inputs, a label or position is out of range,
+            or an option does not apply to this type of model.
         NonFiniteLossError: If the loss of a replica becomes infinite or not a number.
         RuntimeError: If a training run on an executor fails; the others are saved in ``out``.
 
@@ -196,13 +196,14 @@ def stability(
         >>> def majority(data, *, seed):
         ...     classes, counts = np.unique(data.labels, return_counts=True)
         ...     return lambda inputs: np.full(len(inputs), classes[counts.argmax()])
-        >>> x, y = np.eye(9), [0] * 4 + [1] * 5  # without one 1, and with one 0 more, it turns
+        >>> x, y = np.eye(9), [0] * 4 + [1] * 5  # replacing a 1 by a 0 changes the majority
         >>> stability(majority, x, y, fresh=(x[:2], [0, 0]), positions=[0, 8], held_out=(x, y),
         ...           loss="zero_one").means
         (0.0, 1.0)
 
     Source: Bousquet and Elisseeff 2002, "Stability and generalization", Def. 3 and 6, with
-    replacing for removing; Hardt, Recht, and Singer 2016, "Train faster, generalize better", §2.
+    replacement instead of removal; Hardt, Recht, and Singer 2016, "Train faster, generalize
+    better", §2.
     """
     check_choice("loss", loss, get_args(StabilityLoss))
     if recipe is not None:

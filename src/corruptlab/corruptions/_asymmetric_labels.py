@@ -47,23 +47,23 @@ _NUM_CLASSES: Mapping[MapName, int] = {
 class AsymmetricLabels(LabelNoise):
     """Move each label, with probability ``rate``, to the class it is easily mistaken for.
 
-    Always drawn from the label that came in, so cat -> dog and dog -> cat do not undo each other.
-    Classes that the map leaves where they are never change: with ``"cifar10"``, half of the
-    classes move and ``rate / 2`` of a balanced set changes. What is
-    called asymmetric noise on CIFAR-100 has three meanings; they are three names here.
+    The new label always depends on the original label, so cat -> dog and dog -> cat do not undo
+    each other. Classes that are not in the map never change: with ``"cifar10"``, half of the
+    classes move, and a share of ``rate / 2`` of a balanced data set changes. Asymmetric noise on
+    CIFAR-100 has three definitions in the literature, each with its own name here.
 
     Args:
-        classes: Where the classes go. ``"cifar10"``: truck -> automobile, bird -> airplane, deer ->
+        classes: Target of each class. ``"cifar10"``: truck -> automobile, bird -> airplane, deer ->
             horse, cat <-> dog. ``"mnist"``: 7 -> 1, 2 -> 7, 3 -> 8, 5 <-> 6.
             ``"cifar100_superclass"``: to the next class of the same superclass, in a circle, as
             papers describe it. ``"cifar100_block"``: in a circle inside the index
             blocks 5i .. 5i + 4, as much public code does, though fine labels are
             alphabetical and only 6 of these 100 moves stay in the superclass.
             ``"cifar100_pair"``: two random classes of each superclass are exchanged; the pairs
-            depend on the seed. Or a map of your own, such as ``{3: 5, 5: 3}``: class to another
-            class; those that are not in it stay. It is kept as a tuple of pairs, in order.
-        rate: Probability that a label of a class that moves does move, in ``[0, 1]``.
-        drawing: ``"independent"`` decides for each label by itself (default), ``"exact"``
+            depend on the seed. Or a mapping such as ``{3: 5, 5: 3}`` from a class to another
+            class; classes that are not in it do not move. It is stored as a sorted tuple of pairs.
+        rate: Probability that a label of a moving class moves, in ``[0, 1]``.
+        drawing: ``"independent"`` decides for each label independently (default), ``"exact"``
             moves exactly the expected number of labels, rounded, ``"exact_per_class"`` exactly
             ``round(rate * n_c)`` in each class that moves.
 
@@ -104,11 +104,11 @@ class AsymmetricLabels(LabelNoise):
         return np.where(flipped, target[clean], clean)
 
     def matrix(self, num_classes: int, draws: Draws | None = None) -> NDArray[np.float64]:
-        """Return ``1 - rate`` on the diagonal and ``rate`` where a class goes.
+        """Return the matrix with ``rate`` at the target of a class, and the rest on the diagonal.
 
         Args:
-            num_classes: Number of classes, to be checked against the map.
-            draws: Where ``"cifar100_pair"`` takes its pairs from; seed 0 if not given.
+            num_classes: Number of classes, which is checked against the map.
+            draws: Random numbers for the pairs of ``"cifar100_pair"``; seed 0 by default.
 
         Returns:
             ``float64`` of shape ``(K, K)``; row: true class, column: new class.

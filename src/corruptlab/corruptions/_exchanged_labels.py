@@ -12,11 +12,11 @@ from corruptlab.corruptions._noise import LabelNoise
 
 @dataclass(frozen=True, repr=False)
 class ExchangedLabels(LabelNoise):
-    """Permute the labels among the examples: every class keeps its count to the digit.
+    """Permute the labels among the examples: every class keeps its exact count.
 
-    This is the null hypothesis of a permutation test: inputs and labels are what they were, and
-    only their pairing is lost. All examples together take part, so exchanging in a
-    ``Subset`` is not the subset of an exchange.
+    This is the null hypothesis of a permutation test: inputs and labels keep their distributions,
+    and only their pairing is random. The permutation involves all examples, so permuting a
+    ``Subset`` is not the same as taking a subset of permuted labels.
 
     Example:
         >>> import numpy as np

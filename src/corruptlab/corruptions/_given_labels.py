@@ -140,24 +140,24 @@ class Manifest:
 
 @dataclass(frozen=True, init=False, repr=False)
 class GivenLabels(LabelNoise):
-    """Replace the labels by given ones, one for each example, found by its number.
+    """Replace the labels by given ones, by example id.
 
-    If the clean labels that they were made for are given too, they are compared with those of the
-    data set, so that labels of another data set, or in another order, are refused. Labels for more
-    examples than there are are refused: a header, or another split, may be among them. A part of
-    a data set, such as a ``Subset``, takes the labels of the whole.
+    With ``clean``, the clean labels of the data set are compared with these, so that labels of
+    another data set, or in another order, raise an error. More labels than examples raise an error
+    too, because they may include a header or another split. For a part of a data set, such as a
+    ``Subset``, pass the labels of the full data set.
 
     Args:
         given: The new labels, shape ``(N,)``.
-        clean: The clean labels they belong to, shape ``(N,)``; not checked if not given.
-        ids: Numbers of the examples, shape ``(N,)``; ``0 .. N - 1`` if not given.
+        clean: Clean labels of the same examples, shape ``(N,)``; None for no check.
+        ids: Example ids, shape ``(N,)``; ``0 .. N - 1`` by default.
 
     Raises:
         TypeError: If labels are not integers.
-        ValueError: If lengths differ, or an example is numbered twice; in use, if an example has
-            no label, a label is no class, clean labels differ, or there are labels for more
-            examples than the whole data set has. That number is not known if ``ids`` were given to
-            `corrupt`, or of a table of Hugging Face in memory, which may be a part.
+        ValueError: If lengths differ, or an id is repeated; on application, if an example has
+            no label, a label is not a class, clean labels differ, or there are more labels than
+            examples in the full data set. That number is unknown if ``ids`` were passed to
+            `corrupt`, and for a Hugging Face table in memory, which may be a part.
 
     Example:
         >>> import numpy as np
@@ -203,13 +203,13 @@ class GivenLabels(LabelNoise):
 
     @classmethod
     def from_manifest(cls, manifest: "Manifest | str | PathLike[str]") -> "GivenLabels":
-        """Return the labels that a manifest shares.
+        """Return the labels of a manifest.
 
         Args:
             manifest: A manifest, or the path of a saved one.
 
         Returns:
-            Labels that refuse a data set whose clean labels differ from the manifest's.
+            The corruption, which raises an error for a data set with other clean labels.
         """
         if not isinstance(manifest, Manifest):
             manifest = Manifest.load(manifest)

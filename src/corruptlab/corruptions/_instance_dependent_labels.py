@@ -25,14 +25,14 @@ class InstanceDependentLabels:
     """Flip labels with probabilities that depend on the input: part-dependent noise.
 
     Example ``i`` flips with probability ``q_i``, drawn from N(rate, 0.1^2) truncated to [0, 1],
-    and goes to class ``j`` with probability ``q_i softmax(a)_j``, where ``a = x_i^T W[y_i]``
-    without the entry of its own class, and ``W`` holds standard normal numbers, shape
-    ``(K, d, K)``. The mean of ``q`` exceeds a small rate (0.1 gives 0.129). No model is needed.
+    and moves to class ``j`` with probability ``q_i softmax(a)_j``, where ``a = x_i^T W[y_i]``
+    without the entry of its own class, and ``W`` contains standard normal numbers, shape
+    ``(K, d, K)``. The mean of ``q`` exceeds a small rate (0.1 gives 0.129). No model is required.
 
     The input ``x`` is flattened and *normalized per channel*, ``(value - mean) / std``, with the
-    moments of the wrapped data set or given ones; published label files depend on the
-    normalization that their authors used, which differs. Products are summed in float64, so that
-    rounding, the one thing that may differ between machines, hardly ever decides a label.
+    moments of the wrapped data set or given ones; published label files differ in their
+    normalization. Products are summed in float64, so that rounding, which may differ between
+    machines, hardly ever changes a label.
 
     Args:
         rate: Mean of the flip rates before truncation, in ``[0, 1]``.
@@ -77,7 +77,7 @@ class InstanceDependentLabels:
 
     @property
     def is_estimated(self) -> bool:
-        """Whether the moments are there."""
+        """Whether the moments are known."""
         return self.mean is not None
 
     def estimated(self, batches: Iterable[Array]) -> "InstanceDependentLabels":

@@ -16,13 +16,13 @@ from corruptlab.corruptions._noise import Drawing, LabelNoise, checked_drawing, 
 class PairFlipLabels(LabelNoise):
     """Move each label, with probability ``rate``, to the next class: ``i`` to ``(i + 1) mod K``.
 
-    For one seed, a smaller rate moves a subset of what a larger one moves.
+    For a given seed, a smaller rate moves a subset of the labels that a larger rate moves.
 
     Args:
         rate: Probability that a label moves, in ``[0, 1]``; 0.45 is customary.
-        drawing: ``"independent"`` decides for each label by itself (default), ``"exact"``
-            moves exactly ``round(rate * n)`` labels, ``"exact_per_class"`` exactly so many in
-            each class.
+        drawing: ``"independent"`` decides for each label independently (default), ``"exact"``
+            moves exactly ``round(rate * n)`` labels, ``"exact_per_class"`` exactly
+            ``round(rate * n_c)`` in each class.
 
     Raises:
         ValueError: If ``rate`` is outside ``[0, 1]`` or not a number, or ``drawing`` is unknown.

@@ -88,11 +88,12 @@ class _PermutedPixels(MaskedNoise, PixelNoise):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ShuffledPixels(_PermutedPixels):
-    """Move the pixels of every image by one and the same random permutation.
+    """Permute the pixels of all images with the same random permutation.
 
-    The permutation depends on the seed and the number of pixels alone, so training and test set
-    get the same one from the same seed: use one seed for both. Masked inputs use the order in
-    which it lists the positions that move, so that inputs with equal masks move alike.
+    The permutation depends only on the seed and the number of pixels, so a training and a test set
+    get the same one if they have the same seed. With a mask, the positions that move are permuted
+    in the order in which the full permutation lists them, so inputs with equal masks undergo the
+    same permutation.
 
     Args:
         where: Positions that move; the others stay in place. A mask of the shape of one input
@@ -129,11 +130,10 @@ class ShuffledPixels(_PermutedPixels):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class RandomPixels(_PermutedPixels):
-    """Move the pixels of each image by a random permutation of its own.
+    """Permute the pixels of each image with its own random permutation.
 
-    The permutation follows the example: it is drawn once from (seed, example number), so it is
-    the same in every epoch. For a test set whose permutations are drawn anew, give its
-    examples numbers of their own: ``corrupt(test, ..., ids=...)``.
+    The permutation depends on the seed and the example id, and is the same in every epoch. To draw
+    other permutations for a test set, pass different example ids: ``corrupt(test, ..., ids=...)``.
 
     Args:
         where: Positions that move; the others stay in place. A mask of the shape of one input

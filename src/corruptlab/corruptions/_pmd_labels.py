@@ -17,9 +17,9 @@ _SUM_TOLERANCE = 1e-4  # probabilities often come from a float32 softmax
 
 @dataclass(frozen=True, init=False, repr=False)
 class PMDLabels(LabelNoise):
-    """Move a label from the likeliest class to the second likeliest where both are close.
+    """Move labels from the most likely class to the second most likely if both are close.
 
-    With ``u`` and ``s`` the two likeliest classes of an example and ``m = eta_u - eta_s``, a
+    With ``u`` and ``s`` the two most likely classes of an example and ``m = eta_u - eta_s``, a
     label equal to ``u`` becomes ``s`` with probability ``tau``; other labels stay.
 
     ==== ==============================
@@ -32,11 +32,12 @@ class PMDLabels(LabelNoise):
 
     Args:
         eta: Class probabilities of the examples, shape ``(N, K)``, rows sum to 1 (within 1e-4),
-            from a model of the caller's; row ``i`` belongs to example number ``i``.
+            from your own model; row ``i`` belongs to the example with id ``i``.
         kind: Which polynomial.
 
     Raises:
-        ValueError: If ``eta`` has another shape or holds no probabilities, or ``kind`` is unknown.
+        ValueError: If ``eta`` has another shape or does not contain probabilities, or ``kind`` is
+            unknown.
 
     Example:
         >>> import numpy as np
@@ -59,7 +60,7 @@ class PMDLabels(LabelNoise):
         put(self, eta=FrozenArray(_checked_eta(eta)), kind=kind)
 
     def flip_rates(self, ids: Ids) -> tuple[Labels, Labels, NDArray[np.float64]]:
-        """Return the likeliest and second likeliest class, and ``tau``, of some examples.
+        """Return the most and the second most likely class, and ``tau``, of some examples.
 
         Args:
             ids: Example numbers, shape ``(n,)``.
@@ -89,7 +90,7 @@ class PMDLabels(LabelNoise):
         return u, s, tau
 
     def check_size(self, size: int) -> None:
-        """Refuse a whole data set of ``size`` examples if there are rows for more.
+        """Check that there are not more rows than examples.
 
         Args:
             size: Number of examples.

@@ -94,13 +94,13 @@ def materialize(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Read a whole data set, corrupted or not, into two tensors.
 
-    One pass, a chunk of 1,024 examples at a time, so that the extra memory is bounded;
-    random transforms of the data set are applied once, as it serves them.
+    The data set is read in one pass, in chunks of 1,024 examples, so the additional memory is
+    bounded. Random transforms of the data set are applied once.
 
     Args:
         dataset: Any map-style data set of (input, label) items of one shape, or a pair of arrays
-            ``(X, y)``. Where items keep them otherwise, name the fields to `corrupt` first.
-        progress: Whether to tell on standard error how far it has come.
+            ``(X, y)``. For items with other fields, name the fields to `corrupt` first.
+        progress: Whether to show progress on standard error.
 
     Returns:
         Inputs, shape ``(n, ...)``, in the type they are stored in (PIL images as ``uint8`` with the

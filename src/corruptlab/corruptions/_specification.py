@@ -41,18 +41,18 @@ _KINDS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Specification:
-    """Corruptions in order, with a seed: what a paper has to print for others to repeat its noise.
+    """Corruptions in order and a seed: all that is required to reproduce the noise.
 
     As text, ``uniform_labels(p=0.4)+shuffled_pixels()@seed=0``: the names of the corruptions in
-    lower case, joined by ``+``, with their arguments as Python literals (defaults
-    are left out), then the seed. Text and object turn into each other without loss.
+    lower case, joined by ``+``, with their arguments as Python literals (without defaults), and
+    the seed. The conversion between text and object is lossless.
 
     Args:
-        corruptions: What is done, in this order; at least one.
+        corruptions: Corruptions, applied in this order; at least one.
         seed: Seed of all randomness; an integer >= 0.
 
     Raises:
-        ValueError: If there is no corruption, or one holds data and so has no one-line form.
+        ValueError: If there is no corruption, or one contains data and has no one-line form.
 
     Example:
         >>> import corruptlab as cl
@@ -78,17 +78,17 @@ class Specification:
 
     @classmethod
     def parse(cls, text: str) -> "Specification":
-        """Read a specification; nothing in the text is run.
+        """Parse a specification; no code in the text is executed.
 
         Args:
-            text: Such as ``"uniform_labels(p=0.4)@seed=0"``.
+            text: A specification such as ``"uniform_labels(p=0.4)@seed=0"``.
 
         Returns:
             The specification.
 
         Raises:
-            ValueError: If the text is not one, a name or an argument is unknown, or a value is
-                not allowed.
+            ValueError: If the text is not a specification, a name or an argument is unknown, or a
+                value is not allowed.
         """
         what, at, seed = text.rpartition("@")
         number = re.fullmatch(r"\s*seed\s*=\s*(\d+)\s*", seed)

@@ -16,15 +16,15 @@ from corruptlab.corruptions._noise import Drawing, LabelNoise, checked_drawing, 
 class SymmetricLabels(LabelNoise):
     """Replace each label, with probability ``rate``, by one of the *other* classes.
 
-    The true class is left out of the draw, so ``rate`` is the share of labels that really
-    change. As a law it equals ``UniformLabels(p=rate * K / (K - 1))``. For one seed, a smaller
-    rate changes a subset of what a larger one changes, to the same classes.
+    The true class is excluded, so ``rate`` is the expected share of changed labels. The
+    distribution equals that of ``UniformLabels(p=rate * K / (K - 1))``. For a given seed, a smaller
+    rate changes a subset of the labels that a larger rate changes, to the same classes.
 
     Args:
         rate: Probability that a label changes, in ``[0, 1]``.
-        drawing: ``"independent"`` decides for each label by itself (default), ``"exact"``
-            changes exactly ``round(rate * n)`` labels, ``"exact_per_class"`` exactly so many in
-            each class.
+        drawing: ``"independent"`` decides for each label independently (default), ``"exact"``
+            changes exactly ``round(rate * n)`` labels, ``"exact_per_class"`` exactly
+            ``round(rate * n_c)`` in each class.
 
     Raises:
         ValueError: If ``rate`` is outside ``[0, 1]`` or not a number, or ``drawing`` is unknown.

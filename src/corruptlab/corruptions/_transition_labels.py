@@ -20,21 +20,21 @@ class TransitionLabels(_noise.LabelNoise):
     """Draw each label from the row of a transition matrix that belongs to its true class.
 
     A label of class ``i`` leaves with probability ``1 - T[i, i]`` and then goes to class ``j``
-    with probability ``T[i, j] / (1 - T[i, i])``. It is always drawn from the label that came in,
-    never flip by flip, so cat -> dog and dog -> cat do not undo each other.
+    with probability ``T[i, j] / (1 - T[i, i])``. It is always drawn from the original label, never
+    class by class, so cat -> dog and dog -> cat do not undo each other.
 
     Args:
         transition: Matrix ``T``, shape ``(K, K)``; row: true class, column: new class; entries
             in ``[0, 1]``, rows sum to 1 (within 1e-6).
-        drawing: ``"independent"`` decides for each label by itself (default). ``"exact"`` moves,
-            of the ``n_i`` labels of class ``i``, ``n_i T[i, j]`` to class ``j``, rounded down or up
-            at random so that this number is the expectation; the number of all that move, and
-            of those in each class, is its expectation rounded down or up, too.
+        drawing: ``"independent"`` decides for each label independently (default). ``"exact"``
+            moves ``n_i T[i, j]`` of the ``n_i`` labels of class ``i`` to class ``j``, rounded down
+            or up at random, so that this number is the expectation. The total number of moved
+            labels, and that of each class, is its expectation rounded down or up as well.
             ``"exact_per_class"`` flips exactly ``round(n_i (1 - T[i, i]))`` labels of each class,
-            and draws by itself where each goes.
+            and draws the new class of each independently.
 
     Raises:
-        ValueError: If ``transition`` is not square, an entry is no probability, a row does not
+        ValueError: If ``transition`` is not square, an entry is not a probability, a row does not
             sum to 1, or ``drawing`` is unknown.
 
     Example:

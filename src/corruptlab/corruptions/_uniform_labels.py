@@ -16,18 +16,17 @@ from corruptlab.corruptions._noise import Drawing, LabelNoise, checked_drawing, 
 class UniformLabels(LabelNoise):
     """Replace each label, with probability ``p``, by a uniformly drawn class.
 
-    The draw may return the true class, so the expected share of labels that really
-    change is ``p * (1 - 1 / num_classes)``: 18, 45, and 72% for ten classes and p = 0.2, 0.5, and
-    0.8. For one seed, a smaller ``p`` redraws a subset of what a larger ``p`` redraws, to
-    the same classes, and ``p=1`` is `RandomLabels`. To leave the true class out of the draw, use
-    `SymmetricLabels`.
+    The draw may return the true class, so the expected share of changed labels is
+    ``p * (1 - 1 / num_classes)``: 18, 45, and 72% for ten classes and p = 0.2, 0.5, and 0.8. For a
+    given seed, a smaller ``p`` redraws a subset of the labels that a larger ``p`` redraws, to the
+    same classes, and ``p=1`` is `RandomLabels`. To exclude the true class, use `SymmetricLabels`.
 
     Args:
         p: Probability that a label is redrawn, in ``[0, 1]``.
-        drawing: ``"independent"`` redraws each label by itself (default, the paper's), ``"exact"``
-            exactly ``round(p * n)`` labels, ``"exact_per_class"`` exactly so many in each class.
-            The exact ones depend on which examples are there, so they do not commute with
-            ``Subset``.
+        drawing: ``"independent"`` decides for each label independently (default, as in the
+            paper), ``"exact"`` redraws exactly ``round(p * n)`` labels, ``"exact_per_class"``
+            exactly ``round(p * n_c)`` in each class. Exact drawings depend on all examples of the
+            data set, so they do not commute with ``Subset``.
 
     Raises:
         ValueError: If ``p`` is outside ``[0, 1]`` or not a number, or ``drawing`` is unknown.
@@ -67,9 +66,8 @@ class UniformLabels(LabelNoise):
 class RandomLabels(LabelNoise):
     """Replace every label by a uniformly drawn class.
 
-    The end point of `UniformLabels`: for one seed, the same labels as ``UniformLabels(p=1)``.
-    About one label in ``num_classes`` stays what it was, by chance. To keep
-    the class counts instead, use `ExchangedLabels`.
+    For a given seed, the labels are those of ``UniformLabels(p=1)``. About one label in
+    ``num_classes`` is the true one by chance. To preserve the class counts, use `ExchangedLabels`.
 
     Example:
         >>> import numpy as np

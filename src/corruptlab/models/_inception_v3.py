@@ -24,18 +24,18 @@ def inception_v3(
     """Build Inception V3 with random weights.
 
     The architecture is torchvision's (extra ``vision``); nothing is downloaded. Its batch norm
-    has a scale beside the shift, where TensorFlow's has none. torchvision's own initial weights,
-    which take minutes to draw in some versions, are passed over: `initialize` draws them. In
+    has a scale in addition to the shift, unlike TensorFlow's. The weights are drawn by
+    `initialize` instead of torchvision, which takes minutes in some versions. The network is in
     float32 on the CPU, in training mode.
 
     Args:
         num_classes: Number of outputs, >= 1.
         dropout: Probability of dropout before the last layer, in ``[0, 1]``.
-        aux_logits: Whether there is a second classifier half-way, whose outputs come beside the
-            others in training mode, as a named tuple ``(logits, aux_logits)``. `fit` takes
-            networks that give logits alone.
-        input_shape: Shape of one image, ``(3, height, width)``, at least 75 a side. It is only
-            checked: the network takes images of any size from there on.
+        aux_logits: Whether the network has an auxiliary classifier; in training mode it then
+            returns a named tuple ``(logits, aux_logits)``. `fit` requires networks that return
+            logits only.
+        input_shape: Shape of one image, ``(3, height, width)``, with sides of at least 75. It is
+            only checked: the network accepts images of any size from 75 on.
         seed: Which initial weights; any integer >= 0.
         init: Name of the law of the initial weights, see `initialize`.
 

@@ -24,8 +24,8 @@ def mlp(
     The weights are drawn by `initialize` and depend on ``seed``, not on PyTorch's generators.
 
     Args:
-        *widths: Units of the hidden layers, each >= 1, first layer first. None at all gives a
-            linear model.
+        *widths: Units of the hidden layers, each >= 1, first layer first. Without widths, the
+            model is linear.
         input_shape: Shape of one input *after* cropping, such as ``(channels, height, width)``.
         num_classes: Number of outputs, >= 1.
         seed: Which initial weights; any integer >= 0.

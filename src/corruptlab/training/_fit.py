@@ -104,8 +104,8 @@ def fit(
     every epoch. Interpolation is checked by a pass over the *whole* training set in evaluation
     mode. The pass stops at the first error, so it takes little time until it succeeds.
 
-    On the CPU, the same seed and execution give the same bits; with
-    ``execution=Execution(deterministic=True)``, these are the bits of a plain loop with
+    On the CPU, fits with the same seed and execution are bitwise identical; with
+    ``execution=Execution(deterministic=True)``, they are also identical to a plain loop with
     ``torch.optim``. On a GPU this depends on deterministic kernels. A fit of more than half a
     minute chooses the fastest execution by a measurement; pass `FitReport.execution` to another fit
     to repeat it.
@@ -123,9 +123,9 @@ def fit(
     step, and all return the same report. Batch norm computes its statistics per process.
 
     With ``checkpoint``, the state is saved in a folder, at least every ``checkpoint_seconds``. The
-    same call resumes from it. On the CPU it gives the same bits as without the interruption, if the
-    version of PyTorch, the number of threads, and the instruction set of the processor are the
-    same; otherwise it warns.
+    same call resumes from it. On the CPU the result is bitwise identical to that of an
+    uninterrupted fit, if the version of PyTorch, the number of threads, and the instruction set of
+    the processor are the same; otherwise it warns.
 
     Fits in several threads run one at a time, because threads share the global generators.
 

@@ -31,18 +31,18 @@ Precision: TypeAlias = Literal["float32", "bfloat16", "auto"]
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Everything that decides how a network is trained, but not on what.
+    """Hyper-parameters of a training run.
 
-    By default stochastic gradient descent with heavy-ball momentum on the mean loss of each batch:
-    ``v = momentum * v + gradient``, ``w = w - rate * v``, with ``rate = learning_rate *
-    decay**epoch`` for epoch 0, 1, 2, ... The last batch of an epoch holds what is left.
+    The default optimizer is stochastic gradient descent with heavy-ball momentum on the mean loss
+    of each batch: ``v = momentum * v + gradient``, ``w = w - rate * v``, with ``rate =
+    learning_rate * decay**epoch`` for epoch 0, 1, 2, ... The last batch of an epoch may be smaller.
 
-    The defaults assume nothing about the data: a constant rate, and inputs as they are, except that
-    bytes are divided by 255. The paper's settings for CIFAR-10 (whitened images, a rate that decays
-    by 0.95 per epoch) belong to `corruptlab.training.recipes.cifar10`. Whitening removes the mean
-    and the contrast of every image, and with them the signal of data whose classes differ in
-    brightness. A decay per epoch suits one size of training set: epochs of fewer images have fewer
-    steps.
+    The defaults assume nothing about the data: the learning rate is constant, and inputs are not
+    changed, except that bytes are divided by 255. `corruptlab.training.recipes.cifar10` returns the
+    paper's settings for CIFAR-10 (whitened images, a rate that decays by 0.95 per epoch). Whitening
+    removes the mean and the contrast of every image, and with them the signal of data whose classes
+    differ in brightness. A decay per epoch depends on the size of the training set: epochs of fewer
+    images have fewer steps.
 
     Inputs are prepared in this order: crop (or augmentation, which crops), division of bytes by
     255, ``whiten``, ``standardize``. With ``standardize="channels"`` or ``"features"``, every fit
@@ -51,19 +51,20 @@ class Recipe:
     report contains them. With random transforms, one pass over the data is used.
 
     Args:
-        learning_rate: Rate in the first epoch, > 0.
-        epochs: Epochs at most, >= 1; `fit` stops earlier when the training set is interpolated.
+        learning_rate: Learning rate in the first epoch, > 0.
+        epochs: Maximum number of epochs, >= 1; `fit` stops earlier when the training set is
+            interpolated.
         optimizer: ``"sgd"``, ``"nesterov"`` (the same with Nesterov's momentum), ``"adam"``,
-            ``"adamw"``, or ``"rmsprop"``, as in ``torch.optim``. Anything else goes to `fit`
-            as a function.
-        momentum: Share of the last update that is kept, in ``[0, 1)``; the first beta of Adam.
-        decay: Factor on the rate after every epoch, in ``(0, 1]``; 1 keeps the rate constant.
-        batch_size: Examples in a batch, >= 1. The paper does not give it; 128 is what others take.
-        weight_decay: Multiple of every trained parameter that is added to its gradient, >= 0;
-            with ``"adamw"`` it shrinks the parameter apart from the gradient.
-        dropout: Probability that every dropout layer of the network drops a unit, in ``[0, 1)``;
-            0 switches them off, and None leaves each as it is.
-        augmentation: Random changes of every image in every epoch, or None for none.
+            ``"adamw"``, or ``"rmsprop"``, as in ``torch.optim``. Pass any other optimizer to
+            `fit` as a function.
+        momentum: Momentum, in ``[0, 1)``; the first beta of Adam.
+        decay: Factor of the learning rate after every epoch, in ``(0, 1]``; 1 for a constant rate.
+        batch_size: Examples per batch, >= 1. The paper does not state it; 128 is a common choice.
+        weight_decay: L2 penalty: multiple of every trained parameter that is added to its gradient,
+            >= 0; with ``"adamw"``, decoupled from the gradient.
+        dropout: Dropout probability of all dropout layers of the network, in ``[0, 1)``; 0
+            disables them, and None does not change them.
+        augmentation: Random transforms of every image in every epoch; None for no augmentation.
         crop: Height and width of the centre crop, >= 1, or None for whole images.
         whiten: Whether each input is shifted and scaled to mean 0 and standard deviation 1 (see
             `whiten`). Otherwise bytes are divided by 255 and floats are not changed.
@@ -73,11 +74,12 @@ class Recipe:
             statistics; None (default) does nothing. Constant channels or elements are shifted
             only, with a warning that names them.
         precision: ``"float32"``; ``"bfloat16"`` for products in that type, with float32 weights,
-            sums, and losses; or ``"auto"`` for whichever is faster, by a short measurement.
+            accumulation, and losses; or ``"auto"`` for the faster of the two, by a short
+            measurement.
 
     Raises:
-        TypeError: If a value is of the wrong kind.
-        ValueError: If a value is out of its range.
+        TypeError: If a value has the wrong type.
+        ValueError: If a value is out of range.
 
     Example:
         >>> from corruptlab import Recipe
@@ -132,7 +134,7 @@ class Recipe:
             self._require(momentum > 0, "momentum", "be greater than 0 with Nesterov's")
 
     def learning_rate_in(self, epoch: int) -> float:
-        """Return the rate of one epoch.
+        """Return the learning rate of an epoch.
 
         Args:
             epoch: Number of the epoch, counted from 0.
@@ -143,7 +145,7 @@ class Recipe:
         return self.learning_rate * self.decay**epoch
 
     def input_shape(self, image_shape: Sequence[int]) -> tuple[int, ...]:
-        """Return the shape in which a network sees images of ``image_shape``.
+        """Return the shape of the network's input for images of ``image_shape``.
 
         Args:
             image_shape: Shape of one stored image, ``(..., height, width)``.
@@ -160,7 +162,7 @@ class Recipe:
     @overload
     def prepare(self, inputs: StructuredInputs) -> StructuredInputs: ...
     def prepare(self, inputs: Inputs) -> Inputs:
-        """Return stored inputs as a trained network takes them: cropped in the centre, whitened.
+        """Return stored inputs prepared as for evaluation: center-cropped, whitened, standardized.
 
         Args:
             inputs: Stored inputs, shape ``(n, ...)``, on any device.
@@ -259,7 +261,7 @@ class Recipe:
 
         Args:
             inputs: Stored inputs, shape ``(n, ...)``.
-            name: What errors call them.
+            name: Name of the inputs in errors.
 
         Raises:
             TypeError: If the inputs are of a type that cannot be whitened or augmented.
@@ -325,9 +327,9 @@ class Recipe:
             self.standardize.check(self.input_shape(inputs.shape[1:]), name)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary that JSON can hold; no ``standardize`` if it is None.
+        """Return the fields as a dictionary of JSON types, without ``standardize`` if it is None.
 
-        So a recipe without it has the digest that it had before there was such a field.
+        A recipe without it therefore has the same digest as in versions without this field.
         """
         values = asdict(self)
         if self.standardize is None:
@@ -338,10 +340,10 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Recipe":
-        """Build a recipe from what `to_dict` gave.
+        """Build a recipe from a dictionary of `to_dict`.
 
         Args:
-            values: Names and values of the fields; those with a default may be left out.
+            values: Names and values of the fields; those with a default are optional.
 
         Returns:
             The recipe.

@@ -66,10 +66,10 @@ class FitReport(
     kind="fit",
     derived=("generalization_gap", "best_test_accuracy", "early_stopped_test_accuracy"),
 ):
-    """How one network was trained, where it stopped, and how well it does there.
+    """Result of a fit: the training, its end, and the accuracies there.
 
-    ``train_accuracy`` and ``test_accuracy`` are of the network as the fit left it: the last
-    state, not the best one. The best and the early-stopped test accuracy have names of their own.
+    ``train_accuracy`` and ``test_accuracy`` are those of the network at the end of the fit, not of
+    the best epoch. The best and the early-stopped test accuracy are separate attributes.
     Every accuracy is from a full pass in evaluation mode; none is a running average over batches.
 
     Attributes:
@@ -143,12 +143,12 @@ class FitReport(
 
     @property
     def generalization_gap(self) -> float | None:
-        """Training accuracy less test accuracy; None without a test set."""
+        """Training accuracy minus test accuracy; None without a test set."""
         return None if self.test_accuracy is None else self.train_accuracy - self.test_accuracy
 
     @property
     def best_test_accuracy(self) -> float | None:
-        """The largest test accuracy at the end of any epoch: chosen on the test examples.
+        """Largest test accuracy after any epoch: selected on the test examples.
 
         None if it was not measured after every epoch.
         """
@@ -156,17 +156,17 @@ class FitReport(
 
     @property
     def early_stopped_test_accuracy(self) -> float | None:
-        """The test accuracy after the epoch whose validation accuracy was the largest.
+        """Test accuracy after the epoch with the largest validation accuracy.
 
-        Of equal ones the first counts. None without validation examples, or if the test accuracy
-        was not measured after every epoch.
+        Of several such epochs, the first counts. None without validation examples, or if the
+        test accuracy was not measured after every epoch.
         """
         both = [(end.validation, end.test) for end in self.history]
         known = [(v, t) for v, t in both if v is not None and t is not None]
         return max(known, key=lambda pair: pair[0])[1] if known else None
 
     def plot(self, ax: "Axes | None" = None) -> "Figure":
-        """Draw the training loss against steps; a mark shows where it interpolated.
+        """Draw the training loss against steps, with a mark at the interpolation.
 
         Args:
             ax: Axes of matplotlib to draw into; by default those of a new figure.
@@ -200,7 +200,7 @@ class FitReport(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ReplicasReport(Report, kind="replicas"):
-    """How replicas were trained, where each stopped, and the networks that they became.
+    """Result of `fit_replicas`: the training, the end of each replica, and the trained networks.
 
     Attributes:
         stopped_by: Reason for the end of each: ``"interpolated"``, ``"epochs"``, or
@@ -258,19 +258,19 @@ class ReplicasReport(Report, kind="replicas"):
 
     @property
     def interpolated(self) -> NDArray[np.bool_]:
-        """Which replicas are right on every training example, shape ``(R,)``."""
+        """Which replicas classify every training example correctly, shape ``(R,)``."""
         return np.array([reason == "interpolated" for reason in self.stopped_by])
 
     @property
     def steps(self) -> NDArray[np.int64]:
-        """Updates of each replica, shape ``(R,)``."""
+        """Number of optimizer steps of each replica, shape ``(R,)``."""
         return np.array([len(losses) for losses in self.losses])
 
     def model(self, replica: int) -> nn.Module:
-        """Return one trained network, a copy in the mode that the first one came in.
+        """Return a copy of one trained network, in the mode of the original network.
 
         Args:
-            replica: Its number, ``0 .. R - 1``.
+            replica: Index of the replica, ``0 .. R - 1``.
 
         Returns:
             The network.
@@ -286,14 +286,14 @@ class ReplicasReport(Report, kind="replicas"):
         return network
 
     def logits(self, inputs: ModelInputs) -> Tensor:
-        """Return what every trained network says of some inputs, in evaluation mode.
+        """Return the outputs of every trained network for some inputs, in evaluation mode.
 
         Args:
-            inputs: As they were given to `fit_replicas`, shape ``(n, ...)``; they are
-                prepared by the recipe.
+            inputs: Inputs as passed to `fit_replicas`, shape ``(n, ...)``; they are prepared by the
+                recipe.
 
         Returns:
-            Shape ``(R, n, num_classes)``, on the device of the networks.
+            Logits of shape ``(R, n, num_classes)``, on the device of the networks.
 
         Raises:
             ValueError: If the report was loaded from a file, which does not hold the networks.

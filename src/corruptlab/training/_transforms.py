@@ -104,35 +104,35 @@ def as_floats(images: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """Random changes of every image in every epoch, so that no image is seen twice alike.
+    """Random transforms of the training images, drawn anew for every image in every epoch.
 
-    They come in this order, each by an amount of its own for every image:
+    They are applied in this order, with independent amounts for each image:
 
-    1. pixels / 255, if they are bytes;
-    2. rotation of the whole image about its centre, by bilinear interpolation, counter-clockwise;
-       what lies beyond the edge is the image mirrored there, so that no border shows;
+    1. division of bytes by 255;
+    2. counter-clockwise rotation of the whole image about its centre, with bilinear interpolation
+       and reflection padding;
     3. crop, at random or in the centre;
     4. flip;
     5. brightness, clipped to ``[0, 1]``;
     6. saturation;
     7. hue.
 
-    Crop, flip, and rotation read the image once, and without rotation exactly. Values stay in
-    ``[0, 1]``; whitening comes afterwards. That is why brightness is clipped, as TensorFlow
-    does with bytes but not with floats: whitening subtracts the mean of the image,
-    and so would undo an offset that is not clipped, whatever its size.
+    Crop, flip, and rotation resample the image only once; without a rotation, pixels are copied
+    exactly. Values stay in ``[0, 1]``, and whitening comes afterwards. Brightness is therefore
+    clipped, as in TensorFlow for bytes but not for floats: whitening subtracts the mean of the
+    image, which would undo any offset that is not clipped.
 
-    For one seed each change draws the same numbers whether or not others are on, and a narrower
-    range only scales its amounts down.
+    For a given seed, each transform draws the same random numbers whether or not others are
+    enabled, and a narrower range only scales its amounts.
 
     Args:
-        random_crop: Whether the crop of the recipe lies anywhere, each place alike, rather than
-            in the centre.
-        flip: Whether left and right are exchanged with probability 1/2.
+        random_crop: Whether the crop of the recipe is at a uniformly random position instead of
+            the centre.
+        flip: Whether images are flipped horizontally with probability 1/2.
         rotation: Largest angle in degrees, in ``[0, 180]``; angles are uniform on
-            ``[-rotation, rotation]``. The paper turns by up to 25.
+            ``[-rotation, rotation]``. The paper uses up to 25.
         brightness: Largest offset to pixels in ``[0, 1]``, in ``[0, 1]``; offsets are uniform on
-            ``[-brightness, brightness]``. TensorFlow's CIFAR-10 tutorial takes 63 / 255.
+            ``[-brightness, brightness]``. TensorFlow's CIFAR-10 tutorial uses 63 / 255.
         saturation: Largest relative change of the saturation, in ``[0, 1)``; factors are uniform
             on ``[1 - saturation, 1 + saturation]``. For images of 3 channels only.
         hue: Largest shift of the hue as a share of the color circle, in ``[0, 0.5]``; shifts are

@@ -73,32 +73,31 @@ def interpolate(
     depth: int = 2,
     seed: int = 0,
 ) -> Interpolant | DeepInterpolant:
-    """Build the ReLU network that has the given value at each of n points in d dimensions.
+    """Build a ReLU network that takes the given values at n points in d dimensions.
 
-    The points are projected onto one direction a, where they are n different numbers ``z_1 < ... <
-    z_n``; a hinge begins at each of them but the last, and one before the first; and the weights
-    are second differences, found in O(n) (see `Interpolant`). With sorting and the
-    projections that is O(n d + n log n) time. Beyond the points themselves O(n) memory is
-    taken: they are read in blocks and may be a memory map, or come from an iterator.
+    The points are projected onto a direction a, which gives n distinct numbers ``z_1 < ... < z_n``.
+    One hinge begins before the first projection, and one at each projection except the last. The
+    weights are second differences, computed in O(n) (see `Interpolant`). Including the projections
+    and sorting, the time is O(n d + n log n). The memory in addition to the points is O(n): they
+    are read in blocks and may be a memory map or come from an iterator.
 
-    *How well it does* is a matter of the smallest gap between projections: weights grow as its
-    inverse. A random direction has a smallest gap of about ``1 / n**2`` of the range, the best
-    possible is ``1 / (n - 1)``. By default, directions in the span of ``candidates`` random ones
-    are searched for a larger gap, with linear programs that move the closest projections
-    apart; with 32 it is about 30 times as large. The report has the gap, the exact
-    condition number, and the residuals.
+    *Accuracy* depends on the smallest gap between projections: weights are proportional to its
+    inverse. The smallest gap of a random direction is about ``1 / n**2`` of the range, and the
+    optimum is ``1 / (n - 1)``. By default, the span of ``candidates`` random directions is searched
+    for a larger gap, with linear programs that move the closest projections apart; with 32
+    candidates it is about 30 times as large. The report contains the gap, the exact condition
+    number, and the residuals.
 
-    *Where the points are* matters to plain layers alone. The network computes ``<a, x>`` almost
-    exactly, so its weights are good wherever the points are told apart. Plain layers
-    (`Interpolant.dense`, or the same weights in another program) round it by about ``2**-53 sum_i
-    abs(a_i x_i)``, and miss the targets where that is not far below the smallest gap, as it is for
-    points whose distance from zero is large beside their spread: subtract the mean first.
-    ``report.dense_residual`` says by how much.
+    *The location of the points* matters only for plain layers. The network computes ``<a, x>``
+    almost exactly. Plain layers (`Interpolant.dense`, or the same weights in another program) round
+    it by about ``2**-53 sum_i abs(a_i x_i)``, and miss the targets if this is not far below the
+    smallest gap, as for points that are far from zero compared with their spread: subtract the mean
+    first. ``report.dense_residual`` is the error.
 
-    *Equal points* are merged if their targets are equal, too, and counted. Equal projections of
-    different points make for another direction, up to ``candidates`` of them.
+    *Equal points* with equal targets are merged and counted. If different points have equal
+    projections, another direction is tried, up to ``candidates`` of them.
 
-    Bytes are not divided by 255; points are taken as they are, in ``float64``.
+    Bytes are not divided by 255; points are converted to ``float64``.
 
     Args:
         x: Points, shape ``(n, ...)``, each flattened: an array, a tensor, or a memory map. Or
@@ -108,27 +107,27 @@ def interpolate(
         y: Targets of an array ``x``: real numbers of shape ``(n,)`` or ``(n, K)``, or integer
             class labels of shape ``(n,)`` with ``num_classes``. None if ``x`` are blocks.
         num_classes: Number of classes, for integer labels.
-        encoding: What labels become: ``"one_vs_rest"``, ``num_classes`` outputs, 1 for the class
-            and -1 for the others; or ``"index"``, one output that is the number of the class, as
-            which 2n + d weights suffice for any number of classes.
-        direction: ``"auto"``; ``"random"``, the first that will do; ``"best"`` of some random ones;
-            or a vector of shape ``(d,)``, which is taken as it is.
-        candidates: How many random directions may be used, >= 1. All but ``"random"`` hold as many
-            numbers for each point.
-        depth: Layers of weights: 2 for Theorem 1, more for Corollary 1, see `DeepInterpolant`;
-            up to n + 1.
-        seed: Which random directions; any integer >= 0.
+        encoding: Encoding of labels: ``"one_vs_rest"``, ``num_classes`` outputs, 1 for the class
+            and -1 for the others; or ``"index"``, one output with the index of the class, for
+            which 2n + d weights suffice with any number of classes.
+        direction: ``"auto"``; ``"random"``, the first valid one; ``"best"`` of the candidates; or a
+            vector of shape ``(d,)``, which is used unchanged.
+        candidates: Maximum number of random directions, >= 1. Except with ``"random"``, this many
+            numbers are stored for each point.
+        depth: Number of layers with weights: 2 for Theorem 1, more for Corollary 1 (see
+            `DeepInterpolant`), at most n + 1.
+        seed: Seed of the random directions; an integer >= 0.
 
     Returns:
-        The network, in ``float64``, with a ``report``, on the device of the points. For the same
-        points in another order, or in other blocks, it is the same to the last bit.
+        The network, in ``float64``, with a ``report``, on the device of the points. It is bitwise
+        the same for the same points in a different order or in different blocks.
 
     Raises:
-        TypeError: If an argument is of a wrong kind, or integer targets come without
-            ``num_classes``.
+        TypeError: If an argument has the wrong type, or ``num_classes`` is missing for integer
+            targets.
         ValueError: If there is no point, a number is not finite, shapes do not fit, an option is
-            out of range, equal points have different targets, no direction tells the points
-            apart, or no ``float64`` weights reach the targets, because gaps are too unequal.
+            out of range, equal points have different targets, no direction separates the points,
+            or no ``float64`` weights reach the targets, because gaps are too unequal.
 
     Example:
         >>> import numpy as np
@@ -142,9 +141,9 @@ def interpolate(
         >>> sum(parameter.numel() for parameter in net.parameters())  # 2n + d
         1020
 
-    Source: Zhang et al. 2017, §4, Theorem 1 and Corollary 1, and App. C. The paper takes any
-    direction that will do; it places each hinge strictly between two projections, where here it
-    lies on the left one, the limit that has the largest eigenvalues.
+    Source: Zhang et al. 2017, §4, Theorem 1 and Corollary 1, and App. C. The paper uses any
+    direction that separates the points, and places each hinge strictly between two projections.
+    Here it lies on the left one, the limit with the largest eigenvalues.
     """
     check_encoding(encoding)
     natural("seed", seed)

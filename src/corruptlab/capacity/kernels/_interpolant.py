@@ -47,35 +47,35 @@ _MOST_STORED_BYTES = 4e9
 class KernelInterpolant:
     """Solve ``(K + ridge I) alpha = y`` for the kernel matrix ``K`` of the training points.
 
-    By default there is no ridge: the fit goes through every target. Labels become one-hot rows
-    (1 for the class, 0 elsewhere). Equal points with equal targets count once; with different
-    targets nothing interpolates them, which is an error, but not with a ridge.
+    By default there is no ridge, and the fit interpolates all targets. Labels become one-hot rows
+    (1 for the class, 0 elsewhere). Equal points with equal targets are merged; equal points with
+    different targets cannot be interpolated and raise an error, except with a ridge.
 
     The Cholesky factorization is exact up to rounding, and takes ``n**3 / 3`` operations and the
-    memory of the lower triangle. Conjugate gradients keep no matrix, so that memory grows
-    with ``n`` alone, but compute it anew in every iteration.
+    memory of the lower triangle. Conjugate gradients do not store the matrix, so their memory is
+    linear in ``n``, but compute it again in every iteration.
 
     Args:
-        kernel: The kernel: one of this module, or any function of two sets of points that gives
-            their matrix (see `Kernel`).
-        ridge: What is added to the diagonal of ``K``, >= 0; not multiplied by ``n``.
+        kernel: A kernel of this module, or any function of two sets of points that returns their
+            kernel matrix (see `Kernel`).
+        ridge: Number added to the diagonal of ``K``, >= 0; not multiplied by ``n``.
         dtype: Type of the matrix, ``torch.float32`` or ``torch.float64``. Points are rounded to
             it once, at the beginning.
-        device: Where to work.
-        solver: ``"cholesky"``, ``"cg"``, or ``"auto"``: Cholesky if its memory is there.
-        memory: Bytes that the fit may take; None for nine tenths of what is free when it starts.
-        refinements: How often the solution is corrected for its residual in ``float64``, >= 0.
-            Conjugate gradients are corrected only while that misses ``tolerance``.
-        block: Rows of a block of the factor; None chooses by ``n``.
-        tolerance: Where conjugate gradients end: the norm of the residual as a share of the norm of
-            the targets, by column, > 0.
-        max_iterations: How many iterations they may take in all, >= 1.
-        rank: Columns of ``K`` that their preconditioner is made of, >= 0.
-        seed: Which columns; any integer >= 0.
+        device: Device of the computation.
+        solver: ``"cholesky"``, ``"cg"``, or ``"auto"``: Cholesky if its memory is available.
+        memory: Memory limit in bytes; None for nine tenths of the free memory at the start.
+        refinements: Number of corrections of the solution by its residual in ``float64``, >= 0.
+            Conjugate gradients are corrected only while the residual exceeds ``tolerance``.
+        block: Number of rows of a block of the factor; None chooses by ``n``.
+        tolerance: Stopping criterion of conjugate gradients: the norm of the residual relative to
+            the norm of the targets, by column, > 0.
+        max_iterations: Maximum number of iterations of conjugate gradients in all, >= 1.
+        rank: Number of columns of ``K`` in their preconditioner, >= 0.
+        seed: Seed of the choice of these columns; an integer >= 0.
 
     Raises:
-        TypeError: If an argument is of a wrong kind.
-        ValueError: If one is out of its range, or the device is not there.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range, or the device is not available.
 
     Example:
         >>> import torch
@@ -131,25 +131,25 @@ class KernelInterpolant:
     ) -> KernelFit:
         """Interpolate ``y`` at ``x``.
 
-        Ctrl-C during the kernel matrix or its factorization leaves nothing behind and passes
-        through. During a refinement, or the iterations of conjugate gradients, it ends the
-        fit with the solution so far.
+        Ctrl-C while the kernel matrix is computed or factorized raises ``KeyboardInterrupt``.
+        During a refinement, or the iterations of conjugate gradients, it ends the fit with the
+        solution so far.
 
         Args:
             x: Training points, shape ``(n, ...)``: an array or tensor of floats, or of bytes, which
                 are divided by 255. What follows the first axis is flattened.
             y: Integer labels ``0 .. num_classes - 1`` of shape ``(n,)``, or floats of shape
                 ``(n,)`` or ``(n, k)``.
-            num_classes: Number of classes; needed for labels, not for floats.
-            progress: Whether to show, on standard error, what it will cost and how far it is.
+            num_classes: Number of classes; required for labels, not for floats.
+            progress: Whether to show the estimated cost and the progress on standard error.
 
         Returns:
             The interpolant; see `KernelFit`.
 
         Raises:
-            TypeError: If inputs, targets, or what the kernel returns are of a wrong kind.
+            TypeError: If inputs, targets, or the return value of the kernel have the wrong type.
             ValueError: If they do not match, are not finite, or differ on equal points.
-            MemoryError: If the fit needs more memory than there is.
+            MemoryError: If the fit requires more memory than is available.
             NotPositiveDefiniteError: If the kernel matrix is not positive definite in this type.
         """
         device = usable_device(self.device)
@@ -212,20 +212,20 @@ class KernelInterpolant:
         )
 
     def estimate(self, num_points: int, num_features: int, *, num_outputs: int = 1) -> Estimate:
-        """Say what a fit would cost, and so which solver it would take; nothing is allocated.
+        """Return the cost of a fit, and the solver that it would use, without allocating memory.
 
         Args:
             num_points: Number of distinct training points, >= 1.
-            num_features: Numbers in a point, >= 1.
-            num_outputs: Number of classes, or of real targets a point, >= 1.
+            num_features: Number of features of a point, >= 1.
+            num_outputs: Number of classes, or of real targets per point, >= 1.
 
         Returns:
-            Solver, memory, and work.
+            Solver, memory, and number of operations.
 
         Raises:
-            TypeError: If a number is no integer.
-            ValueError: If one is below 1.
-            MemoryError: If it needs more memory than there is.
+            TypeError: If a number is not an integer.
+            ValueError: If a number is below 1.
+            MemoryError: If the fit requires more memory than is available.
         """
         n, d, k = num_points, num_features, num_outputs
         for name, value in (("num_points", n), ("num_features", d), ("num_outputs", k)):

@@ -49,31 +49,31 @@ def audit(
     label_key: Key | None = None,
     progress: bool = False,
 ) -> AuditReport:
-    """Check what goes wrong in practice with corrupted data sets, and with others.
+    """Check a data set, corrupted or not, for problems that would invalidate an experiment.
 
     The checks: label noise has the rate and the transitions of its definition, by exact binomial
-    tests at 1e-4 (an exact ``drawing`` varies less than that law, and passes more easily); lists of
-    labels agree with the items; inputs have one shape and type; a second pass, batches, forked
-    workers, and spawned processes serve what the first pass did; labels lie in 0 .. K-1; copies of
-    an input have equal labels (random labels on copies cannot be fitted); test labels are clean,
-    test inputs are no training inputs, and both sets have their pixels shuffled alike. Checks that
-    do not apply, such as the noise of a data set that corruptlab did not make, are listed as
+    tests at level 1e-4 (an exact ``drawing`` has a smaller variance and passes more easily); label
+    attributes agree with the items; inputs have one shape and type; a second pass, batches, forked
+    workers, and spawned processes return the same items; labels lie in 0 .. K-1; copies of an input
+    have equal labels (random labels on copies cannot be fitted); test labels are clean, no test
+    input is a training input, and the pixels of both sets have the same permutation. Checks that do
+    not apply, such as the noise of a data set that corruptlab did not corrupt, are listed as
     skipped.
 
-    Bad data raises nothing: it is a finding that names the first item concerned. All inputs are
-    read once, and of each a hash of 16 bytes is kept; the sample is read a few times more. A
-    spawned process gets a copy of the data sets, as in training; none is started from a script
-    that does not guard its code by ``if __name__ == "__main__":``, since it would run the script
-    again. Where random transforms move the global generators, these are put back.
+    Problems of the data do not raise errors: they are findings that name the first item concerned.
+    All inputs are read once, and a hash of 16 bytes is stored for each; the sample is read several
+    times. A spawned process gets a copy of the data sets, as in training. No process is spawned
+    from a script without ``if __name__ == "__main__":``, because it would run the script again. The
+    state of the global generators is restored.
 
     Args:
         train: Any map-style data set of (input, label) items, or a pair of arrays ``(X, y)``.
-        test: Likewise, or None.
-        sample: How many items of each set are read again and again at most; at least 1.
+        test: Test set in the same form, or None.
+        sample: Maximum number of items of each set that are read repeatedly, >= 1.
         seed: Seed of the sample; an integer >= 0.
-        workers: How many worker processes read the sample; 0 leaves out the checks that need them.
-        input_key: Position or name of the input in an item, as for `corrupt`, which need not be
-            repeated for what it made.
+        workers: Number of worker processes that read the sample; 0 skips the checks with workers.
+        input_key: Position or name of the input in an item, as in `corrupt`. By default that of a
+            corrupted data set.
         label_key: Position or name of the label in an item, likewise.
         progress: Whether to show progress on standard error.
 
@@ -83,7 +83,7 @@ def audit(
     Raises:
         TypeError: If a data set is not map-style, or a number is not an integer.
         ValueError: If a data set is empty, ``X`` and ``y`` of a pair have different lengths, or a
-            number is out of its range.
+            number is out of range.
 
     Example:
         >>> import corruptlab as cl
@@ -96,8 +96,8 @@ def audit(
         1,792 of 4,000 labels changed (44.80%), 45.00% expected
         (exact binomial test: p = 0.81, wrong below 0.0001).
 
-    Source: Zhang et al. 2017, §2.1, for what the corruptions of the paper are; the laws of others
-    are those of their own sources.
+    Source: Zhang et al. 2017, §2.1, for the corruptions of the paper; the docstrings of the other
+    corruptions name their sources.
     """
     check_labels_inside(test, "audit((X, y), ...)")
     sample = at_least(1, "sample", sample)

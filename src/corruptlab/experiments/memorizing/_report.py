@@ -57,30 +57,30 @@ _NOISY = 5  # the place among the groups
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class MemorizationReport(Report, kind="memorization_report", derived=("chance",)):
-    """The fit on canaries, on clean, and on noisy examples, by epoch and at the end.
+    """Accuracy on canaries, clean examples, and noisy examples, by epoch and at the end.
 
     ``print(report)`` shows a table.
 
     Attributes:
-        epochs: What each call of ``epoch_end`` found, in order.
-        final: What was found for the predictor that the training function returned; the last of
-            ``epochs`` if it returned none, or was interrupted.
-        interrupted: Whether Ctrl-C, or an error, ended the training early.
-        train_function: What the training function is called.
-        data: What the data is called.
-        n_train: Number of examples trained on, planted canaries among them.
+        epochs: Measurements of each call of ``epoch_end``, in order.
+        final: Measurements of the predictor that the training function returned; the last of
+            ``epochs`` if it returned none or was interrupted.
+        interrupted: Whether Ctrl-C or an error ended the training early.
+        train_function: Name of the training function.
+        data: Name of the data.
+        n_train: Number of training examples, including planted canaries.
         canaries: Number of planted canaries.
         held_out: Number of held-out canaries.
-        wrong_canaries: How many planted canaries really have a label other than their true one;
-            of K classes ``1 - 1 / K`` of them are expected to.
-        noisy: Number of training examples, canaries apart, with labels that are known to be wrong.
+        wrong_canaries: Number of planted canaries whose random label differs from the true one;
+            for K classes a share of ``1 - 1 / K`` is expected.
+        noisy: Number of training examples with labels known to be wrong, without canaries.
         num_classes: Number of classes, K.
         confidence: Level of intervals and bounds.
         seed: Seed of the canaries and of their labels.
-        fingerprint: Hash of the labels that were trained on, as `Corrupted.fingerprint` gives it.
+        fingerprint: Hash of the training labels; see `Corrupted.fingerprint`.
         environment: Versions and machine.
         learning_times: Epochs of the first fit of the random or given labels, for ``clean``,
-            ``noisy``, ``planted``, and ``held_out``; without ``epochs`` all are censored.
+            ``noisy``, ``planted``, and ``held_out``; all are censored if there are no ``epochs``.
 
     Example:
         >>> import corruptlab as cl
@@ -114,12 +114,12 @@ class MemorizationReport(Report, kind="memorization_report", derived=("chance",)
 
     @property
     def gap(self) -> Gap:
-        """At the end, planted against held-out canaries: what was memorized."""
+        """Difference between planted and held-out canaries at the end: the memorization."""
         return self.final.gap
 
     @property
     def ratt(self) -> Ratt:
-        """What the canaries say about the true error at the end."""
+        """Bound on the true error at the end."""
         return self.final.ratt
 
     @property
@@ -148,24 +148,25 @@ class MemorizationReport(Report, kind="memorization_report", derived=("chance",)
     def plot(
         self, ax: "Axes | None" = None, *, others: Sequence["MemorizationReport"] = ()
     ) -> "Figure":
-        """Draw the fit of each group by epoch, and chance.
+        """Draw the accuracy of each group by epoch, and chance.
 
-        With reports of other seeds, ``first.plot(others=rest)``, the curves are means over all of
-        them with t-intervals at the level of this report, as far as every one goes. The seed of a
-        report draws the canaries; all else that differs is up to the training function.
+        With reports of other seeds, ``first.plot(others=rest)``, the curves are means over all
+        reports with t-intervals at the confidence level of this report, up to the last epoch that
+        all of them have. The seed of a report determines its canaries only; other randomness
+        depends on the training function.
 
         Args:
             ax: Axes of matplotlib to draw into; by default those of a new figure.
             others: Reports of the same procedure on data of as many classes.
 
         Returns:
-            A figure as `corruptlab.plotting.fit_curves` makes it: one point an epoch, or the end
-            alone if a training function never called ``epoch_end``.
+            The figure, see `corruptlab.plotting.fit_curves`: one point per epoch, or only the end
+            if the training function never called ``epoch_end``.
 
         Raises:
             MissingExtraError: If matplotlib is not installed.
-            TypeError: If there is something else than a report among the others.
-            ValueError: If one of them has another number of classes.
+            TypeError: If ``others`` contains anything other than reports.
+            ValueError: If a report has a different number of classes.
         """
         if isinstance(others, MemorizationReport):
             raise TypeError("`others` must be a sequence of memorization reports, got one of them.")
@@ -192,7 +193,7 @@ class MemorizationReport(Report, kind="memorization_report", derived=("chance",)
         )
 
     def plot_learning(self) -> "Figure":
-        """Draw the fit by epoch, and beside it the share that was fitted at least once.
+        """Draw the accuracy by epoch, and beside it the share that was fitted at least once.
 
         Returns:
             A figure as `corruptlab.plotting.learning_curves` makes it; see `learning_times`.
@@ -339,41 +340,40 @@ def memorization_report(
     confidence: float = 0.95,
     batch_size: int = 256,
 ) -> MemorizationReport:
-    """Plant random-label canaries in a copy of the data, train, and see how well they are fitted.
+    """Plant random-label canaries in a copy of the data, train, and measure their fit.
 
-    Some examples get labels drawn uniformly from all K classes. Part of them, the planted canaries,
-    stay in the training data; the others are held out. On the random labels of the held-out ones
-    every network is right once in K by luck, whatever it has learned, so what it does
-    better on those of the planted ones it owes to having seen them: it is memorization, and nothing
-    else. Your own data set is not changed.
+    Some examples are assigned labels drawn uniformly from all K classes. The planted canaries stay
+    in the training data; the others are held out. Every network predicts the random labels of
+    held-out canaries with probability 1 / K, so a higher accuracy on planted canaries is due to
+    memorization alone. Your own data set is not changed.
 
-    ``train_function(dataset, epoch_end)`` trains in whichever way you like on ``dataset``, a
-    `Corrupted` of the same items, and returns a predictor: a network, or a function from a batch of
-    inputs to scores ``(b, K)`` or classes ``(b,)``. Inputs come as the data set serves them (its
-    transforms included), stacked: images of PIL as bytes with the channels first; a network that
-    `fit` trained gets them as that fit prepared them. If it calls ``epoch_end(predictor)`` after
-    each epoch, there is a row for each (see `MemorizationMeter`).
+    ``train_function(dataset, epoch_end)`` trains in any way on ``dataset``, a `Corrupted` with the
+    same items, and returns a predictor: a network, or a function from a batch of inputs to scores
+    ``(b, K)`` or classes ``(b,)``. Inputs are those that the data set returns, transforms included,
+    stacked (PIL images as bytes with the channels first); for a network that `fit` trained, they
+    are prepared as in that fit. Each call of ``epoch_end(predictor)`` adds a row to the report (see
+    `MemorizationMeter`).
 
-    It may also be any learner of `permutation_test`: a network with a ``recipe``, which is copied,
-    fitted until it interpolates, and measured after every epoch; an estimator with scikit-learn's
+    It can also be any learner of `permutation_test`: a network with a ``recipe``, which is copied,
+    trained until it interpolates, and measured after every epoch; an estimator with scikit-learn's
     interface, which is cloned; or a function ``train(data, *, seed) -> predict`` (see `Learner`).
     Estimators and functions are measured once, after training.
 
     Ctrl-C during training returns the report so far. An error (or an exit, into which some trainers
     turn Ctrl-C) is raised with the report so far, if any, as its attribute ``report``.
 
-    Copies of an input count as different examples: if a canary has one elsewhere in the data, with
-    its true label, that speaks against the random one. `audit` finds them.
+    Copies of an input count as different examples: a copy of a canary with its true label
+    counteracts the random label. `audit` finds such copies.
 
     Args:
-        train_function: Trains on a data set and returns a predictor; or another learner.
+        train_function: Function that trains on a data set and returns a predictor; or a learner.
         train: Any map-style data set of (input, label) items, each example once, or a pair
-            ``(X, y)``. Clean labels of a `Corrupted` set tell noisy examples from clean ones.
-        *apart: Nothing; labels belong into the pair.
+            ``(X, y)``. The clean labels of a `Corrupted` data set identify its noisy examples.
+        *apart: Not supported: pass labels in the pair ``(X, y)``.
         recipe: Hyper-parameters, if ``train_function`` is a network.
-        canaries: How many to plant: a number >= 2, or a share of the examples in ``(0, 1)``, which
-            is rounded to a number. Intervals shrink like one over its root.
-        held_out: How many to hold out, >= 2; by default as many.
+        canaries: Number of planted canaries, >= 2, or their share of the examples in ``(0, 1)``,
+            which is rounded to a number. Intervals shrink with its inverse square root.
+        held_out: Number of held-out canaries, >= 2; by default equal to ``canaries``.
         noisy: Mask of the examples with a known wrong label, shape ``(n,)``, if not `Corrupted`.
         num_classes: Number of classes K, if it cannot be inferred from the data set.
         input_key: Position or name of the input in an item, or several of them, as in `fit`.
@@ -381,16 +381,18 @@ def memorization_report(
         seed: Seed of the selection of canaries, of their labels, and of a learner; an
             integer >= 0.
         confidence: Level of intervals and bounds, in ``(0, 1)``.
-        batch_size: Examples that a predictor gets at a time, >= 1.
+        batch_size: Number of examples per call of a predictor, >= 1.
 
     Returns:
-        Fit of every group by epoch, the gap with its interval, and the bound of RATT where its
-        assumptions hold; a table when printed, and a figure.
+        Accuracy on every group by epoch, the gap with its interval, and the RATT bound where its
+        assumptions hold; it prints as a table and draws a figure.
 
     Raises:
-        TypeError: If an argument is of a wrong kind, or ``train_function`` gives no predictor.
-        ValueError: If a number or the data does not fit, or a predictor returns a wrong shape.
-        KeyboardInterrupt: If Ctrl-C comes before anything was measured.
+        TypeError: If an argument has the wrong type, or ``train_function`` does not return a
+            predictor.
+        ValueError: If an argument is out of range or does not fit the data, or a predictor returns
+            the wrong shape.
+        KeyboardInterrupt: If Ctrl-C is pressed before the first measurement.
         SystemExit: If ``train_function`` exits.
 
     Example:

@@ -51,19 +51,19 @@ def _from_json(values: Sequence[Mapping[str, Any]]) -> tuple[Measurement, ...]:
 class Reproduction(
     Report, Rows[tuple[Measurement, ...]], kind="reproduction", derived=("own_recipes",)
 ):
-    """Measured and published numbers, row by row; ``print`` shows them.
+    """Measured and published numbers of a table or figure, by row.
 
-    ``report["mlp-1x512 plain"]`` are the measurements of one row, one for each seed, and
-    ``list(report)`` those of all rows.
+    ``report["mlp-1x512 plain"]`` contains the measurements of one row, one per seed, and
+    ``list(report)`` those of all rows. ``print(report)`` shows a table.
 
     Attributes:
         exhibit: The table or figure.
         measurements: Measurements in the order of the rows.
-        left_out: Reasons of selected rows that were not run, by name.
+        left_out: Reasons why selected rows were not run, by name.
         failures: Trials that failed.
-        interrupted: Whether Ctrl-C ended it; the same call resumes.
+        interrupted: Whether Ctrl-C ended the run; the same call resumes it.
         out: Folder of the trials.
-        seconds: Time of this call.
+        seconds: Duration of this call.
 
     Example:
         >>> import tempfile
@@ -94,36 +94,36 @@ class Reproduction(
 
     @property
     def own_recipes(self) -> bool:
-        """Whether every row kept its own recipe."""
+        """Whether no recipe of a row was changed."""
         return not any(each.departures for each in self.measurements)
 
     @property
     def complete(self) -> bool:
-        """Whether every row that was asked for is measured with every seed."""
+        """Whether every selected row was measured with every seed."""
         return not (self.left_out or self.failures or self.interrupted)
 
     def table(self) -> str:
-        """Return measured, published, and deviation, one line a row, as plain text."""
+        """Return measured and published numbers and their differences as plain text."""
         return text(self.exhibit, self.measurements, rows=self.rows)
 
     def markdown(self) -> str:
-        """Return the same as a page in Markdown."""
+        """Return the same table as a Markdown page."""
         return markdown(self.exhibit, self.measurements, rows=self.rows)
 
     def plot(self, ax: "Axes | None" = None) -> "Figure":
-        """Draw it.
+        """Draw the figure of the paper from the measurements.
 
         Args:
             ax: Axes of matplotlib to draw a figure of one panel into; by default those of a new
                 figure.
 
         Returns:
-            A figure as `corruptlab.plotting` makes it.
+            The figure.
 
         Raises:
             MissingExtraError: If matplotlib is not installed.
-            ValueError: If it is a table, nothing was measured, or it has several panels and there
-                is an ``ax``.
+            ValueError: If the exhibit is a table, nothing was measured, or ``ax`` is given for a
+                figure with several panels.
 
         Source: Zhang et al. 2017, Fig. 1 and 2.
         """
@@ -135,24 +135,24 @@ class Reproduction(
         return self.plot()
 
     def keep(self, folder: str | os.PathLike[str], *, note: str = "") -> Path:
-        """Add the measurements to those that are kept in a folder, such as ``docs/results``.
+        """Add the measurements to the results in a folder, such as ``docs/results``.
 
         Args:
             folder: The folder; a measurement replaces an older one of its row, seed, machine,
                 sample, and departures.
-            note: What else there is to know about them.
+            note: Additional information about the measurements.
 
         Returns:
-            The file that was written.
+            Path of the written file.
 
         Raises:
-            DataFileError: If the file that is there is damaged.
+            DataFileError: If the existing file is damaged.
         """
         noted = [replace(each, note=note) if note else each for each in self.measurements]
         return keep_results(folder, self.exhibit, noted)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON can hold it; ``rows`` have ratios and published numbers."""
+        """Return the fields as JSON types; ``rows`` include ratios and published numbers."""
         return {
             **super().to_dict(),
             "title": self.exhibit.title,
@@ -220,10 +220,10 @@ def reproduce(
             ``"theorem1"``; or an `Exhibit`.
         data: Where the data are: ``"cifar10:FOLDER"``, ``"idx:FOLDER"`` for MNIST, and
             ``"imagenet:FOLDER"``, one or several. Any other data set that
-            `corruptlab.datasets.load` knows stands in for a single one.
+            `corruptlab.datasets.load` accepts replaces a single one.
         out: Folder for the trials, of any number of tables and figures.
-        rows: Which rows: each name fits the row of that very name, or all that have its words.
-            None for all.
+        rows: Names of rows, or words of names, which select all rows that contain them. None for
+            all.
         seeds: Seeds, each >= 0; every row is run with each of them.
         epochs: Epochs at most, instead of the recipe's.
         changes: Other parameters of the rows, such as ``{"gamma": 4.0}`` or
@@ -239,7 +239,7 @@ def reproduce(
     Raises:
         TypeError: If an argument has the wrong type.
         ValueError: If a table, row, data set, or parameter is unknown, a value is out of its range,
-            or ``out`` holds something else.
+            or ``out`` contains other files.
         DataFileError: If a file of the data is missing or damaged.
         MissingExtraError: If an extra is missing.
 

@@ -102,10 +102,11 @@ def permutation_test(
             squared error, with targets standardized by the mean and variance of all labels.
         test: Test set in the same form; or pass ``folds``.
         recipe: Hyper-parameters of a network; None for other learners.
-        folds: Cross-validate: into that many parts, drawn by the seed; or the part ``0, 1, ...``
-            of each example, shape ``(n,)``, chosen without these labels: stratified folds would be
-            balanced for the true labels only, and the test too often significant.
-        permutations: Exchanges B, >= 1. The smallest p-value is 1 / (B + 1).
+        folds: Cross-validation: the number of folds, which are drawn from the seed; or the fold
+            ``0, 1, ...`` of each example, shape ``(n,)``, chosen independently of the labels:
+            stratified folds are balanced for the true labels only, which makes the p-value too
+            small.
+        permutations: Number B of exchanges, >= 1. The smallest p-value is 1 / (B + 1).
         statistic: Statistic of the held-out examples, larger is better: ``"accuracy"`` (default),
             ``"balanced_accuracy"`` (the mean over the held-out classes), ``"log-likelihood"`` (the
             mean over examples, in nats), ``"auroc"`` (the area under the ROC curve; for more than
@@ -116,26 +117,27 @@ def permutation_test(
             of an estimator, or the scores of a training function's predictor; otherwise class
             indices or real numbers ``(n,)``. For rare classes, use ``"log-likelihood"`` or
             ``"auroc"``, which have more power than the accuracy.
-        groups: Exchange labels only among training examples of the same group, shape ``(n,)``,
-            numbers or strings: sites, days, repeated measures of one patient under several labels.
-            If examples of one group always share their label, as a patient's diagnosis, none can
-            be exchanged; then take one example, or their mean, of each.
-        stop_after: Stop as soon as so many exchanges, h >= 1, have done at least as well, and
-            take p = h / (exchanges until then) (Besag and Clifford). A test that will
-            not be significant then costs little; 10 is a common choice. None draws all.
-        stop: When the training of a network ends before the recipe's epochs: stopping rules as in
-            `fit`, or ``()`` for never. Exchanged labels take longer to interpolate than true ones.
+        groups: Group of each training example, shape ``(n,)``, numbers or strings: sites, days,
+            patients with several labels. Labels are exchanged only within groups. If all examples
+            of a group have the same label, such as a patient's diagnosis, no label can be
+            exchanged; use one example per group, or the mean of its examples.
+        stop_after: Stop at the h-th exchange, h >= 1, with a statistic at least as large, with the
+            p-value h / (number of exchanges until then) (Besag and Clifford). Tests that will not
+            be significant then take little time; 10 is a common choice. None draws all.
+        stop: Stopping rules for the training of a network, as in `fit`; ``()`` trains for all
+            epochs. Exchanged labels take longer to interpolate than true ones.
             Real-valued targets are interpolated if no other target is closer to an output.
         baselines: Corruptions of the inputs, such as ``ShuffledPixels()`` or ``GaussianPixels()``:
             the statistic is also measured on inputs without that structure, labels as they are.
         repeats: Draws r of each baseline; its own p-value cannot be below 1 / (r + 1).
-        level: Level that the test should be able to reach; too few permutations for it warn.
-        confidence: Level of `PermutationTest.interval`, in ``(0, 1)``.
-        seed: Decides exchanges, folds, data order, and baselines; any integer >= 0.
+        level: Significance level that the test should be able to reach; too few permutations for
+            it cause a warning.
+        confidence: Confidence level of `PermutationTest.interval`, in ``(0, 1)``.
+        seed: Seed of exchanges, folds, data order, and baselines; an integer >= 0.
         input_key: Position or name of the input in an item, or several of them: a network gets
             named fields as keyword arguments (see `fit`).
         label_key: Position or name of the label in an item.
-        device: Where to train a network; None for where it is.
+        device: Device of the training; None for the device of the network.
         optimizer: Function that returns an optimizer of a network's parameters, as in `fit`.
         loss: Loss of a network's outputs and labels, as in `fit`.
         execution: Options of execution of a network, as in `fit`.

@@ -166,28 +166,28 @@ def _ratio(value: float | None, reference: float | None) -> float | None:
 class RandomizationReport(
     Report, Rows[SettingResult], kind="randomization_test", derived=("complete",)
 ):
-    """One row a setting, and all that is needed to make them again.
+    """Results of a randomization test, one row per setting.
 
     ``print(report)`` shows a table, ``report["random-labels"]`` is one row, and ``list(report)``
-    are all.
+    contains all rows.
 
     Attributes:
-        rows: Results in the order in which they were made, true labels first. After Ctrl-C the
-            last one may be of an unfinished fit; its ``fit.stopped_by`` says so.
-        remaining: Settings that were not run, or not to the end.
+        rows: Results in the order of the fits, true labels first. After Ctrl-C the last one may
+            be of an unfinished fit; see its ``fit.stopped_by``.
+        remaining: Settings that were not run, or not finished.
         default_settings: Which settings were selected by default, and why; empty if they were
             given.
         interrupted: Whether Ctrl-C ended the test early.
-        model: What the network is called.
-        num_parameters: Numbers in its parameters.
-        data: What the data is called.
+        model: Name of the network.
+        num_parameters: Number of parameters of the network.
+        data: Name of the data.
         n_train: Number of training examples.
         n_test: Number of test examples; 0 without a test set.
         num_classes: Number of classes.
         recipe: The hyper-parameters, the same for all settings.
-        seed: Seed of corruptions, data order, and of what layers draw.
+        seed: Seed of corruptions, data order, and random layers.
         environment: Versions, machine, and device.
-        optimizer: Name of the function that made the optimizer; None for that of the recipe.
+        optimizer: Name of the optimizer function; None for the optimizer of the recipe.
         loss: Name of the loss; None for the cross-entropy.
 
     Example:
@@ -260,18 +260,18 @@ class RandomizationReport(
         return "\n".join([*_table(self.rows), "", *_notes(self), "", *made])
 
     def plot(self, ax: "Axes | None" = None) -> "Figure":
-        """Draw the training loss against steps, one curve a setting, true labels first.
+        """Draw the training loss against steps, one curve per setting, true labels first.
 
         Args:
             ax: Axes of matplotlib to draw into; by default those of a new figure.
 
         Returns:
-            A figure as `corruptlab.plotting.loss_curves` makes it. The paper's settings look the
-            same in every selection of them.
+            The figure; see `corruptlab.plotting.loss_curves`. Each of the paper's settings has the
+            same style in every figure.
 
         Raises:
             MissingExtraError: If matplotlib is not installed.
-            ValueError: If there is nothing to draw, as no setting made a single step.
+            ValueError: If no setting has finished a step.
 
         Source: Zhang et al. 2017, Fig. 1a.
         """

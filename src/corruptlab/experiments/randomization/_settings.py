@@ -28,18 +28,19 @@ from corruptlab.corruptions import (
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """One arm of a randomization test: what is done to the data before the same training.
+    """One setting of a randomization test: the corruptions of the data before training.
 
     Input corruptions are applied to training and test inputs, label corruptions to training
-    labels alone. A setting without corruptions is the one that others are compared with.
+    labels only. A setting without corruptions is the baseline of the others.
 
     Args:
-        name: How the setting is asked for, such as ``"random-labels"``; not empty.
-        label: How tables and figures call it, such as ``"random labels"``; ``name`` if empty.
-        corruptions: What is done, in this order.
+        name: Name of the setting, such as ``"random-labels"``; not empty.
+        label: Label in tables and figures, such as ``"random labels"``; ``name`` if empty.
+        corruptions: Corruptions, applied in this order.
 
     Raises:
-        TypeError: If a corruption is not one.
+        TypeError: If ``name`` or ``label`` is not a string, or an element of ``corruptions`` is not
+            a corruption.
         ValueError: If ``name`` is empty.
 
     Example:
@@ -56,6 +57,9 @@ class Setting:
     corruptions: tuple[Corruption, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("name", "label"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"`{name}` must be a string, got {getattr(self, name)!r}.")
         if not self.name:
             raise ValueError(f"`name` must not be empty, got {self.name!r}.")
         object.__setattr__(self, "label", self.label or self.name)
@@ -66,18 +70,18 @@ class Setting:
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing is done."""
+        """Whether there are no corruptions."""
         return not self.corruptions
 
     def specification(self, seed: int) -> str | None:
-        """Return corruptions and seed as the one line that `Specification.parse` reads back.
+        """Return corruptions and seed in one line, which `Specification.parse` parses.
 
         Args:
             seed: The seed.
 
         Returns:
-            Such as ``"uniform_labels(p=0.5)@seed=0"``; None if nothing is done, or a corruption
-            holds data and has no such form.
+            A text such as ``"uniform_labels(p=0.5)@seed=0"``; None if there are no corruptions, or
+            if a corruption contains data and has no one-line form.
         """
         try:
             return str(Specification(self.corruptions, seed))
@@ -91,14 +95,14 @@ class Setting:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Setting":
-        """Build a setting from what `to_dict` gave.
+        """Build a setting from a dictionary of `to_dict`.
 
         Args:
             values: Name, label, and corruptions.
 
         Returns:
-            The setting. A corruption that holds data, or is none of the library's, comes back as
-            its text alone: it prints the same, and cannot be applied.
+            The setting. Corruptions that contain data, and custom corruptions, are loaded as text
+            only: they print the same, but cannot be applied.
 
         Raises:
             ValueError: If a name is unknown or missing.
