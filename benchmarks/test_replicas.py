@@ -1,6 +1,6 @@
 """Replicas trained as one program, against as many fits, and against as many plain loops."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -14,7 +14,8 @@ from benchmarks._comparing import Compare
 from benchmarks._limits import Rates, training_flops, update_bytes
 from benchmarks.conftest import Scale
 
-LOOPS = pytest.mark.parametrize("loop", ["calls of `fit`", "plain loops"])
+FITS, LOOPS = "calls of `fit`", "plain loops"
+MEASURING = "plain loops that measure the same"  # evaluation costs a convolutional network most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,22 +37,16 @@ class Work:
     epochs: int
 
 
-@LOOPS
+@pytest.mark.parametrize("loop", [FITS, LOOPS])
 def test_small_perceptrons(
     compare: Compare, rates: Rates, scale: Scale, device: torch.device, loop: str
 ) -> None:
     """64-128-10 on as many points as scikit-learn has digits."""
-    work = Work(
-        name="MLPs 64-128-10",
-        make=lambda: cl.mlp(128, input_shape=(64,)),
-        inputs=random_inputs(1797, 64),
-        replicas=scale(16, 32),
-        epochs=2,
-    )
+    work = small_perceptrons(scale(16, 32))
     against(compare, rates, device, work, loop)
 
 
-@LOOPS
+@pytest.mark.parametrize("loop", [FITS, LOOPS])
 def test_larger_perceptrons(
     compare: Compare, rates: Rates, scale: Scale, device: torch.device, loop: str
 ) -> None:
@@ -66,7 +61,7 @@ def test_larger_perceptrons(
     against(compare, rates, device, work, loop)
 
 
-@LOOPS
+@pytest.mark.parametrize("loop", [FITS, LOOPS, MEASURING])
 def test_convolutional_networks(
     compare: Compare, rates: Rates, scale: Scale, device: torch.device, loop: str
 ) -> None:
@@ -81,29 +76,67 @@ def test_convolutional_networks(
     against(compare, rates, device, work, loop)
 
 
+@pytest.mark.parametrize("loop", [LOOPS, MEASURING])
+def test_calls_of_fit(compare: Compare, scale: Scale, device: torch.device, loop: str) -> None:
+    """Fits that are over in milliseconds, one after the other: what a call costs beside its steps.
+
+    Neither side does its products in several threads: how long these wait for one another is
+    another question.
+    """
+    work = small_perceptrons(scale(16, 32))
+    labels = labels_of(work)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        compare(
+            f"{work.replicas} calls of `fit`, {work.name} on {len(work.inputs):,} points, "
+            f"{work.epochs} epochs, one thread",
+            lambda: fits(work, labels, device),
+            lambda: plain_loops(work, labels, device, measure=loop == MEASURING),
+            than=f"{work.replicas} {loop}",
+            rounds=7,
+        )
+    finally:
+        torch.set_num_threads(before)
+
+
+def small_perceptrons(replicas: int) -> Work:
+    return Work(
+        name="MLPs 64-128-10",
+        make=lambda: cl.mlp(128, input_shape=(64,)),
+        inputs=random_inputs(1797, 64),
+        replicas=replicas,
+        epochs=2,
+    )
+
+
 def random_inputs(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
+def labels_of(work: Work) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randint(10, (work.replicas, len(work.inputs)), generator=generator)
+
+
+def recipe_of(work: Work) -> cl.Recipe:
+    """Return a recipe with too low a rate to interpolate: the work is the same in all."""
+    return cl.Recipe(learning_rate=1e-3, decay=1.0, epochs=work.epochs, whiten=False)
+
+
 def against(compare: Compare, rates: Rates, device: torch.device, work: Work, loop: str) -> None:
     """Compare with a loop over the replicas: of `fit`, or as PyTorch's tutorials write it."""
-    inputs, n = work.inputs, len(work.inputs)
-    generator = torch.Generator().manual_seed(1)
-    labels = torch.randint(10, (work.replicas, n), generator=generator)
-    # Too low a rate to interpolate: the work is the same in all.
-    recipe = cl.Recipe(learning_rate=1e-3, decay=1.0, epochs=work.epochs, whiten=False)
+    inputs, n, labels, recipe = work.inputs, len(work.inputs), labels_of(work), recipe_of(work)
     reports: list[cl.ReplicasReport] = []
 
     def ours() -> None:
         reports.append(cl.fit_replicas(work.make(), inputs, labels, recipe=recipe, device=device))
 
-    def fits() -> None:
-        for row in labels:
-            cl.fit(work.make(), TensorDataset(inputs, row), recipe=recipe, device=device)
-
-    def plain() -> None:
-        networks = [work.make().to(device) for _ in labels]
-        plain_loops(networks, inputs.to(device), labels.to(device), recipe)
+    def theirs() -> None:
+        if loop == FITS:
+            fits(work, labels, device)
+        else:
+            plain_loops(work, labels, device, measure=loop == MEASURING)
 
     model = work.make()
     times = work.replicas * work.epochs
@@ -111,7 +144,7 @@ def against(compare: Compare, rates: Rates, device: torch.device, work: Work, lo
     found = compare(
         f"{work.replicas} {work.name} on {n:,} points by `fit_replicas`, {work.epochs} epochs",
         ours,
-        fits if loop == "calls of `fit`" else plain,
+        theirs,
         than=f"{work.replicas} {loop}",
         rounds=3,
         limit=rates.limit(
@@ -132,17 +165,47 @@ def convnet() -> nn.Module:
     )
 
 
-def plain_loops(
-    networks: Sequence[nn.Module], inputs: Tensor, labels: Tensor, recipe: cl.Recipe
-) -> None:
-    """Train one network after the other as PyTorch's tutorials do."""
-    for network, own in zip(networks, labels, strict=True):
+def fits(work: Work, labels: Tensor, device: torch.device) -> None:
+    """Call `fit` for one network after the other."""
+    for own in labels:
+        data = TensorDataset(work.inputs, own)
+        cl.fit(work.make(), data, recipe=recipe_of(work), device=device)
+
+
+def plain_loops(work: Work, labels: Tensor, device: torch.device, *, measure: bool) -> None:
+    """Train one network after the other as PyTorch's tutorials do.
+
+    With ``measure``, as `fit` does: up to the first batch with an error after each epoch, and once
+    on all points at the end.
+    """
+    recipe, inputs = recipe_of(work), work.inputs.to(device)
+    for own in labels.to(device):
+        network = work.make().to(device)
         optimizer = torch.optim.SGD(
             network.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum
         )
         for _ in range(recipe.epochs):
-            for ids in torch.randperm(len(inputs), device=inputs.device).split(recipe.batch_size):  # type: ignore[no-untyped-call]  # PyTorch's
+            network.train()
+            for ids in torch.randperm(len(inputs), device=device).split(recipe.batch_size):  # type: ignore[no-untyped-call]  # PyTorch's
                 loss = cross_entropy(network(inputs[ids]), own[ids])
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's
                 optimizer.step()
+            if measure:
+                accuracy_of(network, inputs, own, until_an_error=True)
+        if measure:
+            accuracy_of(network, inputs, own, until_an_error=False)
+
+
+@torch.no_grad()
+def accuracy_of(
+    network: nn.Module, inputs: Tensor, labels: Tensor, *, until_an_error: bool
+) -> float:
+    network.eval()
+    right = 0
+    for some, own in zip(inputs.split(256), labels.split(256), strict=True):  # type: ignore[no-untyped-call]  # PyTorch's
+        hits = int((network(some).argmax(1) == own).sum())
+        right += hits
+        if until_an_error and hits < len(own):
+            break
+    return right / len(inputs)

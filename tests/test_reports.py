@@ -1,6 +1,5 @@
 """Every report: to a dictionary, a file, a data frame, and a notebook, and back as it was."""
 
-import contextlib
 import dataclasses
 import functools
 import importlib
@@ -483,7 +482,10 @@ def test_a_foreign_file_is_one_line(text: str, found: str, tmp_path: Path) -> No
     assert "\n" not in str(caught.value)
 
 
-WRONG: list[Any] = [None, [], {}, "x", -1, 10**400, [[1], [1, 2]], {"$float": "x"}, {"kind": 3}]
+WRONG: list[Any] = [
+    None, [], {}, "x", -1, 10**400, [[1], [1, 2]], {"$float": "x"}, {"kind": 3}, 10**30, True,
+    {"$float": "nan"}, ["x"], [1.5],
+]  # fmt: skip
 
 
 def places(values: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -495,15 +497,85 @@ def places(values: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from places(values[key], (*at, key))
 
 
+def path_of(at: tuple[Any, ...]) -> str:
+    return "values" + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in at)
+
+
+def check_refused_or_shown(kind: Any, values: Any, at: tuple[Any, ...]) -> None:
+    """Check that values are refused with a part of the path, or make a report that is shown."""
+    try:
+        report = kind.from_dict(values)
+    except (TypeError, ValueError) as error:
+        message, path = str(error), path_of(at)
+        quoted = message.split("`")[1]
+        assert "\n" not in message
+        if quoted == "values":  # several fields contradict one another, or a report is another one
+            assert "fields that fit together" in message or at[-1] in ("kind", "schema")
+        else:
+            named = path.startswith(quoted) or quoted.startswith(path)
+            assert named or quoted == at[0], message
+        return
+    assert repr(report)
+    assert str(report)
+    assert json.dumps(report.to_dict(), allow_nan=False)
+    if kind is not cl.SweepReport or at != ("out",):  # whose rows are in a folder
+        assert report._repr_html_()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, for means of nothing
 @every_report
-def test_whatever_is_wrong_with_a_value_is_an_error_of_its_type_or_value(kind: Any) -> None:
-    text = json.dumps(examples(kind)[0].to_dict())
-    for i, (*at, last) in enumerate(places(json.loads(text))):
-        values = json.loads(text)
-        inner = functools.reduce(operator.getitem, at, values)
-        inner[last] = WRONG[i % len(WRONG)]
-        with contextlib.suppress(TypeError, ValueError):
-            kind.from_dict(values)
+def test_a_report_with_a_wrong_value_is_refused_or_shown(kind: Any) -> None:
+    """Every value of the examples in turn, each by one of all wrong ones."""
+    seen: set[tuple[Any, ...]] = set()
+    for example in examples(kind):
+        text = json.dumps(example.to_dict())
+        for at in places(json.loads(text)):
+            if at[-3:] in seen:  # the recipe of every row, for instance
+                continue
+            seen.add(at[-3:])
+            values = json.loads(text)
+            inner = functools.reduce(operator.getitem, at[:-1], values)
+            inner[at[-1]] = WRONG[len(seen) % len(WRONG)]
+            check_refused_or_shown(kind, values, at)
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "message"),
+    [
+        (
+            cl.RandomizationReport,
+            ("rows", 0, "setting", "label"),
+            r"^`values\.rows\[0\]\.setting` must be as .*: `label` must be a string, got 3\.$",
+        ),
+        (
+            cl.FitReport,
+            ("recipe", "epochs"),
+            r"^`values\.recipe` must be as .*: `epochs` must be at least 1, got -1\.$",
+        ),
+        (
+            experiments.SeedsReport,
+            ("reports", 0, "rows", 0, "seconds"),
+            r"^`values\.reports\[0\]\.rows\[0\]\.seconds` must be a number, got '3'\.$",
+        ),
+        (
+            experiments.Reproduction,
+            ("measurements", 0, "measured"),
+            r"^`values\.measurements` must be as .*: `measured` must be .*, got nan\.$",
+        ),
+        (
+            capacity.Shattering,
+            ("n",),
+            r"^`n` must lie in 1 \.\. 12 if `exhaustive`, got 1000000000000\.$",
+        ),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_wrong_value_is_named_by_its_path(kind: Any, at: tuple[Any, ...], message: str) -> None:
+    wrong = {"label": 3, "epochs": -1, "seconds": "3", "measured": {"$float": "nan"}, "n": 10**12}
+    values = json.loads(json.dumps(examples(kind)[0].to_dict()))
+    functools.reduce(operator.getitem, at[:-1], values)[at[-1]] = wrong[at[-1]]
+    with pytest.raises((TypeError, ValueError), match=message):
+        kind.from_dict(values)
 
 
 def test_fields_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
@@ -559,8 +631,8 @@ def test_a_file_that_cannot_be_written_whole_is_not_written(
 
 
 def test_an_array_of_nothing_keeps_its_type() -> None:
-    values = examples(cl.ReplicasReport)[0].to_dict()
-    assert cl.ReplicasReport.from_dict({**values, "epochs": []}).epochs.dtype == np.int64
+    baseline = experiments.Baseline("none", np.empty(0), None)
+    assert baseline.from_dict(baseline.to_dict()).statistics.dtype == np.float64
 
 
 def test_numbers_that_no_type_holds_are_named() -> None:

@@ -15,8 +15,11 @@ from torch import Tensor
 from typing_extensions import Self
 
 from corruptlab._json import Json, decode, encode
+from corruptlab._modules import first_line
 
 _SHOWN = 60  # characters of a wrong value
+_WRONG = ArithmeticError, AttributeError, LookupError, TypeError, ValueError
+"""What values of a wrong type or length may raise."""
 
 _WORDS: dict[Any, str] = {
     bool: "true or false",
@@ -72,10 +75,21 @@ class Record:
         try:
             found: Self = made(cls, values, name)
         except OverflowError as error:
+            raise _out_of_range(name) from error
+        try:
+            found._show()
+        except _WRONG as error:
             raise ValueError(
-                f"`{name}` must hold numbers in range, got one that is not."
+                f"`{name}` must hold fields that fit together, such as lists of one length, "
+                f"got the error: {first_line(error)}"
             ) from error
         return found
+
+    def _show(self) -> None:
+        """Compute all that is shown of it, which may fail for fields that do not fit together."""
+        repr(self)
+        for name in self._derived:
+            getattr(self, name)
 
 
 def kept_as(as_json: Callable[[Any], Any], back: Callable[[Any], Any]) -> dict[str, Any]:
@@ -139,17 +153,36 @@ def made(kind: type, values: Any, name: str) -> Any:
     """Return a dataclass of its fields, or of what its own ``from_dict`` takes."""
     _checked(values, isinstance(values, Mapping), "a dictionary", name)
     if callable(own := getattr(kind, "from_dict", None)) and not issubclass(kind, Record):
-        return own(values)
+        return _back(own, values, name)
     hints, found = _hints(kind), {}
     for each in saved_fields(kind):
         if each.name in values:
             hint, place = hints[each.name], f"{name}.{each.name}"
             back = each.metadata.get("back", functools.partial(typed, hint=hint, name=place))
-            found[each.name] = back(values[each.name])
+            found[each.name] = _back(back, values[each.name], place)
         elif each.default is MISSING and each.default_factory is MISSING:
             there = ", ".join(values) or "nothing"
             raise ValueError(f"`{name}` must name {each.name}, got {there}.")
     return kind(**found)
+
+
+def _out_of_range(name: str) -> ValueError:
+    return ValueError(f"`{name}` must hold numbers in range, got one that is not.")
+
+
+def _back(back: Callable[[Any], Any], value: Any, name: str) -> Any:
+    """Return what a function makes of a value, or say where the value stands."""
+    try:
+        return back(value)
+    except _WRONG as error:
+        if str(error).startswith(f"`{name}"):
+            raise  # it says where
+        if isinstance(error, OverflowError):
+            raise _out_of_range(name) from error
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"`{name}` must be as `to_dict` returns it, got the error: {first_line(error)}"
+        ) from error
 
 
 @functools.cache
@@ -170,6 +203,9 @@ def _one_of(value: Any, kinds: Sequence[Any], name: str) -> Any:
     others = [kind for kind in kinds if kind is not type(None)]
     if value is None and len(others) < len(kinds):
         return None
+    if isinstance(value, dict) and "kind" in value:  # of a report
+        named = [each for each in others if getattr(each, "_kind", None) == value["kind"]]
+        others = named or others
     for kind in others[:-1]:
         try:
             return typed(value, kind, name)

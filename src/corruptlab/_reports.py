@@ -12,7 +12,6 @@ from typing_extensions import Self
 
 from corruptlab._errors import DataFileError, require
 from corruptlab._json import Json, read_json, write_json
-from corruptlab._modules import first_line
 from corruptlab._records import Record, saved_fields
 from corruptlab._text import suggestion
 
@@ -73,17 +72,12 @@ class Report(Record):
                     f"`values` must have the {name} {wanted!r} of a {cls.__name__}, "
                     f"got {values.get(name)!r}."
                 )
-        report = cls._made(values, "values")
-        try:
-            repr(report)
-            for name in report._derived:
-                getattr(report, name)
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            raise ValueError(
-                "`values` must hold fields that fit together, such as lists of one length, "
-                f"got the error: {first_line(error)}"
-            ) from error
-        return report
+        return cls._made(values, "values")
+
+    def _show(self) -> None:
+        super()._show()
+        str(self)
+        self._repr_html_()
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the report to a JSON file; an old file is replaced as a whole or not at all.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from corruptlab import __version__
-from corruptlab.experiments import TOKEN_SETTINGS
+from corruptlab.experiments import TOKEN_SETTINGS, RandomizationReport, SeedsReport
 from tests.cli.shown import check_mistake, main
 from tests.cli.trees import table_of
 
@@ -58,6 +58,30 @@ def test_learning_rate_and_p_reach_the_run(data: str, tmp_path: Path) -> None:
     assert report["rows"][0]["setting"]["corruptions"][0]["p"] == 0.25
 
 
+@pytest.mark.slow
+def test_several_seeds_are_the_tests_of_each_seed(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--settings", "true,random-labels"]
+    out = tmp_path / "both"
+    assert main(command(data, *options, "--seed", "3", "--seeds", "2", "--out", str(out))) in (0, 1)
+    shown = capsys.readouterr().out
+    assert "+-" in shown
+    assert "seeds 3, 4, on cpu" in shown
+    report = SeedsReport.load(out / "report.json")
+    for seed, own in zip((3, 4), report.reports, strict=True):
+        alone = tmp_path / str(seed)
+        main(command(data, *options, "--seed", str(seed), "--out", str(alone)))
+        other = RandomizationReport.load(alone / "report.json")
+        assert isinstance(own, RandomizationReport)
+        assert [row.fit.losses for row in own] == [row.fit.losses for row in other]
+        assert [row.fingerprint for row in own] == [row.fingerprint for row in other]
+    first = [each.rows[0].train_accuracy for each in report.reports]
+    assert len(first) == 2
+    losses = [each.rows[0].fit.losses[0] for each in report.reports]  # type: ignore[union-attr]  # networks
+    assert losses[0] != losses[1]
+
+
 def test_a_table_is_tested_by_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = f"csv:{table_of(tmp_path)}:ill"
     assert main(["test", "--data", spec, "--model", "mlp-1x16", "--epochs", "2"]) == 0
@@ -66,6 +90,16 @@ def test_a_table_is_tested_by_columns(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "mlp-1x16, 98 parameters" in shown  # (3 + 1) * 16 + (16 + 1) * 2
     assert "x.csv, 32 training and 8 test examples, 2 classes" in shown
     assert "at most 2 epochs, inputs plain" in " ".join(shown.split())
+
+
+def test_a_table_can_be_resampled_by_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--settings", "true,resampled-tokens", "--model", "mlp-1x16", "--epochs", "1"]
+    assert main(["test", "--data", f"csv:{table_of(tmp_path)}", *options]) == 0
+    shown = capsys.readouterr().out
+    assert "resampled columns" in shown
+    assert "tokens" not in shown
 
 
 @pytest.mark.slow(seconds=1)
@@ -101,6 +135,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["--model", "resnet"], r"--model must be one of mlp-1x512, .* got 'resnet'"),
     (["--p", "2"], r"--p must lie in \[0, 1\], got 2\.0"),
     (["--seed", "-1"], r"--seed must be at least 0, got -1"),
+    (["--seeds", "0"], r"--seeds must be at least 1, got 0"),
     (["--epochs", "0"], r"--epochs must be at least 1, got 0"),
     (["--learning-rate", "nan"], r"--learning-rate must be finite, got nan"),
     (["--device", "toaster"], r"--device must be usable on this machine, got 'toaster'"),

@@ -17,7 +17,7 @@ import torch
 from corruptlab._cli._output import MISTAKES, Output, UserError, as_user_errors, in_options, show
 from corruptlab._cli._test import follow
 from corruptlab.datasets import load
-from corruptlab.experiments import RandomizationReport, iter_randomization_test
+from corruptlab.experiments import RandomizationReport, SeedsReport, iter_randomization_test
 from corruptlab.models import mlp
 from corruptlab.training import Recipe
 from tests.cli.shown import main
@@ -232,7 +232,7 @@ def output(tmp_path: Path) -> Output:
     return Output(str(tmp_path / "out"))
 
 
-def then(reports: list[RandomizationReport], error: BaseException) -> Iterator[RandomizationReport]:
+def then(reports: list[Any], error: BaseException) -> Iterator[Any]:
     """Give reports, and end with an error."""
     yield from reports
     raise error
@@ -248,6 +248,19 @@ def test_ctrl_c_between_two_fits_is_kept_as_an_interruption(
     assert json.loads(output.report.read_text())["interrupted"]
     assert follow(then(reports[:1], KeyboardInterrupt()), None) == 130
     assert "interrupted; kept what was finished: true labels." in capsys.readouterr().err
+
+
+def test_ctrl_c_between_two_seeds_is_kept_as_an_interruption(
+    reports: list[RandomizationReport], output: Output, capsys: pytest.CaptureFixture[str]
+) -> None:
+    several = [SeedsReport(reports=(each,), seeds=(0, 1)) for each in reports]
+    assert follow(then(several, KeyboardInterrupt()), output) == 130
+    shown, told = capsys.readouterr()
+    assert "Not finished: seed 1." in shown
+    where = output.report
+    assert f"interrupted; kept what was finished in {where}: true labels, Gaussian." in told
+    assert SeedsReport.load(where).interrupted
+    assert follow(iter(several), None) == 0
 
 
 def test_ctrl_c_before_the_first_setting_is_done_leaves_nothing(

@@ -286,3 +286,12 @@ def test_names_decide_the_fingerprint() -> None:
         cl.corrupt((np.zeros(N), each[Y])) for each in (NAMES, np.array(["a", "b", "c"]))
     )
     assert some.fingerprint != others.fingerprint
+
+
+@pytest.mark.parametrize("y", [["a", None, "b"], [0, None, 1], np.array(["a", None], object)])
+def test_a_missing_label_is_one_error_without_an_argument_that_there_is_not(y: Any) -> None:
+    message = (
+        r"^`y` must be one class for each example, got None at position 1; leave out .*label\.$"
+    )
+    with pytest.raises(TypeError, match=message):
+        cl.corrupt_labels(y, cl.RandomLabels())

@@ -275,6 +275,19 @@ def test_bad_data_is_one_clear_error(case: str) -> None:
         cl.materialize(cl.corrupt(dataset, cl.RandomLabels()))
 
 
+def fitted(data: Any) -> None:
+    cl.fit(cl.mlp(2), data, recipe=cl.Recipe(learning_rate=0.1, epochs=1))
+
+
+@pytest.mark.parametrize("act", [cl.materialize, fitted])
+@pytest.mark.parametrize("kind", [str, object, "datetime64[D]"])
+def test_inputs_of_which_no_tensor_can_be_made_are_one_clear_error(act: Any, kind: Any) -> None:
+    data = np.arange(6).reshape(3, 2).astype(kind), np.array([0, 1, 0])
+    message = r"^`(train|dataset)` must have inputs of numbers where tensors are made of them, got "
+    with pytest.raises(TypeError, match=message):
+        act(data)
+
+
 def test_ids_name_one_example_each() -> None:
     with pytest.raises(
         ValueError, match=r"^`ids` must give one number to one example, got 0 at .*"

@@ -185,7 +185,7 @@ BAD: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "one class": (HEAD, {}, "expected at least two classes, found 1: ['no']"),
     "few rows": (
         HEAD + "2,red,yes\n", {},
-        "expected a class of at least 5 rows to hold one out, found none",
+        "expected a class of at least 5 rows to hold one out, found 2 classes of at most 1 row",
     ),
     "real labels": (
         "a,y\n1,0.5\n", {},

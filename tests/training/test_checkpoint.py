@@ -345,8 +345,11 @@ def parts(state: Any, where: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 def test_a_part_that_is_missing_or_of_another_kind_is_an_error_that_names_the_file(
     tmp_path: Path,
 ) -> None:
+    recipe, data = replace(PLAIN, epochs=2), points(20)
+
     def act() -> FitReport:
-        return fit(network(), points(), recipe=PLAIN, checkpoint=tmp_path, stop=())
+        plane = nn.Linear(6, 3)  # a part of each kind, and no more
+        return fit(plane, data, recipe=recipe, checkpoint=tmp_path, stop=())
 
     def inside(state: Any, where: tuple[Any, ...]) -> Any:
         for key in where[:-1]:

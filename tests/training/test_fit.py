@@ -142,6 +142,59 @@ class Noticing(nn.Module):
         return out
 
 
+class Sized(nn.Module):
+    """A network that notes how many examples each pass in evaluation mode had."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.sizes = network(), list[int]()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            self.sizes.append(len(x))
+        out: Tensor = self.body(x)
+        return out
+
+
+def test_an_error_among_the_first_examples_spares_the_pass_over_all() -> None:
+    model = Sized()
+    report = fit(model, points(400), recipe=replace(RECIPE, epochs=3))
+    assert report.train_accuracy < 1
+    after_epochs = model.sizes[model.sizes.index(32) :]
+    assert after_epochs == [32, 32, 32, *[80] * 5]  # and the pass at the end
+
+
+class Outputs(nn.Module):
+    """The same outputs for all inputs, which training hardly moves."""
+
+    def __init__(self, outputs: list[float]) -> None:
+        super().__init__()
+        self.outputs = nn.Parameter(torch.tensor(outputs))
+        self.sizes: list[int] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            self.sizes.append(len(x))
+        return self.outputs.expand(len(x), -1)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "right"),
+    [([1.0, 0.0], True), ([0.0, 1.0], False), ([1.0, 1.001], False), ([0.0, 0.0], True)],
+)
+def test_only_errors_that_no_rounding_explains_spare_the_pass(
+    outputs: list[float], right: bool
+) -> None:
+    model = Outputs(outputs)
+    data = TensorDataset(torch.zeros(200, 1), torch.zeros(200, dtype=torch.int64))
+    recipe = Recipe(learning_rate=1e-9, epochs=1, batch_size=200, whiten=False)
+    report = fit(model, data, recipe=recipe)
+    assert report.train_accuracy == right
+    assert report.stopped_by == ("interpolated" if right else "epochs")
+    clear = outputs[1] - outputs[0] > 0.01
+    assert model.sizes[model.sizes.index(32) + 1 :] == [200] * (1 if right or clear else 2)
+
+
 def test_modes_are_right_in_every_pass_and_restored() -> None:
     model = Noticing()
     model.body[1].eval()

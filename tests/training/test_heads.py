@@ -16,6 +16,7 @@ from torch.utils.data import Subset, TensorDataset
 
 import corruptlab as cl
 from corruptlab.datasets import DataFileError
+from tests.fake_gpu import FakeGPU
 
 N, SIZE, EPOCHS = 46, 10, 3  # the last batch of an epoch has 6
 RECIPE = cl.Recipe(learning_rate=0.05, epochs=EPOCHS, batch_size=SIZE, decay=0.95)
@@ -76,6 +77,16 @@ def test_measuring_changes_no_bit_of_the_fit(way: Any) -> None:
     assert alone.heads is None
     assert watched.heads is not None
     assert watched.heads.total == (3 * N,) * EPOCHS
+
+
+def test_on_a_gpu_steps_with_heads_are_not_captured_and_measure_the_same(fake_gpu: FakeGPU) -> None:
+    one, two, three = (cl.mlp(8, input_shape=(6,), num_classes=3) for _ in range(3))
+    expected = fitted(one, heads_of(one, layers=["2", "3"]))
+    asked = replace(PLAIN, cuda_graphs=True)
+    found = fitted(two, heads_of(two, layers=["2", "3"]), device="cuda", execution=asked)
+    assert found.not_captured == "there are hooks, which a graph would not call"
+    assert found.heads == expected.heads
+    assert fitted(three, None, device="cuda", execution=asked).not_captured == ""
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.5])

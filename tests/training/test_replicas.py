@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 from corruptlab import Augmentation, Draws, Recipe, fit, fit_replicas, mlp, small_inception
-from corruptlab.training import NonFiniteLossError, center_crop, whiten
+from corruptlab.training import NonFiniteLossError, _replica_plan, center_crop, whiten
 from corruptlab.training.stopping import interpolated, patience
 
-RECIPE = Recipe(learning_rate=0.1, decay=0.99, epochs=150, batch_size=16, whiten=False)
+RECIPE = Recipe(learning_rate=0.1, decay=0.99, epochs=50, batch_size=16, whiten=False)
+LONG = replace(RECIPE, epochs=150)  # until each replica has interpolated
 N, D, K, R = 50, 6, 3, 4
 GENERATOR = torch.Generator().manual_seed(0)
 INPUTS = torch.randn(N, D, generator=GENERATOR)
@@ -81,7 +82,7 @@ def test_each_replica_is_the_fit_of_its_labels(
 
 
 def test_replicas_stop_at_their_own_epochs() -> None:
-    report = fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE, strategy="wide")
+    report = fit_replicas(perceptron(), INPUTS, LABELS, recipe=LONG, strategy="wide")
     assert report.interpolated.all()
     assert len(set(report.epochs.tolist())) > 1
     assert_array_equal(report.steps, report.epochs * 4)
@@ -185,11 +186,11 @@ def test_what_is_done_to_a_given_network_later_does_not_reach_the_report() -> No
 @pytest.mark.slow
 def test_one_rule_may_stand_alone() -> None:
     alone, listed = (
-        fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE, stop=stop)
+        fit_replicas(perceptron(), INPUTS, LABELS, recipe=LONG, stop=stop)
         for stop in (interpolated(), [interpolated()])
     )
     assert alone.stopped_by == listed.stopped_by == ("interpolated",) * R
-    never = fit_replicas(perceptron(), INPUTS, LABELS, recipe=RECIPE, stop=[])
+    never = fit_replicas(perceptron(), INPUTS, LABELS, recipe=LONG, stop=[])
     assert never.stopped_by == ("epochs",) * R
 
 
@@ -226,15 +227,17 @@ def test_a_job_worth_it_is_measured_and_the_fastest_taken(
     ticks = [1.0, *(0.01 if name == fastest else 1.0 for name in CANDIDATES for _ in range(8))]
     clock = itertools.accumulate(itertools.chain(ticks, itertools.repeat(1.0)))
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(_replica_plan, "_WORTH_MEASURING", 1)
+    recipe = replace(RECIPE, epochs=20)
     model = perceptron()
     before = model.get_parameter("1.weight").clone()
-    report = fit_replicas(model, INPUTS, LABELS, recipe=RECIPE)
+    report = fit_replicas(model, INPUTS, LABELS, recipe=recipe)
     assert list(report.seconds_per_step) == CANDIDATES
     named = "loop" if report.strategy == "loop" else f"wide, {report.group} at a time"
     assert named == fastest == min(CANDIDATES, key=lambda name: report.seconds_per_step[name])
     assert torch.equal(model.get_parameter("1.weight"), before)
     for r in range(R):
-        own = single(perceptron(), INPUTS, LABELS[r], RECIPE)
+        own = single(perceptron(), INPUTS, LABELS[r], recipe)
         assert_is_the_single_fit(report, r, *own, tol=1e-3)
 
 
@@ -360,12 +363,12 @@ def averaging() -> nn.Sequential:
     return nn.Sequential(nn.Linear(D, 9), nn.BatchNorm1d(9, momentum=None), nn.Linear(9, K))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("make", [Reading, averaging])
 def test_what_cannot_be_mapped_over_goes_through_the_loop(
-    make: Any,
+    make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = replace(RECIPE, learning_rate=1e-9, epochs=250, batch_size=25)  # worth measuring
+    monkeypatch.setattr(_replica_plan, "_WORTH_MEASURING", 1)
+    recipe = replace(RECIPE, learning_rate=1e-9, epochs=3, batch_size=25)
     report = fit_replicas(make(), INPUTS, LABELS, recipe=recipe)
     assert (report.strategy, report.seconds_per_step) == ("loop", {})
 

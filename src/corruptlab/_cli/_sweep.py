@@ -157,7 +157,7 @@ def _figure(report: SweepReport) -> Any:
     """Draw Fig. 1b and 1c side by side."""
     found = report.table()
     models = list(dict.fromkeys(found["model"].tolist()))
-    several = len(models) > 1
+    several, data = len(models) > 1, loaded(str(found["data"][0]))[0].name
     return report.plot(
         "p",
         ["steps_to_interpolation", "test_error"],
@@ -168,7 +168,7 @@ def _figure(report: SweepReport) -> Any:
             "steps_to_interpolation": "steps to interpolation",
             "test_error": "test error, labels clean",
         },
-        title=str(found["data"][0]) if several else f"{models[0]} on {found['data'][0]}",
+        title=data if several else f"{models[0]} on {data}",
     )
 
 

@@ -1,10 +1,13 @@
 """``corruptlab test``: the randomization test."""
 
 import argparse
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any, TypeAlias
 
 import torch
+from torch import nn
 
 from corruptlab._by_name import default_model, device_for, loaded, network_for, recipe_for
 from corruptlab._cli import _output as cli
@@ -12,11 +15,17 @@ from corruptlab._cli._output import DONE, INTERRUPTED, MISTAKES, NOT_ALL, Output
 from corruptlab.datasets import Images, Table
 from corruptlab.experiments import (
     RandomizationReport,
+    SeedsReport,
+    SeedsResult,
     Setting,
+    SettingResult,
     iter_randomization_test,
     paper_settings,
     token_settings,
 )
+
+AnyReport: TypeAlias = RandomizationReport | SeedsReport
+"""Of one seed, or of several."""
 
 _DESCRIPTION = """\
 Train a network on differently corrupted copies of a data set, with the same initial weights
@@ -37,9 +46,13 @@ for tokens, the last three are (token 0 is padding and stays in place):
   shuffled-positions, random-positions   as for pixels
   resampled-tokens  each token is drawn from the tokens at the same position
 
+for a table, shuffled-pixels and random-pixels permute its columns; resampled-tokens, which is
+not one of the six, draws each value from the values of the same column
+
 examples:
   corruptlab test --out out
   corruptlab test --settings true,random-labels --model mlp-3x512 --seed 1
+  corruptlab test --settings true,random-labels --seeds 3 --out out
   corruptlab test --data cifar10:data --settings true,partial-labels --p 0.2
   corruptlab test --data idx:/data/mnist --epochs 50 --learning-rate 0.02
   corruptlab test --data torchvision:SVHN:data --device cuda
@@ -80,6 +93,13 @@ def _add(test: argparse.ArgumentParser) -> None:
         metavar="N",
         help="seed of weights, corruptions, and data order (default: %(default)s)",
     )
+    how.add_argument(
+        "--seeds",
+        type=int,
+        metavar="N",
+        help="run the test with N seeds from --seed on, and show means with 95%% intervals "
+        "(default: one seed, with the time to interpolation)",
+    )
     cli.add_device(how)
     cli.add_epochs(
         how,
@@ -103,7 +123,7 @@ def run_test(options: argparse.Namespace) -> int:
     return follow(reports, output)
 
 
-def _reports(options: argparse.Namespace) -> Iterator[RandomizationReport]:
+def _reports(options: argparse.Namespace) -> Iterator[AnyReport]:
     """Check everything that was typed, and get ready to start."""
     train, test = loaded(options.data)
     model = options.model or default_model(train)
@@ -114,36 +134,52 @@ def _reports(options: argparse.Namespace) -> Iterator[RandomizationReport]:
         epochs=options.epochs,
         learning_rate=options.learning_rate,
     )
-    return iter_randomization_test(
-        network_for(model, train, recipe, seed=options.seed),
+
+    def network() -> nn.Module:
+        return network_for(model, train, recipe, seed=torch.initial_seed())  # that of the test
+
+    run: Any = iter_randomization_test  # whose overloads tell one seed from several
+    reports: Iterator[AnyReport] = run(
+        network,
         train,
         test,
         recipe=recipe,
         settings=_settings(options, train),
         p=options.p,
         seed=options.seed,
+        seeds=options.seeds,
         num_classes=len(train.classes),
         device=device_for(options.device),
         progress=True,
         model_name=model,
         data_name=train.name,
     )
+    return reports
 
 
 def _settings(options: argparse.Namespace, train: Images | Table) -> list[str | Setting]:
     """Return the settings that were typed, or all six, as they suit the data."""
-    suited = paper_settings(p=options.p)
+    suited, others = paper_settings(p=options.p), token_settings(p=options.p)
     if isinstance(train, Table):
         if train.num_tokens is not None:
-            suited = token_settings(p=options.p, keep=(0,))
-        suited = tuple(replace(s, label=s.label.replace("pixels", "columns")) for s in suited)
+            suited, others = token_settings(p=options.p, keep=(0,)), ()
+        else:
+            suited, others = _of_columns(suited), _of_columns(others)
     if options.settings is None:
         return list(suited)
-    known = {setting.name: setting for setting in suited}
+    known = {setting.name: setting for setting in (*others, *suited)}
     return [known.get(name, name) for name in cli.words(options.settings)]
 
 
-def follow(reports: Iterator[RandomizationReport], output: Output | None) -> int:
+def _of_columns(settings: Iterable[Setting]) -> tuple[Setting, ...]:
+    """Return settings with labels that suit a table."""
+    return tuple(
+        replace(each, label=re.sub("pixels|positions|tokens", "columns", each.label))
+        for each in settings
+    )
+
+
+def follow(reports: Iterator[AnyReport], output: Output | None) -> int:
     """Run a test to its end, by itself, by Ctrl-C, or by an error."""
     last, interrupted, written = None, False, True
     try:
@@ -157,7 +193,7 @@ def follow(reports: Iterator[RandomizationReport], output: Output | None) -> int
         _show(last, output)
         raise
     if last is not None and interrupted:
-        last = replace(last, interrupted=True)
+        last = _interrupted(last)
         written = output is None or output.save_report(last.to_dict())
     written = _show(last, output) and written
     if last is None or last.interrupted:
@@ -166,7 +202,14 @@ def follow(reports: Iterator[RandomizationReport], output: Output | None) -> int
     return DONE if written else NOT_ALL
 
 
-def _show(report: RandomizationReport | None, output: Output | None) -> bool:
+def _interrupted(report: AnyReport) -> AnyReport:
+    if isinstance(report, RandomizationReport):
+        return replace(report, interrupted=True)
+    *done, last = report.reports
+    return replace(report, reports=(*done, replace(last, interrupted=True)))
+
+
+def _show(report: AnyReport | None, output: Output | None) -> bool:
     """Print the table and write the figure, if there is a row; return whether all was written."""
     if report is None or not report.rows:
         return True
@@ -176,8 +219,11 @@ def _show(report: RandomizationReport | None, output: Output | None) -> bool:
     return output.save_figure(report.plot, done=f"wrote {output.report} and {output.figure}")
 
 
-def _interruption_note(report: RandomizationReport | None, output: Output | None) -> str:
-    done = [] if report is None else [s.setting.label for s in report.finished]
+def _interruption_note(report: AnyReport | None, output: Output | None) -> str:
+    rows: Sequence[SettingResult | SeedsResult] = ()
+    if report is not None:
+        rows = report.finished if isinstance(report, RandomizationReport) else report.rows
+    done = [row.setting.label for row in rows]
     if not done:
         return "no setting was finished."
     where = f" in {output.report}" if output else ""

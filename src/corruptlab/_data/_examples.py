@@ -98,7 +98,7 @@ class Examples:
         """Return a batch for a model: inputs and labels as tensors, or what ``collate`` makes."""
         if collate is None:
             inputs, labels = self.source.examples(np.asarray(at, np.int64))
-            return tensors_from(inputs), torch.from_numpy(labels)
+            return tensors_from(inputs, self.name), torch.from_numpy(labels)
         items = self.items_at(at)
         made, n = collate(items), len(items)
         return split_batch(made, items[0], n, self.fields, self.source.encoding)

@@ -112,11 +112,20 @@ def one_array(batch: Batch, name: str) -> Array:
     return batch
 
 
-def tensors_from(batch: Batch) -> Inputs:
+def tensors_from(batch: Batch, name: str) -> Inputs:
     """Return a batch of arrays as tensors that share its memory."""
     if isinstance(batch, StructuredInputs):
-        return batch.map(torch.from_numpy)
-    return torch.from_numpy(batch)
+        return batch.map(lambda array: _tensor_from(array, name))
+    return _tensor_from(batch, name)
+
+
+def _tensor_from(array: Array, name: str) -> torch.Tensor:
+    if array.dtype.kind not in "biufc":
+        raise TypeError(
+            f"`{name}` must have inputs of numbers where tensors are made of them, got "
+            f"{array.dtype}; encode texts and categories as numbers first."
+        )
+    return torch.from_numpy(array)
 
 
 def as_batch(arrays: Sequence[Array], name: str, at: Sequence[int]) -> Array:

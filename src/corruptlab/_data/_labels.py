@@ -275,7 +275,7 @@ def _is_missing(label: Any) -> bool:
 
 def _remedy(label: Any, value: Array | None) -> str:
     if _is_missing(label):
-        return "leave out what has no label, or pass all labels with `targets`"
+        return "leave out what has no label"
     if without_values(label):
         return "labels must be dense tensors with values"
     if value is not None and value.size == 1:

@@ -26,6 +26,7 @@ from corruptlab._data import (
     paired,
 )
 from corruptlab._draws import Draws
+from corruptlab._learners._checked import check_inputs
 from corruptlab._learners._predictor import collated
 from corruptlab._types import Array, Ids
 
@@ -257,6 +258,7 @@ def read_examples(
 ) -> tuple[Rows, NDArray[Any], Provenance | None]:
     """Return the rows of a data set or pair, its labels, and what else is known of classes."""
     if (pair := _as_pair(dataset, name)) is not None:
+        check_inputs(pair[0], name)
         rows: Rows = PairRows(pair[0])
         labels = labels_of(pair[1], len(rows), name)
         return rows, labels, None
@@ -293,6 +295,7 @@ def rows_of(inputs: Any, name: str) -> PairRows:
             f"`{name}` must be an array, a tensor, a data frame, a sparse matrix, or a list, "
             f"got {type(inputs).__name__}."
         )
+    check_inputs(inputs, name)
     rows = PairRows(inputs)
     if len(rows) == 0:
         raise ValueError(f"`{name}` must have at least one example, got none.")

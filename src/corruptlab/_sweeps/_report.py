@@ -113,6 +113,9 @@ class SweepReport(Report, Rows[dict[str, Any]], kind="sweep", derived=("failed",
     environment: Environment
     ids: tuple[str, ...] = field(repr=False)
 
+    def _show(self) -> None:
+        str(self)  # its rows are in a folder, which may be elsewhere
+
     @property
     def failed(self) -> int:
         """Trials that failed at every attempt."""

@@ -59,6 +59,10 @@ class Shattering(Report, kind="shattering", derived=("share", "share_interval", 
     seed: int
     environment: Environment
 
+    def __post_init__(self) -> None:
+        if self.exhaustive and not 0 < self.n <= _MOST_POINTS:
+            raise ValueError(f"`n` must lie in 1 .. {_MOST_POINTS} if `exhaustive`, got {self.n}.")
+
     @property
     def share(self) -> float:
         """Share of the dichotomies tried that were fitted."""
@@ -84,15 +88,14 @@ class Shattering(Report, kind="shattering", derived=("share", "share_interval", 
 
     def __repr__(self) -> str:
         low, high = self.share_interval
-        whole = counted(2**self.n, "dichotomy", "dichotomies")
         if not self.exhaustive:
             which = f"a sample of {counted(self.tried, 'dichotomy', 'dichotomies')}"
             shown = f", {100 * self.confidence:g}% interval [{low:.4g}, {high:.4g}]"
         elif self.tried < 2**self.n:
-            which = f"the first {self.tried} of {whole}"
+            which = f"the first {self.tried} of {2**self.n:,} dichotomies"
             shown = f", share in [{low:.4g}, {high:.4g}]"
         else:
-            which, shown = f"all {whole}", ""
+            which, shown = f"all {counted(2**self.n, 'dichotomy', 'dichotomies')}", ""
         return (
             f"Shattering({counted(self.n, 'point')}: {self.fitted} of {which} fitted{shown}; "
             f"inputs {self.recipe.preparation}, seed={self.seed})"

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from corruptlab._data_files import LARGEST, quoted, some
 from corruptlab._draws import Draws
 from corruptlab._errors import DataFileError
+from corruptlab._text import counted
 from corruptlab._types import Labels
 
 Column: TypeAlias = Sequence[float] | Sequence[str]
@@ -99,7 +100,9 @@ def held_out(path: Path, labels: Labels) -> NDArray[np.bool_]:
         members = order[labels[order] == k]
         test[members[: len(members) // _HELD_OUT]] = True
     if not test.any():
-        raise DataFileError(path, f"a class of at least {_HELD_OUT} rows to hold one out", "none")
+        counts = np.bincount(labels)
+        found = f"{len(counts):,} classes of at most {counted(int(counts.max()), 'row')}"
+        raise DataFileError(path, f"a class of at least {_HELD_OUT} rows to hold one out", found)
     return test
 
 

@@ -92,7 +92,9 @@ class BatchReader:
 
     def peek(self) -> Inputs:
         """Return the first input, ``(1, ...)``, drawn from the global generators as they are."""
-        return _data.tensors_from(self.examples.source.inputs(np.zeros(1, np.int64)))
+        return _data.tensors_from(
+            self.examples.source.inputs(np.zeros(1, np.int64)), self.examples.name
+        )
 
     def read(self, at: Ids, seed: int = 0) -> tuple[Inputs, Tensor]:
         """Return inputs ``(b, ...)`` and labels ``(b,)`` at some positions."""

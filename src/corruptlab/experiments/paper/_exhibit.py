@@ -292,16 +292,19 @@ class Measurement:
         check_names("values", values, known)
         if missing := [name for name in needed if name not in values]:
             raise ValueError(f"`values` must name {missing[0]}, got {sorted(values)}.")
+        values = {name: decode(value) for name, value in values.items()}
         for name, value in values.items():
             kind, words = _KINDS.get(name, _TEXT)
             if not isinstance(value, kind) or isinstance(value, bool):
                 raise TypeError(f"`{name}` must be {words}, got {value!r}.")
+        if not isinstance(steps := values["measured"].get("steps"), int | float | None):
+            raise TypeError(f"`measured` must hold a number of steps or None, got {steps!r}.")
         numbers = [values["seconds"], *values["measured"].values()]
         if any(isinstance(each, int) and abs(each) > _LARGEST for each in numbers):
             raise ValueError(f"`measured` and `seconds` must be at most {_LARGEST}, got more.")
         if (seconds := values["seconds"]) is not None and not 0 <= seconds < math.inf:
             raise ValueError(f"`seconds` must be finite and at least 0, got {seconds}.")
-        return cls(**{name: decode(value) for name, value in values.items()})
+        return cls(**values)
 
 
 def with_ratios(exhibit: Exhibit, found: Sequence[Measurement]) -> tuple[Measurement, ...]:

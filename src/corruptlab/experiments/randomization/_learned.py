@@ -206,6 +206,18 @@ class LearnedSetting:
             "seconds": time.perf_counter() - start,
         }
 
+    def check(self, setting: Setting) -> None:
+        """Corrupt the data, or say which setting does not suit them."""
+        try:
+            self.corrupted(setting)
+        except (TypeError, ValueError) as error:
+            if str(error).startswith("`settings`"):
+                raise
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(
+                f"`settings` must suit the data, got {setting.name!r}, for which {error}"
+            ) from error
+
     def corrupted(
         self, setting: Setting
     ) -> tuple[Corrupted, _learners.Rows, _learners.Rows | None]:
@@ -333,7 +345,7 @@ class LearnerTest:
             settings, why = default_settings(_first_input(rows), p=p)
         trial = LearnedSetting(learner, rows, new, targets, pair, seed)
         for setting in settings:
-            trial.corrupted(setting)
+            trial.check(setting)
         start = LearnerReport(
             rows=(),
             remaining=settings,

@@ -39,7 +39,8 @@ class Setting:
         corruptions: Corruptions, applied in this order.
 
     Raises:
-        TypeError: If an element of ``corruptions`` is not a corruption.
+        TypeError: If ``name`` or ``label`` is not a string, or an element of ``corruptions`` is not
+            a corruption.
         ValueError: If ``name`` is empty.
 
     Example:
@@ -56,6 +57,9 @@ class Setting:
     corruptions: tuple[Corruption, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("name", "label"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"`{name}` must be a string, got {getattr(self, name)!r}.")
         if not self.name:
             raise ValueError(f"`name` must not be empty, got {self.name!r}.")
         object.__setattr__(self, "label", self.label or self.name)

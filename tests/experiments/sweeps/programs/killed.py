@@ -20,7 +20,7 @@ import corruptlab as cl
 from tests.experiments.sweeps.trials import double, note, runs
 from tests.waiting import HANG, until
 
-TRIALS, SECONDS, KILLS, TOGETHER = 50, 0.02, 12, 3
+TRIALS, SECONDS, KILLS, TOGETHER = 30, 0.02, 8, 3
 
 
 def endless(*, x: int, log: str) -> dict[str, int]:
