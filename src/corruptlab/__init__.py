@@ -1,4 +1,4 @@
-"""corruptlab: randomization tests for learning machines.
+"""corruptlab: randomization tests for machine learning.
 
 Corrupt a data set in a known way, train an unchanged network on it, and learn what the
 network's capacity and the data's signal really are.

@@ -19,7 +19,7 @@ examples:
   corruptlab audit --data idx:/data/mnist --workers 0
   corruptlab audit --data csv:patients.csv:outcome
 
-Checks that do not apply are listed in one line; report.json has the reasons.
+Checks that do not apply are listed in one line; report.json contains the reasons.
 The exit code is 0 if there is no error (warnings do not count), else 1."""
 
 
@@ -30,7 +30,7 @@ def _add(one: argparse.ArgumentParser) -> None:
         type=int,
         default=256,
         metavar="N",
-        help="items of each part that are read again and again at most (default: %(default)s)",
+        help="maximum number of items of each part that are read repeatedly (default: %(default)s)",
     )
     one.add_argument(
         "--seed", type=int, default=0, metavar="N", help="seed of the sample (default: %(default)s)"
@@ -40,13 +40,13 @@ def _add(one: argparse.ArgumentParser) -> None:
         type=int,
         default=2,
         metavar="N",
-        help="processes that read the sample; 0 leaves out the checks that need them "
+        help="number of processes that read the sample; 0 skips the checks with workers "
         "(default: %(default)s)",
     )
     one.add_argument(
         "--out",
         metavar="FOLDER",
-        help="write report.json there, over that of an earlier run (default: only print)",
+        help="folder for report.json, which replaces that of an earlier run (default: only print)",
     )
 
 

@@ -123,7 +123,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     main = _Parser(
         prog="corruptlab",
-        description="Randomization tests for learning machines.",
+        description="Randomization tests for machine learning.",
         epilog="Try 'corruptlab test --help', or just: corruptlab test",
     )
     main.add_argument("--version", action="version", version=f"corruptlab {__version__}")

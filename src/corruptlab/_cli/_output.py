@@ -184,10 +184,9 @@ def add_data(group: argparse._ActionsContainer) -> None:
         "--data",
         default="fashion-mnist-mini",
         metavar="DATA",
-        help="fashion-mnist-mini (4,000 images that come with corruptlab), cifar10:FOLDER, "
-        "idx:FOLDER, torchvision:NAME:FOLDER, csv:FILE[:LABEL_COLUMN], or "
-        "hf:FOLDER[:LABEL_COLUMN], which Hugging Face's save_to_disk wrote; nothing is "
-        "ever downloaded (default: %(default)s)",
+        help="fashion-mnist-mini (4,000 included images), cifar10:FOLDER, idx:FOLDER, "
+        "torchvision:NAME:FOLDER, csv:FILE[:LABEL_COLUMN], or hf:FOLDER[:LABEL_COLUMN] of "
+        "Hugging Face's save_to_disk; nothing is downloaded (default: %(default)s)",
     )
 
 
@@ -197,14 +196,14 @@ def add_device(group: argparse._ArgumentGroup) -> None:
         "--device",
         default="auto",
         metavar="DEVICE",
-        help="cpu, cuda, cuda:1, ...; auto is a GPU where there is one, and each worker of a sweep "
-        "has its own (default: %(default)s)",
+        help="cpu, cuda, cuda:1, ...; auto is a GPU if there is one, and a GPU for each worker "
+        "of a sweep (default: %(default)s)",
     )
 
 
 def add_epochs(group: argparse._ArgumentGroup, *, default: str, note: str = "") -> None:
     """Add ``--epochs``, which is None if it is not typed."""
-    text = f"epochs at most{note} (default: {default})"
+    text = f"maximum number of epochs{note} (default: {default})"
     group.add_argument("--epochs", type=int, metavar="N", help=text)
 
 

@@ -11,8 +11,8 @@ from corruptlab.experiments.paper import EXHIBITS, Reproduction, kept_results, p
 from corruptlab.experiments.paper._exhibits import can_draw
 
 _DESCRIPTION = """\
-A table or figure of Zhang et al. 2017, row by row: what is measured here beside what was
-published. About how long each row will take is announced before the first one starts."""
+Run the rows of a table or figure of Zhang et al. 2017, and compare the results with the
+published numbers. The estimated time of each row is shown before the first row starts."""
 
 _EXAMPLES = """\
 examples:
@@ -22,18 +22,18 @@ examples:
   corruptlab reproduce fig1b --rows mlp-1x512 --seeds 3 --data cifar10:data --out out
   corruptlab reproduce table3 --rows cifar10-conv --set gamma=4 --data cifar10:data --out out
 
-The same command, given again after Ctrl-C or a crash, runs what is missing and nothing twice."""
+The same command, repeated after Ctrl-C or a crash, runs only the missing trials."""
 
 
 def _add(reproduce: argparse.ArgumentParser) -> None:
-    what = reproduce.add_argument_group("what is repeated")
+    what = reproduce.add_argument_group("rows")
     what.add_argument("what", metavar="WHAT", help=", ".join(EXHIBITS))
     what.add_argument(
         "--data",
         action="append",
         metavar="DATA",
         help="cifar10:FOLDER, idx:FOLDER for MNIST, imagenet:FOLDER with folders train and val, "
-        "one or several times; other images that 'corruptlab test' takes stand in for a single one",
+        "can be repeated; other images that 'corruptlab test' accepts can replace a single one",
     )
     what.add_argument(
         "--rows",
@@ -49,26 +49,24 @@ def _add(reproduce: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="another parameter of the rows, such as gamma=4 or recipe.batch_size=256",
     )
-    how = reproduce.add_argument_group("how")
+    how = reproduce.add_argument_group("execution")
     how.add_argument(
-        "--estimate", action="store_true", help="print how long each row will take, and stop"
+        "--estimate", action="store_true", help="only print the estimated time of each row"
     )
-    how.add_argument(
-        "--most", type=float, metavar="HOURS", help="leave out rows that would take longer"
-    )
+    how.add_argument("--most", type=float, metavar="HOURS", help="skip rows that would take longer")
     cli.add_workers(how, work="rows")
     cli.add_device(how)
     how.add_argument(
-        "--out", metavar="FOLDER", help="where trials, report.json, and figure.png are kept"
+        "--out", metavar="FOLDER", help="folder for the trials, report.json, and figure.png"
     )
     how.add_argument(
         "--keep",
         metavar="FOLDER",
-        help="add what was measured to the results there, such as docs/results; "
-        "what --set and --epochs changed is kept with it and shown",
+        help="add the measurements to the results in this folder, such as docs/results, "
+        "with the parameters that --set and --epochs changed",
     )
     how.add_argument(
-        "--note", default="", metavar="TEXT", help="what else there is to know, kept with them"
+        "--note", default="", metavar="TEXT", help="a note, saved with the measurements"
     )
 
 
@@ -154,7 +152,7 @@ def _written(found: Reproduction, options: argparse.Namespace) -> bool:
 
 
 REPRODUCE = cli.Command(
-    "a table or figure of the paper, measured beside published",
+    "measure a table or figure of the paper, and compare",
     _DESCRIPTION,
     _EXAMPLES,
     _add,

@@ -24,8 +24,8 @@ _NOTE = (
 )
 
 _DESCRIPTION = """\
-How long a network takes to fit labels of which each was redrawn with probability p, and what
-its test error is then, against p, for several seeds. (Zhang et al. 2017, Fig. 1b and 1c.)"""
+Measure the time to fit labels that are redrawn with probability p, and the test error after
+the fit, as functions of p, with several seeds. (Zhang et al. 2017, Fig. 1b and 1c.)"""
 
 _EXAMPLES = """\
 examples:
@@ -34,13 +34,13 @@ examples:
   corruptlab sweep --data cifar10:data --model small-inception --device cuda --out sweep
   corruptlab sweep --data csv:patients.csv:diagnosis --model mlp-1x64,mlp-2x64 --out sweep
 
-Each trial is kept in a file of its own when it is finished. The same command, given again after
-Ctrl-C or a crash, or at the same time on another machine with a common folder, does what
-is missing and nothing twice. --out also holds figure.png (extra 'plot')."""
+Each finished trial is saved in its own file. The same command, repeated after Ctrl-C or a
+crash, runs only the missing trials; started on several machines with a shared folder, it
+divides the trials among them. --out also contains figure.png (extra 'plot')."""
 
 
 def _add(sweep: argparse.ArgumentParser) -> None:
-    what = sweep.add_argument_group("what is tried")
+    what = sweep.add_argument_group("trials")
     cli.add_data(what)
     what.add_argument(
         "--model",
@@ -55,13 +55,13 @@ def _add(sweep: argparse.ArgumentParser) -> None:
         help="probabilities that a label is redrawn (default: %(default)s)",
     )
     cli.add_seeds(what, default=3, drawn="labels")
-    how = sweep.add_argument_group("how")
+    how = sweep.add_argument_group("execution")
     cli.add_workers(how, work="trials")
     cli.add_device(how)
     cli.add_epochs(how, default="by data and model")
     cli.add_learning_rate(how)
     sweep.add_argument(
-        "--out", required=True, metavar="FOLDER", help="where trials and figure.png are kept"
+        "--out", required=True, metavar="FOLDER", help="folder for the trials and figure.png"
     )
 
 
@@ -186,7 +186,7 @@ def _floats(values: Any) -> Any:
 
 
 SWEEP = cli.Command(
-    "time to interpolation and test error against p, for several seeds",
+    "time to interpolation and test error as functions of p",
     _DESCRIPTION,
     _EXAMPLES,
     _add,

@@ -28,25 +28,26 @@ AnyReport: TypeAlias = RandomizationReport | SeedsReport
 """Of one seed, or of several."""
 
 _DESCRIPTION = """\
-Train one network, from one start, with one recipe, on differently corrupted copies of one
-data set, and compare: a network that fits random labels as well as true ones can
-memorize anything. (Zhang et al. 2017, "Understanding deep learning requires rethinking
-generalization".)"""
+Train a network on differently corrupted copies of a data set, with the same initial weights
+and the same recipe, and compare: a network that fits random labels as well as true labels can
+memorize the training set. (Zhang et al. 2017, "Understanding deep learning requires
+rethinking generalization".)"""
 
 _EXAMPLES = """\
 settings:
-  true              nothing is changed
-  partial-labels    each label, with probability P, becomes a uniformly drawn class
-  random-labels     every label becomes a uniformly drawn class
-  shuffled-pixels   one permutation of the pixels, the same for all images
-  random-pixels     a permutation of its own for every image
-  gaussian          every pixel is Gaussian noise with the data's mean and variance
+  true              no corruption
+  partial-labels    each label is replaced, with probability P, by a random class
+  random-labels     every label is replaced by a random class
+  shuffled-pixels   the pixels are permuted, with the same permutation for all images
+  random-pixels     the pixels are permuted, with a different permutation for each image
+  gaussian          pixels are Gaussian noise with the mean and variance of the data
 
-for tokens, of which 0 is padding that stays, the last three are:
+for tokens, the last three are (token 0 is padding and stays in place):
   shuffled-positions, random-positions   as for pixels
-  resampled-tokens  every token is drawn from those at its position
-for a table, shuffled-pixels and random-pixels permute its columns, and resampled-tokens, which
-is not among the six, draws every value from those of its column.
+  resampled-tokens  each token is drawn from the tokens at the same position
+
+for a table, shuffled-pixels and random-pixels permute its columns; resampled-tokens, which is
+not one of the six, draws each value from the values of the same column
 
 examples:
   corruptlab test --out out
@@ -58,12 +59,12 @@ examples:
   corruptlab test --data csv:patients.csv:diagnosis --model mlp-2x64
   corruptlab test --data hf:reviews --epochs 30
 
-Ctrl-C ends the test and keeps the settings that are finished. With --out, report.json is
-also rewritten after every setting, so that it survives a crash."""
+Ctrl-C ends the test and reports the finished settings. With --out, report.json is saved after
+every setting, so that finished settings survive a crash."""
 
 
 def _add(test: argparse.ArgumentParser) -> None:
-    what = test.add_argument_group("what is tested")
+    what = test.add_argument_group("test")
     cli.add_data(what)
     what.add_argument(
         "--model",
@@ -75,7 +76,7 @@ def _add(test: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--settings",
         metavar="A,B,...",
-        help="which settings to run (default: all six, see below)",
+        help="settings to run (default: all six, see below)",
     )
     what.add_argument(
         "--p",
@@ -84,7 +85,7 @@ def _add(test: argparse.ArgumentParser) -> None:
         metavar="P",
         help="probability that partial-labels redraws a label (default: %(default)s)",
     )
-    how = test.add_argument_group("how")
+    how = test.add_argument_group("training")
     how.add_argument(
         "--seed",
         type=int,
@@ -103,13 +104,13 @@ def _add(test: argparse.ArgumentParser) -> None:
     cli.add_epochs(
         how,
         default="by data and model",
-        note="; a fit stops when it gets every training example right",
+        note="; a fit stops when every training example is classified correctly",
     )
     cli.add_learning_rate(how)
     test.add_argument(
         "--out",
         metavar="FOLDER",
-        help="write report.json and figure.png there, over those of an earlier run "
+        help="folder for report.json and figure.png, which replace those of an earlier run "
         "(default: only print the table)",
     )
 

@@ -171,7 +171,7 @@ class Augmentation:
 
     @property
     def is_identity(self) -> bool:
-        """Whether nothing is changed."""
+        """Whether no transform is enabled."""
         return self == Augmentation()
 
     def to_dict(self) -> dict[str, Any]:

@@ -177,7 +177,7 @@ def test_rows_without_their_data_or_a_value_are_left_out() -> None:
     assert plan.trials == ()
     assert plan.left_out == {
         "mnist": "needs MNIST (idx:FOLDER)",
-        "cifar10-conv": "needs a value of `gamma`, which nobody has searched for",
+        "cifar10-conv": "needs a value of `gamma`, for which no search was made",
     }
 
 

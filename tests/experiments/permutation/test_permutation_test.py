@@ -640,13 +640,13 @@ def test_the_figure_shows_the_null_the_observed_value_and_the_baselines() -> Non
 
 
 def test_too_few_permutations_for_the_level_are_told() -> None:
-    few = r"= 18 cannot give a p-value below 0\.0526.*takes 19\.$"
+    few = r"= 18 is 0\.0526, .* at least 19 permutations\.$"
     with pytest.warns(UserWarning, match=few) as told:
         run(points(20), folds=2, permutations=18)
     assert told[0].filename.endswith("problem.py")  # the line that calls
-    with pytest.warns(UserWarning, match=r"at most 0\.01; that takes 99\.$"):
+    with pytest.warns(UserWarning, match=r"level of 0\.01; use at least 99 permutations\.$"):
         run(points(20), folds=2, level=0.01)
-    with pytest.warns(UserWarning, match=r"that takes 48\.$"):  # though 1 / (1 / 49) > 49
+    with pytest.warns(UserWarning, match=r"least 48 permutations\.$"):  # though 1 / (1 / 49) > 49
         run(points(20), folds=2, level=1 / 49)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -808,7 +808,7 @@ def test_print_has_a_line_for_each_number_that_counts() -> None:
     ]
     assert names == [
         "accuracy",
-        "under exchanged labels",
+        "on exchanged labels",
         "p-value",
         "drawn",
         "ShuffledPixels()",
@@ -819,7 +819,7 @@ def test_print_has_a_line_for_each_number_that_counts() -> None:
         "with",
     ]
     assert f"{found.p_value:.4g}, 95% interval" in lines[2]
-    assert "19 of 19 permutations; 0 did as well, 0 tied" in lines[3]
+    assert "19 of 19 permutations; 0 at least as good, 0 tied" in lines[3]
     assert lines[7] == "split   4 folds"
     cut = dataclasses.replace(found, interrupted=True, learner="forest", folds=None)
     assert "permutations, interrupted; " in str(cut)

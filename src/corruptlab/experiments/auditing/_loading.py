@@ -182,7 +182,7 @@ def check_pickling(dataset: Any) -> tuple[Status, str]:
     """Check that a data set can be sent to a process that is not forked."""
     found = _obstacle(dataset)
     if not found:
-        return "ok", "it can be pickled, and needs nothing that a new process cannot import."
+        return "ok", "the data set can be pickled, and a new process can import its classes."
     if multiprocessing.get_all_start_methods()[0] != "fork":
         return "error", found
     return "warning", f"{found} Forked workers, the default here, do not need it; others do."
@@ -216,8 +216,8 @@ def _no_start() -> str:
         )
     if _new_processes.main_would_run_again():
         return (
-            "not tried: a spawned process would run your script again from its top, and come "
-            "here again. Put what the script does under `if __name__ == '__main__':`, as "
-            "macOS and Windows need it for every DataLoader with workers."
+            "not tried: a spawned process would run your script again from the start. Put "
+            "its code under `if __name__ == '__main__':`, which macOS and Windows require for "
+            "every DataLoader with workers."
         )
     return ""

@@ -278,8 +278,8 @@ def _notes(report: MemorizationReport) -> list[str]:
     low, high = gap.interval
     level = f"{100 * report.confidence:g}%"
     lines = [
-        "Examples on whose random, given, or true label the predictor is right; of random labels "
-        f"chance alone fits {report.chance:.1%}.",
+        "Share of examples whose random, given, or true label is predicted; chance for random "
+        f"labels is {report.chance:.1%}.",
         f"Gap: {_points(gap.value)} points, {level} interval {_points(low)} .. {_points(high)}; "
         f"Fisher's exact test of no memorization: p = {gap.p_value:.2g}.",
         f"Canaries: {report.canaries:,} planted, of which {report.wrong_canaries:,} have a wrong "
@@ -295,7 +295,7 @@ def _ratt_note(ratt: Ratt, level: str) -> str:
     known = f"The held-out canaries' true labels bound it by {ratt.held_out_bound:.1%}."
     if ratt.bound is None:
         return f"RATT: no bound, as {ratt.reason}. {known}"
-    empty = ", which says nothing" if ratt.vacuous else ""
+    empty = ", which is vacuous" if ratt.vacuous else ""
     return (
         f"RATT: the true error is at most {ratt.bound:.1%}{empty}, with {level} confidence, if "
         "wrong labels are fitted no less often when planted than when not, which the held-out "

@@ -242,7 +242,7 @@ def _missing_input(row: Row, specs: Mapping[Any, str], changes: Mapping[str, Any
         return f"needs {known.title} ({known.specification})"
     for name in row.needs:
         if name not in changes:
-            return f"needs a value of `{name}`, which nobody has searched for"
+            return f"needs a value of `{name}`, for which no search was made"
     return None
 
 

@@ -347,8 +347,8 @@ def _check_levels(level: float, confidence: float, permutations: int) -> None:
     if smallest > level:
         enough = math.ceil(1 / level - 1 - 1e-9)
         warnings.warn(
-            f"`permutations` = {permutations} cannot give a p-value below {smallest:.3g}, and so "
-            f"never one of at most {level:g}; that takes {enough}.",
+            f"the smallest p-value with `permutations` = {permutations} is {smallest:.3g}, which "
+            f"is above the level of {level:g}; use at least {enough} permutations.",
             stacklevel=3,
         )
 

@@ -74,7 +74,7 @@ class Baseline(Record):
         >>> import numpy as np
         >>> from corruptlab.experiments import Baseline
         >>> shuffled = Baseline("ShuffledPixels()", np.array([0.81, 0.84, 0.86]), None)
-        >>> shuffled.p_value(observed=0.85)  # one of three did as well: (1 + 1) / (3 + 1)
+        >>> shuffled.p_value(observed=0.85)  # one of three is at least as good: (1 + 1) / (3 + 1)
         0.5
 
     Source: Zhang et al. 2017, §2.1.
@@ -213,9 +213,9 @@ class PermutationTest(
         ended = ", interrupted" if self.interrupted else ", stopped early" if self.stopped else ""
         lines = [
             (self.statistic, f"{self.observed:.4g}"),
-            ("under exchanged labels", spread),
+            ("on exchanged labels", spread),
             ("p-value", f"{self.p_value:.4g}, {level} interval {low:.2g} .. {high:.2g}"),
-            ("drawn", f"{drawn}{ended}; {self.exceedances:,} did as well, {self.ties:,} tied"),
+            ("drawn", f"{drawn}{ended}; {self.exceedances:,} at least as good, {self.ties:,} tied"),
         ]
         lines += [
             (each.name, f"{each.mean:.4g} on average, p = {each.p_value(self.observed):.4g}")
