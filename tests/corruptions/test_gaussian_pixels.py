@@ -45,6 +45,14 @@ def test_integer_moments_do_not_depend_on_the_batches() -> None:
     assert cut == GaussianPixels().estimated([batch])
 
 
+@pytest.mark.parametrize("per", ["overall", "channel", "pixel"])
+def test_sums_of_many_large_integers_do_not_overflow(per: Any) -> None:
+    # n times the sum of squares is 1e20, of which 64 bits hold a tenth.
+    batch = np.tile(np.array([-32768, 32767], np.int16), (160_000, 1)).reshape(160_000, 1, 1, 2)
+    found = GaussianPixels(per=per).estimated([batch, batch[:, :, :, ::-1]])
+    assert_allclose(found.std, 32767.5, rtol=1e-12)
+
+
 def test_float_moments_survive_a_large_mean() -> None:
     wide = np.random.default_rng(0).normal(1e8, 1.0, (1000, 4))
     found = GaussianPixels().estimated(np.array_split(wide, 7))

@@ -160,7 +160,8 @@ class _RunningMoments:
         """Return mean and standard deviation (of the whole data, so divided by its count)."""
         if self._shift is None:
             raise ValueError("`inputs` must hold at least one example, got none.")
-        n = np.maximum(self._count, 1)  # of no values all sums are 0
+        # Of no values all sums are 0. As Python integers, like the sums, so that nothing overflows.
+        n: Any = np.maximum(np.asarray(self._count, object), 1)
         mean = np.asarray(self._shift + self._sum / n, np.float64)
         variance = np.asarray((n * self._squares - self._sum**2) / n**2, np.float64)
         return _plain(mean), _plain(np.sqrt(np.maximum(variance, 0)))
