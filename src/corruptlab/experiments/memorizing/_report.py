@@ -151,17 +151,15 @@ class MemorizationReport(Report, kind="memorization_report", derived=("chance",)
         """Draw the accuracy of each group by epoch, and chance.
 
         With reports of other seeds, ``first.plot(others=rest)``, the curves are means over all
-        reports with t-intervals at the confidence level of this report, up to the last epoch that
-        all of them have. The seed of a report determines its canaries only; other randomness
-        depends on the training function.
+        reports with t-intervals at the confidence of this one, up to the last epoch that all have.
+        The seed of a report determines its canaries only.
 
         Args:
             ax: Axes of matplotlib to draw into; by default those of a new figure.
             others: Reports of the same procedure on data of as many classes.
 
         Returns:
-            The figure, see `corruptlab.plotting.fit_curves`: one point per epoch, or only the end
-            if the training function never called ``epoch_end``.
+            The figure of `corruptlab.plotting.fit_curves`; without epochs, the end alone.
 
         Raises:
             MissingExtraError: If matplotlib is not installed.
