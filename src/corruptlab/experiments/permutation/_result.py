@@ -198,7 +198,7 @@ class PermutationTest(
         )
         prepared = "" if self.recipe is None else f"; inputs {self._prepared}"
         return (
-            f"PermutationTest({self.statistic} {self.observed:.4g}, under exchange "
+            f"PermutationTest({self.statistic} {self.observed:.4g}, on exchanged labels "
             f"{self.null.mean():.4g} on average; {sign} {self.p_value:.4g} "
             f"({100 * self.confidence:.5g}% interval {low:.2g} to {high:.2g}), "
             f"{text.counted(len(self.null), 'permutation')}{ended}{prepared}; seed={self.seed})"
