@@ -266,6 +266,29 @@ def test_ctrl_c_returns_what_was_done(at: int) -> None:
     json.dumps(report.to_dict(), allow_nan=False)
 
 
+class Waking(nn.Module):
+    """A network that presses Ctrl-C when it is put in training mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = network()
+
+    def train(self, mode: bool = True) -> Any:
+        if mode:
+            signal.raise_signal(signal.SIGINT)
+        return super().train(mode)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.body(x)
+        return out
+
+
+def test_ctrl_c_before_a_fit_has_begun_ends_the_call() -> None:
+    model = Waking()
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, points(), recipe=RECIPE)
+
+
 def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_likely_cause() -> None:
     recipe = Recipe(learning_rate=1e20, epochs=50, whiten=False, decay=0.95)
     message = r"^The loss is (nan|inf) at step \d+: the learning rate 1e\+20 is probably too high "

@@ -334,6 +334,7 @@ def _trained(
     trainer: Trainer, labels_again: _LabelsAgain, *, progress: bool, name: str
 ) -> FitReport:
     """Train, showing how it goes, and report."""
+    trainer.begin()  # Ctrl-C before its end finds nothing to report
     with Progress(trainer.steps_at_most, name or "fit", show=progress) as line:
         try:
             stopped_by = trainer.run(line)

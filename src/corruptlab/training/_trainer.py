@@ -99,7 +99,7 @@ class Trainer:
         self._start = start
         self._watch = Stopwatch(0.0, 0.0)
         self._settled: tuple[int, float] | None = None  # steps and seconds of the first look
-        self._steps: EagerSteps | GraphSteps  # from the first call of `_use` on
+        self._steps: EagerSteps | GraphSteps  # from `begin` on
         self._uncaptured = "the fit was over before it knew how fast it is"
         self._looked = self._saved = time.perf_counter()
         self._next_look = 0  # the step of the next look, which several processes agree on
@@ -176,10 +176,13 @@ class Trainer:
         """Steps of all the epochs that the recipe allows."""
         return self.steps_per_epoch * self.config.recipe.epochs
 
-    def run(self, line: Progress) -> str:
-        """Train until a rule says stop or the epochs are over."""
+    def begin(self) -> None:
+        """Make what does the steps; before that nothing can be measured either."""
         self.model.train()
         self._use(self.execution)
+
+    def run(self, line: Progress) -> str:
+        """Train until a rule says stop or the epochs are over."""
         at_boundary = self.log.steps == self.epochs * self.steps_per_epoch
         rules = self.config.rules if at_boundary else self._budgets
         if self.log.steps and (rule := self._met(rules)):  # resumed after the last step
