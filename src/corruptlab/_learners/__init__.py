@@ -10,7 +10,14 @@ from corruptlab._learners._learner import (
     predicted,
     trainable,
 )
-from corruptlab._learners._predictor import Predictor, called, collated, evaluating_networks
+from corruptlab._learners._predictor import (
+    Predictor,
+    called,
+    collated,
+    do_stack,
+    evaluating_networks,
+    positions_to_look_at,
+)
 from corruptlab._learners._rows import (
     DatasetRows,
     LabelledData,
@@ -46,6 +53,7 @@ __all__ = [
     "code",
     "collated",
     "digest_of",
+    "do_stack",
     "evaluating_networks",
     "first_label",
     "from_logits",
@@ -54,6 +62,7 @@ __all__ = [
     "kept_in",
     "labels_of",
     "name_of",
+    "positions_to_look_at",
     "predicted",
     "read_examples",
     "rows_joined",

@@ -18,10 +18,13 @@ from torch.utils.data import default_collate
 from corruptlab._data import stacked
 from corruptlab._modules import evaluating
 from corruptlab._structured import logits_of
+from corruptlab._types import Ids
 
 Predictor: TypeAlias = nn.Module | Callable[[Any], Any]
 """A network, or any function from a batch of inputs to scores ``(b, K)`` or classes ``(b,)``."""
 
+_LOOKED_AT = 64  # inputs
+_NO_BATCH = RuntimeError, TypeError, ValueError
 _DEEPEST = 6  # steps from a function to its networks
 _MOST_PARTS = 10_000  # things looked at on the way
 _DIFFER_IN_TRAINING = _NormBase, _DropoutNd, nn.RNNBase, nn.MultiheadAttention
@@ -31,14 +34,39 @@ class Unstacked(list[Any]):
     """Inputs that do not stack, such as graphs, or sequences of several lengths."""
 
 
-def collated(inputs: list[Any]) -> Any:
-    """Return inputs as one batch; PIL images as bytes with the channels first."""
+def positions_to_look_at(n: int) -> Ids:
+    """Return positions of the inputs that tell whether all ``n`` of them stack."""
+    return np.unique(np.linspace(0, n - 1, _LOOKED_AT).astype(np.int64))
+
+
+def do_stack(inputs: list[Any]) -> bool:
+    """Return whether inputs stack to one batch."""
     try:
-        if any(kind.__module__ == "PIL.Image" for kind in type(inputs[0]).__mro__):
-            return torch.from_numpy(stacked(inputs))
-        return default_collate([_with_tensors(each) for each in inputs])
-    except (RuntimeError, TypeError, ValueError):
+        _stack(inputs)
+    except _NO_BATCH:
+        return False
+    return True
+
+
+def collated(inputs: list[Any], *, stack: bool) -> Any:
+    """Return inputs as one batch, or as a list if those of their data set do not stack."""
+    # Not as each batch has it: a batch of one always stacks.
+    if not stack:
         return Unstacked(inputs)
+    try:
+        return _stack(inputs)
+    except _NO_BATCH as error:
+        raise TypeError(
+            "the data set must have inputs that all stack to a batch, or none that do, got "
+            f"{type(inputs[0]).__name__}: {error}"
+        ) from error
+
+
+def _stack(inputs: list[Any]) -> Any:
+    """Return inputs as one batch; PIL images as bytes with the channels first."""
+    if any(kind.__module__ == "PIL.Image" for kind in type(inputs[0]).__mro__):
+        return torch.from_numpy(stacked(inputs))
+    return default_collate([_with_tensors(each) for each in inputs])
 
 
 def _with_tensors(value: Any) -> Any:

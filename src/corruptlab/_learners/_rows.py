@@ -4,6 +4,7 @@ import hashlib
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,7 +28,8 @@ from corruptlab._data import (
 )
 from corruptlab._draws import Draws
 from corruptlab._learners._checked import check_inputs
-from corruptlab._learners._predictor import collated
+from corruptlab._learners._predictor import collated, do_stack, positions_to_look_at
+from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import Array, Ids
 
 _LABELS_AT_MOST = 1 << 16  # integer labels beyond are names of classes, and no outputs
@@ -89,13 +91,20 @@ class DatasetRows:
         return len(self.examples)
 
     def inputs(self, at: Ids) -> Any:
+        return collated(self._inputs(at), stack=self._stack)
+
+    @cached_property
+    def _stack(self) -> bool:
+        """Whether inputs stack, so that every batch of them is of the same kind."""
+        with preserve_rng_state():  # a training that comes first reads no other items for it
+            return do_stack(self._inputs(positions_to_look_at(len(self))))
+
+    def _inputs(self, at: Ids) -> list[Any]:
         fields, name = self.examples.fields, self.examples.name
         items = self.examples.items_at(at)
         if fields.input is None:  # whatever a dictionary has besides its label
-            return collated([{k: v for k, v in x.items() if k != fields.label} for x in items])
-        return collated(
-            [fields.input_of(item, name, int(i)) for item, i in zip(items, at, strict=True)]
-        )
+            return [{k: v for k, v in x.items() if k != fields.label} for x in items]
+        return [fields.input_of(item, name, int(i)) for item, i in zip(items, at, strict=True)]
 
     def items(self, at: Ids, labels: Sequence[Any]) -> list[Any]:
         fields, items = self.examples.fields, self.examples.items_at(at)

@@ -299,6 +299,30 @@ def test_inputs_that_do_not_stack_come_as_a_list_which_no_network_takes() -> Non
         memorization_report(lambda data, epoch_end: network(), ragged, canaries=2)
 
 
+def test_inputs_come_in_every_batch_as_they_do_in_the_others() -> None:
+    ragged = [(torch.full((1 + i % 7,), float(i)), i % 2) for i in range(20)]
+    alike = [(torch.full((3,), float(i)), i % 2) for i in range(20)]
+    kinds: set[type[Any]] = set()
+
+    def classes(some: Any) -> list[int]:
+        kinds.add(type(some))
+        return [0] * len(some)
+
+    for data, kind in [(ragged, list), (alike, torch.Tensor)]:
+        kinds.clear()
+        # A batch of one would stack by itself.
+        memorization_report(lambda data, epoch_end: classes, data, canaries=2, batch_size=1)
+        assert len(kinds) == 1
+        assert all(issubclass(each, kind) for each in kinds)
+
+
+def test_an_input_of_another_shape_among_many_that_stack_is_an_error() -> None:
+    odd = [(torch.zeros(3 + (i == 101)), i % 2) for i in range(500)]
+    message = r"^the data set must have inputs that all stack to a batch, or none that do, got Ten"
+    with pytest.raises(TypeError, match=message):
+        memorization_report(lambda data, epoch_end: lambda x: [0] * len(x), odd, canaries=2)
+
+
 @pytest.mark.parametrize("wrong", [network(), 3])
 def test_train_function_must_be_a_function(wrong: Any) -> None:
     kind = type(wrong).__name__

@@ -1,7 +1,7 @@
 """Measuring predictors: what a training function calls after each epoch."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,14 @@ from torch import Tensor, nn
 from corruptlab._arrays import to_numpy
 from corruptlab._data import Fields
 from corruptlab._fits import Fits
-from corruptlab._learners import Predictor, called, collated, evaluating_networks
+from corruptlab._learners import (
+    Predictor,
+    called,
+    collated,
+    do_stack,
+    evaluating_networks,
+    positions_to_look_at,
+)
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._records import Record
 from corruptlab._structured import ModelInputs, as_inputs, outputs_of
@@ -131,6 +138,7 @@ class MemorizationMeter:
     ) -> None:
         self._planting, self._confidence, self._batch_size = planting, confidence, batch_size
         self._fits, self._has_warned = fits, False
+        self._stack = _do_stack(planting.train, planting.fields)
         self.epochs: tuple[MemorizationEpoch, ...] = ()
         self._first = FirstEpochs(len(planting.train)), FirstEpochs(len(planting.held_out))
 
@@ -205,6 +213,7 @@ class MemorizationMeter:
                     fields=data.fields,
                     num_classes=data.train.num_classes,
                     batch_size=self._batch_size,
+                    stack=self._stack,
                     on_unknown=self._warn_of,
                 )
                 for part in (data.train, data.held_out)
@@ -267,6 +276,7 @@ def _predicted(
     fields: Fields,
     num_classes: int,
     batch_size: int,
+    stack: bool,
     on_unknown: Callable[[nn.Module], None],
 ) -> Labels:
     """Return the predicted class of every example."""
@@ -279,16 +289,28 @@ def _predicted(
     with evaluating_networks(predictor, on_unknown):
         found = [
             _predicted_classes(called(predictor, inputs), size, num_classes)
-            for inputs, size in _batches(dataset, fields, batch_size)
+            for inputs, size in _batches(dataset, fields, batch_size, stack)
         ]
     return np.concatenate(found)
 
 
-def _batches(dataset: Corrupted, fields: Fields, size: int) -> Iterator[tuple[Any, int]]:
+def _batches(
+    dataset: Corrupted, fields: Fields, size: int, stack: bool
+) -> Iterator[tuple[Any, int]]:
     for start in range(0, len(dataset), size):
         at = range(start, min(start + size, len(dataset)))
-        items = zip(dataset.__getitems__(at), at, strict=True)
-        yield collated([fields.input_of(item, "train", i) for item, i in items]), len(at)
+        yield collated(_inputs(dataset, fields, at), stack=stack), len(at)
+
+
+def _inputs(dataset: Corrupted, fields: Fields, at: Sequence[int]) -> list[Any]:
+    items = zip(dataset.__getitems__(at), at, strict=True)
+    return [fields.input_of(item, "train", i) for item, i in items]
+
+
+def _do_stack(dataset: Corrupted, fields: Fields) -> bool:
+    with preserve_rng_state():
+        at = positions_to_look_at(len(dataset)).tolist()
+        return do_stack(_inputs(dataset, fields, at))
 
 
 def _predicted_classes(answer: Any, size: int, num_classes: int) -> Labels:
