@@ -47,7 +47,7 @@ def by_name(
         num_classes: Number of outputs, >= 1.
         num_tokens: Number of tokens, for ``"text-transformer"`` alone; ``input_shape`` is then
             ``(length,)``.
-        seed: Which initial weights; any integer >= 0.
+        seed: Seed of the initial weights; any integer >= 0.
 
     Returns:
         The network: ``(n, *input_shape)`` float32 in, ``(n, num_classes)`` logits out.

@@ -36,7 +36,7 @@ def inception_v3(
             logits only.
         input_shape: Shape of one image, ``(3, height, width)``, with sides of at least 75. It is
             only checked: the network accepts images of any size from 75 on.
-        seed: Which initial weights; any integer >= 0.
+        seed: Seed of the initial weights; any integer >= 0.
         init: Name of the law of the initial weights, see `initialize`.
 
     Returns:
@@ -45,7 +45,7 @@ def inception_v3(
     Raises:
         MissingExtraError: If torchvision is not installed.
         TypeError: If a value is of the wrong kind.
-        ValueError: If a value is out of its range, or ``init`` is not a known name.
+        ValueError: If a value is out of range, or ``init`` is not a known name.
 
     Example:
         >>> from corruptlab.models import inception_v3

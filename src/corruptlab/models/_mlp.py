@@ -28,7 +28,7 @@ def mlp(
             model is linear.
         input_shape: Shape of one input *after* cropping, such as ``(channels, height, width)``.
         num_classes: Number of outputs, >= 1.
-        seed: Which initial weights; any integer >= 0.
+        seed: Seed of the initial weights; any integer >= 0.
         init: Name of the law of the initial weights, see `initialize`.
 
     Returns:

@@ -27,7 +27,7 @@ def small_alexnet(
         input_shape: Shape ``(channels, height, width)`` of one input *after* cropping, height and
             width at least 4.
         num_classes: Number of outputs, >= 1.
-        seed: Which initial weights; any integer >= 0.
+        seed: Seed of the initial weights; any integer >= 0.
         init: Name of the law of the initial weights, see `initialize`.
 
     Returns:

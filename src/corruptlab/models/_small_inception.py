@@ -33,7 +33,7 @@ def small_inception(
         input_shape: Shape ``(channels, height, width)`` of one input *after* cropping, height and
             width at least 4. The last pooling takes the mean over what is left, 7x7 of 28x28.
         num_classes: Number of outputs, >= 1.
-        seed: Which initial weights; any integer >= 0.
+        seed: Seed of the initial weights; any integer >= 0.
         init: Name of the law of the initial weights, see `initialize`.
 
     Returns:

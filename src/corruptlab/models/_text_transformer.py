@@ -37,7 +37,7 @@ def text_transformer(
         width: Size of an embedding, a multiple of ``heads``.
         depth: Number of blocks, >= 1.
         heads: Number of heads of each self-attention, >= 1.
-        seed: Which initial weights; any integer >= 0.
+        seed: Seed of the initial weights; any integer >= 0.
         init: Name of the law of the initial weights, see `initialize`.
 
     Returns:

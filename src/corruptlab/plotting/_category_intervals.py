@@ -33,7 +33,7 @@ def category_intervals(
         series: Name of a series to its categories and their values. Series differ by color and
             marker. A category may be missing in a series.
         ylabel: Label of the vertical axis.
-        title: Line above the figure.
+        title: Title of the figure.
         level: Probability of the intervals, in ``(0, 1)``.
         ax: Axes to draw into; by default those of a new figure.
 

@@ -43,7 +43,7 @@ def examples(
         limits: Values that are black and white, the same for all rows; what lies beyond is drawn
             like them. By default 0 and 255 if any images are bytes, otherwise 0 and 1. Floats
             shown with bytes, such as those of ``GaussianPixels(dtype=)``, must have their scale.
-        title: Line above the figure; none by default.
+        title: Title of the figure; none by default.
 
     Returns:
         A figure with 1.05 inches for each image, and 1.5 for the names of the rows.

@@ -45,7 +45,7 @@ def fit_curves(
             row.
         epochs: Where the shares stand; ``1, 2, ...`` by default.
         chance: Share that luck alone fits, drawn as a dotted line; none by default.
-        title: Line above the figure; none by default.
+        title: Title of the figure; none by default.
         looks: Name to place in the fixed list of looks; by default the place in ``curves``.
         level: Probability of the intervals, in ``(0, 1)``.
         ax: Axes to draw into; by default those of a new figure.
@@ -58,7 +58,7 @@ def fit_curves(
         MissingExtraError: If matplotlib is not installed.
         TypeError: If ``level`` is not a number, or ``ax`` not axes of matplotlib.
         ValueError: If there is no curve, curves and epochs are not equally many, a share is not in
-            ``[0, 1]``, ``looks`` names an unknown curve, or ``level`` is out of its range.
+            ``[0, 1]``, ``looks`` names an unknown curve, or ``level`` is out of range.
 
     Example:
         >>> from corruptlab.plotting import fit_curves

@@ -37,7 +37,7 @@ def interval_curves(
         panels: Label of the vertical axis to name of the curve to its values; a curve looks the
             same in all panels. A single curve may have an empty name.
         xlabel: Label of the horizontal axis.
-        title: Line above the figure; none by default.
+        title: Title of the figure; none by default.
         level: Probability of the intervals, in ``(0, 1)``.
         ax: Axes to draw a single panel into; by default those of a new figure.
 
@@ -47,7 +47,7 @@ def interval_curves(
     Raises:
         MissingExtraError: If matplotlib is not installed.
         TypeError: If ``level`` is not a number, or ``ax`` not axes of matplotlib.
-        ValueError: If there is no panel, curve, or value, ``level`` is out of its range, or there
+        ValueError: If there is no panel, curve, or value, ``level`` is out of range, or there
             are several panels for one ``ax``.
 
     Example:

@@ -55,7 +55,7 @@ def loss_curves(
         smooth: Windows that the longest curve gets, >= 1; shorter ones get their share.
         scale: Axis of steps. ``"auto"`` is logarithmic if the shortest curve has less than a
             quarter of the steps of the longest, where a linear axis would squash it.
-        title: Line above the figure; none by default.
+        title: Title of the figure; none by default.
         looks: Name to place in the fixed list of looks, so that a curve looks the same in figures
             of different selections; by default the place in ``curves``.
         ax: Axes to draw into; by default those of a new figure.

@@ -37,7 +37,7 @@ def null_distribution(
         name: What the values are.
         note: What to write beside the observed value, such as the p-value.
         baselines: Name to values, shape ``(r,)`` each.
-        title: Line above the figure.
+        title: Title of the figure.
         ax: Axes to draw into; by default those of a new figure.
 
     Returns:

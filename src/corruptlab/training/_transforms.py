@@ -140,7 +140,7 @@ class Augmentation:
 
     Raises:
         TypeError: If a value is of the wrong kind.
-        ValueError: If a value is out of its range.
+        ValueError: If a value is out of range.
 
     Example:
         >>> changes = Augmentation(flip=True, rotation=25)

@@ -282,8 +282,8 @@ class Measurement:
             The measurement.
 
         Raises:
-            TypeError: If a value is of a wrong kind.
-            ValueError: If a name is unknown or missing, or a number is out of its range.
+            TypeError: If a value has the wrong type.
+            ValueError: If a name is unknown or missing, or a number is out of range.
         """
         if not isinstance(values, Mapping):
             raise TypeError(f"`values` must map names to values, got {values!r}.")

@@ -140,7 +140,7 @@ def plan(
         The plan; ``print`` it.
 
     Raises:
-        TypeError: If an argument is of a wrong kind.
+        TypeError: If an argument has the wrong type.
         ValueError: If a table, row, data set, or parameter is unknown, or a value is out of its
             range.
 

@@ -255,7 +255,7 @@ class PermutationTest(
 
         Args:
             ax: Axes of matplotlib to draw into; by default those of a new figure.
-            title: Line above the figure.
+            title: Title of the figure.
 
         Returns:
             A matplotlib figure.

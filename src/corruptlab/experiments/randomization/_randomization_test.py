@@ -339,7 +339,7 @@ def iter_randomization_test(
         complete, or has ``interrupted`` set.
 
     Raises:
-        TypeError: If an argument is of a wrong kind.
+        TypeError: If an argument has the wrong type.
         ValueError: If an argument does not fit.
 
     Example:
