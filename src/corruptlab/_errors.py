@@ -13,12 +13,12 @@ class MissingExtraError(ImportError):
 
 
 class DataFileError(ValueError):
-    """A file of a data set is missing, truncated, or not what it should be.
+    """Raised if a file of a data set is missing, truncated, or in the wrong format.
 
     Args:
-        path: The file or folder in question.
-        expected: What the reader looked for.
-        found: What is there instead.
+        path: File or folder.
+        expected: Description of the expected content.
+        found: Description of the actual content.
 
     Attributes:
         path: The file or folder, as a ``Path``.

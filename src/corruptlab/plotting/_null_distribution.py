@@ -26,27 +26,27 @@ def null_distribution(
     title: str = "",
     ax: "Axes | None" = None,
 ) -> "Figure":
-    """Draw the histogram of a null distribution, the observed value, and baselines.
+    """Plot a histogram of a null distribution with the observed value and baselines.
 
-    The observed value is a black line from bottom to top; baselines are marks of their own shape,
-    on a line of their own each under the histogram's axis. Nothing depends on colour.
+    The observed value is a vertical black line. The values of each baseline are markers of one
+    shape, in a separate row below the axis of the histogram. The figure does not rely on color.
 
     Args:
-        null: Values under the null hypothesis, shape ``(B,)``, B >= 1.
-        observed: The value that is tested.
-        name: What the values are.
-        note: What to write beside the observed value, such as the p-value.
-        baselines: Name to values, shape ``(r,)`` each.
+        null: Values of the statistic under the null hypothesis, shape ``(B,)``, B >= 1.
+        observed: Observed value of the statistic.
+        name: Name of the statistic, the label of the axis.
+        note: Text next to the observed value, such as the p-value.
+        baselines: Values of each baseline, shape ``(r,)``, by name.
         title: Title of the figure.
-        ax: Axes to draw into; by default those of a new figure.
+        ax: Matplotlib axes to draw into; by default, the axes of a new figure.
 
     Returns:
-        A figure of 8 x 4.5 inches (800 x 450 pixels at its own resolution).
+        A figure of 8 x 4.5 inches (800 x 450 pixels).
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
-        TypeError: If ``ax`` is not axes of matplotlib.
-        ValueError: If there is no value, or one is not finite.
+        TypeError: If ``ax`` is not a matplotlib axes object.
+        ValueError: If there are no values, or a value is not finite.
 
     Example:
         >>> from corruptlab.plotting import null_distribution
