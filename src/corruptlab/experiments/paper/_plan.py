@@ -58,14 +58,14 @@ class Planned:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What `reproduce` would do.
+    """Plan of a call of `reproduce`; returned by `plan`.
 
     Attributes:
         exhibit: The table or figure.
-        trials: Rows by seeds, in order.
-        left_out: Name to reason, of the rows that were asked for and will not be run.
-        changes: What differs from the rows' recipes.
-        device: Where it is done.
+        trials: One trial per row and seed, in order.
+        left_out: Reason for each requested row that will not be run, by name of the row.
+        changes: Parameters that differ from those of the rows.
+        device: Device of the trials.
 
     Example:
         >>> from corruptlab.experiments import paper
@@ -83,12 +83,12 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """How long all of it will take, about, one after the other."""
+        """Estimated time of all trials in seconds, one after the other."""
         return sum(each.seconds for each in self.trials)
 
     @property
     def own_recipes(self) -> bool:
-        """Whether no row was changed but for what it asks for."""
+        """Whether no parameters were changed except those that rows require."""
         return not any(each.departures for each in self.trials)
 
     def __str__(self) -> str:
@@ -118,31 +118,30 @@ def plan(
     out: str | os.PathLike[str] | None = None,
     progress: bool = False,
 ) -> Plan:
-    """Check everything that is asked for, and estimate how long each row will take.
+    """Check the arguments of `reproduce`, and estimate the time of each row.
 
-    Some steps of each network are timed on this machine, so this may take seconds a row. What the
-    estimate counts all epochs: a row that stops when it has fitted takes less. For kernels it
-    is the solver's, without features and test images.
+    A few steps of each network are timed on this machine, which may take seconds per row. The
+    estimate assumes the maximum number of epochs; rows that stop at interpolation take less. For
+    kernels, it is the estimate of the solver, without features and test images.
 
     Args:
         what: Name of a table or figure, or the thing itself.
-        data: As for `reproduce`, and so are all others.
-        rows: Which rows.
-        seeds: Which seeds.
-        epochs: Epochs at most.
-        changes: Other parameters.
-        device: Where to work.
-        most_hours: What takes longer is left out.
-        out: Folder with what is finished; None for none.
+        data: Data, as for `reproduce`.
+        rows: Rows, as for `reproduce`.
+        seeds: Seeds, as for `reproduce`.
+        epochs: Maximum number of epochs, as for `reproduce`.
+        changes: Other parameters, as for `reproduce`.
+        device: Device of the trials.
+        most_hours: Estimated hours above which a row is skipped.
+        out: Folder with finished trials, or None.
         progress: Whether to show progress.
 
     Returns:
-        The plan; ``print`` it.
+        The plan; ``print`` shows the estimates.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If a table, row, data set, or parameter is unknown, or a value is out of its
-            range.
+        ValueError: If a table, row, data set, or parameter is unknown, or a value is out of range.
 
     Example:
         >>> from corruptlab.experiments import paper

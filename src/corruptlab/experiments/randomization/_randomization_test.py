@@ -302,11 +302,12 @@ def iter_randomization_test(
     model_name: str = "",
     data_name: str = "",
 ) -> Iterator[RandomizationReport] | Iterator[LearnerReport] | Iterator[SeedsReport]:
-    """Run a randomization test and give the report so far after every setting.
+    """Run a randomization test and yield the report after every setting.
 
-    The arguments are those of `randomization_test`, which returns the last of these reports; they
-    are checked by the call itself, before the first report is asked for, and every setting is tried
-    before the first fit. Use it to save what is finished while the rest is still running.
+    The arguments are those of `randomization_test`, which returns the last of these reports. They
+    are checked by the call itself, before the first report is requested, and every setting is tried
+    before the first fit. Use this function to save finished results while the test is still
+    running.
 
     Args:
         model: See `randomization_test`.
@@ -335,12 +336,12 @@ def iter_randomization_test(
         data_name: Likewise.
 
     Returns:
-        An iterator of reports, each with one row more than the one before. The last one is
-        complete, or has ``interrupted`` set.
+        Iterator of reports, each with one more row than the one before. The last one is complete,
+        or has ``interrupted`` set.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If an argument does not fit.
+        ValueError: If an argument is invalid.
 
     Example:
         >>> import corruptlab as cl
