@@ -110,7 +110,7 @@ def test_fig_1a_has_the_numbers_of_the_rerun_and_says_so() -> None:
         "random-pixels": {"steps": 13_000},
         "gaussian": {"steps": 9900},
     }
-    assert "another public rerun" in paper.exhibit("fig1a").source
+    assert "another public reproduction" in paper.exhibit("fig1a").source
 
 
 @pytest.mark.parametrize("name", ["fig1b", "fig1c"])

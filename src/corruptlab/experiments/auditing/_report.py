@@ -75,7 +75,7 @@ class AuditReport(Report, Rows[Finding], kind="audit", derived=("ok",)):
 
     @property
     def ok(self) -> bool:
-        """Whether no check failed; warnings and skipped checks do not count."""
+        """Whether no finding is an error; warnings and skipped checks do not count."""
         return all(finding.status != "error" for finding in self.findings)
 
     def _named(self) -> Mapping[str, Finding]:

@@ -307,14 +307,17 @@ def _time(line: Summary) -> str:
 
 
 def _promise(exhibit: Exhibit, lines: Sequence[Summary]) -> list[str]:
-    """Return what was aimed at, and how many rows keep it."""
+    """Return the tolerances of the exhibit, and how many rows meet them."""
     promised = [each for each in exhibit.quantities if each.tolerance is not None]
     measured = [each for each in lines if each.found]
     if not promised or not measured:
         return []
     kept = sum(not any(cell.misses for cell in each.cells) for each in measured)
     within = " and ".join(f"{each.title} within {each.tolerance:g}" for each in promised)
-    return [f"Aimed at: {within}; (!) misses it. {kept} of {len(measured)} measured rows keep it."]
+    return [
+        f"Tolerance: {within} of the published value; (!) marks deviations beyond it. "
+        f"{kept} of {len(measured)} measured rows meet it."
+    ]
 
 
 def _made_with(lines: Sequence[Summary]) -> list[str]:

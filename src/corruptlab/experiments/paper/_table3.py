@@ -175,16 +175,16 @@ TABLE_3 = Exhibit(
         ),
     ),
     remarks=(
-        "Bytes are divided by 255, targets are one-hot, the kernel is Gaussian. The width of "
-        "MNIST's pixels is the paper's (a later note of its author gives it, and 1.22%); those of "
-        "`mnist-gabor` and `cifar10` were searched for on training images. Widths of 0.8, 1.2, "
-        "and 1.8 for `mnist-gabor` err alike there; at 0.8 the matrix of all images is too near a "
-        "singular one for float32, at 1.8 it is not.",
-        "The paper does not give its Gabor wavelets, and of its convolutional layer says only that "
-        "it follows Coates and Ng (2012) with filters at random: both are documented choices.",
-        "Nobody has searched for a width for `cifar10-conv`: give one with `--set gamma=X`. With a "
-        "ridge (`--set ridge=X`) the paper came to 15%.",
-        "The norm is of all ten outputs together. It depends on the width and on how targets are "
-        "coded, neither of which the paper gives for its norms.",
+        "Pixels are divided by 255, targets are one-hot, and the kernel is Gaussian. The kernel "
+        "width for the pixels of MNIST is the paper's (a later note of its author states it, with "
+        "1.22%); the widths for `mnist-gabor` and `cifar10` were selected on training images. For "
+        "`mnist-gabor`, widths of 0.8, 1.2, and 1.8 have similar errors there; the full kernel "
+        "matrix is numerically singular in float32 at 0.8, but not at 1.8.",
+        "The paper does not specify its Gabor wavelets, and states only that its convolutional "
+        "layer follows Coates and Ng (2012) with random filters. Both are documented choices here.",
+        "No width has been selected for `cifar10-conv`; set one with `--set gamma=X`. With a ridge "
+        "(`--set ridge=X`), the paper reports 15%.",
+        "The norm is that of all ten outputs. It depends on the kernel width and on the coding of "
+        "the targets; the paper states neither for its norms.",
     ),
 )
