@@ -13,7 +13,6 @@ from corruptlab._environment import Environment
 from corruptlab._progress import Progress
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
-from corruptlab.corruptions import Corrupted
 from corruptlab.experiments.auditing import _labels as labels
 from corruptlab.experiments.auditing import _loading as loading
 from corruptlab.experiments.auditing._dataset import AuditedData, check_targets, compared, described
@@ -115,8 +114,8 @@ def audit(
     findings += tuple(_changed_lengths(given, sizes))
     return AuditReport(
         findings=findings,
-        train=_dataset_name(given["train"]),
-        test="" if test is None else _dataset_name(given["test"]),
+        train=describe(given["train"]),
+        test="" if test is None else describe(given["test"]),
         n_train=sizes["train"],
         n_test=sizes.get("test", 0),
         sample=sample,
@@ -131,13 +130,6 @@ def _changed_lengths(given: Mapping[str, Any], sizes: Mapping[str, int]) -> Iter
         if (now := len(dataset)) != sizes[name]:
             told = f"__len__ gives {sizes[name]:,} at first and {now:,} later"
             yield Finding(f"{name}: length", "error", told)
-
-
-def _dataset_name(dataset: Any) -> str:
-    if not isinstance(dataset, Corrupted):
-        return describe(dataset)
-    done = ", ".join(map(repr, dataset.corruptions)) or "nothing done"
-    return f"{_dataset_name(dataset.dataset)} with {done}"
 
 
 def _all_findings(
