@@ -409,7 +409,8 @@ def memorization_report(
         ...     return lambda x: labels[torch.cdist(x.flatten(1).float(), seen).argmin(dim=1)]
         >>> report = cl.memorization_report(nearest, train, canaries=100)
         >>> report
-        MemorizationReport(nearest on Subset of fashion-mnist-mini: planted 100.0%, held out ...%, gap in [...])
+        MemorizationReport(nearest on Subset of fashion-mnist-mini: planted 100.0%,
+        held out ...%, gap in [...])
 
     Source: Zhang et al. 2017, §2.1 (random labels); Carlini et al. 2019, "The secret sharer"
     (canaries); Garg et al. 2021, "RATT" (the bound, see `Ratt`).
