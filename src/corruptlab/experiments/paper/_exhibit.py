@@ -99,7 +99,6 @@ class Row:
             recipe is complete.
         work: Type of the trial.
         data: Data set.
-        needs: Names of parameters that are not published and must be given.
         reference: Name of the row relative to which ``steps`` are given, if they are relative.
 
     Example:
@@ -116,7 +115,6 @@ class Row:
     parameters: Mapping[str, Any] = field(repr=False)
     work: TrialKind = field(repr=False)
     data: DataSet = "cifar10"
-    needs: tuple[str, ...] = ()
     reference: str | None = None
 
 

@@ -88,7 +88,7 @@ class Plan:
 
     @property
     def own_recipes(self) -> bool:
-        """Whether no parameters were changed except those that rows require."""
+        """Whether no parameter was changed."""
         return not any(each.departures for each in self.trials)
 
     def __str__(self) -> str:
@@ -161,7 +161,7 @@ def plan(
     left_out: dict[str, str] = {}
     with Progress(len(picked), "estimating", show=progress, least_seconds=2.0) as line:
         for done, row in enumerate(picked, 1):
-            if (why := _missing_input(row, specs, known)) is None:
+            if (why := _missing_data(row, specs)) is None:
                 try:
                     found = _plan_row(shown, row, specs[row.data], numbers, known, device, out)
                     trials += found
@@ -234,15 +234,12 @@ def _finished(store: Store, trial: str) -> bool:
     return True
 
 
-def _missing_input(row: Row, specs: Mapping[Any, str], changes: Mapping[str, Any]) -> str | None:
-    """Return what a row lacks to be run, if anything."""
-    if row.data not in specs:
-        known = DATA_SETS[row.data]
-        return f"needs {known.title} ({known.specification})"
-    for name in row.needs:
-        if name not in changes:
-            return f"needs a value of `{name}`, for which no search was made"
-    return None
+def _missing_data(row: Row, specs: Mapping[Any, str]) -> str | None:
+    """Return which data set a row lacks to be run, if any."""
+    if row.data in specs:
+        return None
+    known = DATA_SETS[row.data]
+    return f"needs {known.title} ({known.specification})"
 
 
 def _too_long(found: Sequence[Planned], most_hours: float | None) -> str | None:
@@ -355,10 +352,9 @@ def changed(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def departures(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the changes that a row does not ask for and that make it another one."""
+    """Return the changes that make a row another one."""
     own = changed(row, {})
-    unasked = {name: value for name, value in changes.items() if name not in row.needs}
-    return {name: value for name, value in unasked.items() if changed(row, {name: value}) != own}
+    return {name: value for name, value in changes.items() if changed(row, {name: value}) != own}
 
 
 def _check(changes: Mapping[str, Any], rows: Sequence[Row]) -> None:
