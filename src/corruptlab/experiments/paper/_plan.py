@@ -122,7 +122,7 @@ def plan(
 
     A few steps of each network are timed on this machine, which may take seconds per row. The
     estimate assumes the maximum number of epochs; rows that stop at interpolation take less. For
-    kernels, it is the estimate of the solver, without features and test images.
+    kernels, it covers the features and the solver, but not predictions on test images.
 
     Args:
         what: Name of a table or figure, or the thing itself.

@@ -76,7 +76,7 @@ def interpolate_kernel(
 
 
 def seconds_to_interpolate_kernel(**settings: Any) -> float:
-    """Return the solver's estimate, at the rate of large matrix products, and time features."""
+    """Return an estimate: measured features, and the solver at the rate of matrix products."""
     asked = with_defaults(interpolate_kernel, settings)
     x, _, new, _ = _task(asked["data"], asked["points"], asked["held_out"])
     bank = {name: asked[name] for name in ("wavelengths", "orientations", "pool")}
@@ -210,8 +210,8 @@ TABLE_3 = Exhibit(
         "The paper does not specify its Gabor wavelets, and states only that its convolutional "
         "layer follows Coates and Ng (2012) with random filters. Both are documented choices here.",
         "The widths and the ridge for `cifar10-conv` were selected on training images, with fewer "
-        "filters and points. All 32,000 filters take more memory than most machines have: "
-        "`--set filters=2000` takes a part of them.",
+        "filters and points. 32,000 filters require more memory than most machines have; "
+        "`--set filters=2000` uses fewer.",
         "The norm is that of all ten outputs. It depends on the kernel width and on the coding of "
         "the targets; the paper states neither for its norms.",
     ),
