@@ -131,7 +131,7 @@ def _shown(found: Reproduction, options: argparse.Namespace) -> int:
         cli.say(f"failed: {failure}")
     written = _written(found, options)
     if found.interrupted:
-        cli.say("interrupted; the same command goes on from there.")
+        cli.say("interrupted; repeat the command to resume.")
         return INTERRUPTED
     return DONE if written and found.complete else NOT_ALL
 
@@ -147,7 +147,7 @@ def _written(found: Reproduction, options: argparse.Namespace) -> bool:
         written = output.save_figure(found.plot, done=f"wrote {output.figure}") and written
     if options.keep:
         with cli.as_user_errors(*MISTAKES):
-            cli.say(f"kept in {found.keep(options.keep, note=options.note)}")
+            cli.say(f"saved in {found.keep(options.keep, note=options.note)}")
     return written
 
 

@@ -256,7 +256,7 @@ def saved_arrays(path: Path) -> dict[Any, Any]:
             content = None if wanted else torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # a broken or hostile file makes it raise anything
             reason = f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(". ")
-            raise DataFileError(path, _EXPECTED, f"what cannot be read ({reason})") from None
+            raise DataFileError(path, _EXPECTED, f"unreadable data ({reason})") from None
     if wanted:
         found = f"one that asks for {', '.join(wanted)} (nothing of it was run)"
         raise DataFileError(path, _EXPECTED, found)
@@ -338,6 +338,6 @@ def _check_archive(path: Path) -> None:
             with zipfile.ZipFile(file) as archive:
                 unpacked = sum(member.file_size for member in archive.infolist())
         except Exception as error:  # damage makes `zipfile` raise almost anything
-            raise DataFileError(path, _EXPECTED, f"what cannot be read ({error})") from None
+            raise DataFileError(path, _EXPECTED, f"unreadable data ({error})") from None
     if unpacked > _LARGEST:
         raise DataFileError(path, limit, f"an archive that unpacks to {unpacked:,}")

@@ -395,7 +395,7 @@ def _parsed(path: Path, text: bytes) -> list[Any]:
         found = f"{error.msg} in line {error.lineno}, column {error.colno}"
         raise DataFileError(path, _JSON, found) from None
     except (ValueError, RecursionError, MemoryError) as error:  # no Unicode; nested without end
-        raise DataFileError(path, _JSON, f"what cannot be read ({error})") from None
+        raise DataFileError(path, _JSON, f"unreadable data ({error})") from None
     if not isinstance(content, list):
         raise DataFileError(path, _JSON, _shown(content))
     return content

@@ -61,10 +61,10 @@ def null_distribution(
     # Rice's rule; and no more bars than values: accuracies of few examples are few fractions.
     bars = min(len(np.unique(values)), math.ceil(2 * len(values) ** (1 / 3)))
     counts, _, _ = axes.hist(
-        values, bins=bars, color=_BARS, edgecolor="white", label="exchanged labels"
+        values, bins=bars, color=_BARS, edgecolor="white", label="permuted labels"
     )
     top = float(np.max(counts))
-    axes.axvline(observed, color=INK, linewidth=2.2, label="labels as they are")
+    axes.axvline(observed, color=INK, linewidth=2.2, label="original labels")
     for place, (label, each) in enumerate(marks.items(), start=1):
         style = look(place)
         axes.plot(

@@ -64,7 +64,7 @@ def test_what_takes_longer_than_is_allowed_is_left_out_and_named(
     assert plan.left_out == dict.fromkeys(
         [f"mlp-1x512 {how}" for how in ("weight-decay", "plain", "random-labels")], reason
     )
-    assert f"mlp-1x512 plain           left out: {reason}" in str(plan)
+    assert f"mlp-1x512 plain           skipped: {reason}" in str(plan)
 
 
 def test_what_is_finished_is_not_estimated(tmp_path: Path, seconds: dict[str, float]) -> None:

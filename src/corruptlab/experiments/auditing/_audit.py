@@ -1,4 +1,4 @@
-"""One call that checks data sets for what goes wrong in practice."""
+"""Audit of data sets for common problems, in one call."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -93,7 +93,7 @@ def audit(
         True
         >>> print(report["train: noise rate"].message)
         1,792 of 4,000 labels changed (44.80%), 45.00% expected
-        (exact binomial test: p = 0.81, wrong below 0.0001).
+        (exact binomial test: p = 0.81, error below 0.0001).
 
     Source: Zhang et al. 2017, §2.1, for the corruptions of the paper; the docstrings of the other
     corruptions name their sources.
@@ -211,7 +211,7 @@ def _verdict_of(check: Callable[[], tuple[Status, str]]) -> tuple[Status, str]:
     try:
         return check()
     except Exception as error:
-        return "error", f"the data set made this check fail: {described(error)}"
+        return "error", f"this check raised an error in the data set: {described(error)}"
 
 
 def _finding(data: AuditedData, check: str, verdict: tuple[Status, str]) -> Finding:

@@ -60,7 +60,7 @@ class AuditReport(Report, Rows[Finding], kind="audit", derived=("ok",)):
         True
         >>> report["train: duplicates"].message
         '2 of 3 inputs are copies of one another, and of these 2 have conflicting labels, as items 1
-        (label 1) and 2 (label 0); no network gets more than 66.67% of these labels right.'
+        (label 1) and 2 (label 0); no network can fit more than 66.67% of all labels.'
     """
 
     findings: tuple[Finding, ...]

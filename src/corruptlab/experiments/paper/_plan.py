@@ -99,7 +99,7 @@ class Plan:
             mark = "  LONG" if each.seconds > _LONG_SECONDS else ""
             how_long = "finished before" if each.kept else duration(each.seconds)
             lines.append(f"  {name:{width}}   {how_long}{mark}")
-        lines += [f"  {name:{width}}   left out: {why}" for name, why in self.left_out.items()]
+        lines += [f"  {name:{width}}   skipped: {why}" for name, why in self.left_out.items()]
         if sum(not each.kept for each in self.trials) > 1:
             lines.append(f"  {'in all':{width}}   {duration(self.seconds)}")
         return "\n".join(lines)

@@ -203,7 +203,7 @@ class PermutationTest(
         )
         prepared = "" if self.recipe is None else f"; inputs {self._prepared}"
         return (
-            f"PermutationTest({self.statistic} {self.observed:.4g}, on exchanged labels "
+            f"PermutationTest({self.statistic} {self.observed:.4g}, on permuted labels "
             f"{self.null.mean():.4g} on average; {sign} {self.p_value:.4g} "
             f"({100 * self.confidence:.5g}% interval {low:.2g} to {high:.2g}), "
             f"{text.counted(len(self.null), 'permutation')}{ended}{prepared}; seed={self.seed})"
@@ -218,7 +218,7 @@ class PermutationTest(
         ended = ", interrupted" if self.interrupted else ", stopped early" if self.stopped else ""
         lines = [
             (self.statistic, f"{self.observed:.4g}"),
-            ("on exchanged labels", spread),
+            ("on permuted labels", spread),
             ("p-value", f"{self.p_value:.4g}, {level} interval {low:.2g} .. {high:.2g}"),
             ("drawn", f"{drawn}{ended}; {self.exceedances:,} at least as good, {self.ties:,} tied"),
         ]

@@ -358,7 +358,7 @@ def _times(ratio: float | None) -> str:
 
 def _notes(report: RandomizationReport) -> list[str]:
     """Explain what the table leaves open."""
-    lines = ["Training accuracy is on the labels as corrupted, test accuracy on clean ones."]
+    lines = ["Training accuracy refers to the corrupted labels, test accuracy to clean labels."]
     if report.default_settings:
         lines.append(report.default_settings)
     if any(row.fit.stopped_by == "epochs" for row in report.rows):

@@ -239,7 +239,7 @@ class SeedsReport(
         """Return a table, with what made it below."""
         table = text.grouped(GROUPS, [_cells(row) for row in self.rows], least=LEAST)
         notes = [
-            "Training accuracy is on the labels as corrupted, test accuracy on clean ones.",
+            "Training accuracy refers to the corrupted labels, test accuracy to clean labels.",
             f"Mean over the seeds, and half width of its {100 * self.confidence:g}% t-interval.",
         ]
         if self.reports and self.reports[-1].default_settings:
