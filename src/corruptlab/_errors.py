@@ -21,9 +21,9 @@ class DataFileError(ValueError):
         found: Description of the actual content.
 
     Attributes:
-        path: The file or folder, as a ``Path``.
-        expected: What the reader looked for.
-        found: What is there instead.
+        path: File or folder, as a ``Path``.
+        expected: Description of the expected content.
+        found: Description of the actual content.
 
     Example:
         >>> print(DataFileError("train.gz", expected="a whole gzip stream", found="an empty file"))

@@ -143,8 +143,8 @@ def shatters(
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If there are no points, the network does not accept them or has not two outputs,
-            there are too many points to try all dichotomies, or an option is out of range.
+        ValueError: If there are no points, the network does not accept them or does not have two
+            outputs, there are too many points to try all dichotomies, or an option is out of range.
         NonFiniteLossError: If the loss of a replica becomes infinite or not a number.
 
     Example:

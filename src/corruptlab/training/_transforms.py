@@ -140,7 +140,7 @@ class Augmentation:
             uniform on ``[-hue, hue]``. For images of 3 channels only.
 
     Raises:
-        TypeError: If a value is of the wrong kind.
+        TypeError: If an argument has the wrong type.
         ValueError: If a value is out of range.
 
     Example:
@@ -176,12 +176,12 @@ class Augmentation:
         return self == Augmentation()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary that JSON can hold."""
+        """Return the fields as a JSON-serializable dictionary."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Augmentation":
-        """Build an augmentation from what `to_dict` gave.
+        """Build an augmentation from a dictionary of `to_dict`.
 
         Args:
             values: Names and values of the fields; any may be left out.

@@ -311,29 +311,29 @@ def iter_randomization_test(
 
     Args:
         model: See `randomization_test`.
-        train: Likewise.
-        test: Likewise.
-        recipe: Likewise.
-        settings: Likewise.
-        p: Likewise.
-        seed: Likewise.
-        seeds: Likewise.
-        num_classes: Likewise.
-        input_key: Likewise.
-        label_key: Likewise.
-        collate: Likewise.
-        device: Likewise.
-        optimizer: Likewise.
-        loss: Likewise.
-        stop: Likewise.
-        execution: Likewise.
-        checkpoint: Likewise.
-        on_epoch_end: Likewise.
-        executor: Likewise.
-        out: Likewise.
-        progress: Likewise.
-        model_name: Likewise.
-        data_name: Likewise.
+        train: See `randomization_test`.
+        test: See `randomization_test`.
+        recipe: See `randomization_test`.
+        settings: See `randomization_test`.
+        p: See `randomization_test`.
+        seed: See `randomization_test`.
+        seeds: See `randomization_test`.
+        num_classes: See `randomization_test`.
+        input_key: See `randomization_test`.
+        label_key: See `randomization_test`.
+        collate: See `randomization_test`.
+        device: See `randomization_test`.
+        optimizer: See `randomization_test`.
+        loss: See `randomization_test`.
+        stop: See `randomization_test`.
+        execution: See `randomization_test`.
+        checkpoint: See `randomization_test`.
+        on_epoch_end: See `randomization_test`.
+        executor: See `randomization_test`.
+        out: See `randomization_test`.
+        progress: See `randomization_test`.
+        model_name: See `randomization_test`.
+        data_name: See `randomization_test`.
 
     Returns:
         Iterator of reports, each with one more row than the one before. The last one is complete,

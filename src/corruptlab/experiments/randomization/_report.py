@@ -236,7 +236,7 @@ class RandomizationReport(
 
     @property
     def finished(self) -> tuple[SettingResult, ...]:
-        """The rows whose fit ended by itself."""
+        """Rows of fits that ended without interruption."""
         return tuple(row for row in self.rows if row.fit.stopped_by != "interrupted")
 
     def _named(self) -> Mapping[str, SettingResult]:

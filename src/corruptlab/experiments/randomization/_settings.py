@@ -89,7 +89,7 @@ class Setting:
             return None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary that JSON can hold; each corruption names its kind."""
+        """Return the fields as a JSON-serializable dictionary; corruptions contain their type."""
         values = [_as_values(corruption) for corruption in self.corruptions]
         return {"name": self.name, "label": self.label, "corruptions": values}
 
