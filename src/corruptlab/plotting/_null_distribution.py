@@ -92,7 +92,7 @@ def null_distribution(
         color=INK,
     )
     axes.set_xlabel(name)
-    axes.set_ylabel("exchanges")
+    axes.set_ylabel("permutations")
     axes.set_title(title)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

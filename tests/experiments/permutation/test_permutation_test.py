@@ -776,7 +776,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_trained(
 
     monkeypatch.setattr(cl.training, "fit_replicas", never)
     data, x = points(40), points(40).tensors[0]
-    with pytest.raises(ValueError, match="nothing to exchange, got 40 of class 1"):
+    with pytest.raises(ValueError, match="nothing to permute, got 40 of class 1"):
         run(TensorDataset(x, torch.ones(40).long()), folds=3)
     with pytest.raises(ValueError, match=r"^`train` labels must lie in 0 \.\. 1, .* got 39\.$"):
         run(TensorDataset(x, torch.arange(40)), folds=3)

@@ -153,7 +153,7 @@ class LabelPermuter:
         if not self._can_change():
             raise ValueError(
                 "`train` must have different labels within a group, or there is nothing to "
-                f"exchange, got {_counts(labels if names is None else names[labels])}."
+                f"permute, got {_counts(labels if names is None else names[labels])}."
             )
 
     def drawn(self, seed: int, numbers: Sequence[int]) -> NDArray[np.int64]:
