@@ -123,7 +123,7 @@ class ImageFiles(Dataset[tuple[Any, int]]):
     def both(self) -> "ImageFiles":
         """Return the images with a noisy and a clean label; its items have the clean labels.
 
-        Use it with ``GivenLabels(noisy, clean=clean)``, for which the noise is known.
+        Pass its labels to ``GivenLabels(noisy, clean=clean)`` to corrupt it with the known noise.
 
         Returns:
             The subset of these images, as a data set of the same type.

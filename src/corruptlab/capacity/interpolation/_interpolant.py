@@ -154,7 +154,7 @@ class HingeNetwork(nn.Module, ABC):
 
 
 class Interpolant(HingeNetwork):
-    """The network ``c(x) = sum_j w_j max(<a, x> - b_j, 0)``, evaluated in O(d + log n) a point.
+    """The network ``c(x) = sum_j w_j max(<a, x> - b_j, 0)``, evaluated in O(d + log n) per point.
 
     As a function of the projection ``<a, x>`` it is piecewise linear, with a change of slope of w_j
     at b_j. An evaluation therefore takes one inner product, one binary search, and one
