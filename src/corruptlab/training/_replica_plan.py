@@ -253,9 +253,14 @@ def _timed_loop(network: nn.Module, problem: Problem) -> float:
 
 def _seconds_per_step(step: Callable[[], object], device: torch.device) -> float:
     """Return the mean, in which threads that wait for one another show."""
+    _synchronize(device)
     start = time.perf_counter()
     for _ in range(_STEPS):
         step()
+    _synchronize(device)
+    return (time.perf_counter() - start) / _STEPS
+
+
+def _synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return (time.perf_counter() - start) / _STEPS
