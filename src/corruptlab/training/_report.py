@@ -36,13 +36,13 @@ or the accuracy on all training examples as well."""
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """The end of one epoch.
+    """Measurements at the end of one epoch.
 
     Args:
-        loss: Mean loss over the batches of the epoch, each before its update.
-        train: Accuracy on all training examples; None if not measured.
-        validation: The same on the validation examples.
-        test: The same on the test examples.
+        loss: Mean loss over the batches of the epoch, each computed before its update.
+        train: Accuracy on the training set; None if not measured.
+        validation: Accuracy on the validation examples; None if not measured.
+        test: Accuracy on the test set; None if not measured.
 
     Example:
         >>> import torch

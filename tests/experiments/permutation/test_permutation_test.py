@@ -611,7 +611,7 @@ def test_the_report_is_one_line_with_the_numbers_that_count() -> None:
     found = run(points(40), folds=4, confidence=0.9, seed=7)
     low, high = found.interval
     assert repr(found) == (
-        f"PermutationTest(accuracy {found.observed:.4g}, on exchanged labels "
+        f"PermutationTest(accuracy {found.observed:.4g}, on permuted labels "
         f"{found.null.mean():.4g} on average; p = {found.p_value:.4g} (90% interval {low:.2g} to "
         f"{high:.2g}), 19 permutations; inputs plain; seed=7)"
     )
@@ -810,7 +810,7 @@ def test_print_has_a_line_for_each_number_that_counts() -> None:
     ]
     assert names == [
         "accuracy",
-        "on exchanged labels",
+        "on permuted labels",
         "p-value",
         "drawn",
         "ShuffledPixels()",

@@ -158,7 +158,7 @@ class LabelPermuter:
             )
 
     def drawn(self, seed: int, numbers: Sequence[int]) -> NDArray[np.int64]:
-        """Return some permutations, ``(len(numbers), n)``; number 0 is the labels as they are."""
+        """Return some permutations, ``(len(numbers), n)``; number 0 is the identity."""
         # Within a group labels are ordered by words of a stream of each number's own, so
         # permutation 7 is the same however many are drawn.
         return np.stack([self._one(Draws(seed), number) for number in numbers])
