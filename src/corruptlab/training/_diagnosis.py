@@ -104,7 +104,8 @@ class FitRecord:
     @cached_property
     def redrawn(self) -> int:
         """How many of ``labels_again`` differ from the labels that were trained on."""
-        return sum(int(self.targets[i]) != label for i, label in self.labels_again.items())
+        before = self.targets[list(self.labels_again)].tolist()
+        return sum(map(int.__ne__, before, self.labels_again.values()))
 
     @property
     def _chance_loss(self) -> float | None:

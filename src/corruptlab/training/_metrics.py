@@ -88,10 +88,10 @@ class LossLog:
         self.steps = self._checked = len(losses)
 
     def add(self, loss: Tensor) -> None:
-        """Keep the loss of one step, without waiting for the device."""
+        """Keep the loss of one step, without a gradient, and without waiting for the device."""
         if self._processes.size > 1:  # the weights of all processes have the mean 1
             loss = loss / self._processes.size
-        self._buffer(loss)[self.steps % self._steps_per_epoch] = loss.detach()
+        self._buffer(loss)[self.steps % self._steps_per_epoch] = loss
         self.count()
 
     def write(self, at: Tensor, loss: Tensor) -> None:

@@ -214,6 +214,7 @@ class ReplicasReport(Report, kind="replicas"):
         group: Number of replicas that were trained at a time, by each thread.
         threads: Number of groups that were trained at a time, each in a thread; 1 if one group was
             trained after the other.
+        product_threads: Number of threads among which each product was divided.
         seconds_per_step: Measured time per step of one replica, by strategy; empty without a
             measurement.
         seconds: Time spent, including measurements.
@@ -249,6 +250,7 @@ class ReplicasReport(Report, kind="replicas"):
     seed: int
     environment: Environment
     threads: int = 1
+    product_threads: int = 1
     _network: nn.Module | None = field(default=None, repr=False)  # None in a loaded report
     _states: tuple[State, ...] = field(default=(), repr=False)
     _recipes: tuple[Recipe, ...] = field(default=(), repr=False)  # with each one's statistics
@@ -355,6 +357,6 @@ class ReplicasReport(Report, kind="replicas"):
             f"ReplicasReport({counted(len(self), 'replica')}, "
             f"{int(self.interpolated.sum())} interpolated; "
             f"train accuracy {np.nanmean(self.train_accuracy):.1%} on average; "
-            f"{grouping(self.strategy, self.group, self.threads)}; "
+            f"{grouping(self.strategy, self.group, self.threads, self.product_threads)}; "
             f"inputs {self.recipe.preparation})"
         )

@@ -328,7 +328,9 @@ def sizes_of_batches(
 def test_batches_grow_as_long_as_they_are_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sizes_of_batches(monkeypatch, seconds=29.0) == [4, 16, 64, 16]
     assert sizes_of_batches(monkeypatch, seconds=31.0, permutations=19) == [4] * 5
-    assert sizes_of_batches(monkeypatch, permutations=599)[3:] == [256, 256, 4]
+    assert sizes_of_batches(monkeypatch, seconds=5.0) == [4, 24, 72]
+    assert sizes_of_batches(monkeypatch, seconds=1.0) == [4, 96]
+    assert sizes_of_batches(monkeypatch, permutations=599) == [4, 256, 256, 84]
 
 
 @pytest.mark.slow(seconds=1)

@@ -194,7 +194,7 @@ TABLE_3 = Exhibit(
                 "features": "random-conv",
                 "filters": 32_000,
                 "threshold": 1.0,
-                "gamma": 4.0,
+                "gamma": 3.0,
                 "ridge": 0.01,
                 "refinements": 0,
             },
