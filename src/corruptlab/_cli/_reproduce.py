@@ -47,13 +47,13 @@ def _add(reproduce: argparse.ArgumentParser) -> None:
         "--set",
         action="append",
         metavar="NAME=VALUE",
-        help="another parameter of the rows, such as filters=2000 or recipe.batch_size=256",
+        help="set a parameter of the rows, such as filters=2000 or recipe.batch_size=256",
     )
     how = reproduce.add_argument_group("execution")
     how.add_argument(
         "--estimate", action="store_true", help="only print the estimated time of each row"
     )
-    how.add_argument("--most", type=float, metavar="HOURS", help="skip rows that would take longer")
+    how.add_argument("--most", type=float, metavar="HOURS", help="skip rows with a longer estimated time")
     cli.add_workers(how, work="rows")
     cli.add_device(how)
     how.add_argument(
