@@ -53,7 +53,9 @@ def _add(reproduce: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--estimate", action="store_true", help="only print the estimated time of each row"
     )
-    how.add_argument("--most", type=float, metavar="HOURS", help="skip rows with a longer estimated time")
+    how.add_argument(
+        "--most", type=float, metavar="HOURS", help="skip rows with a longer estimated time"
+    )
     cli.add_workers(how, work="rows")
     cli.add_device(how)
     how.add_argument(
