@@ -53,7 +53,7 @@ def test_duplicates_are_exact_even_if_different_inputs_share_a_key(
     modulus: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = _duplicates._keys
-    monkeypatch.setattr(_duplicates, "_keys", lambda inputs: keys(inputs) % modulus)
+    monkeypatch.setattr(_duplicates, "_keys", lambda *part: keys(*part) % modulus)
     for seed in range(5):
         inputs, targets = few_values((120, 3), torch.float32, seed)
         assert find_duplicates(inputs, targets) == naive_duplicates(inputs, targets)
@@ -67,6 +67,23 @@ def test_duplicates_do_not_depend_on_order_or_memory_layout() -> None:
     last = inputs.contiguous(memory_format=torch.channels_last)
     assert find_duplicates(last, targets) == found
     assert find_duplicates(inputs.transpose(1, 3), targets) == found
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_inputs_that_agree_in_the_middle_are_compared_as_a_whole(dtype: torch.dtype) -> None:
+    few, targets = few_values((200, 3), dtype)
+    inputs = torch.zeros(200, 41, dtype=dtype)
+    inputs[:, [0, 20, 40]] = few
+    found = find_duplicates(inputs, targets)
+    assert found == naive_duplicates(inputs, targets)
+    assert found.copies > 0
+
+
+def test_inputs_that_differ_in_one_place_have_no_copies_wherever_it_is() -> None:
+    for place in range(41):
+        inputs = torch.zeros(200, 41)
+        inputs[:, place] = torch.arange(200)
+        assert find_duplicates(inputs, torch.arange(200) % 3) == Duplicates(200, 0, 0, 200)
 
 
 def test_one_bit_makes_a_difference() -> None:
@@ -87,5 +104,6 @@ def test_keys_of_different_images_differ() -> None:
 def test_nothing_has_no_duplicates() -> None:
     none = torch.zeros(0, 3), torch.zeros(0, dtype=torch.int64)
     assert find_duplicates(*none) == Duplicates(0, 0, 0, 0)
-    empty = torch.zeros(4, 0), torch.tensor([0, 0, 0, 1])
-    assert find_duplicates(*empty) == Duplicates(4, 4, 4, 3)
+    for dtype in DTYPES:
+        empty = torch.zeros(4, 0, dtype=dtype), torch.tensor([0, 0, 0, 1])
+        assert find_duplicates(*empty) == Duplicates(4, 4, 4, 3)

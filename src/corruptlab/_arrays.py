@@ -53,7 +53,7 @@ def to_numpy(values: NDArray[Any] | torch.Tensor) -> Array:
     if isinstance(values, torch.Tensor):
         if kind := without_values(values):
             raise TypeError(f"tensors must be dense and hold values, got {kind}.")
-        values = values.detach().cpu()
+        values = values.detach().cpu().resolve_conj().resolve_neg()
         # NumPy has no bfloat16; float32 holds every bfloat16 exactly.
         return (values.float() if values.dtype is torch.bfloat16 else values).numpy()
     return np.asarray(values)

@@ -316,3 +316,16 @@ def test_two_items_stay_two_items() -> None:
 def test_inputs_of_a_wider_type_later_on_lose_nothing() -> None:
     mixed = [(torch.zeros(1, dtype=torch.uint8), 0)] * 1024 + [(torch.full((1,), 0.5), 0)]
     assert cl.materialize(mixed)[0][-1] == 0.5
+
+
+def test_tensors_that_are_stored_in_other_ways_are_read_by_value() -> None:
+    x = torch.randn(60, 3, generator=torch.Generator().manual_seed(0))
+    negative = torch.complex(x, x).conj().imag
+    assert negative.is_neg()
+    for stored in (negative, x.bfloat16(), x.T.contiguous().T, x.clone().requires_grad_()):
+        plain = stored.detach().clone().float()
+        one, other = (
+            cl.corrupt(TensorDataset(inputs, torch.tensor(Y)), cl.RandomPixels(), seed=1)
+            for inputs in (stored, plain)
+        )
+        assert all(torch.equal(one[i][0].float(), other[i][0]) for i in range(60))

@@ -86,7 +86,7 @@ def test_names_stand_where_they_belong() -> None:
     assert (axes.get_xlabel(), axes.get_title()) == ("accuracy", "signal")
     assert axes.get_ylabel() == "exchanges"
     entries = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert entries == ["exchanged labels", "labels as they are", *BASELINES]
+    assert entries == ["permuted labels", "original labels", *BASELINES]
     figure.draw_without_rendering()
     texts = figure.legends[0].get_texts()
     assert len({round(text.get_window_extent().y0) for text in texts}) == 1  # one row

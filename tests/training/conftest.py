@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+import torch
 
 import corruptlab.training._loading as loading_module
 
@@ -41,5 +42,14 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     def leave(room: int) -> None:
         free = -(-room * 10 // 8)  # a fifth is for the network
         monkeypatch.setattr(loading_module, "free_memory", lambda device: free)
+        monkeypatch.setattr(loading_module, "_NEVER_ASKED", 0)
 
     return leave
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[torch.device]:
+    """Return the devices whose free memory is asked for, which nobody knows."""
+    devices = list[torch.device]()
+    monkeypatch.setattr(loading_module, "free_memory", devices.append)
+    return devices

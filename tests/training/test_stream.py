@@ -17,7 +17,17 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import Subset, TensorDataset
 
-from corruptlab import Draws, Execution, FitReport, RandomLabels, RandomPixels, Recipe, corrupt, fit
+from corruptlab import (
+    Draws,
+    Execution,
+    FitReport,
+    RandomLabels,
+    RandomPixels,
+    Recipe,
+    corrupt,
+    fit,
+    mlp,
+)
 
 from .cases import RECIPE, network, points
 from .programs.problem import RECIPE as PIXELS
@@ -254,6 +264,15 @@ def test_items_that_change_are_streamed_and_the_draws_are_those_of_a_stream(serv
     assert again.losses == found.losses
 
 
+@pytest.mark.filterwarnings("ignore:`train` serves other inputs")
+@pytest.mark.parametrize("data", ["stream", "auto"])
+def test_tensors_with_rows_that_are_drawn_leave_the_generator_where_it_was(data: Any) -> None:
+    before, served = torch.get_rng_state(), Overridden(*points().tensors)
+    found = [fit(network(), served, recipe=SHORT, execution=Execution(data=data)) for _ in "ab"]
+    assert torch.equal(torch.get_rng_state(), before)
+    assert found[0].losses == found[1].losses
+
+
 def test_items_that_change_do_not_go_to_the_device_once_and_for_all() -> None:
     device = Execution(data="device")
     for role in ("train", "test"):
@@ -370,6 +389,13 @@ def test_what_fits_is_moved_without_a_word(memory: Callable[[int], None]) -> Non
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert fit(network(), points(), recipe=SHORT).execution.data == "device"
+
+
+def test_memory_is_asked_for_only_where_data_take_some(asked: list[torch.device]) -> None:
+    for size, times in ((100, 0), (1_000, 1)):
+        data = TensorDataset(torch.zeros(size, 1_000), torch.arange(size) % 3)
+        fit(mlp(2, input_shape=(1_000,), num_classes=3), data, recipe=replace(SHORT, epochs=1))
+        assert len(asked) == times
 
 
 @pytest.mark.slow(seconds=10)

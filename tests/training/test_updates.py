@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -30,6 +31,30 @@ class PartlyUsed(nn.Module):
         return out
 
 
+class OfTwoTypes(nn.Module):
+    """A network with weights of two types, which PyTorch updates one after the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide, self.narrow = nn.Linear(6, 6).double(), network()
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.narrow(self.wide(x.double()).float())
+        return out
+
+
+class Sparse(nn.Module):
+    """A network whose gradient has rows for the words that occurred alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(2, 3, sparse=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.words((x > 0).long()).sum(1)
+        return out
+
+
 def in_two_groups(parameters: list[nn.Parameter]) -> torch.optim.SGD:
     groups = [{"params": parameters[:1], "lr": 0.05}, {"params": parameters[1:], "momentum": 0.5}]
     return torch.optim.SGD(groups, lr=0.1, momentum=0.9, weight_decay=1e-3, fused=True)
@@ -45,8 +70,9 @@ OPTIMIZERS: dict[str, Callable[[list[nn.Parameter]], torch.optim.SGD]] = {
 }
 
 
+@pytest.mark.parametrize("kind", [PartlyUsed, OfTwoTypes])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_fused_sgd_gives_the_bits_of_its_own_steps(name: str) -> None:
+def test_a_fused_sgd_gives_the_bits_of_its_own_steps(name: str, kind: type[nn.Module]) -> None:
     make, made = OPTIMIZERS[name], list[torch.optim.SGD]()
 
     def kept(parameters: list[nn.Parameter]) -> torch.optim.SGD:
@@ -58,7 +84,7 @@ def test_a_fused_sgd_gives_the_bits_of_its_own_steps(name: str) -> None:
         optimizer.register_step_pre_hook(lambda *arguments: None)
         return optimizer
 
-    ours, theirs = PartlyUsed(), PartlyUsed()
+    ours, theirs = kind(), kind()
     theirs.load_state_dict(ours.state_dict())
     one = fit(ours, points(), recipe=SHORT, optimizer=kept)
     other = fit(theirs, points(), recipe=SHORT, optimizer=through_pytorch)
@@ -71,6 +97,12 @@ def test_a_fused_sgd_gives_the_bits_of_its_own_steps(name: str) -> None:
     for at, remembered in states[0]["state"].items():
         for entry, value in remembered.items():
             assert torch.equal(value, states[1]["state"][at][entry])
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_sparse_gradients_are_refused_as_pytorch_does(momentum: float) -> None:
+    with pytest.raises(RuntimeError, match=r"^`_fused_sgd` does not support sparse gradients$"):
+        fit(Sparse(), points(), recipe=replace(SHORT, momentum=momentum))
 
 
 def after_hook(optimizer: torch.optim.SGD, note: Callable[..., None]) -> None:

@@ -21,7 +21,14 @@ from corruptlab._data._inputs import (
     stacked,
     tensors_from,
 )
-from corruptlab._data._kinds import LABEL_ATTRIBUTES, fetched, is_joined, is_subset, label_lists
+from corruptlab._data._kinds import (
+    LABEL_ATTRIBUTES,
+    draws_nothing,
+    fetched,
+    is_joined,
+    is_subset,
+    label_lists,
+)
 from corruptlab._data._labels import (
     encoded_as,
     encoding_of,
@@ -58,6 +65,7 @@ __all__ = [
     "checked_length",
     "chunks",
     "columns",
+    "draws_nothing",
     "encoded_as",
     "encoding_of",
     "fetched",

@@ -163,6 +163,13 @@ def kind_of(dataset: Any) -> Kind | None:
     return next((kind for kind in _KINDS if kind.serves(dataset)), None)
 
 
+def draws_nothing(dataset: Any) -> bool:
+    """Return whether a data set is known to consist of tensors and arrays, or a pair is of them."""
+    if type(dataset) is tuple:
+        return all(type(part) in (torch.Tensor, np.ndarray) for part in dataset)
+    return _runs_code_of(dataset, TensorDataset)
+
+
 def is_subset(dataset: Any) -> bool:
     """Return whether a data set is a cut of another one, by PyTorch's own code."""
     return _runs_code_of(dataset, Subset)

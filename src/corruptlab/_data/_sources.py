@@ -497,4 +497,6 @@ def _rows_at(rows: Any, at: Ids, name: str) -> Any:
     if isinstance(rows, StructuredInputs):
         return rows.map(lambda each: _rows_at(each, at, name), size=len(at))
     check_dense(rows, name)
+    if isinstance(rows, torch.Tensor) and rows.is_cpu and rows.dtype is not torch.bfloat16:
+        rows = to_numpy(rows)  # the same memory, of which NumPy picks rows four times as fast
     return to_numpy(rows[at])

@@ -3,8 +3,7 @@
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,8 +26,7 @@ def is_augmented(recipe: Recipe, role: str) -> bool:
     return role == "train" and changes is not None and not changes.is_identity
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """One process's share of one batch, on the device, where the next batch may overwrite it."""
 
     inputs: Inputs  # as the network takes them, (b, ...)
@@ -93,15 +91,19 @@ class DataSource(ABC):
     def shuffled(self, epoch: int, size: int, start: int) -> Iterator[Batch]:
         """Yield this process's share of the batches of one epoch, from batch ``start`` on."""
         order, draws = self.plan(epoch)
-        positions = order.cpu()
-        firsts = range(start * size, len(self), size)
-        shares = [_own_share(order[first : first + size], self._processes) for first in firsts]
+        positions, wholes = (
+            ids[start * size :].split(size)  # type: ignore[no-untyped-call]  # PyTorch's
+            for ids in (order.cpu(), order)
+        )
+        shares = [_own_share(ids, self._processes) for ids in wholes]
         steps = epoch * -(-len(self) // size) + start + np.arange(len(shares))
         gathered = self._gathered([ids for ids, _ in shares], steps)
-        for first, (ids, weight), (inputs, targets) in zip(firsts, shares, gathered, strict=True):
+        one = self._processes.size == 1
+        for whole, (ids, weight), (inputs, targets) in zip(
+            positions, shares, gathered, strict=True
+        ):
             changed = None if draws is None else _sent(draws[ids], inputs.device)
-            whole = positions[first : first + size]
-            own = whole[self._processes.share(len(whole))]
+            own = whole if one else whole[self._processes.share(len(whole))]
             yield Batch(self._prepared(inputs, changed), targets, weight, own)
 
     def plan(self, epoch: int) -> tuple[Tensor, Tensor | None]:

@@ -14,6 +14,7 @@ State: TypeAlias = Literal["undecided", "unstable", "falling", "slow", "unmoved"
 """How a fit stood when it ended, see `LossCurve.state`."""
 
 _WINDOWS = 16
+_PAIRS = np.triu_indices(_WINDOWS // 2, k=1)  # of windows in the second half
 _ENOUGH_EPOCHS, _ENOUGH_STEPS = 10, 40  # random labels may need some epochs to start moving at all
 _ENOUGH_TO_DIVERGE = 20  # steps
 _SIGNIFICANT = 18  # of 28 pairs of 8 windows, falls less rises: p = 0.016 (Mann and Kendall)
@@ -126,8 +127,9 @@ class LossCurve:
     def _has_diverged(self, chance_loss: float) -> bool:
         if len(self.losses) < _ENOUGH_TO_DIVERGE:
             return False
-        has_recovered = self.end < _RECOVERED * chance_loss and self.rate_needed <= _SOON
-        if self.peak > _UPHEAVAL * max(chance_loss, float(self._steps[0])) and not has_recovered:
+        if self.peak > _UPHEAVAL * max(chance_loss, float(self._steps[0])) and not (
+            self.end < _RECOVERED * chance_loss and self.rate_needed <= _SOON
+        ):
             return True
         if self.is_falling:
             return False
@@ -172,8 +174,7 @@ class LossCurve:
     @cached_property
     def _slopes(self) -> Floats:
         """Slope between each two windows of the second half of the clock."""
-        y = self._windows[_WINDOWS // 2 :]
-        i, j = np.triu_indices(len(y), k=1)
+        y, (i, j) = self._windows[_WINDOWS // 2 :], _PAIRS
         return np.asarray((y[j] - y[i]) / ((j - i) / _WINDOWS))
 
     @cached_property

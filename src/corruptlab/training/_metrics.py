@@ -33,13 +33,13 @@ def check_gradient(computed: Tensor) -> None:
 
 
 class NonFiniteLossError(FloatingPointError):
-    """The loss became infinite or not a number, so that nothing can be learned any more.
+    """Raised if the loss becomes infinite or NaN.
 
     Args:
-        step: The step at which it happened, counted from 1.
-        loss: The loss of that step.
-        cause: The likely cause and what to do about it, a sentence.
-        checkpoint: The last good checkpoint, if the fit kept any.
+        step: Step of the loss, from 1.
+        loss: Loss of this step.
+        cause: Likely cause and remedy, a sentence.
+        checkpoint: Path of the last valid checkpoint, if there is one.
 
     Example:
         >>> from corruptlab.training import NonFiniteLossError
@@ -88,10 +88,10 @@ class LossLog:
         self.steps = self._checked = len(losses)
 
     def add(self, loss: Tensor) -> None:
-        """Keep the loss of one step, without waiting for the device."""
+        """Keep the loss of one step, without a gradient, and without waiting for the device."""
         if self._processes.size > 1:  # the weights of all processes have the mean 1
             loss = loss / self._processes.size
-        self._buffer(loss)[self.steps % self._steps_per_epoch] = loss.detach()
+        self._buffer(loss)[self.steps % self._steps_per_epoch] = loss
         self.count()
 
     def write(self, at: Tensor, loss: Tensor) -> None:

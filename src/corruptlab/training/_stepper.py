@@ -139,7 +139,7 @@ class EagerSteps:
     def batch(self) -> Batch:
         """Return the last batch, in memory of its own; there has to be one."""
         last = cast(Batch, self._last)
-        return replace(last, inputs=last.inputs.clone(), targets=last.targets.clone())
+        return last._replace(inputs=last.inputs.clone(), targets=last.targets.clone())
 
 
 class GraphSteps:

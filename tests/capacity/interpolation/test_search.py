@@ -27,7 +27,7 @@ def squares() -> Floats:
 def test_given_direction_that_mixes_points_up_is_refused() -> None:
     with pytest.raises(
         ValueError,
-        match=r"^`direction` must tell all points apart, got the projection 0 for points 0 and 1 "
+        match=r"^`direction` must separate all points, got the projection 0 for points 0 and 1 "
         r"of `x`, which differ; give another\.$",
     ):
         interpolate(squares(), signs(4), direction=[1.0, 0])
@@ -75,7 +75,7 @@ def test_bounded_number_of_directions_is_tried(
     blocks = Twice(squares().astype(kind), signs(4), 4)
     with pytest.raises(
         ValueError,
-        match=r"^`direction` must tell all points apart, got the projection 0 for points 0 and 1 "
+        match=r"^`direction` must separate all points, got the projection 0 for points 0 and 1 "
         r"of `x`, which differ, with each of 3; more `candidates` may do better\.$",
     ):
         interpolate(iter(blocks) if once else blocks, direction=direction, candidates=3)

@@ -361,7 +361,7 @@ class Search:
             found.how, f", with each of {found.tried}; more `candidates` may do better"
         )
         raise ValueError(
-            f"`direction` must tell all points apart, got the projection {found.z[at]:g} for "
+            f"`direction` must separate all points, got the projection {found.z[at]:g} for "
             f"points {one} and {other} of `x`, which differ{remedy}."
         )
 

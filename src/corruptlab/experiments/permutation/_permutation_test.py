@@ -73,7 +73,7 @@ def permutation_test(
 
     The null hypothesis is that labels are exchangeable: given the inputs, every order of the labels
     is equally likely (within groups, if given). The learner is trained from the same start on the
-    original labels and on exchanged labels, and the statistics on held-out examples are compared.
+    original labels and on permuted labels, and the statistics on held-out examples are compared.
     The p-value is (C + 1) / (B + 1) if C of B exchanges have a statistic at least as large as that
     of the original labels. It is exact for any B, and never 0.
 
@@ -84,8 +84,8 @@ def permutation_test(
     ``execution``, other stopping rules, or real-valued targets, the copies of a network are trained
     one by one by `fit`.
 
-    With a ``test`` set, labels are exchanged among the training examples and the test labels stay.
-    With ``folds``, labels are exchanged among all examples and the statistic is the mean over the
+    With a ``test`` set, labels are permuted among the training examples and the test labels stay.
+    With ``folds``, labels are permuted among all examples and the statistic is the mean over the
     held-out parts; an exchange keeps the folds, which are drawn without looking at labels.
 
     Args:
@@ -118,17 +118,17 @@ def permutation_test(
             indices or real numbers ``(n,)``. For rare classes, use ``"log-likelihood"`` or
             ``"auroc"``, which have more power than the accuracy.
         groups: Group of each training example, shape ``(n,)``, numbers or strings: sites, days,
-            patients with several labels. Labels are exchanged only within groups. If all examples
+            patients with several labels. Labels are permuted only within groups. If all examples
             of a group have the same label, such as a patient's diagnosis, no label can be
             exchanged; use one example per group, or the mean of its examples.
         stop_after: Stop at the h-th exchange, h >= 1, with a statistic at least as large, with the
             p-value h / (number of exchanges until then) (Besag and Clifford). Tests that will not
             be significant then take little time; 10 is a common choice. None draws all.
         stop: Stopping rules for the training of a network, as in `fit`; ``()`` trains for all
-            epochs. Exchanged labels take longer to interpolate than true ones.
+            epochs. Permuted labels take longer to interpolate than true ones.
             Real-valued targets are interpolated if no other target is closer to an output.
         baselines: Corruptions of the inputs, such as ``ShuffledPixels()`` or ``GaussianPixels()``:
-            the statistic is also measured on inputs without that structure, labels as they are.
+            the statistic is also measured on inputs without that structure and original labels.
         repeats: Draws r of each baseline; its own p-value cannot be below 1 / (r + 1).
         level: Significance level that the test should be able to reach; too few permutations for
             it cause a warning.
