@@ -31,11 +31,11 @@ Choice: TypeAlias = Literal["auto", "wide", "vmap", "loop"]
 
 # Steps of replicas, in all, below which measuring would take longer than it could save. Perceptrons
 # gain less by it, because what they do unmeasured is never bad.
-_WORTH_MEASURING, _WORTH_MEASURING_PERCEPTRONS = 2_000, 10_000
+_WORTH_MEASURING, _WORTH_MEASURING_PERCEPTRONS = 2_000, 20_000
 _GROUPS = (8, 2)  # replicas at a time, besides all, of networks whose activations are not known
 _CACHE = 5 << 20  # bytes of weights, momentum, and activations that a core keeps near (measured)
 _WARM_UP, _STEPS = 2, 6
-_OPERATIONS_FOR_GROUPS = 5e7  # of a step; with fewer, threads of Python wait for one another
+_OPERATIONS_FOR_GROUPS = 3e7  # of a step; with fewer, threads of Python wait for one another
 # How much faster products in several threads must be than the same in one thread, or than groups
 # that each have a thread: beside a program that starts later they take up to four times as long.
 _MARGIN_OF_PRODUCTS = 1.15

@@ -76,7 +76,7 @@ def fit_replicas(
     strategies on copies and chooses the fastest: on the CPU groups of replicas, each in a thread of
     its own, as large as possible or small enough for the cache of the processor, and all replicas
     at once, with every product divided among the threads. Short trainings are not timed: a
-    perceptron then uses one thread, or, in steps of more than 50 million operations, groups.
+    perceptron then uses one thread, or, in steps of 30 million operations or more, groups.
 
     Dropout, augmentation, bfloat16, optimizers other than plain SGD, frozen or shared parameters,
     backward hooks, inputs with several fields, and statistics of each subset (``standardize``)
