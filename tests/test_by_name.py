@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 import torch
 
+import corruptlab as cl
 from corruptlab._by_name import describe, device_for, loaded, network_for, recipe_for
 from corruptlab.datasets import Images, load
 from corruptlab.training import Recipe, recipes
@@ -27,6 +28,17 @@ def test_a_pair_is_called_by_both_types() -> None:
     assert describe((torch.zeros(2, 1), [0, 1])) == "(Tensor, list)"
     assert describe([(torch.zeros(1), 0)]) == "list"
     assert describe(cast("Any", SimpleNamespace(name="mine"))) == "mine"
+    assert describe(cl.corrupt((torch.zeros(2, 1), [0, 1]))) == "(Tensor, list) with no corruption"
+
+
+def test_a_wrapped_data_set_is_called_by_what_it_wraps(train: Images) -> None:
+    few = torch.utils.data.Subset(train, range(9))
+    noisy = cl.corrupt(few, cl.UniformLabels(p=0.4), cl.RandomPixels())
+    corruptions = "UniformLabels(p=0.4), RandomPixels()"
+    assert describe(few) == f"Subset of {train.name}"
+    assert describe(noisy) == f"Subset of {train.name} with {corruptions}"
+    cast("Any", noisy).name = "mine"
+    assert describe(noisy) == "mine"
 
 
 def test_data_are_read_once(data: str) -> None:

@@ -23,7 +23,7 @@ report = cl.randomization_test(
 figure = report.plot()
 
 # %%
-# Training accuracy is on the labels as corrupted, test accuracy on clean ones. On random labels it
-# is at chance. To a fully connected network shuffled pixels are as good as the images.
+# Training accuracy refers to the corrupted labels, test accuracy to clean labels. On random labels
+# it is at chance. To a fully connected network shuffled pixels are as good as the images.
 
 print(report)

@@ -6,9 +6,11 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.data import Subset
 
+from corruptlab._data import Pair
 from corruptlab._environment import worker
-from corruptlab._types import MapDataset
+from corruptlab.corruptions import Corrupted
 from corruptlab.datasets import Images, Table, load, load_table
 from corruptlab.models import by_name
 from corruptlab.training import Recipe, recipes
@@ -109,9 +111,18 @@ def _are_rows(data: str) -> bool:
     return data.partition(":")[0] in ("csv", "hf")
 
 
-def describe(dataset: MapDataset[Any]) -> str:
-    """Return the ``name`` of a data set, or else the names of its type, or of those of a pair."""
+def describe(dataset: Any) -> str:
+    """Return the ``name`` or type of a data set, of what it wraps, or the types of a pair."""
+    name = getattr(dataset, "name", None)
+    if isinstance(name, str) and name:
+        return name
+    if isinstance(dataset, Corrupted):
+        done = ", ".join(map(repr, dataset.corruptions)) or "no corruption"
+        return f"{describe(dataset.dataset)} with {done}"
+    if isinstance(dataset, Subset):
+        return f"Subset of {describe(dataset.dataset)}"
+    if isinstance(dataset, Pair):
+        return describe((dataset.inputs, dataset.labels))
     if isinstance(dataset, tuple) and len(dataset) == 2:
         return f"({type(dataset[0]).__name__}, {type(dataset[1]).__name__})"
-    name = getattr(dataset, "name", None)
-    return name if isinstance(name, str) and name else type(dataset).__name__
+    return type(dataset).__name__

@@ -40,7 +40,7 @@ def opened(path: Path, expected: str) -> Iterator[BinaryIO]:
         with path.open("rb") as file:
             yield file
     except OSError as error:
-        raise DataFileError(path, expected, f"what cannot be read ({error})") from None
+        raise DataFileError(path, expected, f"unreadable data ({error})") from None
 
 
 def _kind(path: Path) -> str:

@@ -134,7 +134,7 @@ class Draws:
         Args:
             stream: Name of the stream.
             ids: Example numbers, shape ``(n,)``.
-            size: How many numbers an example gets, >= 1.
+            size: Number of draws per example, >= 1.
 
         Returns:
             ``float64`` of shape ``(n, size)``, multiples of 2**-53.
@@ -216,7 +216,7 @@ class Draws:
         Args:
             stream: Name of the stream.
             ids: Example numbers, shape ``(n,)``.
-            size: How many numbers an example gets, >= 1.
+            size: Number of draws per example, >= 1.
 
         Returns:
             ``float32`` of shape ``(n, size)``.

@@ -47,7 +47,7 @@ class Environment:
         )
 
     def to_dict(self) -> dict[str, str | int]:
-        """Return the fields as a dictionary that JSON can hold."""
+        """Return the fields as a JSON-serializable dictionary."""
         return asdict(self)
 
     def __str__(self) -> str:

@@ -13,17 +13,17 @@ class MissingExtraError(ImportError):
 
 
 class DataFileError(ValueError):
-    """A file of a data set is missing, truncated, or not what it should be.
+    """Raised if a file of a data set is missing, truncated, or in the wrong format.
 
     Args:
-        path: The file or folder in question.
-        expected: What the reader looked for.
-        found: What is there instead.
+        path: File or folder.
+        expected: Description of the expected content.
+        found: Description of the actual content.
 
     Attributes:
-        path: The file or folder, as a ``Path``.
-        expected: What the reader looked for.
-        found: What is there instead.
+        path: File or folder, as a ``Path``.
+        expected: Description of the expected content.
+        found: Description of the actual content.
 
     Example:
         >>> print(DataFileError("train.gz", expected="a whole gzip stream", found="an empty file"))

@@ -42,7 +42,7 @@ class Record:
         cls._derived = (*cls._derived, *derived)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields, and what follows from them, as a dictionary that JSON can hold.
+        """Return the fields and derived values as a JSON-serializable dictionary.
 
         Returns:
             Names and values. Arrays are lists; a tensor is its type, its shape, and its bytes; an
@@ -55,7 +55,7 @@ class Record:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Build an equal object from what `to_dict` gave.
+        """Build an equal object from a dictionary of `to_dict`.
 
         Args:
             values: Names and values; fields with a default may be missing, and names that are not

@@ -34,7 +34,7 @@ class Report(Record):
         cls._kind, cls._schema = kind, schema
 
     def to_dict(self) -> dict[str, Any]:
-        """Return kind, schema, fields, and what follows from them, as JSON can hold them.
+        """Return kind, schema, fields, and derived values as a JSON-serializable dictionary.
 
         Returns:
             Names and values. Arrays are lists; a tensor is its type, its shape, and its bytes; an
@@ -44,7 +44,7 @@ class Report(Record):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Build an equal report from what `to_dict` gave.
+        """Build an equal report from a dictionary of `to_dict`.
 
         Args:
             values: Names and values; fields with a default may be missing, and names that are not

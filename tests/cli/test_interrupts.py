@@ -53,7 +53,7 @@ def test_a_signal_keeps_the_finished_setting_and_draws_it(
     out, ended = folder / f"test {int(number)}", found[f"test {int(number)}"]
     assert ended["status"] == 128 + number
     assert "Traceback" not in ended["told"]
-    kept = f"interrupted; kept what was finished in {out / 'report.json'}: true labels."
+    kept = f"interrupted; saved the finished settings in {out / 'report.json'}: true labels."
     assert kept in ended["told"]
     assert "true labels" in ended["shown"]
     assert re.search(r"^Not run: .*Gaussian\.$", ended["shown"], re.MULTILINE)
@@ -79,5 +79,5 @@ def test_sigterm_ends_a_sweep_with_workers_and_releases_its_claims(
     assert ended["status"] == 143, ended["told"]
     assert ended["shown"] == ""
     assert "Traceback" not in ended["told"]
-    assert "interrupted; 3 trials are left to the same command." in ended["told"]
+    assert "interrupted; 3 trials left, repeat the command to resume." in ended["told"]
     assert list((folder / "sweep").glob("claims/*.json")) == []

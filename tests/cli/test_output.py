@@ -245,10 +245,10 @@ def test_ctrl_c_between_two_fits_is_kept_as_an_interruption(
     assert follow(then(reports[:1], KeyboardInterrupt()), output) == 130
     shown, told = capsys.readouterr()
     assert "true labels" in shown
-    assert f"interrupted; kept what was finished in {output.report}: true labels." in told
+    assert f"interrupted; saved the finished settings in {output.report}: true labels." in told
     assert json.loads(output.report.read_text())["interrupted"]
     assert follow(then(reports[:1], KeyboardInterrupt()), None) == 130
-    assert "interrupted; kept what was finished: true labels." in capsys.readouterr().err
+    assert "interrupted; saved the finished settings: true labels." in capsys.readouterr().err
 
 
 def test_ctrl_c_between_two_seeds_is_kept_as_an_interruption(
@@ -259,7 +259,7 @@ def test_ctrl_c_between_two_seeds_is_kept_as_an_interruption(
     shown, told = capsys.readouterr()
     assert "Not finished: seed 1." in shown
     where = output.report
-    assert f"interrupted; kept what was finished in {where}: true labels, Gaussian." in told
+    assert f"interrupted; saved the finished settings in {where}: true labels, Gaussian." in told
     assert SeedsReport.load(where).interrupted
     assert follow(iter(several), None) == 0
 

@@ -152,7 +152,7 @@ def test_what_was_measured_is_kept_with_its_note(
     assert one.command == (
         "corruptlab reproduce theorem1 --rows 'depth 2' --data idx:FOLDER --out out"
     )
-    assert f"kept in {kept / 'theorem1.json'}" in capsys.readouterr().err
+    assert f"saved in {kept / 'theorem1.json'}" in capsys.readouterr().err
 
 
 def test_a_report_that_cannot_be_written_costs_neither_table_nor_results(
@@ -184,7 +184,7 @@ def test_a_figure_does_not_make_up_for_a_report_that_cannot_be_written(
     ("error", "code", "line"),
     [
         (MemoryError("no room"), 1, "corruptlab: failed: .*MemoryError: no room"),
-        (KeyboardInterrupt(), 130, "corruptlab: interrupted; the same command goes on from there"),
+        (KeyboardInterrupt(), 130, "corruptlab: interrupted; repeat the command to resume"),
     ],
     ids=["failed", "interrupted"],
 )
@@ -235,7 +235,7 @@ def test_a_signal_during_a_row_leaves_a_checkpoint_that_the_same_command_resumes
     assert main([*picked, "--estimate"]) == 0  # a process times the steps of a network once
     monkeypatch.setattr(torch.Tensor, "backward", counted)
     assert main(picked) == 128 + number
-    assert "interrupted; the same command goes on from there." in capsys.readouterr().err
+    assert "interrupted; repeat the command to resume." in capsys.readouterr().err
     assert list((out / "train" / "claims").iterdir()) == []
     assert len(list((out / "train" / "checkpoints").iterdir())) == 1
     done = len(steps)

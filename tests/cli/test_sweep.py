@@ -120,7 +120,7 @@ def test_a_signal_during_a_fit_keeps_what_is_done_and_not_the_fit(
     assert list((tmp_path / "out" / "claims").iterdir()) == []
     shown, told = capsys.readouterr()
     assert len(rows(shown)) == 1
-    assert "interrupted; 3 trials are left to the same command." in told
+    assert "interrupted; 3 trials left, repeat the command to resume." in told
     assert cl.sweeps.load(tmp_path / "out").num_rows == 1
 
 
@@ -141,7 +141,7 @@ def test_sigterm_ends_a_command_that_a_shell_has_made_deaf_to_ctrl_c(
     finally:
         signal.signal(signal.SIGINT, usual)
     assert sent == [signal.SIGINT, signal.SIGTERM]
-    assert "interrupted; 4 trials are left to the same command." in capsys.readouterr().err
+    assert "interrupted; 4 trials left, repeat the command to resume." in capsys.readouterr().err
 
 
 MISTAKES: list[tuple[list[str], str]] = [

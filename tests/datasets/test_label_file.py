@@ -357,7 +357,7 @@ def test_json_that_is_something_else_is_refused(
 def test_json_without_end_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.json"
     path.write_bytes(content)
-    assert refusal(path).startswith(f"{path}: expected {JSON}, found what cannot be read (")
+    assert refusal(path).startswith(f"{path}: expected {JSON}, found unreadable data (")
 
 
 def test_json_that_is_too_large_is_refused_unread(tmp_path: Path) -> None:

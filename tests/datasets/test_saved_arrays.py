@@ -171,9 +171,9 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for cut in (0, 1, 10, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:cut])
-        assert refusal(path).startswith(f"{start}what cannot be read (")
+        assert refusal(path).startswith(f"{start}unreadable data (")
     archive(path, b"")
-    assert refusal(path).startswith(f"{start}what cannot be read (")
+    assert refusal(path).startswith(f"{start}unreadable data (")
     assert refusal(tmp_path).startswith(f"{tmp_path}: expected arrays and lists saved with")
 
 

@@ -56,7 +56,7 @@ def test_everything_is_within_the_limits() -> None:
     assert low < 0.3 < 0.9 < high
     assert axes.get_ylim()[0] < min(min(line.get_ydata()) for line in axes.lines[1:])
     assert axes.get_ylim()[1] > 3
-    assert set(axes.get_yticks()) <= {0, 1, 2, 3}  # exchanges are whole
+    assert set(axes.get_yticks()) <= {0, 1, 2, 3}  # counts are whole
 
 
 def test_it_is_as_large_as_it_says() -> None:
@@ -84,9 +84,9 @@ def test_names_stand_where_they_belong() -> None:
     figure = null_distribution(NULL, 0.9, name="accuracy", title="signal", baselines=BASELINES)
     axes = figure.axes[0]
     assert (axes.get_xlabel(), axes.get_title()) == ("accuracy", "signal")
-    assert axes.get_ylabel() == "exchanges"
+    assert axes.get_ylabel() == "permutations"
     entries = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert entries == ["exchanged labels", "labels as they are", *BASELINES]
+    assert entries == ["permuted labels", "original labels", *BASELINES]
     figure.draw_without_rendering()
     texts = figure.legends[0].get_texts()
     assert len({round(text.get_window_extent().y0) for text in texts}) == 1  # one row

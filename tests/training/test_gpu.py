@@ -98,7 +98,7 @@ def test_loop_over_replicas_is_timed_as_fit_does_it(
 
     monkeypatch.setattr(torch.optim, "SGD", Noted)
     x, y = points().tensors
-    monkeypatch.setattr(_replica_plan, "_WORTH_MEASURING", 1)
+    monkeypatch.setattr(_replica_plan, "_WORTH_MEASURING_PERCEPTRONS", 1)
     recipe = cl.Recipe(learning_rate=0.01, epochs=1, batch_size=20, whiten=False, decay=1.0)
     stop = cl.stopping.interpolated()
     report = fit_replicas(cl.mlp(4, input_shape=(6,), num_classes=3), x, y[None].repeat(2, 1),

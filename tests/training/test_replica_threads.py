@@ -28,14 +28,17 @@ INPUTS = torch.randn(N, D, generator=GENERATOR)
 LABELS = torch.randint(K, (R, N), generator=GENERATOR)
 SUBSETS = torch.stack([torch.randperm(N, generator=GENERATOR)[:20] for _ in range(R)])
 WIDE = [
-    *("wide, 5 at a time", "wide, 2 at a time"),
-    *("wide, 3 at a time in each of 2 threads", "wide, 2 at a time in each of 2 threads"),
+    "wide, 5 at a time, products in 2 threads",
+    "wide, 3 at a time in each of 2 threads",
+    "wide, 2 at a time in each of 2 threads",
 ]
 
 
 @pytest.fixture(autouse=True)
 def _two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(_replica_plan, "_WORTH_MEASURING", 1)
+    monkeypatch.setattr(_replica_plan, "_WORTH_MEASURING_PERCEPTRONS", 1)
+    monkeypatch.setattr(_replica_plan, "_CACHE", 20_000)  # the numbers of two replicas
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
@@ -75,7 +78,7 @@ def trained(model: nn.Module, **changes: Any) -> ReplicasReport:
 
 def test_ways_in_threads_are_timed_beside_the_others() -> None:
     report = trained(perceptron())
-    assert list(report.seconds_per_step) == [*WIDE, "loop"]
+    assert report.seconds_per_step.keys() == {*WIDE, "loop"}
     assert all(seconds > 0 for seconds in report.seconds_per_step.values())
 
 
@@ -88,7 +91,8 @@ def test_threads_change_nothing_but_roundings(
     together = trained(perceptron(), subsets=subsets)
     alone = trained(perceptron(), subsets=subsets, strategy="wide")
     assert name in repr(together)
-    assert together.threads == (2 if "threads" in name else 1)
+    assert together.threads == (2 if "each" in name else 1)
+    assert together.product_threads == (2 if "products" in name else 1)
     assert (together.epochs == alone.epochs).all()
     for one, other in zip(together.losses, alone.losses, strict=True):
         assert one == pytest.approx(other, rel=1e-4, abs=1e-5)
@@ -227,8 +231,8 @@ def test_one_thread_that_cannot_be_tried_hangs_no_other(monkeypatch: pytest.Monk
     assert trained(perceptron()).strategy == "loop"
 
 
-@pytest.mark.parametrize(("seconds", "threads"), [(0.3, 2), (0.5, 1), (1.0, 1)])
-def test_threads_are_taken_where_they_are_much_faster(
+@pytest.mark.parametrize(("seconds", "threads"), [(0.5, 2), (1.1, 2), (1.3, 1)])
+def test_products_are_divided_where_that_is_clearly_faster(
     seconds: float, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     timed = {WIDE[0]: 1.0, WIDE[-1]: seconds}
@@ -237,12 +241,30 @@ def test_threads_are_taken_where_they_are_much_faster(
     )
     monkeypatch.setattr(_replica_plan, "_timed_loop", lambda *_: 2.0)
     report = trained(perceptron())
-    assert (report.strategy, report.threads) == ("wide", threads)
+    assert (report.strategy, report.threads, report.product_threads) == (
+        "wide",
+        threads,
+        3 - threads,
+    )
 
 
-def test_a_job_that_is_not_worth_it_is_one_group_after_the_other(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("operations", "expected"), [(3e7, (R, 1, 1)), (0, (2, 2, 1))], ids=["little", "much"]
+)
+def test_a_job_that_is_not_worth_measuring_divides_no_products(
+    operations: float, expected: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_replica_plan, "_WORTH_MEASURING", 1_000_000)
+    monkeypatch.setattr(_replica_plan, "_WORTH_MEASURING_PERCEPTRONS", 1_000_000)
+    monkeypatch.setattr(_replica_plan, "_OPERATIONS_FOR_GROUPS", operations)
+    seen: set[int] = set()
+    step = WidePerceptrons.step
+
+    def noting(self: WidePerceptrons, *arguments: Any, **more: Any) -> Tensor:
+        seen.add(torch.get_num_threads())
+        return step(self, *arguments, **more)
+
+    monkeypatch.setattr(WidePerceptrons, "step", noting)
     report = trained(perceptron())
-    assert (report.seconds_per_step, report.group, report.threads) == ({}, R, 1)
+    assert report.seconds_per_step == {}
+    assert (report.group, report.threads, report.product_threads) == expected
+    assert seen == {1}

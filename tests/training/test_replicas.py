@@ -125,6 +125,21 @@ def test_subsets_are_trained_on_alone(strategy: Any) -> None:
         assert_is_the_single_fit(report, r, *own, tol=2e-4)
 
 
+@pytest.mark.parametrize("subsets", [None, torch.arange(R * 37).reshape(R, 37) % N])
+def test_batches_gathered_together_are_those_gathered_alone(
+    subsets: Tensor | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, reports = replace(RECIPE, epochs=3), []
+    for numbers in (1, 32 * (D * R + R), 1 << 20):  # one batch, two (or more, if shared), all
+        monkeypatch.setattr("corruptlab.training._replicas_run._NUMBERS_AT_ONCE", numbers)
+        reports.append(
+            fit_replicas(
+                perceptron(), INPUTS, LABELS, recipe=recipe, subsets=subsets, strategy="wide"
+            )
+        )
+    assert reports[0].losses == reports[1].losses == reports[2].losses
+
+
 @pytest.fixture
 def copies(monkeypatch: pytest.MonkeyPatch) -> list[nn.Sequential]:
     """List every network that is copied."""
@@ -215,8 +230,7 @@ def test_as_many_replicas_as_examples_of_a_batch_are_not_mistaken_for_it() -> No
             assert_is_the_single_fit(report, r, *own, tol=2e-4)
 
 
-# How often the clock is read for each candidate: before and after each of four steps. It is read
-# once before, and the first step does not count.
+# The clock is read before and after the steps of each candidate, and once before all.
 CANDIDATES = ["wide, 4 at a time", "wide, 2 at a time", "loop"]
 
 
@@ -225,10 +239,11 @@ CANDIDATES = ["wide, 4 at a time", "wide, 2 at a time", "loop"]
 def test_a_job_worth_it_is_measured_and_the_fastest_taken(
     fastest: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ticks = [1.0, *(0.01 if name == fastest else 1.0 for name in CANDIDATES for _ in range(8))]
+    ticks = [1.0, *(0.01 if name == fastest else 1.0 for name in CANDIDATES for _ in range(2))]
     clock = itertools.accumulate(itertools.chain(ticks, itertools.repeat(1.0)))
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
-    monkeypatch.setattr(_replica_plan, "_WORTH_MEASURING", 1)
+    monkeypatch.setattr(_replica_plan, "_WORTH_MEASURING_PERCEPTRONS", 1)
+    monkeypatch.setattr(_replica_plan, "_CACHE", 20_000)  # the numbers of two replicas
     recipe = replace(RECIPE, epochs=20)
     model = perceptron()
     before = model.get_parameter("1.weight").clone()

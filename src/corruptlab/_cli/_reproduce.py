@@ -20,7 +20,7 @@ examples:
   corruptlab reproduce table1 --data cifar10:data --estimate
   corruptlab reproduce table3 --data idx:mnist --data cifar10:data --most 1 --out out
   corruptlab reproduce fig1b --rows mlp-1x512 --seeds 3 --data cifar10:data --out out
-  corruptlab reproduce table3 --rows cifar10-conv --set gamma=4 --data cifar10:data --out out
+  corruptlab reproduce table3 --rows cifar10-conv --set filters=2000 --data cifar10:data --out out
 
 The same command, repeated after Ctrl-C or a crash, runs only the missing trials."""
 
@@ -47,13 +47,15 @@ def _add(reproduce: argparse.ArgumentParser) -> None:
         "--set",
         action="append",
         metavar="NAME=VALUE",
-        help="another parameter of the rows, such as gamma=4 or recipe.batch_size=256",
+        help="set a parameter of the rows, such as filters=2000 or recipe.batch_size=256",
     )
     how = reproduce.add_argument_group("execution")
     how.add_argument(
         "--estimate", action="store_true", help="only print the estimated time of each row"
     )
-    how.add_argument("--most", type=float, metavar="HOURS", help="skip rows that would take longer")
+    how.add_argument(
+        "--most", type=float, metavar="HOURS", help="skip rows with a longer estimated time"
+    )
     cli.add_workers(how, work="rows")
     cli.add_device(how)
     how.add_argument(
@@ -131,7 +133,7 @@ def _shown(found: Reproduction, options: argparse.Namespace) -> int:
         cli.say(f"failed: {failure}")
     written = _written(found, options)
     if found.interrupted:
-        cli.say("interrupted; the same command goes on from there.")
+        cli.say("interrupted; repeat the command to resume.")
         return INTERRUPTED
     return DONE if written and found.complete else NOT_ALL
 
@@ -147,7 +149,7 @@ def _written(found: Reproduction, options: argparse.Namespace) -> bool:
         written = output.save_figure(found.plot, done=f"wrote {output.figure}") and written
     if options.keep:
         with cli.as_user_errors(*MISTAKES):
-            cli.say(f"kept in {found.keep(options.keep, note=options.note)}")
+            cli.say(f"saved in {found.keep(options.keep, note=options.note)}")
     return written
 
 

@@ -117,7 +117,9 @@ def _shown(report: SweepReport) -> int:
     for failure in report.failures:
         cli.say(f"failed: {failure}")
     if report.interrupted:
-        cli.say(f"interrupted; {counted(report.remaining, 'trial')} are left to the same command.")
+        cli.say(
+            f"interrupted; {counted(report.remaining, 'trial')} left, repeat the command to resume."
+        )
         return INTERRUPTED
     return DONE if written and report.complete else NOT_ALL
 

@@ -227,7 +227,7 @@ def _interruption_note(report: AnyReport | None, output: Output | None) -> str:
     if not done:
         return "no setting was finished."
     where = f" in {output.report}" if output else ""
-    return f"kept what was finished{where}: {', '.join(done)}."
+    return f"saved the finished settings{where}: {', '.join(done)}."
 
 
 TEST = cli.Command(

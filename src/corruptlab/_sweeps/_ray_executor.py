@@ -13,32 +13,33 @@ _ROUNDING = 1e-9  # of shares such as 1 / 3, which Ray itself rounds to 1e-4
 
 
 class RayExecutor(Executor):
-    """Runs each call as a task on a Ray cluster (extra ``ray``).
+    """Executor that runs each trial as a task on a Ray cluster (extra ``ray``).
 
-    If the process is connected to a cluster already, that one is used, and left running. Otherwise
-    the first call connects to ``address``, or starts Ray on this machine for this executor alone,
-    and ``shutdown`` (the end of a ``with`` block) disconnects. corruptlab, and the module of the
-    trial, have to be importable on every node. Results come back to the process of the sweep, so
-    the nodes need no common folder.
+    If the process is already connected to a cluster, this cluster is used and left running.
+    Otherwise the first call connects to ``address``, or starts a local cluster for this executor
+    alone, and ``shutdown`` (the end of a ``with`` block) disconnects. corruptlab and the module of
+    the trial must be importable on every node. Results are sent to the process of the sweep, so the
+    nodes need no shared folder.
 
-    Ray itself retries nothing here: the sweep does, apart for trials that raise an error
-    and for those whose worker or node has died.
+    Retries by Ray are disabled. The sweep retries trials, and distinguishes trials that raise an
+    error from those whose worker or node died.
 
     Args:
-        num_cpus: CPU cores that a trial occupies, >= 0.
-        num_gpus: GPUs that a trial occupies, >= 0; a share such as ``0.25`` lets four trials share
-            one. Ray reserves these resources; it does not limit what a trial uses. Only the
-            reserved GPUs are visible to a trial, as ``"cuda"``; with 0, no GPU is visible.
-        resources: Custom resources that a trial occupies, by name.
-        address: Address of the cluster; ``"auto"`` for the one that runs on this machine; None for
-            that of the environment variable ``RAY_ADDRESS``, or a cluster of its own.
-        max_workers: Trials handed over at a time; by default as many as the cluster has room for.
-            Give more if the cluster grows on demand.
+        num_cpus: Number of CPU cores per trial, >= 0.
+        num_gpus: Number of GPUs per trial, >= 0; a fraction such as ``0.25`` lets four trials share
+            a GPU. Ray reserves these resources but does not limit usage. Only the reserved GPUs are
+            visible to a trial, as ``"cuda"``; with 0, no GPU is visible.
+        resources: Custom resources per trial, by name.
+        address: Address of the cluster; ``"auto"`` for the cluster that runs on this machine; None
+            for the address in the environment variable ``RAY_ADDRESS``, or else a new local
+            cluster.
+        max_workers: Maximum number of trials submitted at a time; by default, the number that the
+            cluster can run. Increase it if the cluster scales on demand.
 
     Raises:
-        TypeError: If a number is none.
-        ValueError: If a number is negative, more than one GPU is no whole number, or trials would
-            occupy nothing at all.
+        TypeError: If an argument that must be a number is not one.
+        ValueError: If a number is negative, ``num_gpus`` is above 1 and not an integer, or a trial
+            would use no resources.
 
     Example:
         >>> from corruptlab.experiments.sweeps import RayExecutor
@@ -75,11 +76,11 @@ class RayExecutor(Executor):
 
     @property
     def max_workers(self) -> int:
-        """How many trials are handed over at a time.
+        """Maximum number of trials submitted at a time.
 
         Raises:
             MissingExtraError: If Ray is not installed.
-            ValueError: If the cluster has no room for a single trial, when that is first asked.
+            ValueError: If the cluster cannot run a single trial, on the first access.
         """
         ray = self._connected()
         if self._most is not None:
@@ -101,15 +102,15 @@ class RayExecutor(Executor):
         return max(1, math.floor(room[least]))
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run a call on the cluster.
+        """Submit a call to the cluster.
 
         Args:
             fn: The function.
-            args: Its arguments.
-            kwargs: Likewise.
+            args: Positional arguments.
+            kwargs: Keyword arguments.
 
         Returns:
-            The future of what it returns; cancelling it ends the task even while it runs.
+            The future of the result; cancelling it also stops a running task.
 
         Raises:
             MissingExtraError: If Ray is not installed.
@@ -130,11 +131,11 @@ class RayExecutor(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Disconnect, if this executor has connected.
+        """Disconnect from the cluster, if this executor connected to it.
 
         Args:
-            wait: Whether to wait for tasks first.
-            cancel_futures: Whether to end tasks that have not finished.
+            wait: Whether to wait for running tasks first.
+            cancel_futures: Whether to cancel unfinished tasks.
         """
         for future in tuple(self._running):
             if cancel_futures:

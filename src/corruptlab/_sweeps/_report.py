@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialFailure(Record):
-    """A trial that failed at every attempt.
+    """A trial that failed in every attempt.
 
     Attributes:
         id: Name of the trial.
-        settings: Its settings, as JSON.
-        error: Kind and message of the last error.
-        traceback: Its traceback.
-        attempts: How often the trial was tried.
-        path: The file that has all of it, for every attempt.
+        settings: Settings of the trial, as JSON values.
+        error: Type and message of the last error.
+        traceback: Traceback of the last error.
+        attempts: Number of attempts.
+        path: File with the errors and tracebacks of all attempts.
 
     Example:
         >>> import tempfile
@@ -49,7 +49,7 @@ class TrialFailure(Record):
 
     @classmethod
     def of(cls, store: Store, trial: str) -> "TrialFailure":
-        """Read a failure."""
+        """Build a failure from its file."""
         record = store.failure(trial)
         last = record["attempts"][-1]["error"]
         return cls(

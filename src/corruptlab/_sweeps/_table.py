@@ -19,19 +19,19 @@ _WIDEST = 40
 
 
 class Table(Mapping[str, NDArray[Any]]):
-    """The settings and results of trials, as one array a column.
+    """Settings and results of trials, as a table with one array per column.
 
-    What is nested is spread over columns with dots in their names: a setting
+    Nested settings become columns with dots in their names: a setting
     ``noise=UniformLabels(p=0.4)`` becomes ``noise`` (the name of its class) and ``noise.p``.
-    Numbers are ``int64``, or ``float64`` where some are not whole or are missing (``nan``). What is
-    ``bool`` or text in every row is an array of that; anything else, such as lists, is an array of
-    objects, None where it is missing.
+    Numerical columns are ``int64``, or ``float64`` if they contain non-integers or missing values
+    (``nan``). Columns of only ``bool`` values or only strings have that dtype. All other columns,
+    such as lists, are object arrays with None for missing values.
 
     Args:
-        rows: Settings and results of each trial, as they are kept.
+        rows: Settings and results of each trial.
 
     Attributes:
-        settings: Names of the columns that were asked for; the others are results.
+        settings: Names of the columns with settings; the other columns are results.
 
     Example:
         >>> from corruptlab.experiments.sweeps import Table
@@ -68,13 +68,13 @@ class Table(Mapping[str, NDArray[Any]]):
         """Return a column.
 
         Args:
-            name: Its name.
+            name: Name of the column.
 
         Returns:
-            One value a trial, shape ``(num_rows,)``.
+            One value per trial, shape ``(num_rows,)``.
 
         Raises:
-            KeyError: If there is none of that name; the message lists those there are.
+            KeyError: If there is no such column; the message lists the columns.
         """
         if name not in self._columns:
             there = ", ".join(self._columns) or "none"
@@ -85,20 +85,20 @@ class Table(Mapping[str, NDArray[Any]]):
         return iter(self._columns)
 
     def __len__(self) -> int:
-        """Return the number of columns, as for any mapping; see ``num_rows``."""
+        """Return the number of columns, as for any mapping; see ``num_rows`` for the rows."""
         return len(self._columns)
 
     def where(self, **values: Any) -> "Table":
-        """Return the rows with certain values.
+        """Return the rows with the given values.
 
-        Numbers that differ by rounding are equal: by at most one part in ``1e9``, or by ``1e-12``,
-        so that ``p=0.3`` finds ``0.1 + 0.2``.
+        Numbers are compared with a relative tolerance of ``1e-9`` and an absolute tolerance of
+        ``1e-12``, so that ``p=0.3`` matches ``0.1 + 0.2``.
 
         Args:
-            values: Name of a column to its value; a name with a dot goes in as ``**{"a.b": 1}``.
+            values: Value by name of the column; pass a name with a dot as ``**{"a.b": 1}``.
 
         Returns:
-            A table of these rows.
+            Table of the matching rows.
         """
         kept = np.ones(self.num_rows, bool)
         for name, value in values.items():
@@ -106,15 +106,15 @@ class Table(Mapping[str, NDArray[Any]]):
         return Table([row for row, keep in zip(self._rows, kept, strict=True) if keep])
 
     def relative(self, y: str, **reference: Any) -> NDArray[np.float64]:
-        """Return a column as a multiple of its value in a reference trial.
+        """Return a column divided by its value in a reference trial.
 
         Args:
-            y: A column of numbers.
-            reference: Settings of the reference trial, such as ``p=0``; in all other settings it
-                agrees with the row.
+            y: Name of a numerical column.
+            reference: Settings of the reference trial, such as ``p=0``; its other settings equal
+                those of the row.
 
         Returns:
-            One ratio a row; ``nan`` where either value is missing or the reference is 0.
+            One ratio per row; ``nan`` if either value is missing or the reference is 0.
         """
         others = [name for name in self.settings if name not in reference]
         base = self.where(**reference)
@@ -132,7 +132,7 @@ class Table(Mapping[str, NDArray[Any]]):
 
         Raises:
             MissingExtraError: If pandas is not installed.
-            ModuleNotFoundError: If pandas is installed and itself misses something.
+            ModuleNotFoundError: If pandas is installed but one of its dependencies is missing.
         """
         return require("pandas").DataFrame({name: list(column) for name, column in self.items()})
 
@@ -214,19 +214,19 @@ def _cell(value: Any) -> str:
 
 
 def load(out: str | os.PathLike[str]) -> Table:
-    """Return the finished trials of a sweep, also of one that is still running.
+    """Load the finished trials of a sweep, which may still be running.
 
-    Nothing is written. Every file is compared with its checksum.
+    Nothing is written. The checksum of every file is verified.
 
     Args:
-        out: The folder of the sweep.
+        out: Folder of the sweep.
 
     Returns:
-        One row a finished trial, ordered by settings.
+        One row per finished trial, ordered by settings.
 
     Raises:
-        DataFileError: If it is no folder of a sweep, or a file in it is damaged (the
-            sweep itself puts such a file aside and runs the trial again).
+        DataFileError: If ``out`` is not the folder of a sweep, or a file in it is damaged (the
+            sweep itself sets such a file aside and repeats the trial).
 
     Example:
         >>> import tempfile

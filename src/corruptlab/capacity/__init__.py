@@ -1,4 +1,4 @@
-"""Capacity: what a class of functions can fit, measured and bounded."""
+"""Capacity of classes of functions: measurements, constructions, and bounds."""
 
 from corruptlab.capacity import kernels, rademacher
 from corruptlab.capacity._critical_samples import CriticalSamples, critical_sample_ratio

@@ -33,7 +33,7 @@ _TINY = 1e-3
 
 @dataclass(frozen=True, kw_only=True)
 class CriticalSamples(Report, kind="critical_samples", derived=("ratios",)):
-    """For which inputs an adversarial example was found, by radius.
+    """Result of a search for adversarial examples; returned by `critical_sample_ratio`.
 
     Attributes:
         radii: Radii in increasing order.
@@ -88,10 +88,10 @@ class CriticalSamples(Report, kind="critical_samples", derived=("ratios",)):
         return np.array(self.smallest) <= radius
 
     def interval(self, radius: float, *, confidence: float = 0.95) -> tuple[float, float]:
-        """Return the two-sided Clopper-Pearson interval of the probability to be found critical.
+        """Return the Clopper-Pearson interval for the probability of being found critical.
 
-        It holds for inputs drawn independently from a distribution. Its lower limit is also one for
-        the probability to be critical.
+        The interval is two-sided and assumes that the inputs are independent draws from one
+        distribution. Its lower limit also holds for the probability of being critical.
 
         Args:
             radius: One of ``radii``.
@@ -132,7 +132,7 @@ def critical_sample_ratio(
     device: torch.device | str | None = None,
     progress: bool = False,
 ) -> CriticalSamples:
-    r"""Search for adversarial examples around inputs; return how many inputs are critical.
+    r"""Estimate the critical sample ratio by a search for adversarial examples.
 
     An input :math:`x` is critical for the radius :math:`r` if some :math:`x'` with
     :math:`\|x' - x\|_\infty \le r` is classified differently:

@@ -44,12 +44,12 @@ _FIRST_SIZE = 16  # it is doubled until a size is not fitted
 
 @dataclass(frozen=True, kw_only=True)
 class EffectiveCapacityTrial:
-    """All replicas on one number of examples.
+    """Results of all replicas with the same number of examples.
 
     Attributes:
         n: Number of examples that each replica was trained on.
-        train_accuracies: Share of them that each replica got right.
-        fitted: Replicas with few enough errors.
+        train_accuracies: Training accuracy of each replica.
+        fitted: Number of replicas with at most ``error * n`` errors.
         recipe: The hyper-parameters; None for an estimator or a training function.
 
     Example:
@@ -72,13 +72,13 @@ class EffectiveCapacityTrial:
     def of(
         cls, n: int, errors: NDArray[Any], error: float, recipe: Recipe | None
     ) -> "EffectiveCapacityTrial":
-        """Count the replicas with few enough errors."""
+        """Build a trial from the training accuracies of its replicas."""
         few = errors <= error * n + 1e-9  # 0.29 * 100 is a little below 29
         accuracies: list[float] = ((n - errors) / n).tolist()
         return cls(n=n, train_accuracies=tuple(accuracies), fitted=int(few.sum()), recipe=recipe)
 
     def fits(self, share: float) -> bool:
-        """Tell whether at least this share of the replicas fitted."""
+        """Return whether at least this share of the replicas fitted."""
         return self.fitted >= share * len(self.train_accuracies) - 1e-9  # 0.07 * 100 is above 7
 
     def __repr__(self) -> str:
@@ -94,21 +94,21 @@ class EffectiveCapacity(
     kind="effective_capacity",
     derived=("replicas", "value", "at_least", "bracket", "relative_error", "interval"),
 ):
-    """How many examples a model fits.
+    """Number of examples that a model fits; returned by `effective_capacity`.
 
     n examples count as *fitted* if at least ``share`` of the replicas, each on its own subset of n
     examples, make at most ``error * n`` errors on them.
 
     Attributes:
         labels: ``"random"``, drawn for each replica separately, or ``"given"``.
-        trials: What was tried, in order.
-        examples: Number of examples there are; no more can be tried.
-        share: Share of the replicas that have to fit.
+        trials: Trials, in order.
+        examples: Number of available examples, the largest n that can be tried.
+        share: Share of the replicas that must fit.
         error: Share of errors that a replica may make.
-        tolerance: Width of the bracket, relative to its lower end, at which the search ends.
-        most_trials: Trials that such a search can take at most.
+        tolerance: Width of the bracket, relative to its lower end, at which the search stops.
+        most_trials: Maximum number of trials of the search.
         confidence: Level of ``interval``.
-        stopped_by: Why the search ended.
+        stopped_by: Reason for the end of the search.
         num_classes: Number of classes.
         seed: Seed of subsets, labels, and data order.
         environment: Versions, machine, and device.
@@ -146,7 +146,7 @@ class EffectiveCapacity(
 
     @property
     def bracket(self) -> tuple[int, int | None]:
-        """The largest number that was fitted, and the smallest that was not; None if all were."""
+        """Largest fitted n and smallest n that was not fitted; the latter is None if all were."""
         return _bracket(
             fitted=[trial.n for trial in self.trials if trial.fits(self.share)],
             missed=[trial.n for trial in self.trials if not trial.fits(self.share)],
@@ -154,30 +154,31 @@ class EffectiveCapacity(
 
     @property
     def value(self) -> int:
-        """The largest number of examples that was fitted; 0 if none was."""
+        """Largest number of examples that was fitted; 0 if none was."""
         return self.bracket[0]
 
     @property
     def at_least(self) -> bool:
-        """Whether no larger number failed, so that ``value`` is only a lower bound."""
+        """Whether no larger number failed, which makes ``value`` a lower bound."""
         return self.bracket[1] is None
 
     @property
     def relative_error(self) -> float | None:
-        """Width of the bracket relative to its lower end; None without an upper or lower one."""
+        """Width of the bracket relative to its lower end; None if an end is missing or zero."""
         low, high = self.bracket
         return None if high is None or low == 0 else (high - low) / low
 
     @property
     def interval(self) -> tuple[int, int | None]:
-        """Numbers between which the capacity lies with probability ``confidence`` at least.
+        """Confidence interval for the capacity, at the level ``confidence``.
 
-        Here it is the largest n at which a replica fits with a probability of at least ``share``,
-        provided that this probability does not grow with n. The lower end is the largest n tried at
-        which the exact lower limit of that probability is not below ``share``, or 0; the upper end
-        is the smallest at which the exact upper limit is, or None. At any n only one of the two can
-        mislead, and each does so with probability ``(1 - confidence) / most_trials`` at most. That
-        *all* replicas would fit (``share`` 1) no sample can tell: then the lower end is 0.
+        The capacity is defined here as the largest n at which a replica fits with a probability of
+        at least ``share``. The interval assumes that this probability does not increase with n. Its
+        lower end is the largest n tried at which the exact lower limit of the probability is at
+        least ``share``, or 0. Its upper end is the smallest n tried at which the exact upper limit
+        is below ``share``, or None. At each n, only one of the two limits can mislead, with a
+        probability of at most ``(1 - confidence) / most_trials``. With ``share`` 1, the lower end
+        is 0, because no sample can show that *all* replicas would fit.
         """
         level = 1 - (1 - self.confidence) / self.most_trials
         limits = [

@@ -34,17 +34,17 @@ _WORDS_TO_LOOK_AHEAD = 1 << 26
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Memorization(Report, kind="memorization", derived=("scores", "standard_errors", "n")):
-    """Memorization scores of training examples, with their standard errors.
+    """Memorization scores of training examples; returned by `memorization`.
 
     Attributes:
-        correct_in: Share of the replicas *with* an example that get it right, ``float64``, shape
-            ``(n,)``.
-        correct_out: The same of the replicas *without* it.
-        in_counts: Number of replicas with each example, ``int64``, shape ``(n,)``.
-        out_counts: Number of replicas without it.
+        correct_in: Share of the replicas trained *with* an example that classify it correctly,
+            ``float64``, shape ``(n,)``.
+        correct_out: The same for the replicas trained *without* it.
+        in_counts: Number of replicas trained with each example, ``int64``, shape ``(n,)``.
+        out_counts: Number of replicas trained without it, ``int64``, shape ``(n,)``.
         replicas: Number of replicas.
-        subset_size: Number of examples that each replica was trained on.
-        train_accuracies: Share of them that each replica got right.
+        subset_size: Number of training examples of each replica.
+        train_accuracies: Training accuracy of each replica.
         recipe: The hyper-parameters; None for an estimator or a training function.
         seed: Seed of the subsets and of the data order.
         environment: Versions, machine, and device.
@@ -87,22 +87,22 @@ class Memorization(Report, kind="memorization", derived=("scores", "standard_err
     def standard_errors(self) -> NDArray[np.float64]:
         """Estimated standard deviation of each score, ``float64``, shape ``(n,)``.
 
-        ``sqrt(a (1 - a) / (n_a - 1) + b (1 - b) / (n_b - 1))`` for the shares a, b of n_a, n_b
-        replicas, as the replicas are independent. It is 0 where each of the groups agrees, which
-        few replicas do by chance.
+        ``sqrt(a (1 - a) / (n_a - 1) + b (1 - b) / (n_b - 1))``, where a and b are the shares of
+        ``correct_in`` and ``correct_out`` over n_a and n_b independent replicas. It is 0 if all
+        replicas within each of the two groups agree, which can happen by chance with few replicas.
         """
         a, b = self.correct_in, self.correct_out
         variances: NDArray[np.float64] = a * (1 - a) / (self.in_counts - 1)
         return np.asarray(np.sqrt(variances + b * (1 - b) / (self.out_counts - 1)))
 
     def memorized(self, threshold: float = 0.25) -> NDArray[np.int64]:
-        """Return the examples whose score is at least ``threshold``, the largest score first.
+        """Return the examples with a score of at least ``threshold``, in decreasing order of score.
 
         Args:
-            threshold: The score; with 0.25 the source selects its examples.
+            threshold: Threshold of the score; the default of 0.25 is that of the source.
 
         Returns:
-            Positions, ``int64``; of equal scores the lower position comes first.
+            Positions, ``int64``; ties are in increasing order of position.
 
         Raises:
             TypeError: If ``threshold`` is not a number.

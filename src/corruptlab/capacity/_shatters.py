@@ -24,15 +24,16 @@ _MOST_POINTS = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Shattering(Report, kind="shattering", derived=("share", "share_interval", "shattered")):
-    """How many of the dichotomies of some points were fitted.
+    """Number of dichotomies of a set of points that were fitted; returned by `shatters`.
 
     Attributes:
         n: Number of points.
-        tried: Number of dichotomies that a network was trained on.
-        fitted: How many of them it got right at every point.
-        exhaustive: Whether they are the first of all ``2**n`` in the order of binary numbers,
-            and all of them but for Ctrl-C; otherwise they are independent uniform draws.
-        unfitted: Labels 0 and 1 of the points, for each dichotomy that was not fitted.
+        tried: Number of dichotomies on which a network was trained.
+        fitted: Number of dichotomies that were fitted at every point.
+        exhaustive: Whether the dichotomies were enumerated in the order of binary numbers, all
+            ``2**n`` of them unless Ctrl-C ended the test. Otherwise they are independent uniform
+            draws.
+        unfitted: Labels in {0, 1} of the points, for each dichotomy that was not fitted.
         confidence: Level of ``share_interval``.
         recipe: The hyper-parameters.
         seed: Seed of the sample and of the data order.
@@ -65,15 +66,16 @@ class Shattering(Report, kind="shattering", derived=("share", "share_interval", 
 
     @property
     def share(self) -> float:
-        """Share of the dichotomies tried that were fitted."""
+        """Share of the tried dichotomies that were fitted."""
         return self.fitted / self.tried
 
     @property
     def share_interval(self) -> tuple[float, float]:
-        """Interval for the share of all ``2**n`` dichotomies that would be fitted.
+        """Confidence interval for the share of all ``2**n`` dichotomies that can be fitted.
 
-        For a sample that of Clopper and Pearson, exact at ``confidence``. Otherwise it is certain:
-        all untried dichotomies could be fitted, or none.
+        For a sample, this is the Clopper-Pearson interval, exact at the level ``confidence``. For
+        an incomplete enumeration the interval is certain: its ends assume that none, or all, of the
+        untried dichotomies can be fitted.
         """
         if not self.exhaustive:
             return clopper_pearson(self.fitted, self.tried, confidence=(1 + self.confidence) / 2)
@@ -81,7 +83,7 @@ class Shattering(Report, kind="shattering", derived=("share", "share_interval", 
 
     @property
     def shattered(self) -> bool | None:
-        """Whether every dichotomy is fitted; None if all that were tried are, but not all were."""
+        """Whether every dichotomy was fitted; None if all tried ones were, but some remain."""
         if self.unfitted:
             return False
         return True if self.exhaustive and self.tried == 2**self.n else None
@@ -141,8 +143,8 @@ def shatters(
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If there are no points, the network does not accept them or has not two outputs,
-            there are too many points to try all dichotomies, or an option is out of range.
+        ValueError: If there are no points, the network does not accept them or does not have two
+            outputs, there are too many points to try all dichotomies, or an option is out of range.
         NonFiniteLossError: If the loss of a replica becomes infinite or not a number.
 
     Example:

@@ -42,13 +42,13 @@ _LEAST = 3  # trainings: on all examples, and with two replacements, whose sprea
 class Stability(
     Report, kind="stability", derived=("replacements", "mean", "standard_error", "max")
 ):
-    """How far the loss at held-out points moved when one training example was replaced.
+    """Change of the loss at held-out points after replacing one training example.
 
     Attributes:
         means: Mean over the held-out points of the absolute change, for each replacement.
-        largest: The largest change at a held-out point, for each replacement.
-        positions: The training example that each replacement replaced.
-        loss: Which loss.
+        largest: Largest absolute change over the held-out points, for each replacement.
+        positions: Position of the replaced training example, for each replacement.
+        loss: Name of the loss.
         n: Number of training examples.
         held_out: Number of held-out points.
         recipe: The hyper-parameters; None for an estimator or a training function.
@@ -92,12 +92,12 @@ class Stability(
 
     @property
     def standard_error(self) -> float:
-        """Estimated standard deviation of ``mean`` over replacements; the points are given."""
+        """Estimated standard deviation of ``mean`` over replacements, given the held-out points."""
         return standard_error(self.means)
 
     @property
     def max(self) -> float:
-        """The largest change of all: the uniform stability is not below it."""
+        """Largest absolute change, a lower bound on the uniform stability."""
         return max(self.largest)
 
     def _rows(self) -> Sequence[Mapping[str, Any]]:

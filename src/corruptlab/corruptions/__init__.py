@@ -1,4 +1,4 @@
-"""Corruptions: label noise, pixel permutations, and Gaussian inputs, as pure functions."""
+"""Corruptions: label noise, pixel permutations, and Gaussian inputs."""
 
 from corruptlab.corruptions._asymmetric_labels import AsymmetricLabels
 from corruptlab.corruptions._corrupt import corrupt

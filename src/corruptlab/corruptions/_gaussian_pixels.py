@@ -61,7 +61,7 @@ class GaussianPixels(MaskedNoise, PixelNoise):
             the dtype of the input.
 
     Raises:
-        TypeError: If ``where`` or ``keep`` is of another kind.
+        TypeError: If ``where`` or ``keep`` has the wrong type.
         ValueError: If one of ``mean`` and ``std`` is given without the other, a number is not
             finite, ``std`` is negative, ``dtype`` or ``per`` is unknown or does not fit, or a mask
             holds other numbers than 0 and 1.
@@ -137,15 +137,16 @@ class GaussianPixels(MaskedNoise, PixelNoise):
 
         Args:
             clean: Batch of inputs, shape ``(n, ...)``, array or tensor of any type.
-            draws: Where the randomness comes from.
+            draws: Random numbers, which depend on a seed; see `Draws`.
             ids: Example numbers, shape ``(n,)``; ``0 .. n - 1`` if not given.
             where: Masks of the shape of ``clean`` if the corruption names their field.
 
         Returns:
-            Inputs of the shape and kind of ``clean``, and of its type unless ``dtype`` is given.
+            Inputs of the same type and shape as ``clean``, and of its dtype unless ``dtype`` is
+            given.
 
         Raises:
-            ValueError: If the moments are unknown, the channel axis cannot be told, or ``ids``,
+            ValueError: If the moments are unknown, the channel axis is ambiguous, or ``ids``,
                 ``where``, or the moments do not fit.
         """
         numbers = checked_ids(ids, len(clean))

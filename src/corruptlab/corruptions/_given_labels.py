@@ -26,20 +26,20 @@ _ARRAYS = ("ids", "clean_targets", "targets")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Manifest:
-    """Everything needed to re-create, share, and check the labels of a corrupted data set.
+    """The labels of a corrupted data set with their provenance, to share and verify them.
 
-    Saved as one ``.npz`` file without pickled objects: a JSON header and three integer arrays in
-    the smallest type that holds them (about 30 kB for CIFAR-10).
+    A manifest is saved as one ``.npz`` file without pickled objects: a JSON header and three
+    integer arrays of the smallest sufficient dtype (about 30 kB for CIFAR-10).
 
     Args:
-        corruption: What was done, as `Corrupted` prints it.
-        seed: The seed.
-        algorithm: Version of the random numbers.
+        corruption: Description of the corruption, as in the ``repr`` of `Corrupted`.
+        seed: Seed of the corruption.
+        algorithm: Version of the random number algorithm.
         num_classes: Number of classes.
-        version: Version of corruptlab that wrote it.
-        ids: Number of each example, shape ``(n,)``.
-        clean_targets: Labels before, shape ``(n,)``.
-        targets: Labels after, shape ``(n,)``.
+        version: Version of corruptlab that wrote the manifest.
+        ids: Example ids, shape ``(n,)``.
+        clean_targets: Clean labels, shape ``(n,)``.
+        targets: Corrupted labels, shape ``(n,)``.
 
     Example:
         >>> import tempfile
@@ -71,16 +71,16 @@ class Manifest:
         return state.hexdigest()[:16]
 
     def save(self, path: "str | PathLike[str]") -> Path:
-        """Write the manifest, whole or not at all.
+        """Write the manifest to a file, atomically.
 
         Args:
-            path: Where to, a name that ends in .npz; an existing file is replaced.
+            path: Path with the extension ``.npz``; an existing file is replaced.
 
         Returns:
             The path.
 
         Raises:
-            ValueError: If ``path`` has another end.
+            ValueError: If ``path`` has another extension.
         """
         path = Path(path)
         if path.suffix.lower() != ".npz":
@@ -102,16 +102,16 @@ class Manifest:
 
     @classmethod
     def load(cls, path: "str | PathLike[str]") -> "Manifest":
-        """Read a manifest and check that it is whole.
+        """Read a manifest and verify its checksum.
 
         Args:
-            path: The file.
+            path: Path of the file.
 
         Returns:
             The manifest.
 
         Raises:
-            DataFileError: If the file is missing, is no manifest, was cut short, or was changed.
+            DataFileError: If the file is missing, is not a manifest, or is truncated or modified.
         """
         path = Path(path)
         try:

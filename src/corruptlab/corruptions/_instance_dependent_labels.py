@@ -38,7 +38,7 @@ class InstanceDependentLabels:
         rate: Mean of the flip rates before truncation, in ``[0, 1]``.
         mean: Mean of the inputs for each channel, on the scale of the stored values; None:
             estimated from the data set that is wrapped.
-        std: Standard deviation likewise, positive.
+        std: Standard deviation, positive, in the same form.
         channel_axis: Axis of one input that holds the channels. By default none for inputs of
             one or two dimensions, and for three the smaller of the first and last axis.
 
@@ -109,11 +109,11 @@ class InstanceDependentLabels:
             inputs: Inputs, shape ``(n, ...)``.
             clean: Labels in ``0 .. num_classes - 1``, shape ``(n,)``, array or tensor of integers.
             num_classes: Number of classes, at least 2.
-            draws: Where the randomness comes from.
+            draws: Random numbers, which depend on a seed; see `Draws`.
             ids: Example numbers, shape ``(n,)``; ``0 .. n - 1`` if not given.
 
         Returns:
-            Labels of the kind, type, and shape of ``clean``.
+            Labels of the same type, dtype, and shape as ``clean``.
 
         Raises:
             ValueError: If lengths or channels do not fit, or the projections need over 1 GiB.
@@ -134,7 +134,7 @@ class InstanceDependentLabels:
             inputs: Inputs, shape ``(n, ...)``.
             clean: Labels, shape ``(n,)``.
             num_classes: Number of classes ``K``, at least 2.
-            draws: Where the randomness comes from.
+            draws: Random numbers, which depend on a seed; see `Draws`.
             ids: Example numbers, shape ``(n,)``.
 
         Returns:

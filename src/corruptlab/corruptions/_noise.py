@@ -87,11 +87,11 @@ class LabelNoise(ABC):
         Args:
             clean: Labels in ``0 .. num_classes - 1``, shape ``(n,)``, array or tensor of integers.
             num_classes: Number of classes, at most 2**31.
-            draws: Where the randomness comes from.
+            draws: Random numbers, which depend on a seed; see `Draws`.
             ids: Example numbers, shape ``(n,)``; ``0 .. n - 1`` if not given.
 
         Returns:
-            Labels of the kind, type, and shape of ``clean``.
+            Labels of the same type, dtype, and shape as ``clean``.
 
         Raises:
             TypeError: If ``clean`` is not one integer for each example.

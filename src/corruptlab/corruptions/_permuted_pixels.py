@@ -47,7 +47,7 @@ class _PermutedPixels(MaskedNoise, PixelNoise):
 
         Args:
             clean: Batch of inputs, shape ``(n, ...)``, array or tensor of any type.
-            draws: Where the randomness comes from.
+            draws: Random numbers, which depend on a seed; see `Draws`.
             ids: Example numbers, shape ``(n,)``; ``0 .. n - 1`` if not given.
             where: Masks of the shape of ``clean`` if the corruption names their field.
 
@@ -55,7 +55,7 @@ class _PermutedPixels(MaskedNoise, PixelNoise):
             Inputs of the shape, kind, and type of ``clean``.
 
         Raises:
-            ValueError: If the channel axis cannot be told, or ``ids`` or ``where`` do not fit.
+            ValueError: If the channel axis is ambiguous, or ``ids`` or ``where`` do not fit.
         """
         numbers = checked_ids(ids, len(clean))
         free = self._free(to_numpy(clean), where)
@@ -108,7 +108,7 @@ class ShuffledPixels(_PermutedPixels):
             one or two dimensions, and for three the smaller of the first and last axis.
 
     Raises:
-        TypeError: If ``where`` or ``keep`` is of another kind.
+        TypeError: If ``where`` or ``keep`` has the wrong type.
         ValueError: If ``move`` is unknown, or a mask holds other numbers than 0 and 1.
 
     Example:
@@ -148,7 +148,7 @@ class RandomPixels(_PermutedPixels):
             one or two dimensions, and for three the smaller of the first and last axis.
 
     Raises:
-        TypeError: If ``where`` or ``keep`` is of another kind.
+        TypeError: If ``where`` or ``keep`` has the wrong type.
         ValueError: If ``move`` is unknown, or a mask holds other numbers than 0 and 1.
 
     Example:

@@ -33,7 +33,7 @@ class PMDLabels(LabelNoise):
     Args:
         eta: Class probabilities of the examples, shape ``(N, K)``, rows sum to 1 (within 1e-4),
             from your own model; row ``i`` belongs to the example with id ``i``.
-        kind: Which polynomial.
+        kind: Name of the polynomial.
 
     Raises:
         ValueError: If ``eta`` has another shape or does not contain probabilities, or ``kind`` is

@@ -18,10 +18,10 @@ from corruptlab.corruptions._noise import PerExample, product
 
 @runtime_checkable
 class LabelCorruption(Protocol):
-    """A rule that gives examples new labels: immutable, without data, and without a seed.
+    """Protocol of a corruption of labels: immutable, without data, and without a seed.
 
-    ``stream`` names its randomness. Corruptions of one name draw the same numbers for
-    the same seed and example, so two rules that should be independent need two names.
+    ``stream`` is the name of its random stream. Corruptions with the same name use the same draws
+    for the same seed and example, so independent corruptions need different names.
 
     Example:
         >>> import numpy as np
@@ -39,14 +39,14 @@ class LabelCorruption(Protocol):
         stream: str
 
     def labels(self, clean: Labels, *, num_classes: int, draws: Draws, ids: Ids) -> Labels:
-        """Return the new labels, shape ``(n,)``; ``ids`` are the example numbers."""
+        """Return the new labels, shape ``(n,)``; ``ids`` are the example ids."""
 
 
 @runtime_checkable
 class InputCorruption(Protocol):
-    """A rule that gives examples new inputs: immutable, without data, and without a seed.
+    """Protocol of a corruption of inputs: immutable, without data, and without a seed.
 
-    ``stream`` names its randomness, as in `LabelCorruption`.
+    ``stream`` is the name of its random stream, as in `LabelCorruption`.
 
     Example:
         >>> import numpy as np
@@ -64,14 +64,14 @@ class InputCorruption(Protocol):
         stream: str
 
     def inputs(self, clean: Array, *, draws: Draws, ids: Ids) -> Array:
-        """Return the new inputs, of the shape and kind that came in; another type is kept."""
+        """Return the new inputs, of the same shape and type; their dtype may differ."""
 
 
 @runtime_checkable
 class InstanceCorruption(Protocol):
-    """A rule that gives examples new labels by looking at their inputs.
+    """Protocol of a corruption of labels that depends on the inputs.
 
-    Like `LabelCorruption`, with the inputs as they arrive at that corruption.
+    It is like `LabelCorruption`; the inputs are those after earlier corruptions.
 
     Example:
         >>> import numpy as np
@@ -91,14 +91,14 @@ class InstanceCorruption(Protocol):
     def labels_for(
         self, inputs: Array, clean: Labels, *, num_classes: int, draws: Draws, ids: Ids
     ) -> Labels:
-        """Return the new labels, shape ``(n,)``, of inputs of shape ``(n, ...)``."""
+        """Return the new labels, shape ``(n,)``, for inputs of shape ``(n, ...)``."""
 
 
 @runtime_checkable
 class Estimated(Protocol):
-    """A corruption with numbers that can be estimated from the data it will be used on.
+    """Protocol of a corruption with parameters that can be estimated from data.
 
-    `corrupt` estimates them, from the inputs as they arrive at that corruption.
+    `corrupt` estimates them from the inputs, as earlier corruptions have changed them.
 
     Example:
         >>> import numpy as np
@@ -109,10 +109,10 @@ class Estimated(Protocol):
 
     @property
     def is_estimated(self) -> bool:
-        """Whether the numbers are there."""
+        """Whether all parameters are set."""
 
     def estimated(self, batches: Iterable[Array]) -> Self:
-        """Return the corruption with its numbers estimated from batches of inputs."""
+        """Return the corruption with parameters estimated from batches of inputs."""
 
 
 Corruption: TypeAlias = LabelCorruption | InstanceCorruption | InputCorruption
@@ -120,10 +120,10 @@ Corruption: TypeAlias = LabelCorruption | InstanceCorruption | InputCorruption
 
 
 def is_label_corruption(corruption: Any) -> TypeIs[LabelCorruption | InstanceCorruption]:
-    """Return whether something changes labels: a `LabelCorruption` or an `InstanceCorruption`.
+    """Return whether an object is a `LabelCorruption` or an `InstanceCorruption`.
 
     Args:
-        corruption: Anything.
+        corruption: Any object.
 
     Returns:
         True if it has a ``stream`` and a ``labels`` or ``labels_for`` method.
@@ -139,10 +139,10 @@ def is_label_corruption(corruption: Any) -> TypeIs[LabelCorruption | InstanceCor
 
 
 def is_input_corruption(corruption: Any) -> TypeIs[InputCorruption]:
-    """Return whether something follows the `InputCorruption` protocol.
+    """Return whether an object implements the `InputCorruption` protocol.
 
     Args:
-        corruption: Anything.
+        corruption: Any object.
 
     Returns:
         True if it has a ``stream`` and an ``inputs`` method.

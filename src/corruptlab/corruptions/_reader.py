@@ -13,7 +13,7 @@ from corruptlab._types import Array, Ids, Labels, MapDataset
 
 
 class ExampleReader(Protocol):
-    """Positions in, inputs and labels out.
+    """Protocol of a function from positions to inputs and labels.
 
     Example:
         >>> import numpy as np
@@ -25,21 +25,21 @@ class ExampleReader(Protocol):
 
     @property
     def targets(self) -> Labels | None:
-        """All labels, shape ``(n,)``, if they are known without reading the inputs."""
+        """All labels, shape ``(n,)``; None if they are unknown without reading inputs."""
 
     def __call__(self, at: Ids, /) -> tuple[Array, Labels]:
-        """Return the inputs, shape ``(k, ...)``, and the labels, shape ``(k,)``, at ``at``."""
+        """Return the inputs, shape ``(k, ...)``, and labels, shape ``(k,)``, at the positions."""
 
 
 def example_reader(dataset: MapDataset[Any]) -> ExampleReader:
-    """Return the fastest way to read examples of a data set, a batch at a time.
+    """Return a function that reads batches of examples of a data set in the fastest way.
 
     Args:
         dataset: Any map-style data set of (input, label) items of one shape, or a pair of arrays.
             Fields that were named to `corrupt` are known.
 
     Returns:
-        A function from positions to inputs and labels, which can be pickled if the data set can.
+        A function from positions to inputs and labels; it can be pickled if the data set can.
 
     Raises:
         TypeError: If the data set is not map-style.
@@ -70,14 +70,14 @@ class _Reader:
 
 
 def served_labels(dataset: MapDataset[Any], at: Sequence[int]) -> list[int]:
-    """Return labels as the items carry them, whatever the data set lists elsewhere.
+    """Return the labels of the items, regardless of label attributes of the data set.
 
     Args:
         dataset: Any map-style data set.
         at: Positions.
 
     Returns:
-        One label a position.
+        One label per position.
 
     Example:
         >>> import numpy as np

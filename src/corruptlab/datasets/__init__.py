@@ -1,6 +1,6 @@
-"""Data sets: included images, and readers of common files of images, tables, and labels.
+"""Data sets: included images, and readers of common image, table, and label formats.
 
-Nothing here touches the network, and nothing here runs what a file says.
+Readers do not access the network and do not execute code from a file.
 """
 
 from corruptlab._errors import DataFileError

@@ -36,19 +36,22 @@ _RECORD_BYTES = 1 + 3 * 32 * 32  # the label, then the red, green, and blue plan
 def cifar10(folder: str | os.PathLike[str], *, split: Literal["train", "test"]) -> Images:
     """Read CIFAR-10 from its binary version, ``cifar-10-batches-bin``.
 
-    The order is that of the files, which the Python version shares. The Python version itself
-    consists of pickles and is not read: unpickling a file runs whatever it says.
+    Images are in the order of the files, which is the same in the Python version. The Python
+    version is not supported, because it consists of pickles, and unpickling can execute arbitrary
+    code.
 
     Args:
-        folder: ``cifar-10-batches-bin``, or the folder that holds it; ``~`` is the home folder.
-        split: ``"train"``, 50,000 images of the five data batches, or ``"test"``, 10,000 images.
+        folder: The folder ``cifar-10-batches-bin``, or its parent; ``~`` is the home folder.
+        split: ``"train"``, the 50,000 images of the five data batches, or ``"test"``, 10,000
+            images.
 
     Returns:
         The images, ``uint8`` of shape ``(n, 3, 32, 32)``, in file order.
 
     Raises:
         ValueError: If ``split`` is not one of its values.
-        DataFileError: If a file is missing, is not of the published size, or holds a label above 9.
+        DataFileError: If a file is missing, does not have the published size, or contains a label
+            above 9.
 
     Example:
         >>> cifar10("no-such-folder", split="train")

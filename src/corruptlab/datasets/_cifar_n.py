@@ -33,20 +33,20 @@ _swapping = threading.Lock()
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class HumanLabels:
-    """Labels that people gave to the examples of a data set, beside the true ones.
+    """Human annotations of a data set together with its clean labels; returned by `cifar_n`.
 
-    They hold no images: `corrupt` brings them to the data set, and refuses one with other labels
-    or in another order.
+    This contains no images. Pass the labels to `GivenLabels`, which applies them to the data set
+    and checks the clean labels and their order.
 
     Args:
-        noisy: What people said, ``int64`` of shape ``(n,)``; copied and made read-only.
-        clean: The true labels, of the same type and shape; copied and made read-only.
-        num_classes: Number of classes; all labels lie in ``0 .. num_classes - 1``.
-        name: What the labels are called in tables.
-        licence: On what terms they may be used.
+        noisy: Human labels, ``int64`` of shape ``(n,)``; copied and made read-only.
+        clean: Clean labels, of the same dtype and shape; copied and made read-only.
+        num_classes: Number of classes; labels lie in ``0 .. num_classes - 1``.
+        name: Name of the labels in tables.
+        licence: Licence of the labels.
 
     Raises:
-        ValueError: If shapes differ, there are no labels, or one is out of range.
+        ValueError: If shapes differ, there are no labels, or a label is out of range.
 
     Example:
         >>> import numpy as np
@@ -88,7 +88,7 @@ class HumanLabels:
 
     @property
     def noise_rate(self) -> float:
-        """Share of labels that differ from the true ones."""
+        """Share of labels that differ from the clean labels."""
         return float((self.noisy != self.clean).mean())
 
     def __len__(self) -> int:
@@ -139,35 +139,37 @@ def cifar_n(
     *,
     which: Which,
 ) -> HumanLabels:
-    """Read the labels that people gave to the training images of CIFAR-10 or CIFAR-100.
+    """Read the human annotations CIFAR-10N or CIFAR-100N of the CIFAR training images.
 
-    The order is that of CIFAR's own files (`cifar10` reads them in it); TensorFlow Datasets has
-    another. So hand the clean labels to `GivenLabels` too, as below: it then refuses a
-    data set in another order. For ``"coarse"`` that has to be CIFAR-100 with its 20 superclasses
-    as labels. The labels are licensed CC BY-NC 4.0 and do not come with corruptlab:
-    ``CIFAR-10_human.pt`` and ``CIFAR-100_human.pt`` are where their authors publish them.
+    The labels are in the order of the CIFAR files, as `cifar10` reads them; TensorFlow Datasets
+    uses another order. Pass the clean labels to `GivenLabels` as well, as in the example: it then
+    rejects a data set in another order. For ``"coarse"``, the data set must be CIFAR-100 with its
+    20 superclasses as labels.
 
-    The file is a pickle; it is read without running anything in it.
+    The labels are licensed CC BY-NC 4.0 and are not included in corruptlab; ``CIFAR-10_human.pt``
+    and ``CIFAR-100_human.pt`` are available from their authors.
+
+    The file is a pickle, which is parsed without executing code.
 
     Args:
         path: ``CIFAR-10_human.pt`` or ``CIFAR-100_human.pt``, or the folder that holds it; ``~``
             is the home folder.
-        which: Of CIFAR-10, where three people labelled each image: ``"random1"``, ``"random2"``,
-            or ``"random3"``, what one of them said; ``"aggregate"``, the majority;
-            ``"worst"``, a wrong label where there is one (the file calls it ``worse_label``). Of
-            CIFAR-100, where one person did: ``"fine"``, 100 classes, or ``"coarse"``,
-            20 superclasses. The names in the file are accepted as well: ``"aggre_label"``,
-            ``"random_label1"`` to ``"random_label3"``, ``"worse_label"``, ``"noisy_label"``,
-            ``"noisy_coarse_label"``.
+        which: Which annotations to read. For CIFAR-10, with three annotators per image:
+            ``"random1"``, ``"random2"``, or ``"random3"``, one of the three labels;
+            ``"aggregate"``, the majority; or ``"worst"``, a wrong label if there is one
+            (``worse_label`` in the file). For CIFAR-100, with one annotator per image: ``"fine"``,
+            100 classes, or ``"coarse"``, 20 superclasses. The names in the file are accepted as
+            well: ``"aggre_label"``, ``"random_label1"`` to ``"random_label3"``, ``"worse_label"``,
+            ``"noisy_label"``, ``"noisy_coarse_label"``.
 
     Returns:
         Noisy and clean labels of the 50,000 training images, in file order. The noise rates are
-        9.01% (aggregate; the paper says 9.03), 17.23, 18.12, and 17.64% (random1 to random3),
-        40.21% (worst), 40.20% (fine), and 26.40% (coarse).
+        9.01% (aggregate; 9.03% in the paper), 17.23, 18.12, and 17.64% (random1 to random3), 40.21%
+        (worst), 40.20% (fine), and 26.40% (coarse).
 
     Raises:
         ValueError: If ``which`` is not one of its values.
-        DataFileError: If the file is missing or damaged, holds anything but labels, or its clean
+        DataFileError: If the file is missing or damaged, contains anything but labels, or its clean
             labels are not those of a balanced training set.
 
     Example:
@@ -254,7 +256,7 @@ def saved_arrays(path: Path) -> dict[Any, Any]:
             content = None if wanted else torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # a broken or hostile file makes it raise anything
             reason = f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(". ")
-            raise DataFileError(path, _EXPECTED, f"what cannot be read ({reason})") from None
+            raise DataFileError(path, _EXPECTED, f"unreadable data ({reason})") from None
     if wanted:
         found = f"one that asks for {', '.join(wanted)} (nothing of it was run)"
         raise DataFileError(path, _EXPECTED, found)
@@ -336,6 +338,6 @@ def _check_archive(path: Path) -> None:
             with zipfile.ZipFile(file) as archive:
                 unpacked = sum(member.file_size for member in archive.infolist())
         except Exception as error:  # damage makes `zipfile` raise almost anything
-            raise DataFileError(path, _EXPECTED, f"what cannot be read ({error})") from None
+            raise DataFileError(path, _EXPECTED, f"unreadable data ({error})") from None
     if unpacked > _LARGEST:
         raise DataFileError(path, limit, f"an archive that unpacks to {unpacked:,}")

@@ -52,16 +52,16 @@ class ImageFiles(Dataset[tuple[Any, int]]):
     Args:
         folder: Folder of the paths.
         paths: Path of each image below ``folder``.
-        noisy: Noisy label of each image, ``int64`` of shape ``(n,)``; -1 if it is missing.
-        clean: Clean label of each image, in the same form.
+        noisy: Noisy label of each image, ``int64`` of shape ``(n,)``; -1 if missing.
+        clean: Clean label of each image, ``int64`` of shape ``(n,)``; -1 if missing.
         serves: Labels of the items, ``"noisy"`` or ``"clean"``; none of them may be missing.
         classes: Name of each class, in the order of the labels.
         name: Name of the data set in tables and error messages.
         transform: Transform of each image, as in torchvision.
 
     Raises:
-        ValueError: If ``serves`` is not one of its values, lengths differ, or a label names no
-            class.
+        ValueError: If ``serves`` is not one of its values, lengths differ, or a label is out of
+            range.
 
     Example:
         >>> from pathlib import Path
@@ -123,10 +123,10 @@ class ImageFiles(Dataset[tuple[Any, int]]):
     def both(self) -> "ImageFiles":
         """Return the images with a noisy and a clean label; its items have the clean labels.
 
-        The noise is known: corrupt it with ``GivenLabels(noisy, clean=clean)``.
+        Pass its labels to ``GivenLabels(noisy, clean=clean)`` to corrupt it with the known noise.
 
         Returns:
-            The same data set, cut to these images.
+            The subset of these images, as a data set of the same type.
         """
         at = np.flatnonzero((self.noisy >= 0) & (self.clean >= 0))
         return replace(
@@ -158,7 +158,7 @@ def clothing1m(
     split: Literal["noisy_train", "clean_train", "clean_val", "clean_test"],
     transform: Callable[[Any], Any] | None = None,
 ) -> ImageFiles:
-    r"""Read Clothing1M: photographs of clothes from web shops, in 14 classes.
+    r"""Read Clothing1M: photographs of clothes from online shops, in 14 classes.
 
     The noisy labels come from the shops. The items of ``"noisy_train"`` have noisy labels, those of
     the other splits clean labels. Some images have both labels; `ImageFiles.both` returns these.

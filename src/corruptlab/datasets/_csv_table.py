@@ -30,33 +30,34 @@ _MOST_CELLS = 1 << 25  # about 2 GB of Python's strings
 def csv_table(
     path: str | os.PathLike[str], *, label: str | None = None, header: bool | None = None
 ) -> tuple[Table, Table]:
-    r"""Read a table of numbers and categories from a CSV file.
+    r"""Read a table of numerical and categorical columns from a CSV file.
 
-    Columns of numbers are inputs as they are. A column of texts is replaced by one column of zeros
-    and ones for each of its categories (one-hot), sorted, at most 100; ``columns`` names them
-    ``"color=red"``. All columns are then standardized to mean 0 and standard deviation 1 over the
-    training rows (a constant column becomes 0).
+    Numerical columns are used as inputs. A categorical column is one-hot encoded: it is replaced by
+    one column of zeros and ones for each of its categories, in sorted order, at most 100;
+    ``columns`` names them ``"color=red"``. All columns are then standardized to mean 0 and standard
+    deviation 1 over the training rows (a constant column becomes 0).
 
-    The test set is a fifth of the rows of each class, rounded down, drawn with a fixed seed: the
-    same file always gives the same parts, each in the order of the file.
+    The test set consists of one fifth of the rows of each class, rounded down, drawn with a fixed
+    seed: the same file always gives the same split. Both parts keep the order of the file.
 
     Args:
-        path: The file, in UTF-8, with commas, semicolons, or tabs between cells: the first of them
-            that occurs in the first line. ``~`` is the home folder. Blank lines are skipped.
-        label: Name of the column of labels, or its position from 0 if the file has no header. The
-            last column by default. Labels are integers or texts; classes are sorted, integers by
-            their value.
-        header: Whether the first row holds the names of the columns. By default it does unless one
-            of its cells is a number.
+        path: Path of the file, ``~`` is the home folder. The encoding is UTF-8; the separator is a
+            comma, a semicolon, or a tab: the first of these that occurs in the first line. Blank
+            lines are skipped.
+        label: Name of the label column, or its position from 0 if the file has no header; by
+            default, the last column. Labels are integers or strings; classes are in sorted order,
+            integers by value.
+        header: Whether the first row contains the names of the columns. By default, it does unless
+            one of its cells is a number.
 
     Returns:
         Training rows and test rows.
 
     Raises:
-        DataFileError: If the file is missing or empty; a cell is empty or stands for a missing
-            value (NA, N/A, n/a, NaN, nan, NULL, null, None, ?); rows differ in length; a column
-            mixes numbers and texts, or holds numbers with a decimal comma; there is no such label
-            column, or fewer than two classes; or names are missing or repeated. The message
+        DataFileError: If the file is missing or empty; a cell is empty or marks a missing value
+            (NA, N/A, n/a, NaN, nan, NULL, null, None, ?); rows differ in length; a column mixes
+            numbers and strings, or contains numbers with a decimal comma; the label column does not
+            exist, or has fewer than two classes; or names are missing or repeated. The message
             contains the line.
 
     Example:

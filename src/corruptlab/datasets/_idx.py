@@ -28,30 +28,30 @@ def idx(
     split: Literal["train", "test"],
     num_classes: int = 10,
 ) -> Images:
-    """Read a folder of IDX files, the layout of MNIST, Fashion-MNIST, KMNIST, and EMNIST.
+    """Read a folder of IDX files, the format of MNIST, Fashion-MNIST, KMNIST, and EMNIST.
 
-    The folder holds ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, and the same with
-    ``t10k`` for the test images, each plain or with ``.gz`` (the plain one is read when both
-    are there). Other spellings are found, too: ``train-images.idx3-ubyte``, ``test`` for ``t10k``,
-    and names such as ``emnist-letters-train-images-idx3-ubyte``. Where torchvision keeps
-    them, in ``MNIST/raw`` below the folder, or in EMNIST's ``gzip``, they are found as well.
-    Classes are called by their number, since the files hold no names.
+    The folder contains ``train-images-idx3-ubyte`` and ``train-labels-idx1-ubyte``, and the same
+    files with ``t10k`` for the test images, uncompressed or with ``.gz`` (the uncompressed file
+    takes precedence). Other spellings are recognized too: ``train-images.idx3-ubyte``, ``test`` for
+    ``t10k``, and names such as ``emnist-letters-train-images-idx3-ubyte``, as are the subfolders of
+    torchvision, ``MNIST/raw`` or EMNIST's ``gzip``. The names of the classes are their numbers,
+    since the files do not contain names.
 
     Args:
-        folder: Folder with the four files; ``~`` is the home folder. Where it holds several sets,
-            add the beginning of the names, as in ``"data/gzip/emnist-letters"``.
+        folder: Folder with the four files; ``~`` is the home folder. If it contains several data
+            sets, append the prefix of the file names, as in ``"data/gzip/emnist-letters"``.
         split: ``"train"`` or ``"test"``.
-        num_classes: Number of classes, in ``1 .. 256``; labels must lie below it. The files do not
-            say it: 10 for the MNIST family, more for most of EMNIST (27 for its letters, which
-            are numbered from 1).
+        num_classes: Number of classes, in ``1 .. 256``; labels must be below it. The files do not
+            contain it: use 10 for the MNIST family, and more for most of EMNIST (27 for its
+            letters, which are numbered from 1).
 
     Returns:
         The images, ``uint8`` of shape ``(n, 1, height, width)``, in file order.
 
     Raises:
-        ValueError: If ``split`` or ``num_classes`` is not one of its values.
-        DataFileError: If a file is missing, truncated, too long, of another format, holds more than
-            1 GiB, or if images and labels do not belong together.
+        ValueError: If ``split`` is unknown or ``num_classes`` is out of range.
+        DataFileError: If a file is missing, truncated, too long, in another format, or larger than
+            1 GiB, or if images and labels do not match.
 
     Example:
         >>> idx("no-such-folder", split="train")

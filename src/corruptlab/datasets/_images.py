@@ -16,24 +16,24 @@ def checked_split(split: str) -> None:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Images(Dataset[tuple[Tensor, int]]):
-    """Labelled images of one size, held in memory: a map-style data set of bytes.
+    """In-memory map-style data set of labelled ``uint8`` images of one size.
 
     Items are ``(image, label)``: a ``uint8`` tensor of shape ``(channels, height, width)`` and an
-    ``int``. Nothing is scaled; an image is a view of ``images``, so changing it in place changes
-    the data set.
+    ``int``. Images are not scaled. An image is a view of ``images``, so modifying it in place
+    modifies the data set.
 
     Args:
         images: ``uint8`` tensor of shape ``(n, channels, height, width)``, values 0 to 255.
         targets: ``int64`` tensor of shape ``(n,)``, values ``0 .. len(classes) - 1``.
         classes: Name of each class, in the order of the labels.
-        name: What the data set is called in tables and error messages.
+        name: Name of the data set in tables and error messages.
 
     Attributes:
         tensors: The pair ``(images, targets)``, as in ``torch.utils.data.TensorDataset``.
 
     Raises:
-        TypeError: If ``images`` or ``targets`` is not a tensor of its type.
-        ValueError: If shapes do not match, or a label names no class.
+        TypeError: If ``images`` or ``targets`` is not a tensor of the required dtype.
+        ValueError: If shapes do not match, or a label is out of range.
 
     Example:
         >>> black = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
@@ -69,7 +69,7 @@ class Images(Dataset[tuple[Tensor, int]]):
 
     @property
     def tensors(self) -> tuple[Tensor, Tensor]:
-        """The pair ``(images, targets)``: the whole data set without a copy."""
+        """Pair ``(images, targets)`` of the whole data set, without a copy."""
         return self.images, self.targets
 
     def __len__(self) -> int:

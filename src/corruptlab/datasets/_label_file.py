@@ -32,13 +32,13 @@ _PIECE = 1 << 20  # bytes of JSON that are parsed at once
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class FileLabels:
-    """Labels from a file, and the numbers of their examples where the file has them.
+    """Labels and example ids from a file; returned by `label_file`.
 
     Args:
-        path: The file.
+        path: Path of the file.
         labels: ``int64`` of shape ``(n,)``, read-only.
-        ids: Number of the example that each label is for, ``int64`` of shape ``(n,)``, read-only;
-            None if the file has none, and the labels are for examples ``0 .. n - 1``.
+        ids: Example id of each label, ``int64`` of shape ``(n,)``, read-only; None if the file has
+            no ids and the labels belong to examples ``0 .. n - 1``.
 
     Example:
         >>> from pathlib import Path
@@ -71,44 +71,43 @@ def label_file(
 ) -> FileLabels:
     r"""Read labels from a .npy, .npz, .json, .csv, .tsv, or .txt file.
 
-    Nothing in a file is run (no pickled objects), and no more memory is taken than the labels in
-    it need. What cannot be one integer class for each example is refused: no rounding of
-    ``3.0``, no counting of names.
+    Code in a file is never executed (pickled objects are rejected), and memory use is bounded by
+    the size of the labels. Values that are not integer classes are rejected: ``3.0`` is not
+    rounded, and class names are not mapped to integers.
 
     Args:
-        path: The file; the end of its name says the format:
+        path: Path of the file; ``~`` is the home folder. The extension determines the format:
 
             - ``.npy``: an array of integers, shape ``(n,)`` or ``(n, 1)``;
-            - ``.npz``: the same, packed or not;
-            - ``.json``: a list of labels, or an object of example number and label;
+            - ``.npz``: the same, compressed or not;
+            - ``.json``: a list of labels, or an object from example id to label;
             - ``.csv``, ``.tsv``, ``.txt``, or no extension: rows ``label``, ``index,label``, or,
               with ``match``, ``name,label``, separated by a comma, a semicolon, or a tab.
 
-            ``~`` is the home folder.
-        array: Name of the array in an ``.npz`` file; needed if there are several.
-        num_classes: Number of classes, at least 1, to check the labels against; if not given,
-            they only have to be 0 or more.
-        num_examples: Expected number of labels, at least 1. A first row of integers is a header if
-            the file has one more row.
-        header: Whether the first row of a table is a header. By default it is one if it does not
-            consist of integers, or according to ``num_examples``. Without ``num_examples``, a
+        array: Name of the array in an ``.npz`` file; required if there are several arrays.
+        num_classes: Number of classes, >= 1; labels must be below it. If None, labels only have to
+            be >= 0.
+        num_examples: Expected number of labels, >= 1. A first row of integers is read as a header
+            if the file has one row more.
+        header: Whether the first row of a table is a header. By default, it is a header if it does
+            not consist of integers, or according to ``num_examples``. Without ``num_examples``, a
             single ``0`` in a ``.csv`` file is read as the header that pandas writes for an unnamed
             column, with a warning, because it might be a label.
-        match: The files that the names in the first column of a table refer to: a data set with an
+        match: Files that the names in the first column of a table refer to: a data set with an
             attribute ``samples`` or ``imgs``, such as torchvision's ``ImageFolder``, or ``paths``,
-            such as `ImageFiles`; or a list of paths. A name must be the last components of exactly
-            one path. The example ids are the positions of these paths.
+            such as `ImageFiles`; or a list of paths. A name must consist of the last components of
+            exactly one path. The example ids are the positions of the paths.
 
     Returns:
-        Labels in the order of the file, with the example numbers if the file has them.
+        Labels in the order of the file, with example ids if the file has them.
 
     Raises:
-        TypeError: If ``match`` lists no paths.
-        ValueError: If ``path`` ends in something else, ``array``, ``header``, or ``match`` is given
-            for another format, or ``num_classes`` or ``num_examples`` is below 1.
-        DataFileError: If the file is missing, damaged, too large, or empty; holds anything but
-            integers; has another number of labels than it must; or a label is out of range, an
-            example is numbered twice, or a name is the end of no path in ``match`` or of several.
+        TypeError: If ``match`` does not contain paths.
+        ValueError: If the extension of ``path`` is unknown, ``array``, ``header``, or ``match`` is
+            given for another format, or ``num_classes`` or ``num_examples`` is below 1.
+        DataFileError: If the file is missing, damaged, too large, or empty; contains values other
+            than integers; has the wrong number of labels; or a label is out of range, an example id
+            is repeated, or a name matches no path or several paths in ``match``.
 
     Example:
         >>> import tempfile
@@ -396,7 +395,7 @@ def _parsed(path: Path, text: bytes) -> list[Any]:
         found = f"{error.msg} in line {error.lineno}, column {error.colno}"
         raise DataFileError(path, _JSON, found) from None
     except (ValueError, RecursionError, MemoryError) as error:  # no Unicode; nested without end
-        raise DataFileError(path, _JSON, f"what cannot be read ({error})") from None
+        raise DataFileError(path, _JSON, f"unreadable data ({error})") from None
     if not isinstance(content, list):
         raise DataFileError(path, _JSON, _shown(content))
     return content

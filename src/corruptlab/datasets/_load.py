@@ -29,12 +29,11 @@ _KNOWN = "fashion-mnist-mini, cifar10:FOLDER, idx:FOLDER, torchvision:NAME:FOLDE
 
 
 def fashion_mnist_mini(split: Literal["train", "test"]) -> Images:
-    """Return the embedded subset of Fashion-MNIST: real photographs of clothes, class-balanced.
+    """Return the included class-balanced subset of Fashion-MNIST.
 
-    It holds the first 400 images of each class of the training set and the first 100 of each
-    class of the test set, in the order and with the bytes of the originals. It is there so that
-    everything can be tried without a download; figures measured on it are not comparable
-    with figures on the whole of Fashion-MNIST.
+    It contains the first 400 images of each class of the training set and the first 100 of each
+    class of the test set, in the original order and unmodified. No download is needed. Results are
+    not comparable with results on the full Fashion-MNIST.
 
     Args:
         split: ``"train"``, 4,000 images, or ``"test"``, 1,000 images.
@@ -60,21 +59,20 @@ def fashion_mnist_mini(split: Literal["train", "test"]) -> Images:
 
 
 def load(spec: str) -> tuple[Images, Images]:
-    """Read the training and the test part of a data set by its specification.
+    """Read the training and the test set of a data set by its specification.
 
     Args:
-        spec: One of ``"fashion-mnist-mini"`` (embedded), ``"cifar10:FOLDER"``, ``"idx:FOLDER"``
-            (MNIST and its relatives), and ``"torchvision:NAME:FOLDER"``, such as
-            ``"torchvision:SVHN:data"``. See the function of the same name for each. Tables and
-            tokens are read by `load_table`.
+        spec: ``"fashion-mnist-mini"`` (included), ``"cifar10:FOLDER"``, ``"idx:FOLDER"`` (MNIST and
+            its relatives), or ``"torchvision:NAME:FOLDER"``, such as ``"torchvision:SVHN:data"``.
+            See the functions of the same names. `load_table` reads tables and tokens.
 
     Returns:
         Training images and test images.
 
     Raises:
         TypeError: If ``spec`` is not a string.
-        ValueError: If ``spec`` is none of these.
-        DataFileError: If a file is missing or is not what it should be.
+        ValueError: If ``spec`` is not one of these.
+        DataFileError: If a file is missing or invalid.
         MissingExtraError: If torchvision is required and not installed.
 
     Example:
@@ -99,10 +97,10 @@ def load(spec: str) -> tuple[Images, Images]:
 
 
 def load_table(spec: str) -> tuple[Table, Table]:
-    r"""Read the training and the test rows of a table, or of tokens, by its specification.
+    r"""Read the training and the test set of a table or of tokens by its specification.
 
     Args:
-        spec: ``"csv:FILE"`` or ``"hf:FOLDER"``, or with the column of the labels
+        spec: ``"csv:FILE"`` or ``"hf:FOLDER"``, optionally with the label column:
             ``"csv:FILE:COLUMN"`` or ``"hf:FOLDER:COLUMN"``. See `csv_table` and `saved_dataset`.
 
     Returns:
@@ -110,8 +108,8 @@ def load_table(spec: str) -> tuple[Table, Table]:
 
     Raises:
         TypeError: If ``spec`` is not a string.
-        ValueError: If ``spec`` is none of these.
-        DataFileError: If a file is missing or is not what it should be.
+        ValueError: If ``spec`` is not one of these.
+        DataFileError: If a file is missing or invalid.
         MissingExtraError: If Hugging Face's ``datasets`` is required and not installed.
 
     Example:

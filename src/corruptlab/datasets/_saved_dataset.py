@@ -23,29 +23,29 @@ _TEST_PARTS = ("test", "validation")
 def saved_dataset(
     folder: str | os.PathLike[str], *, label: str | None = None
 ) -> tuple[Table, Table]:
-    """Read a data set that Hugging Face's ``save_to_disk`` wrote: tokens, or a table.
+    """Read a Hugging Face data set of tokens or of a table from ``save_to_disk``.
 
-    With a column ``input_ids``, rows are tokens: sequences that are shorter than the longest one
-    are filled with 0 at the end, and tokens that a column ``attention_mask`` marks with 0 become 0.
-    All other columns are ignored. Otherwise, columns of numbers and of texts become standardized
-    inputs as in `csv_table`.
+    If there is a column ``input_ids``, rows are sequences of tokens. Shorter sequences are padded
+    with 0 at the end, and tokens for which the column ``attention_mask`` is 0 become 0. All other
+    columns are ignored. Otherwise, numerical and string columns become standardized inputs, as in
+    `csv_table`.
 
-    Of a ``DatasetDict``, ``"train"`` and ``"test"`` (or ``"validation"``) are read. Of a
-    ``Dataset``, a fifth of the rows of each class, rounded down, is held out, as in `csv_table`.
+    From a ``DatasetDict``, ``"train"`` and ``"test"`` (or ``"validation"``) are read. From a
+    ``Dataset``, one fifth of the rows of each class, rounded down, is held out, as in `csv_table`.
 
     Args:
-        folder: The folder.
-        label: Column of the labels: classes, integers, or texts. None for the only one with a
-            common name (``label``, ``labels``, ``target``, ...).
+        folder: Folder that ``save_to_disk`` wrote.
+        label: Name of the label column: classes, integers, or strings. None for the only column
+            with a common name (``label``, ``labels``, ``target``, ...).
 
     Returns:
         Training rows and test rows.
 
     Raises:
         MissingExtraError: If Hugging Face's ``datasets`` is not installed.
-        DataFileError: If the folder holds no such data set; there is no such column of labels, or
-            not exactly one with a common name; a value is missing; or a column is neither tokens,
-            numbers, nor categories.
+        DataFileError: If the folder does not contain such a data set; the label column does not
+            exist, or there is not exactly one with a common name; a value is missing; or a column
+            contains neither tokens, numbers, nor categories.
 
     Example:
         >>> import tempfile

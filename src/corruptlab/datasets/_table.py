@@ -31,18 +31,18 @@ INTEGER = re.compile(r"[+-]?\d+")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Table(Dataset[tuple[Tensor, int]]):
-    """Labelled rows of one length, held in memory: the columns of a table, or tokens.
+    """In-memory map-style data set of labelled rows: a table, or sequences of tokens.
 
     Items are ``(row, label)``: a tensor of shape ``(d,)`` and an ``int``. A row is a view of
-    ``inputs``, so changing it in place changes the data set.
+    ``inputs``, so modifying it in place modifies the data set.
 
     Args:
-        inputs: Shape ``(n, d)``: ``float32`` for a table, ``int64`` for tokens.
+        inputs: Inputs, shape ``(n, d)``: ``float32`` for a table, ``int64`` for tokens.
         targets: ``int64`` tensor of shape ``(n,)``, values ``0 .. len(classes) - 1``.
         classes: Name of each class, in the order of the labels.
-        columns: Name of each column, or none for tokens.
+        columns: Name of each column; empty for tokens.
         name: Name of the data set in tables and error messages.
-        num_tokens: Number of tokens, whose ids are ``0 .. num_tokens - 1``; None for a table.
+        num_tokens: Size of the vocabulary; token ids are ``0 .. num_tokens - 1``. None for a table.
 
     Example:
         >>> rows, labels = torch.zeros(2, 3), torch.tensor([1, 0])
@@ -62,7 +62,7 @@ class Table(Dataset[tuple[Tensor, int]]):
 
     @property
     def tensors(self) -> tuple[Tensor, Tensor]:
-        """The pair ``(inputs, targets)``: the whole data set without a copy."""
+        """Pair ``(inputs, targets)`` of the whole data set, without a copy."""
         return self.inputs, self.targets
 
     def __len__(self) -> int:

@@ -19,29 +19,30 @@ _MOST_CLASSES = 1 << 20
 
 
 def torchvision(name: str, folder: str | os.PathLike[str], *, split: str) -> Images:
-    """Read a data set of images and class labels through torchvision (extra ``vision``).
+    """Read an image classification data set of torchvision (extra ``vision``).
 
-    Nothing is downloaded: the files must be where torchvision looks for them below ``folder``.
-    Every image is decoded once and kept as bytes; gray images keep one channel,
-    all others are converted to RGB. Some of torchvision's own formats are pickles
-    (``CIFAR10`` among them), which it opens after comparing their checksum with the published one.
+    Nothing is downloaded: the files must be where torchvision expects them in ``folder``. Every
+    image is decoded once and stored as ``uint8``; grayscale images keep one channel, all others are
+    converted to RGB. Some formats of torchvision are pickles (``CIFAR10`` among them); torchvision
+    loads them after verifying their published checksums.
 
     Args:
-        name: Name of a class in ``torchvision.datasets``, such as ``"SVHN"``. It must take
+        name: Name of a class in ``torchvision.datasets``, such as ``"SVHN"``. It must accept
             ``root`` and one of ``train`` and ``split``.
-        folder: What torchvision calls ``root``; ``~`` is the home folder.
-        split: ``"train"`` or ``"test"``; if the class takes ``split``, it is passed
-            unchanged, so that ``"val"`` or ``"extra"`` are possible too.
+        folder: The argument ``root`` of the class; ``~`` is the home folder.
+        split: ``"train"`` or ``"test"``; if the class accepts ``split``, any of its values, such as
+            ``"val"`` or ``"extra"``.
 
     Returns:
         The images, ``uint8`` of shape ``(n, channels, height, width)``, in torchvision's order.
 
     Raises:
-        ValueError: If ``name`` or ``split`` is unknown, the images differ in size, or a label is
-            too large for a class.
+        ValueError: If ``name`` or ``split`` is unknown, images differ in size, or a label is not
+            below the number of classes.
         TypeError: If the items are not pairs of an image and an integer label.
-        DataFileError: If the folder or a file in it is missing or broken.
-        MissingExtraError: If torchvision is not installed, or does not fit the PyTorch in use.
+        DataFileError: If the folder or a file in it is missing or damaged.
+        MissingExtraError: If torchvision is not installed, or is incompatible with the installed
+            PyTorch.
 
     Example:
         >>> torchvision("SVHN", "no-such-folder", split="train")

@@ -1,4 +1,4 @@
-"""Experiments of the paper, from data set to report in one call."""
+"""Experiments: each function runs one from data set to report."""
 
 from corruptlab.experiments import paper, sweeps
 from corruptlab.experiments.auditing import AuditReport, Finding, audit

@@ -1,4 +1,4 @@
-"""Reference architectures: exact to the parameter, the same weights everywhere."""
+"""Reference architectures with the parameter counts of the paper and reproducible weights."""
 
 from corruptlab.models._by_name import by_name
 from corruptlab.models._inception_v3 import inception_v3

@@ -36,27 +36,28 @@ def by_name(
     num_tokens: int | None = None,
     seed: int = 0,
 ) -> nn.Module:
-    """Build the architecture called ``name``.
+    """Build an architecture by its name.
 
     Args:
-        name: ``"mlp-1x512"``, ``"mlp-3x512"`` (generally ``"mlp-DEPTHxWIDTH"``),
-            ``"small-inception"``, ``"small-inception-no-bn"``, ``"small-alexnet"``,
-            ``"inception-v3"``, the paper's; or ``"text-transformer"``.
+        name: Name of an architecture of the paper, ``"mlp-1x512"``, ``"mlp-3x512"`` (in general
+            ``"mlp-DEPTHxWIDTH"``), ``"small-inception"``, ``"small-inception-no-bn"``,
+            ``"small-alexnet"``, or ``"inception-v3"``; or ``"text-transformer"``.
         input_shape: Shape of one input *after* cropping, such as ``(channels, height, width)``;
-            None for the paper's: 3x299x299 for Inception V3, and 3x28x28 for the others.
+            None for the shape in the paper: 3x299x299 for Inception V3, and 3x28x28 for the others.
         num_classes: Number of outputs, >= 1.
-        num_tokens: Number of tokens, for ``"text-transformer"`` alone; ``input_shape`` is then
+        num_tokens: Size of the vocabulary, for ``"text-transformer"`` only; ``input_shape`` is then
             ``(length,)``.
-        seed: Which initial weights; any integer >= 0.
+        seed: Seed of the initial weights; any integer >= 0.
 
     Returns:
-        The network: ``(n, *input_shape)`` float32 in, ``(n, num_classes)`` logits out.
+        The network. It maps ``float32`` inputs of shape ``(n, *input_shape)``, or ``int64`` tokens,
+        to logits of shape ``(n, num_classes)``.
 
     Raises:
-        MissingExtraError: If it is Inception V3 and torchvision is not installed.
+        MissingExtraError: If ``name`` is ``"inception-v3"`` and torchvision is not installed.
         TypeError: If a size is not an integer.
-        ValueError: If there is no architecture of that name (the message lists the known ones), or
-            a size does not suit it, or a perceptron does not fit the memory.
+        ValueError: If the name is unknown (the message lists the known ones), a size is invalid for
+            the architecture, or an MLP exceeds the memory.
 
     Example:
         >>> from corruptlab.models import by_name

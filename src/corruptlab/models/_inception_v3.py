@@ -36,16 +36,17 @@ def inception_v3(
             logits only.
         input_shape: Shape of one image, ``(3, height, width)``, with sides of at least 75. It is
             only checked: the network accepts images of any size from 75 on.
-        seed: Which initial weights; any integer >= 0.
-        init: Name of the law of the initial weights, see `initialize`.
+        seed: Seed of the initial weights; any integer >= 0.
+        init: Distribution of the initial weights, see `initialize`.
 
     Returns:
-        The network: ``(n, *input_shape)`` float32 in, ``(n, num_classes)`` logits out.
+        The network. It maps ``float32`` inputs of shape ``(n, *input_shape)`` to logits of shape
+        ``(n, num_classes)``.
 
     Raises:
         MissingExtraError: If torchvision is not installed.
-        TypeError: If a value is of the wrong kind.
-        ValueError: If a value is out of its range, or ``init`` is not a known name.
+        TypeError: If an argument has the wrong type.
+        ValueError: If a value is out of range, or ``init`` is not a known name.
 
     Example:
         >>> from corruptlab.models import inception_v3

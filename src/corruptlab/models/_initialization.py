@@ -24,32 +24,33 @@ _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, nn.L
 def initialize(
     module: nn.Module, init: Initialization = "glorot_uniform", *, seed: int = 0
 ) -> None:
-    """Give linear, convolutional, and embedding layers of ``module`` initial weights, in place.
+    """Initialize linear, convolutional, embedding, and normalization layers in place.
 
-    Biases become 0, and batch norm and layer norm start as the identity, with nothing seen. An
-    embedding of size ``d`` is normal with mean 0 and standard deviation ``1 / sqrt(d)``; its row of
-    padding, if there is one, is 0. The other weights follow one of two laws, both in use in
-    TensorFlow when the paper was written:
+    Biases are set to 0. Batch norm and layer norm are reset to the identity, with initial running
+    statistics. An embedding of size ``d`` is normal with mean 0 and standard deviation
+    ``1 / sqrt(d)``; its padding row, if any, is 0. The other weights follow one of two
+    distributions, both of which were in use in TensorFlow when the paper was written:
 
     - ``"glorot_uniform"``: uniform on ``[-a, a)`` with ``a = sqrt(6 / (fan_in + fan_out))``,
       the default of ``tf.get_variable``.
-    - ``"truncated_normal"``: normal with mean 0 and standard deviation ``1 / sqrt(fan_in)``, where
-      values beyond two standard deviations are drawn again, so that the
-      standard deviation of the result is 0.88 times that.
+    - ``"truncated_normal"``: normal with mean 0 and standard deviation ``1 / sqrt(fan_in)``,
+      truncated at two standard deviations by redrawing, so that the standard deviation of the
+      result is 0.88 times that value.
 
-    The fans of a convolution are those of TensorFlow: its kernel's area times the channels that a
-    filter sees, and times the number of filters. The paper does not say which law it used. The
-    first is the default here, because it was the default there, and because random labels are
-    fitted from it: signals keep their size through the layers, so that the rates of App. A work.
+    The fans of a convolution are those of TensorFlow: the area of the kernel times the number of
+    input channels of a filter, and times the number of filters. The paper does not specify the
+    distribution. ``"glorot_uniform"`` is the default because it was the default of TensorFlow, and
+    because random labels are fitted from it: it preserves the scale of signals through the layers,
+    so that the learning rates of App. A work.
 
-    The weights of a layer are a function of the seed and of the layer's name in ``module`` only:
-    unit ``i`` reads the draws of example ``i`` from the stream ``"init/NAME"``. So they are the
-    same in any version of PyTorch, and no global generator is read or moved.
+    The weights of a layer depend only on the seed and on the name of the layer in ``module``: unit
+    ``i`` uses the draws of example ``i`` in the stream ``"init/NAME"``. They are the same in all
+    versions of PyTorch, and no global random generator is used.
 
     Args:
-        module: The network; layers of other kinds keep what they have.
-        init: Name of the law.
-        seed: Which weights; any integer >= 0.
+        module: The network; layers of other types are not changed.
+        init: Name of the distribution.
+        seed: Seed of the weights; any integer >= 0.
 
     Raises:
         ValueError: If ``init`` is not a known name.
@@ -63,7 +64,8 @@ def initialize(
         Parameter containing:
         tensor([0., 0.], requires_grad=True)
 
-    Source: Zhang et al. 2017, App. A, leaves it open; Glorot and Bengio 2010, eq. 16.
+    Source: Glorot and Bengio 2010, eq. 16. Zhang et al. 2017, App. A, do not specify the
+    initialization.
     """
     if init not in _LAWS:
         known = ", ".join(get_args(Initialization))

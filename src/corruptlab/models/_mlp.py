@@ -24,20 +24,20 @@ def mlp(
     The weights are drawn by `initialize` and depend on ``seed``, not on PyTorch's generators.
 
     Args:
-        *widths: Units of the hidden layers, each >= 1, first layer first. Without widths, the
-            model is linear.
+        *widths: Number of units of each hidden layer, in the order of the layers, each >= 1.
+            Without widths, the model is linear.
         input_shape: Shape of one input *after* cropping, such as ``(channels, height, width)``.
         num_classes: Number of outputs, >= 1.
-        seed: Which initial weights; any integer >= 0.
-        init: Name of the law of the initial weights, see `initialize`.
+        seed: Seed of the initial weights; any integer >= 0.
+        init: Distribution of the initial weights, see `initialize`.
 
     Returns:
-        The network: ``(n, *input_shape)`` float32 in, ``(n, num_classes)`` logits out.
+        The network. It maps ``float32`` inputs of shape ``(n, *input_shape)`` to logits of shape
+        ``(n, num_classes)``.
 
     Raises:
         TypeError: If a size is not an integer.
-        ValueError: If a size is below 1 or does not fit the memory, or ``init`` is not a known
-            name.
+        ValueError: If a size is below 1 or exceeds the memory, or ``init`` is unknown.
 
     Example:
         >>> from corruptlab.models import mlp

@@ -19,19 +19,21 @@ def small_alexnet(
 ) -> nn.Sequential:
     """Build the paper's small AlexNet.
 
-    Two blocks of a 5x5 convolution with 64 filters, ReLU, 3x3 max-pooling with stride 2, and local
-    response normalization, then fully connected layers of 384 and 192 units, as in TensorFlow's
-    CIFAR-10 model of the time, padded as TensorFlow pads. In float32 on the CPU, in training mode.
+    The network consists of two blocks of a 5x5 convolution with 64 filters, ReLU, 3x3 max pooling
+    with stride 2, and local response normalization, followed by fully connected layers of 384 and
+    192 units, as in TensorFlow's CIFAR-10 model of the time, with the padding of TensorFlow. The
+    network is in ``float32`` on the CPU, in training mode.
 
     Args:
-        input_shape: Shape ``(channels, height, width)`` of one input *after* cropping, height and
-            width at least 4.
+        input_shape: Shape ``(channels, height, width)`` of one input *after* cropping, with a
+            height and width of at least 4.
         num_classes: Number of outputs, >= 1.
-        seed: Which initial weights; any integer >= 0.
-        init: Name of the law of the initial weights, see `initialize`.
+        seed: Seed of the initial weights; any integer >= 0.
+        init: Distribution of the initial weights, see `initialize`.
 
     Returns:
-        The network: ``(n, *input_shape)`` float32 in, ``(n, num_classes)`` logits out.
+        The network. It maps ``float32`` inputs of shape ``(n, *input_shape)`` to logits of shape
+        ``(n, num_classes)``.
 
     Raises:
         TypeError: If a size is not an integer.

@@ -22,22 +22,24 @@ def small_inception(
 ) -> nn.Sequential:
     """Build the paper's small Inception.
 
-    Convolution modules (convolution, batch norm, ReLU), Inception modules (a 1x1 and a 3x3 one side
-    by side), and downsample modules (a 3x3 one with stride 2 and a max-pooling side by side), as in
-    Fig. 3, padded as TensorFlow pads. Batch norm has a shift and no scale; without it, every
-    convolution has a bias instead, so that the number of parameters is the same.
-    In float32 on the CPU, in training mode.
+    The network consists of convolution modules (convolution, batch norm, ReLU), Inception modules
+    (parallel 1x1 and 3x3 convolution modules), and downsample modules (a 3x3 convolution module
+    with stride 2 parallel to max pooling), as in Fig. 3, with the padding of TensorFlow. Batch norm
+    has a shift and no scale. Without batch norm, every convolution has a bias instead, so the
+    number of parameters is the same. The network is in ``float32`` on the CPU, in training mode.
 
     Args:
         batch_norm: Whether convolutions are followed by batch norm.
-        input_shape: Shape ``(channels, height, width)`` of one input *after* cropping, height and
-            width at least 4. The last pooling takes the mean over what is left, 7x7 of 28x28.
+        input_shape: Shape ``(channels, height, width)`` of one input *after* cropping, with a
+            height and width of at least 4. The last pooling averages over all remaining positions,
+            7x7 for 28x28 inputs.
         num_classes: Number of outputs, >= 1.
-        seed: Which initial weights; any integer >= 0.
-        init: Name of the law of the initial weights, see `initialize`.
+        seed: Seed of the initial weights; any integer >= 0.
+        init: Distribution of the initial weights, see `initialize`.
 
     Returns:
-        The network: ``(n, *input_shape)`` float32 in, ``(n, num_classes)`` logits out.
+        The network. It maps ``float32`` inputs of shape ``(n, *input_shape)`` to logits of shape
+        ``(n, num_classes)``.
 
     Raises:
         TypeError: If a size is not an integer.

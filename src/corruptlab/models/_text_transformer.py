@@ -20,33 +20,35 @@ def text_transformer(
     seed: int = 0,
     init: Initialization = "glorot_uniform",
 ) -> nn.Module:
-    """Build a transformer encoder that classifies sequences of tokens.
+    """Build a transformer encoder for the classification of token sequences.
 
-    Embeddings of tokens and positions are added; each of ``depth`` blocks is a self-attention and a
-    ReLU layer of ``4 * width`` units, each with layer norm before it and a residual connection
-    around it; after a last layer norm, the mean over the positions goes through a linear layer.
-    Token 0 is padding: it is not attended to, and left out of the mean. There is no dropout.
+    Token and position embeddings are added. Each of the ``depth`` blocks consists of a
+    self-attention layer and a ReLU layer of ``4 * width`` units, each with pre-layer normalization
+    and a residual connection. After a final layer norm, the mean over the positions is the input of
+    a linear layer. Token 0 is padding: it is masked in the attention and excluded from the mean.
+    There is no dropout.
 
-    With ``w = width`` there are ``(num_tokens + length) * w + depth * (12 * w**2 + 13 * w) + 2 * w
-    + (w + 1) * num_classes`` parameters.
+    With ``w = width``, the number of parameters is ``(num_tokens + length) * w + depth * (12 * w**2
+    + 13 * w) + 2 * w + (w + 1) * num_classes``.
 
     Args:
-        num_tokens: Number of tokens; ids are ``0 .. num_tokens - 1``.
-        length: Number of tokens in a sequence, with padding.
+        num_tokens: Size of the vocabulary; token ids are ``0 .. num_tokens - 1``.
+        length: Length of the sequences, including padding.
         num_classes: Number of outputs, >= 1.
-        width: Size of an embedding, a multiple of ``heads``.
+        width: Embedding size, a multiple of ``heads``.
         depth: Number of blocks, >= 1.
-        heads: Number of heads of each self-attention, >= 1.
-        seed: Which initial weights; any integer >= 0.
-        init: Name of the law of the initial weights, see `initialize`.
+        heads: Number of attention heads, >= 1.
+        seed: Seed of the initial weights; any integer >= 0.
+        init: Distribution of the initial weights, see `initialize`.
 
     Returns:
-        The network: integers ``(n, length)`` in, ``(n, num_classes)`` logits out.
+        The network. It maps tokens of shape ``(n, length)`` to logits of shape
+        ``(n, num_classes)``.
 
     Raises:
         TypeError: If a size is not an integer.
-        ValueError: If a size is below 1, ``width`` is no multiple of ``heads``, or ``init`` is not
-            a known name.
+        ValueError: If a size is below 1, ``width`` is not a multiple of ``heads``, or ``init`` is
+            unknown.
 
     Example:
         >>> import torch

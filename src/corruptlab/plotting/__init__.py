@@ -1,4 +1,4 @@
-"""Figures in the manner of the paper: arrays in, a matplotlib figure out (extra ``plot``)."""
+"""Figures of experiments: functions from arrays to matplotlib figures (extra ``plot``)."""
 
 from corruptlab.plotting._category_intervals import category_intervals
 from corruptlab.plotting._examples import examples

@@ -24,25 +24,25 @@ def category_intervals(
     level: float = 0.95,
     ax: "Axes | None" = None,
 ) -> "Figure":
-    """Draw the mean over repetitions with its t-interval for each category.
+    """Plot means over repetitions with t-intervals, by category.
 
-    A bar is Student's interval ``mean ± t s / sqrt(n)`` (see `interval_curves`). One repetition has
-    no bar. Small dots show the repetitions.
+    An error bar is the t-interval ``mean ± t s / sqrt(n)`` (see `interval_curves`); a single
+    repetition has none. Small dots show the repetitions.
 
     Args:
-        series: Name of a series to its categories and their values. Series differ by color and
-            marker. A category may be missing in a series.
+        series: Values by name of the series and category. Series differ by color and marker. A
+            category may be missing in a series.
         ylabel: Label of the vertical axis.
-        title: Line above the figure.
-        level: Probability of the intervals, in ``(0, 1)``.
-        ax: Axes to draw into; by default those of a new figure.
+        title: Title of the figure.
+        level: Confidence level of the intervals, in ``(0, 1)``.
+        ax: Matplotlib axes to draw into; by default, the axes of a new figure.
 
     Returns:
         A figure 4.5 inches high and 8 inches wide, or wider for more than six categories.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
-        TypeError: If ``level`` is not a number, or ``ax`` not axes of matplotlib.
+        TypeError: If ``level`` is not a number, or ``ax`` is not a matplotlib axes object.
         ValueError: If there is no series, a category has no values, or ``level`` is out of range.
 
     Example:

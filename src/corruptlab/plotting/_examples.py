@@ -29,29 +29,31 @@ def examples(
     limits: tuple[float, float] | None = None,
     title: str = "",
 ) -> "Figure":
-    """Draw the same images under every corruption, one row a corruption.
+    """Plot the same images with several corruptions, one row per corruption.
 
-    Beneath each image stands its label. One that differs from the clean label is bold, with the
-    clean one in brackets under it, so that nothing depends on colour. Neither pyplot nor any
+    The label is below each image. A label that differs from the clean label is bold, with the clean
+    label in brackets below it, so that the figure does not rely on color. Neither pyplot nor other
     global state of matplotlib is used.
 
     Args:
-        rows: Name to images and given labels. Images have shape ``(n, height, width)``,
-            ``(n, 1, height, width)`` or ``(n, 3, height, width)``, labels have shape ``(n,)``.
+        rows: Images and labels by name of the row. Images have shape ``(n, height, width)``,
+            ``(n, 1, height, width)``, or ``(n, 3, height, width)``, labels have shape ``(n,)``.
         clean: The clean labels, integers of shape ``(n,)``.
-        classes: Name of each class, in the order of the labels; their numbers by default.
-        limits: Values that are black and white, the same for all rows; what lies beyond is drawn
-            like them. By default 0 and 255 if any images are bytes, otherwise 0 and 1. Floats
-            shown with bytes, such as those of ``GaussianPixels(dtype=)``, must have their scale.
-        title: Line above the figure; none by default.
+        classes: Name of each class, in the order of the labels; by default, the labels are shown as
+            numbers.
+        limits: Values shown as black and white, the same for all rows; values outside are clipped.
+            By default, 0 and 255 if any images are ``uint8``, otherwise 0 and 1. Floats in a figure
+            with ``uint8`` images, such as those of ``GaussianPixels(dtype=)``, must have the same
+            scale.
+        title: Title of the figure; none by default.
 
     Returns:
-        A figure with 1.05 inches for each image, and 1.5 for the names of the rows.
+        A figure with a width of 1.05 inches per image, plus 1.5 inches for the names of the rows.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
-        ValueError: If there is no row, shapes do not fit, a label has no name, or the limits are
-            not in order.
+        ValueError: If there are no rows, shapes do not match, a label is out of range, or the
+            limits are not increasing.
 
     Example:
         >>> import corruptlab as cl
@@ -65,7 +67,7 @@ def examples(
         >>> len(figure.axes)
         16
 
-    Source: Zhang et al. 2017, §2.1: the corruptions that it trains on.
+    Source: Zhang et al. 2017, §2.1 (the corruptions).
     """
     truth = np.asarray(clean)
     checked = _checked(rows, truth, classes, limits)

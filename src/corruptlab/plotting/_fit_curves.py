@@ -30,35 +30,35 @@ def fit_curves(
     level: float = 0.95,
     ax: "Axes | None" = None,
 ) -> "Figure":
-    """Draw which share of each group of examples is fitted after each epoch.
+    """Plot the share of fitted examples of each group by epoch.
 
-    Of several repetitions the mean is drawn, and at each marker a bar: the interval
-    ``mean ± t s / sqrt(n)`` of Student, cut off at 0 and 1, which holds the mean of many
-    repetitions with probability ``level`` if their law is near normal.
+    For several repetitions, the curve is their mean, and each marker has an error bar: the
+    t-interval ``mean ± t s / sqrt(n)``, clipped to ``[0, 1]``. It contains the expected value with
+    probability ``level`` if the repetitions are close to normal.
 
-    Curves differ by colour, dash pattern, and marker, so that they stay apart in grey print and for
-    colour-blind readers. Neither pyplot nor any global state of matplotlib is used.
+    Curves differ by color, dash pattern, and marker, so that they can be distinguished in grayscale
+    and by color-blind readers. Neither pyplot nor other global state of matplotlib is used.
 
     Args:
-        curves: Name to shares in ``[0, 1]``, for as many epochs each: shape ``(epochs,)``, or
-            ``(repetitions, epochs)``. The order of the mapping is the order of the legend, row by
-            row.
-        epochs: Where the shares stand; ``1, 2, ...`` by default.
-        chance: Share that luck alone fits, drawn as a dotted line; none by default.
-        title: Line above the figure; none by default.
-        looks: Name to place in the fixed list of looks; by default the place in ``curves``.
-        level: Probability of the intervals, in ``(0, 1)``.
-        ax: Axes to draw into; by default those of a new figure.
+        curves: Shares in ``[0, 1]`` by name of the curve, shape ``(epochs,)`` or
+            ``(repetitions, epochs)``, with the same number of epochs for all curves. The legend has
+            the order of the mapping, row by row.
+        epochs: Epochs of the shares; ``1, 2, ...`` by default.
+        chance: Share that is fitted by chance, shown as a dotted line; none by default.
+        title: Title of the figure; none by default.
+        looks: Index of the line style of each curve, by name; by default, its position in
+            ``curves``.
+        level: Confidence level of the intervals, in ``(0, 1)``.
+        ax: Matplotlib axes to draw into; by default, the axes of a new figure.
 
     Returns:
-        A figure of 8 x 4.5 inches (800 x 450 pixels at its own resolution), ready for
-        ``savefig``.
+        A figure of 8 x 4.5 inches (800 x 450 pixels).
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
-        TypeError: If ``level`` is not a number, or ``ax`` not axes of matplotlib.
-        ValueError: If there is no curve, curves and epochs are not equally many, a share is not in
-            ``[0, 1]``, ``looks`` names an unknown curve, or ``level`` is out of its range.
+        TypeError: If ``level`` is not a number, or ``ax`` is not a matplotlib axes object.
+        ValueError: If there are no curves, curves and epochs differ in length, a share is outside
+            ``[0, 1]``, ``looks`` contains an unknown name, or ``level`` is out of range.
 
     Example:
         >>> from corruptlab.plotting import fit_curves

@@ -25,29 +25,29 @@ def interval_curves(
     level: float = 0.95,
     ax: "Axes | None" = None,
 ) -> "Figure":
-    """Draw means over repetitions, with t-intervals, one panel a quantity.
+    """Plot means over repetitions with t-intervals, one panel per quantity.
 
-    A bar is the interval ``mean ± t s / sqrt(n)`` of Student: it holds the mean of many
-    repetitions with probability ``level`` if their law is near normal. One repetition has no bar.
-    Where a value is missing (``nan``), say because a network did not interpolate in time, there is
-    no point: a mean of the others would be too good. Curves differ by colour, dash
-    pattern, and marker. Neither pyplot nor any global state of matplotlib is used.
+    An error bar is the t-interval ``mean ± t s / sqrt(n)``. It contains the expected value with
+    probability ``level`` if the repetitions are close to normal. A single repetition has no error
+    bar. A point with a missing value (``nan``), for example because a network did not interpolate,
+    is not drawn, because the mean of the other values would be biased. Curves differ by color, dash
+    pattern, and marker. Neither pyplot nor other global state of matplotlib is used.
 
     Args:
-        panels: Label of the vertical axis to name of the curve to its values; a curve looks the
-            same in all panels. A single curve may have an empty name.
+        panels: Values by label of the vertical axis and name of the curve. A curve has the same
+            style in all panels. The name of a single curve may be empty.
         xlabel: Label of the horizontal axis.
-        title: Line above the figure; none by default.
-        level: Probability of the intervals, in ``(0, 1)``.
-        ax: Axes to draw a single panel into; by default those of a new figure.
+        title: Title of the figure; none by default.
+        level: Confidence level of the intervals, in ``(0, 1)``.
+        ax: Matplotlib axes for a single panel; by default, the axes of a new figure.
 
     Returns:
-        A figure of 4.5 inches in height and 5.2 in width for each panel.
+        A figure with a height of 4.5 inches and a width of 5.2 inches per panel.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
-        TypeError: If ``level`` is not a number, or ``ax`` not axes of matplotlib.
-        ValueError: If there is no panel, curve, or value, ``level`` is out of its range, or there
+        TypeError: If ``level`` is not a number, or ``ax`` is not a matplotlib axes object.
+        ValueError: If there are no panels, curves, or values, ``level`` is out of range, or there
             are several panels for one ``ax``.
 
     Example:

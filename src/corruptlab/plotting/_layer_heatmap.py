@@ -23,25 +23,26 @@ def layer_heatmap(
     title: str = "",
     ax: "Axes | None" = None,
 ) -> "Figure":
-    """Draw accuracy by layer (rows, first layer at the bottom) and epoch (columns).
+    """Plot accuracy by layer (rows, first layer at the bottom) and epoch (columns).
 
     The color scale runs from white at ``chance`` or below to dark blue at 1. Marked cells have a
     dot, for example if their accuracy is not significantly above chance. With at most twelve
     epochs, the cells show their values.
 
     Args:
-        values: Accuracies in ``[0, 1]`` by layer name, one per epoch, equally many for each layer.
+        values: Accuracies in ``[0, 1]`` by name of the layer, one per epoch, with the same number
+            of epochs for each layer.
         chance: Accuracy of guessing, in ``[0, 1)``.
-        marked: Whether each cell is marked, by layer name.
+        marked: Whether each cell is marked, by name of the layer.
         title: Title of the figure; none by default.
-        ax: Axes to draw into; by default those of a new figure.
+        ax: Matplotlib axes to draw into; by default, the axes of a new figure.
 
     Returns:
         A figure with a width of 8 inches. Its height depends on the number of layers.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
-        TypeError: If ``chance`` is not a number, or ``ax`` not axes of matplotlib.
+        TypeError: If ``chance`` is not a number, or ``ax`` is not a matplotlib axes object.
         ValueError: If ``values`` is empty or has different numbers of epochs, a value is outside
             ``[0, 1]``, ``chance`` is outside ``[0, 1)``, or ``marked`` contains an unknown layer.
 

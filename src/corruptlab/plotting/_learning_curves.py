@@ -25,26 +25,29 @@ def learning_curves(
     title: str = "",
     looks: Mapping[str, int] | None = None,
 ) -> "Figure":
-    """Draw which share of each group is fitted after each epoch, and at least once until then.
+    """Plot the share of examples that are fitted, and that were fitted at least once, by epoch.
 
-    The left panel shows the fit after each epoch, as `fit_curves` does. The right panel shows the
-    distribution function of learning times, the share of a group that has been fitted at least
-    once. It is a step function that never decreases. Examples that are never fitted are censored at
-    the last epoch: where there are any, the curve ends in an arrow, with their share beside it.
+    The left panel shows the share that is fitted after each epoch, as `fit_curves`. The right panel
+    shows the distribution function of learning times: the share of a group that was fitted at least
+    once. It is a non-decreasing step function. Examples that were never fitted are censored at the
+    last epoch; if there are any, the curve ends in an arrow, with their share next to it.
 
     Args:
-        fitted: Share of each group that is fitted after epoch 1, 2, ..., in ``[0, 1]``.
-        learned: Share of the same groups that was fitted at least once until then.
-        chance: Share that is fitted by chance, a dotted line in the left panel; none by default.
+        fitted: Share of fitted examples after epochs 1, 2, ..., in ``[0, 1]``, by name of the
+            group.
+        learned: Share of examples that were fitted at least once, for the same groups and epochs.
+        chance: Share that is fitted by chance, shown as a dotted line in the left panel; none by
+            default.
         title: Title of the figure; none by default.
-        looks: Name to place in the fixed list of looks; by default the place in ``fitted``.
+        looks: Index of the line style of each curve, by name; by default, its position in
+            ``fitted``.
 
     Returns:
         A figure of 11 x 4.5 inches.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
-        ValueError: If there is no curve, the groups or numbers of epochs differ, a share is not in
+        ValueError: If there are no curves, groups or numbers of epochs differ, a share is outside
             ``[0, 1]``, or ``learned`` decreases or is below ``fitted``.
 
     Example:

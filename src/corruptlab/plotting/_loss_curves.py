@@ -38,37 +38,38 @@ def loss_curves(
     looks: Mapping[str, int] | None = None,
     ax: "Axes | None" = None,
 ) -> "Figure":
-    """Draw average training loss against steps, one curve a setting.
+    """Plot the average training loss by step, one curve per setting.
 
-    A curve is shown as means over at most ``smooth`` windows side by side, equally wide on the
-    axis: of equally many steps on a linear axis, of equal ratio on a logarithmic one (there the
-    first windows are single steps, hence the rougher start). No value is used twice and none is
-    left out, but a spike shorter than a window is flattened: look at the losses themselves for
-    that. Curves differ by colour, dash pattern, and marker, so that they stay apart in grey print
-    and for colour-blind readers. Neither pyplot nor any global state of matplotlib is used.
+    A curve shows means over at most ``smooth`` disjoint windows of equal width on the axis: windows
+    have equally many steps on a linear axis, and equal ratios on a logarithmic axis, where the
+    first windows are single steps and therefore noisier. Every value is used exactly once. A spike
+    that is shorter than a window is smoothed out. Curves differ by color, dash pattern, and marker,
+    so that they can be distinguished in grayscale and by color-blind readers. Neither pyplot nor
+    other global state of matplotlib is used.
 
     Args:
-        curves: Name to losses, one a step, the first step first. The order of the mapping is the
-            order of the legend, row by row.
-        interpolated: Name to the step, ``1 .. len(losses)``, after which the training set was
-            interpolated; a filled mark stands there. Leave out curves that never got there.
-        smooth: Windows that the longest curve gets, >= 1; shorter ones get their share.
-        scale: Axis of steps. ``"auto"`` is logarithmic if the shortest curve has less than a
-            quarter of the steps of the longest, where a linear axis would squash it.
-        title: Line above the figure; none by default.
-        looks: Name to place in the fixed list of looks, so that a curve looks the same in figures
-            of different selections; by default the place in ``curves``.
-        ax: Axes to draw into; by default those of a new figure.
+        curves: Losses by name of the curve, one per step, from the first step on. The legend has
+            the order of the mapping, row by row.
+        interpolated: Step after which the training set was interpolated, ``1 .. len(losses)``, by
+            name of the curve; it is shown as a filled marker. Omit curves that did not interpolate.
+        smooth: Number of windows of the longest curve, >= 1; shorter curves have proportionally
+            fewer.
+        scale: Scale of the horizontal axis. ``"auto"`` is logarithmic if the shortest curve has
+            less than a quarter of the steps of the longest.
+        title: Title of the figure; none by default.
+        looks: Index of the line style of each curve, by name, so that a curve has the same style in
+            figures with different selections; by default, its position in ``curves``.
+        ax: Matplotlib axes to draw into; by default, the axes of a new figure.
 
     Returns:
-        A figure of 8 x 4.5 inches (800 x 450 pixels at its own resolution), ready for
-        ``savefig``.
+        A figure of 8 x 4.5 inches (800 x 450 pixels).
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
-        TypeError: If ``ax`` is not axes of matplotlib.
-        ValueError: If there is no curve, a curve has no values, ``interpolated`` or ``looks`` names
-            an unknown curve, a step lies outside its curve, or an option has an unknown value.
+        TypeError: If ``ax`` is not a matplotlib axes object.
+        ValueError: If there are no curves, a curve has no values, ``interpolated`` or ``looks``
+            contains an unknown name, a step is outside its curve, or an option has an unknown
+            value.
 
     Example:
         >>> from corruptlab.plotting import loss_curves

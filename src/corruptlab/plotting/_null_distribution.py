@@ -26,27 +26,27 @@ def null_distribution(
     title: str = "",
     ax: "Axes | None" = None,
 ) -> "Figure":
-    """Draw the histogram of a null distribution, the observed value, and baselines.
+    """Plot a histogram of a null distribution with the observed value and baselines.
 
-    The observed value is a black line from bottom to top; baselines are marks of their own shape,
-    on a line of their own each under the histogram's axis. Nothing depends on colour.
+    The observed value is a vertical black line. The values of each baseline are markers of one
+    shape, in a separate row below the axis of the histogram. The figure does not rely on color.
 
     Args:
-        null: Values under the null hypothesis, shape ``(B,)``, B >= 1.
-        observed: The value that is tested.
-        name: What the values are.
-        note: What to write beside the observed value, such as the p-value.
-        baselines: Name to values, shape ``(r,)`` each.
-        title: Line above the figure.
-        ax: Axes to draw into; by default those of a new figure.
+        null: Values of the statistic under the null hypothesis, shape ``(B,)``, B >= 1.
+        observed: Observed value of the statistic.
+        name: Name of the statistic, the label of the axis.
+        note: Text next to the observed value, such as the p-value.
+        baselines: Values of each baseline, shape ``(r,)``, by name.
+        title: Title of the figure.
+        ax: Matplotlib axes to draw into; by default, the axes of a new figure.
 
     Returns:
-        A figure of 8 x 4.5 inches (800 x 450 pixels at its own resolution).
+        A figure of 8 x 4.5 inches (800 x 450 pixels).
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
-        TypeError: If ``ax`` is not axes of matplotlib.
-        ValueError: If there is no value, or one is not finite.
+        TypeError: If ``ax`` is not a matplotlib axes object.
+        ValueError: If there are no values, or a value is not finite.
 
     Example:
         >>> from corruptlab.plotting import null_distribution
@@ -61,10 +61,10 @@ def null_distribution(
     # Rice's rule; and no more bars than values: accuracies of few examples are few fractions.
     bars = min(len(np.unique(values)), math.ceil(2 * len(values) ** (1 / 3)))
     counts, _, _ = axes.hist(
-        values, bins=bars, color=_BARS, edgecolor="white", label="exchanged labels"
+        values, bins=bars, color=_BARS, edgecolor="white", label="permuted labels"
     )
     top = float(np.max(counts))
-    axes.axvline(observed, color=INK, linewidth=2.2, label="labels as they are")
+    axes.axvline(observed, color=INK, linewidth=2.2, label="original labels")
     for place, (label, each) in enumerate(marks.items(), start=1):
         style = look(place)
         axes.plot(
@@ -92,7 +92,7 @@ def null_distribution(
         color=INK,
     )
     axes.set_xlabel(name)
-    axes.set_ylabel("exchanges")
+    axes.set_ylabel("permutations")
     axes.set_title(title)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

@@ -1,4 +1,4 @@
-"""Training: one network, one data set, one recipe, until it interpolates."""
+"""Training of one network on one data set by one recipe, until it interpolates."""
 
 from corruptlab.training import recipes, stopping
 from corruptlab.training._diagnosis import Cause

@@ -170,7 +170,7 @@ def _differing(found: Any, own: Mapping[str, str | int]) -> str:
 
 
 def check_kind(part: str, found: object, *kinds: type) -> None:
-    """Refuse a part of a checkpoint that is of another kind."""
+    """Refuse a part of a checkpoint that has the wrong type."""
     if not isinstance(found, kinds) or (isinstance(found, bool) and bool not in kinds):
         raise TypeError(f"{type(found).__name__} for {part}")
 

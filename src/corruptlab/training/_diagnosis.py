@@ -35,12 +35,12 @@ CauseName: TypeAlias = Literal[
 
 @dataclass(frozen=True)
 class Cause(Record):
-    """A reason, seen in the record of a fit, why its training set is not interpolated.
+    """Reason for a training set that was not interpolated, found in the record of a fit.
 
     Args:
-        name: Which of the known reasons it is.
-        evidence: What was seen, with the number.
-        remedy: What to do about it, an imperative sentence.
+        name: Name of the reason.
+        evidence: Observation that supports it, with its value.
+        remedy: Recommended change, an imperative sentence.
 
     Example:
         >>> print(Cause("dropout", "dropout layers drop 50% of their units", "Set `dropout=0`."))

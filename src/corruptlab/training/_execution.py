@@ -98,7 +98,7 @@ class Execution:
                     raise ValueError(f"`{name}` must not be True if `deterministic` is, got True.")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary that JSON can hold."""
+        """Return the fields as a JSON-serializable dictionary."""
         return asdict(self)
 
     @classmethod

@@ -183,9 +183,9 @@ def fit(
     Raises:
         TypeError: If an input, a label, or an argument has the wrong type.
         ValueError: If a data set is empty, an input is not finite, a label has no output, the
-            recipe's crop, the network, or the device does not suit, or ``checkpoint``
+            recipe's crop, the network, or the device is invalid, or ``checkpoint``
             holds another fit.
-        DataFileError: If the file in ``checkpoint`` is no checkpoint.
+        DataFileError: If the file in ``checkpoint`` is not a checkpoint.
         MemoryError: If the memory of the device is full.
         NonFiniteLossError: If the loss becomes infinite or not a number.
 

@@ -34,7 +34,7 @@ class FitState:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "FitState":
-        """Build a state from what `to_dict` gave."""
+        """Build a state from a dictionary of `to_dict`."""
         reached = values["interpolation"]
         state = cls(
             epochs=values["epochs"],

@@ -33,13 +33,13 @@ def check_gradient(computed: Tensor) -> None:
 
 
 class NonFiniteLossError(FloatingPointError):
-    """The loss became infinite or not a number, so that nothing can be learned any more.
+    """Raised if the loss becomes infinite or NaN.
 
     Args:
-        step: The step at which it happened, counted from 1.
-        loss: The loss of that step.
-        cause: The likely cause and what to do about it, a sentence.
-        checkpoint: The last good checkpoint, if the fit kept any.
+        step: Step of the loss, from 1.
+        loss: Loss of this step.
+        cause: Likely cause and remedy, a sentence.
+        checkpoint: Path of the last valid checkpoint, if there is one.
 
     Example:
         >>> from corruptlab.training import NonFiniteLossError

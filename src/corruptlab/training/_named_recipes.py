@@ -19,27 +19,28 @@ def cifar10(
     random_crop: bool = False,
     augmentation: bool = False,
 ) -> Recipe:
-    """Return the paper's recipe for CIFAR-10: centre crop to 28x28, whitening, SGD, no regularizer.
+    """Return the paper's recipe for CIFAR-10.
 
-    The paper gives rate, momentum, decay, crop, and whitening. It gives neither the number of
-    epochs (100 here; a fit stops earlier when it interpolates) nor the batch size, which decides
-    how far MLPs come before the rate has decayed: random labels were fitted to 98.2, 98.8, and
-    99.4% by MLP 1x512 with batches of 128, 100, and 64 (80 epochs, seed 0, images that went
-    through JPEG once), where the paper has 99.34%. So it is 64 here for MLPs, and for
-    convolutional networks 128, as others take.
+    Inputs are center-cropped to 28x28 and whitened; the optimizer is SGD without regularizers. The
+    paper specifies the learning rate, momentum, decay, crop, and whitening. It specifies neither
+    the number of epochs (100 here; a fit stops earlier when it interpolates) nor the batch size.
+    The batch size determines how far MLPs get before the learning rate has decayed: MLP 1x512
+    fitted 98.2, 98.8, and 99.4% of random labels with batch sizes of 128, 100, and 64 (80 epochs,
+    seed 0, images that had been compressed as JPEG once), where the paper has 99.34%. The batch
+    size is therefore 64 for MLPs, and 128, a common choice, for convolutional networks.
 
-    Each regularizer can be switched on by itself, for the rows of Tables 1 and 4. Random labels
-    with a random crop or the augmentation were trained longer, with a decay of 0.999 an epoch:
+    Each regularizer can be enabled separately, for the rows of Tables 1 and 4. The paper trained
+    random labels with a random crop or augmentation for longer, with a decay of 0.999 per epoch:
     ``dataclasses.replace(recipe, decay=0.999, epochs=...)``.
 
     Args:
         model: Name of the network, as for `corruptlab.models.by_name`.
-        weight_decay: Whether there is weight decay. The paper does not say how much; others take
-            5e-4 for convolutional networks and 1e-4 for MLPs.
-        random_crop: Whether the 28x28 pixels are cut out at a random place in every epoch.
-        augmentation: Whether there are flips, rotations to 25 degrees, and changes of brightness,
-            saturation, and hue, as well. The paper does not say how large the last three are; they
-            are 63/255, 0.5, and 0.1 here.
+        weight_decay: Whether to use weight decay. The paper does not specify its value; common
+            values are used: 5e-4 for convolutional networks and 1e-4 for MLPs.
+        random_crop: Whether to crop 28x28 pixels at a random position in every epoch.
+        augmentation: Whether to use flips, rotations of up to 25 degrees, and changes of
+            brightness, saturation, and hue as well. The paper does not specify the size of the last
+            three; it is 63/255, 0.5, and 0.1 here.
 
     Returns:
         The recipe.
@@ -71,11 +72,12 @@ def cifar10(
 
 
 def fashion_mnist_mini(model: str) -> Recipe:
-    """Return a recipe with which all six settings of the embedded data are interpolated in seconds.
+    """Return a recipe that interpolates the included data in all six settings within seconds.
 
-    4,000 images give 32 steps an epoch where CIFAR-10 gives 391. The paper's decay of 0.95 an
-    epoch would bring the rate to nothing before random labels are learned, so the decay, and the
-    rate of MLPs, were tuned, for all settings alike; the rest is the paper's.
+    An epoch of 4,000 images has 32 steps, that of CIFAR-10 has 391. With the paper's decay of 0.95
+    per epoch, the learning rate would vanish before random labels are fitted. The decay, and the
+    learning rate of MLPs, were therefore tuned, jointly for all settings. The rest is the paper's
+    recipe.
 
     Args:
         model: Name of the network, as for `corruptlab.models.by_name`.
@@ -91,7 +93,7 @@ def fashion_mnist_mini(model: str) -> Recipe:
         >>> cl.recipes.fashion_mnist_mini("mlp-1x512").decay
         0.99
 
-    Source: Zhang et al. 2017, App. A, but for rate and decay.
+    Source: Zhang et al. 2017, App. A, except for learning rate and decay.
     """
     rate = _rate(model)
     return Recipe(
@@ -100,15 +102,15 @@ def fashion_mnist_mini(model: str) -> Recipe:
 
 
 def default(model: str, *, input_shape: Sequence[int], n: int) -> Recipe:
-    """Return the paper's recipe, with its decay counted in images seen and not in epochs.
+    """Return the paper's recipe with the learning rate decay per image instead of per epoch.
 
-    The rate falls by 0.95 with every 50,000 images, and there are as many steps as 100 epochs of
-    CIFAR-10 have, so the recipe does not depend on how the data is cut into epochs.
+    The learning rate is multiplied by 0.95 for every 50,000 images, and the number of steps is that
+    of 100 epochs of CIFAR-10. The recipe therefore does not depend on the size of the data set.
 
     Args:
         model: Name of the network, as for `corruptlab.models.by_name`.
-        input_shape: Shape of one stored image, ``(channels, height, width)``; images of 32x32 are
-            cropped to 28x28 as the paper's.
+        input_shape: Shape of one stored image, ``(channels, height, width)``; 32x32 images are
+            cropped to 28x28, as in the paper.
         n: Number of training images, >= 1.
 
     Returns:
@@ -140,10 +142,10 @@ def default(model: str, *, input_shape: Sequence[int], n: int) -> Recipe:
 
 
 def table(model: str, *, n: int) -> Recipe:
-    """Return a recipe for a table or for tokens: Adam with a constant rate, inputs as they are.
+    """Return a recipe for tables or tokens: Adam with a constant learning rate.
 
-    There are as many steps as 100 epochs of 50,000 rows have, and at most 2,000 epochs; a fit
-    stops earlier when it interpolates.
+    Inputs are not whitened. The number of steps is that of 100 epochs of 50,000 rows, with at most
+    2,000 epochs; a fit stops earlier when it interpolates.
 
     Args:
         model: Name of the network, ``"mlp-DEPTHxWIDTH"`` or ``"text-transformer"``.
@@ -175,19 +177,20 @@ def table(model: str, *, n: int) -> Recipe:
 def imagenet(
     model: str = "inception-v3", *, weight_decay: bool = False, dropout: bool = False
 ) -> Recipe:
-    """Return a recipe for ImageNet, at the size of the images that the data set serves.
+    """Return a recipe for ImageNet, for images of the size that the data set returns.
 
-    The paper trained Inception V3 on 50 asynchronous workers with TensorFlow's own set-up, none of
-    whose numbers it gives. These are of Szegedy et al. 2016: RMSProp, and 0.045 times 0.94 every
-    two epochs (here the root of it every epoch), for 50 batches of 32 at a time, which are one
-    batch of 1,600 here. They also smoothed labels, trained a second classifier, and clipped
-    gradients. Images are whitened here one by one, where they scaled all alike. Crops and other
-    augmentation are the transforms of the data set.
+    The paper trained Inception V3 on 50 asynchronous workers with TensorFlow's standard
+    configuration and does not list its parameters. The parameters here are those of Szegedy et al.
+    2016: RMSProp with a learning rate of 0.045, multiplied by 0.94 every two epochs (here by its
+    square root every epoch), with 50 batches of 32 at a time (here one batch of 1,600). Szegedy et
+    al. also used label smoothing, an auxiliary classifier, and gradient clipping. They scaled all
+    images equally; here each image is whitened. Crops and other augmentation are transforms of the
+    data set.
 
     Args:
         model: ``"inception-v3"``.
-        weight_decay: Whether there is weight decay, of 4e-5.
-        dropout: Whether the network's dropout is on, at 0.2; otherwise it is switched off.
+        weight_decay: Whether to use a weight decay of 4e-5.
+        dropout: Whether to use dropout with probability 0.2; otherwise it is disabled.
 
     Returns:
         The recipe.

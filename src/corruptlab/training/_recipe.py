@@ -65,7 +65,7 @@ class Recipe:
         dropout: Dropout probability of all dropout layers of the network, in ``[0, 1)``; 0
             disables them, and None does not change them.
         augmentation: Random transforms of every image in every epoch; None for no augmentation.
-        crop: Height and width of the centre crop, >= 1, or None for whole images.
+        crop: Height and width of the center crop, >= 1, or None for whole images.
         whiten: Whether each input is shifted and scaled to mean 0 and standard deviation 1 (see
             `whiten`). Otherwise bytes are divided by 255 and floats are not changed.
         standardize: ``"channels"`` shifts and scales each channel (the first axis of an input) to
@@ -265,7 +265,7 @@ class Recipe:
 
         Raises:
             TypeError: If the inputs are of a type that cannot be whitened or augmented.
-            ValueError: If their shape does not suit the crop, the whitening, or the augmentation.
+            ValueError: If their shape is invalid for the crop, the whitening, or the augmentation.
         """
         if isinstance(inputs, StructuredInputs):
             self._check_changes_nothing(name)

@@ -1,9 +1,8 @@
 """Programs that train replicas side by side."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -20,10 +19,11 @@ State: TypeAlias = dict[str, Tensor]
 """The tensors of one replica, as ``torch.nn.Module.load_state_dict`` takes them."""
 
 
-def grouping(strategy: Strategy, group: int, threads: int) -> str:
+def grouping(strategy: Strategy, group: int, threads: int, product_threads: int = 1) -> str:
     """Return how replicas are trained, in words."""
     each = f" in each of {threads} threads" if threads > 1 else ""
-    return f"{strategy}, {group} at a time{each}"
+    divided = f", products in {product_threads} threads" if product_threads > 1 else ""
+    return f"{strategy}, {group} at a time{each}{divided}"
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,17 @@ class WidePerceptrons:
     ``(R * units, inputs)``, multiply the inputs that replicas share in one product; later layers
     are batched products. There is no graph, momentum is folded into the product that makes the
     gradient, and results as large as all activations reuse their memory: fresh pages cost as much.
+    All weights and biases lie in one tensor, and so do their momentum buffers: small networks spend
+    most of a step on calls from Python, and threads that train groups wait for each other in them.
     """
 
     def __init__(self, networks: Sequence[nn.Sequential]) -> None:
         self._names = _linear_names(networks[0])
         layers = [[_linear(net, name) for net in networks] for name in self._names]
-        self._weights = [torch.stack([at.weight.detach() for at in row]) for row in layers]
-        self._biases = [torch.stack([_column_of_biases(at) for at in row]) for row in layers]
-        self._weight_momenta = [torch.zeros_like(weight) for weight in self._weights]
-        self._bias_momenta = [torch.zeros_like(bias) for bias in self._biases]
+        weights = [torch.stack([at.weight.detach() for at in row]) for row in layers]
+        biases = [torch.stack([_column_of_biases(at) for at in row]) for row in layers]
         self._has_bias = [f"{name}.bias" in networks[0].state_dict() for name in self._names]
-        self._memory: dict[str, Tensor] = {}
+        self._lay_out([*weights, *biases], [torch.zeros_like(each) for each in weights + biases])
 
     def step(self, inputs: Tensor, targets: Tensor, update: SGDStep, *, shared: bool) -> Tensor:
         """Update every replica once."""
@@ -80,17 +80,20 @@ class WidePerceptrons:
         activations, logits = self._forward(columns, self._reused)  # logits: (R, num_classes, b)
         log_shares = logits.log_softmax(dim=1)
         wanted = targets.unsqueeze(1)  # (R, 1, b)
-        losses = -log_shares.gather(1, wanted).mean(dim=(1, 2))
-        grad = log_shares.exp_()  # of the mean loss: (softmax - one-hot) / b
-        grad.scatter_add_(1, wanted, grad.new_full((), -1.0).expand(wanted.shape))
-        grad /= targets.shape[1]
+        averaging = self._constant(1 / targets.shape[1], targets.shape[1])
+        losses = torch.mv(log_shares.gather(1, wanted).squeeze(1), averaging).neg_()
+        grad = log_shares.exp_()  # of the sum of losses: softmax - one-hot
+        grad.scatter_add_(1, wanted, self._constant(-1.0, 1).expand(wanted.shape))
         for layer in range(len(self._weights) - 1, 0, -1):
             below = activations[layer - 1]
             passed = self._reused(f"grad {layer}", *below.shape)
             torch.bmm(self._weights[layer].transpose(1, 2), grad, out=passed)
-            self._update(layer, grad, below, update)
+            self._accumulate(layer, grad, below, update)
             grad = _through_relu(passed, below)
-        self._update(0, grad, columns, update)
+        self._accumulate(0, grad, columns, update)
+        if update.weight_decay:
+            self._momenta.add_(self._values, alpha=update.weight_decay)
+        self._values.add_(self._momenta, alpha=-update.rate)
         return losses
 
     def logits(self, inputs: Tensor, *, shared: bool) -> Tensor:
@@ -108,9 +111,20 @@ class WidePerceptrons:
 
     def keep(self, replicas: Sequence[int]) -> None:
         """Go on with some replicas only."""
-        at = torch.tensor(replicas, device=self._weights[0].device)
-        for tensors in (self._weights, self._biases, self._weight_momenta, self._bias_momenta):
-            tensors[:] = [tensor[at] for tensor in tensors]
+        at = torch.tensor(replicas, device=self._values.device)
+        self._lay_out(
+            [each[at] for each in self._weights + self._biases],
+            [each[at] for each in self._weight_grads + self._bias_grads],
+        )
+
+    def _lay_out(self, values: list[Tensor], momenta: list[Tensor]) -> None:
+        """Put the weights of all layers, then the biases, into one tensor; likewise momenta."""
+        self._values, views = _joined(values)
+        self._momenta, buffers = _joined(momenta)
+        count = len(self._names)
+        self._weights, self._biases = views[:count], views[count:]
+        self._weight_grads, self._bias_grads = buffers[:count], buffers[count:]
+        self._memory: dict[tuple[Any, ...], Tensor] = {}
 
     def _forward(self, columns: Tensor, allocate: Allocate) -> tuple[list[Tensor], Tensor]:
         """Map ``(inputs, b)`` or ``(R, inputs, b)`` to hidden activations and outputs."""
@@ -132,30 +146,34 @@ class WidePerceptrons:
         torch.addmm(bias.view(-1, 1), weight.view(-1, weight.shape[2]), columns, out=wide)
         return out
 
-    def _reused(self, name: str, *shape: int) -> Tensor:
-        """Return memory of that shape, the same in every step."""
-        size = math.prod(shape)
-        if name not in self._memory or len(self._memory[name]) < size:
-            self._memory[name] = self._fresh(name, size)
-        return self._memory[name][:size].view(shape)
+    def _reused(self, *key: Any) -> Tensor:
+        """Return memory for a name and a shape, the same in every step."""
+        if key not in self._memory:
+            self._memory[key] = self._fresh(*key)
+        return self._memory[key]
+
+    def _constant(self, value: float, size: int) -> Tensor:
+        """Return a vector of one value."""
+        key = value, size
+        if key not in self._memory:
+            self._memory[key] = self._values.new_full((size,), value)
+        return self._memory[key]
 
     def _fresh(self, _: str, *shape: int) -> Tensor:
         """Return memory of that shape that nothing else uses."""
-        return self._weights[0].new_empty(shape)
+        return self._values.new_empty(shape)
 
-    def _update(self, layer: int, grad: Tensor, below: Tensor, update: SGDStep) -> None:
-        """Change one layer, given the grad of the loss by its outputs, ``(R, units, b)``."""
-        weight, momentum_buffer = self._weights[layer], self._weight_momenta[layer]
+    def _accumulate(self, layer: int, grad: Tensor, below: Tensor, update: SGDStep) -> None:
+        """Add to the momentum of one layer, given the grad of the sum of losses by its outputs."""
+        rows, size = grad.view(-1, grad.shape[2]), grad.shape[2]
+        weight_grad, beta = self._weight_grads[layer], update.momentum
         if below.ndim == 3:
-            momentum_buffer.baddbmm_(grad, below.transpose(1, 2), beta=update.momentum)
+            weight_grad.baddbmm_(grad, below.transpose(1, 2), beta=beta, alpha=1 / size)
         else:
-            wide = momentum_buffer.view(-1, momentum_buffer.shape[2])
-            wide.addmm_(grad.reshape(-1, grad.shape[2]), below.T, beta=update.momentum)
-        _move(weight, momentum_buffer, update)
+            wide = weight_grad.view(-1, weight_grad.shape[2])
+            wide.addmm_(rows, below.T, beta=beta, alpha=1 / size)
         if self._has_bias[layer]:
-            bias, bias_buffer = self._biases[layer], self._bias_momenta[layer]
-            bias_buffer.mul_(update.momentum).add_(grad.sum(dim=2, keepdim=True))
-            _move(bias, bias_buffer, update)
+            self._bias_grads[layer].view(-1).addmv_(rows, self._constant(1 / size, size), beta=beta)
 
 
 def is_perceptron(network: nn.Module) -> bool:
@@ -197,15 +215,16 @@ def _through_relu(grad: Tensor, output: Tensor) -> Tensor:
     return result
 
 
-def _move(value: Tensor, momentum_buffer: Tensor, update: SGDStep) -> None:
-    if update.weight_decay:
-        momentum_buffer.add_(value, alpha=update.weight_decay)
-    value.add_(momentum_buffer, alpha=-update.rate)
-
-
 def _columns(inputs: Tensor, *, shared: bool) -> Tensor:
     """Return a batch with its examples as columns: ``(inputs, b)`` or ``(R, inputs, b)``."""
-    return inputs.flatten(1).T.contiguous() if shared else inputs.flatten(2).transpose(1, 2)
+    return inputs.flatten(1).T if shared else inputs.flatten(2).transpose(1, 2)
+
+
+def _joined(tensors: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """Copy tensors into one of one dimension; return it, and each of them as a view of it."""
+    whole = torch.cat([each.flatten() for each in tensors])
+    parts = torch.split(whole, [each.numel() for each in tensors])
+    return whole, [part.view(each.shape) for part, each in zip(parts, tensors, strict=True)]
 
 
 class Vectorized:

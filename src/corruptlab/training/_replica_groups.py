@@ -40,7 +40,7 @@ class Groups:
     def train(self) -> list[Outcome]:
         """Train all, until Ctrl-C at the latest; return what became of them."""
         firsts = range(0, len(self._networks), self._plan.group)
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt), using_threads(self._plan.product_threads):
             if self._plan.threads == 1:
                 for first in firsts:
                     self._train(first)
@@ -49,21 +49,20 @@ class Groups:
         return [outcome for first in firsts for outcome in self._outcomes(first)]
 
     def _train_together(self, firsts: Sequence[int]) -> None:
-        with using_threads(1):
-            try:
-                with ThreadPoolExecutor(self._plan.threads) as pool:
-                    try:
-                        trained = [pool.submit(self._begin, first) for first in firsts]
-                        left = set(trained)
-                        while left and not self._ended.is_set():
-                            # Again and again: a signal just before a wait does not end it.
-                            left = wait(left, _SECONDS_OF_A_WAIT, FIRST_EXCEPTION).not_done
-                    finally:
-                        self._ended.set()
-            finally:  # the pool does not know of a thread whose start Ctrl-C cut short
-                with self._changed:
-                    self._changed.wait_for(lambda: not self._active)
-            errors = [error for each in trained if (error := each.exception()) is not None]
+        try:
+            with ThreadPoolExecutor(self._plan.threads) as pool:
+                try:
+                    trained = [pool.submit(self._begin, first) for first in firsts]
+                    left = set(trained)
+                    while left and not self._ended.is_set():
+                        # Again and again: a signal just before a wait does not end it.
+                        left = wait(left, _SECONDS_OF_A_WAIT, FIRST_EXCEPTION).not_done
+                finally:
+                    self._ended.set()
+        finally:  # the pool does not know of a thread whose start Ctrl-C cut short
+            with self._changed:
+                self._changed.wait_for(lambda: not self._active)
+        errors = [error for each in trained if (error := each.exception()) is not None]
         for error in sorted(errors, key=lambda each: isinstance(each, KeyboardInterrupt)):
             raise error
 
@@ -84,13 +83,8 @@ class Groups:
                 self._changed.notify_all()
 
     def _train(self, first: int) -> None:
-        some, problem = slice(first, first + self._plan.group), self._problem
-        own = replace(
-            problem,
-            labels=problem.labels[some],
-            subsets=None if problem.subsets is None else problem.subsets[some],
-            first=first,
-        )
+        some = slice(first, first + self._plan.group)
+        own = replace(self._problem.of(some), first=first)
         program = program_for(self._plan.strategy, self._networks[some])
         self._runs[first] = run = Run(program, own, self._ended.is_set)
         run.train(lambda done: self._note(first, done))

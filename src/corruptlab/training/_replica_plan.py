@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from corruptlab._modules import copied
+from corruptlab._modules import copied, count_parameters
 from corruptlab._structured import outputs_of
 from corruptlab.training._contexts import using_threads
 from corruptlab.training._optimizers import can_fuse, make_optimizer, trainable_parameters
@@ -29,13 +29,16 @@ from corruptlab.training._replicas_run import Problem
 
 Choice: TypeAlias = Literal["auto", "wide", "vmap", "loop"]
 
-# Steps of replicas, in all, below which measuring would take longer than it could save.
-_WORTH_MEASURING = 2_000
-_GROUPS = (8, 2)  # replicas at a time, besides all: fewer have their weights in the cache
-_WARM_UP, _STEPS = 1, 3
-# What groups side by side take in the long run, over what a few steps show: threads of Python wait
-# for one another between products (measured: up to 2.3). They pay where others use the cores.
-_SIDE_BY_SIDE = 2.5
+# Steps of replicas, in all, below which measuring would take longer than it could save. Perceptrons
+# gain less by it, because what they do unmeasured is never bad.
+_WORTH_MEASURING, _WORTH_MEASURING_PERCEPTRONS = 2_000, 20_000
+_GROUPS = (8, 2)  # replicas at a time, besides all, of networks whose activations are not known
+_CACHE = 5 << 20  # bytes of weights, momentum, and activations that a core keeps near (measured)
+_WARM_UP, _STEPS = 2, 6
+_OPERATIONS_FOR_GROUPS = 3e7  # of a step; with fewer, threads of Python wait for one another
+# How much faster products in several threads must be than the same in one thread, or than groups
+# that each have a thread: beside a program that starts later they take up to four times as long.
+_MARGIN_OF_PRODUCTS = 1.15
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,13 @@ class ReplicaPlan:
     strategy: Strategy
     group: int  # replicas at a time, in each thread
     seconds_per_step: dict[str, float]
-    threads: int = 1  # groups at a time, each in a thread; with one, products have all threads
+    threads: int = 1  # groups at a time, each in a thread
+    product_threads: int = 1  # of each product
 
     @property
     def name(self) -> str:
         """What it is called among the candidates."""
-        return grouping(self.strategy, self.group, self.threads)
+        return grouping(self.strategy, self.group, self.threads, self.product_threads)
 
 
 def plan_for(strategy: Choice, networks: list[nn.Module], problem: Problem) -> ReplicaPlan:
@@ -67,8 +71,7 @@ def plan_for(strategy: Choice, networks: list[nn.Module], problem: Problem) -> R
         return ReplicaPlan("loop", 1, {})
     if strategy == "auto":
         return _fastest_plan(networks, problem)
-    chosen: Strategy = strategy
-    return ReplicaPlan(chosen, len(networks), {})
+    return ReplicaPlan(strategy, len(networks), {}, product_threads=_threads_of(problem))
 
 
 def _obstacle(recipe: Recipe, networks: Sequence[nn.Module]) -> str | None:
@@ -106,9 +109,13 @@ def _fastest_plan(networks: Sequence[nn.Module], problem: Problem) -> ReplicaPla
     steps = recipe.epochs * -(-problem.size // recipe.batch_size)
     if count == 1:
         return ReplicaPlan("loop", 1, {})
-    plans = _groupings("wide" if wide else "vmap", count, problem.inputs.device)
-    if count * steps < _WORTH_MEASURING:
-        return plans[0] if wide else ReplicaPlan("loop", count, {})
+    threads = _threads_of(problem)
+    if not wide and count * steps < _WORTH_MEASURING:
+        return ReplicaPlan("loop", count, {})
+    if wide and count * steps < _WORTH_MEASURING_PERCEPTRONS:
+        return _unmeasured(networks[0], problem, count, threads)
+    groups = [_in_cache(networks[0], problem)] if wide else _GROUPS
+    plans = _groupings("wide" if wide else "vmap", count, groups, threads)
     try:
         seconds = {plan.name: _seconds_per_replica(plan, networks, problem) for plan in plans}
     except Exception:  # not every network can be mapped over, and what is wrong shows in the loop
@@ -116,22 +123,51 @@ def _fastest_plan(networks: Sequence[nn.Module], problem: Problem) -> ReplicaPla
     seconds["loop"] = _timed_loop(networks[0], problem)
 
     def cost(plan: ReplicaPlan) -> float:
-        return seconds[plan.name] * (_SIDE_BY_SIDE if plan.threads > 1 else 1.0)
+        return seconds[plan.name] * (_MARGIN_OF_PRODUCTS if plan.product_threads > 1 else 1.0)
 
     best = min(plans, key=cost)
-    if seconds["loop"] < cost(best):
+    if seconds["loop"] < seconds[best.name]:
         best = ReplicaPlan("loop", 1, {})
     return replace(best, seconds_per_step=seconds)
 
 
-def _groupings(strategy: Strategy, count: int, device: torch.device) -> list[ReplicaPlan]:
-    """Return ways to cut replicas into groups, one group at a time or one for each thread."""
-    threads = torch.get_num_threads() if device.type == "cpu" else 1
-    plans = []
-    for at_once in dict.fromkeys((1, min(threads, count))):
-        most = -(-count // at_once)
-        groups = [most, *(group for group in _GROUPS if group < most)]
-        plans += [ReplicaPlan(strategy, group, {}, at_once) for group in groups]
+def _threads_of(problem: Problem) -> int:
+    return torch.get_num_threads() if problem.inputs.device.type == "cpu" else 1
+
+
+def _unmeasured(network: nn.Module, problem: Problem, count: int, threads: int) -> ReplicaPlan:
+    """Return what is never bad for perceptrons: a thread for each group, if each has much to do."""
+    size = min(problem.recipe.batch_size, problem.size)
+    if 6 * count_parameters(network) * size * count < _OPERATIONS_FOR_GROUPS:
+        return ReplicaPlan("wide", count, {})
+    if count < threads or problem.inputs.device.type != "cpu":
+        return ReplicaPlan("wide", count, {}, product_threads=threads)
+    most = -(-count // threads)
+    return ReplicaPlan("wide", _evenly(most, _in_cache(network, problem)), {}, threads)
+
+
+def _in_cache(network: nn.Module, problem: Problem) -> int:
+    """Return how many perceptrons have their numbers in the cache of a core."""
+    units = sum(layer.out_features for layer in network.modules() if isinstance(layer, nn.Linear))
+    size = min(problem.recipe.batch_size, problem.size)
+    return max(1, _CACHE // (8 * (count_parameters(network) + size * units)))
+
+
+def _evenly(count: int, most: int) -> int:
+    """Return the size of groups of nearly one size, none above ``most``."""
+    return -(-count // -(-count // most))
+
+
+def _groupings(
+    strategy: Strategy, count: int, groups: Sequence[int], threads: int
+) -> list[ReplicaPlan]:
+    """Return ways to cut replicas into groups and to divide the work among threads."""
+    at_once = min(threads, count)
+    most = -(-count // at_once)
+    sizes = dict.fromkeys((most, *(_evenly(most, group) for group in groups)))
+    plans = [ReplicaPlan(strategy, size, {}, at_once) for size in sizes]
+    if threads > 1:
+        plans.append(ReplicaPlan(strategy, count, {}, product_threads=threads))
     return plans
 
 
@@ -153,6 +189,9 @@ def _seconds_per_replica(
     def seconds() -> float:
         try:
             step = _step_of(plan, networks, problem)
+            with torch.no_grad():
+                for _ in range(_WARM_UP):
+                    step()
         except BaseException:
             start.abort()  # or the others would wait for this one for ever
             raise
@@ -160,15 +199,16 @@ def _seconds_per_replica(
         with torch.no_grad():
             return _seconds_per_step(step, problem.inputs.device)
 
-    if plan.threads == 1:
-        return seconds() / plan.group
-    with using_threads(1), ThreadPoolExecutor(plan.threads) as pool:
-        try:
-            together = [pool.submit(seconds) for _ in range(plan.threads)]
-            return max(each.result() for each in together) / (plan.group * plan.threads)
-        except BaseException:
-            start.abort()  # likewise, for those that were not begun
-            raise
+    with using_threads(plan.product_threads):
+        if plan.threads == 1:
+            return seconds() / plan.group
+        with ThreadPoolExecutor(plan.threads) as pool:
+            try:
+                together = [pool.submit(seconds) for _ in range(plan.threads)]
+                return max(each.result() for each in together) / (plan.group * plan.threads)
+            except BaseException:
+                start.abort()  # likewise, for those that were not begun
+                raise
 
 
 def _step_of(
@@ -176,16 +216,16 @@ def _step_of(
 ) -> Callable[[], object]:
     """Return a step of one group, on copies, that moves nothing."""
     program = program_for(plan.strategy, networks[: plan.group])
-    alive = torch.arange(plan.group, device=problem.inputs.device)
+    own = problem.of(slice(plan.group))
     size = min(problem.recipe.batch_size, problem.size)
     at = torch.arange(size, device=problem.inputs.device)
-    inputs, _ = problem.batch(alive, at)
+    inputs, _ = own.batch(at)
     update = SGDStep(0.0, problem.recipe.momentum, problem.recipe.weight_decay)
     shared = problem.subsets is None
     program.logits(inputs, shared=shared)
 
     def step() -> None:  # with the batch, for which threads wait for each other, too
-        program.step(*problem.batch(alive, at), update, shared=shared)
+        program.step(*own.batch(at), update, shared=shared)
 
     return step
 
@@ -194,7 +234,7 @@ def _timed_loop(network: nn.Module, problem: Problem) -> float:
     """Return the seconds of a step of one network by itself, as `fit` does it."""
     own, size = copied(network), min(problem.recipe.batch_size, problem.size)
     at = torch.arange(size, device=problem.inputs.device)
-    inputs, targets = problem.batch(at[:1] * 0, at)
+    inputs, targets = problem.of(slice(1)).batch(at)
     if problem.subsets is not None:
         inputs = inputs[0]
     parameters = trainable_parameters(own)
@@ -207,15 +247,20 @@ def _timed_loop(network: nn.Module, problem: Problem) -> float:
         optimizer.step()
 
     with torch.enable_grad():
+        step()
         return _seconds_per_step(step, inputs.device)
 
 
 def _seconds_per_step(step: Callable[[], object], device: torch.device) -> float:
-    times = []
-    for _ in range(_WARM_UP + _STEPS):
-        start = time.perf_counter()
+    """Return the mean, in which threads that wait for one another show."""
+    _synchronize(device)
+    start = time.perf_counter()
+    for _ in range(_STEPS):
         step()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - start)
-    return sorted(times[_WARM_UP:])[_STEPS // 2]  # the fastest would have had the cores for itself
+    _synchronize(device)
+    return (time.perf_counter() - start) / _STEPS
+
+
+def _synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from corruptlab.training._recipe import Recipe
 from corruptlab.training._replica_engines import Program, SGDStep, State
 
 _MEASURED_AT_ONCE = 256
+_NUMBERS_AT_ONCE = 1 << 20  # inputs and labels that are gathered in one call
 
 
 @dataclass
@@ -53,12 +54,31 @@ class Problem:
         """Examples that each replica is trained on."""
         return self.labels.shape[1] if self.subsets is None else self.subsets.shape[1]
 
-    def batch(self, alive: Tensor, at: Tensor) -> tuple[Any, Tensor]:
-        """Return inputs and labels of some replicas, at the same places of each one's examples."""
+    def of(self, replicas: Tensor | slice) -> "Problem":
+        """Return the same for some replicas."""
+        subsets = None if self.subsets is None else self.subsets[replicas]
+        return replace(self, labels=self.labels[replicas], subsets=subsets)
+
+    def batch(self, at: Tensor) -> tuple[Any, Tensor]:
+        """Return inputs and labels of the replicas, at the same places of each one's examples."""
         if self.subsets is None:
-            return self.inputs[at], self.labels[alive][:, at]
-        rows = self.subsets[alive][:, at]
-        return self.inputs[rows], self.labels[alive].gather(1, rows)
+            return self.inputs[at], self.labels[:, at]
+        rows = self.subsets[:, at]
+        return self.inputs[rows], self.labels.gather(1, rows)
+
+    def batches(self, order: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield batches in an order: as many as are small are gathered at once."""
+        size, replicas, shared = self.recipe.batch_size, len(self.labels), self.subsets is None
+        assert isinstance(self.inputs, Tensor)  # several fields are trained on one by one
+        numbers = self.inputs[0].numel() * (1 if shared else replicas) + replicas
+        at_once = size * max(1, _NUMBERS_AT_ONCE // (size * numbers))
+        for some in torch.split(order, at_once):
+            inputs, targets = self.batch(some)
+            yield from zip(
+                torch.split(inputs, size, dim=0 if shared else 1),
+                torch.split(targets, size, dim=1),
+                strict=True,
+            )
 
 
 class Run:
@@ -99,14 +119,12 @@ class Run:
         recipe, device = problem.recipe, problem.inputs.device
         update = SGDStep(recipe.learning_rate_in(epoch), recipe.momentum, recipe.weight_decay)
         order = data_order(problem.seed, epoch, problem.size).to(device)
-        alive = torch.tensor(self._alive, device=device)
         shared = problem.subsets is None
         losses: list[Tensor] = []
         try:
-            for first in range(0, problem.size, recipe.batch_size):
+            for inputs, targets in problem.batches(order):
                 if self._ended():  # Ctrl-C reaches the main thread only
                     raise KeyboardInterrupt
-                inputs, targets = problem.batch(alive, order[first : first + recipe.batch_size])
                 losses.append(self._program.step(inputs, targets, update, shared=shared))
         finally:  # an epoch that Ctrl-C cut short has moved the weights too
             self._note(losses)
@@ -116,12 +134,14 @@ class Run:
     def _note(self, losses: list[Tensor]) -> None:
         if not losses:
             return
-        by_replica: list[list[float]] = torch.stack(losses, dim=1).tolist()
-        for replica, recent in zip(self._alive, by_replica, strict=True):
+        of_all = torch.stack(losses, dim=1).cpu()
+        finite = bool(of_all.isfinite().all())
+        for replica, recent in zip(self._alive, of_all.tolist(), strict=True):
             outcome = self.outcomes[replica]
-            for step, loss in enumerate(recent, start=len(outcome.losses) + 1):
-                if not math.isfinite(loss):
-                    raise self._error(replica, step, loss)
+            if not finite:
+                for step, loss in enumerate(recent, start=len(outcome.losses) + 1):
+                    if not math.isfinite(loss):
+                        raise self._error(replica, step, loss)
             outcome.losses += recent
 
     def _error(self, replica: int, step: int, loss: float) -> NonFiniteLossError:
@@ -165,13 +185,13 @@ class Run:
         left = [place for place, replica in enumerate(self._alive) if replica not in replicas]
         if left:
             self._program.keep(left)
+            self._problem = self._problem.of(torch.tensor(left, device=self._problem.labels.device))
         self._alive = [self._alive[place] for place in left]
 
     def _measured(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield outputs, ``(R, b, num_classes)``, and labels, ``(R, b)``, of those under way."""
         problem = self._problem
-        alive = torch.tensor(self._alive, device=problem.inputs.device)
         places = torch.arange(problem.size, device=problem.inputs.device)
         for first in range(0, problem.size, _MEASURED_AT_ONCE):
-            inputs, targets = problem.batch(alive, places[first : first + _MEASURED_AT_ONCE])
+            inputs, targets = problem.batch(places[first : first + _MEASURED_AT_ONCE])
             yield self._program.logits(inputs, shared=problem.subsets is None), targets

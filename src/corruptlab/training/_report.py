@@ -36,13 +36,13 @@ or the accuracy on all training examples as well."""
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """The end of one epoch.
+    """Measurements at the end of one epoch.
 
     Args:
-        loss: Mean loss over the batches of the epoch, each before its update.
-        train: Accuracy on all training examples; None if not measured.
-        validation: The same on the validation examples.
-        test: The same on the test examples.
+        loss: Mean loss over the batches of the epoch, each computed before its update.
+        train: Accuracy on the training set; None if not measured.
+        validation: Accuracy on the validation examples; None if not measured.
+        test: Accuracy on the test set; None if not measured.
 
     Example:
         >>> import torch
@@ -214,6 +214,7 @@ class ReplicasReport(Report, kind="replicas"):
         group: Number of replicas that were trained at a time, by each thread.
         threads: Number of groups that were trained at a time, each in a thread; 1 if one group was
             trained after the other.
+        product_threads: Number of threads among which each product was divided.
         seconds_per_step: Measured time per step of one replica, by strategy; empty without a
             measurement.
         seconds: Time spent, including measurements.
@@ -249,6 +250,7 @@ class ReplicasReport(Report, kind="replicas"):
     seed: int
     environment: Environment
     threads: int = 1
+    product_threads: int = 1
     _network: nn.Module | None = field(default=None, repr=False)  # None in a loaded report
     _states: tuple[State, ...] = field(default=(), repr=False)
     _recipes: tuple[Recipe, ...] = field(default=(), repr=False)  # with each one's statistics
@@ -355,6 +357,6 @@ class ReplicasReport(Report, kind="replicas"):
             f"ReplicasReport({counted(len(self), 'replica')}, "
             f"{int(self.interpolated.sum())} interpolated; "
             f"train accuracy {np.nanmean(self.train_accuracy):.1%} on average; "
-            f"{grouping(self.strategy, self.group, self.threads)}; "
+            f"{grouping(self.strategy, self.group, self.threads, self.product_threads)}; "
             f"inputs {self.recipe.preparation})"
         )

@@ -116,7 +116,7 @@ class Standardization:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary that JSON can hold."""
+        """Return the fields as a JSON-serializable dictionary."""
         return {
             "mean": list(self.mean),
             "std": list(self.std),

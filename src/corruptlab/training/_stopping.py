@@ -8,7 +8,7 @@ from corruptlab._checks import at_least, check_number, check_probability
 
 
 class FitProgress(Protocol):
-    """What a rule can know at the end of an epoch.
+    """Protocol of the state of a fit that a stopping rule receives after each epoch.
 
     Example:
         >>> from corruptlab.training import stopping
@@ -18,11 +18,11 @@ class FitProgress(Protocol):
 
     @property
     def epochs(self) -> int:
-        """Finished epochs."""
+        """Number of finished epochs."""
 
     @property
     def seconds(self) -> float:
-        """Seconds spent training."""
+        """Training time in seconds."""
 
     @property
     def epoch_losses(self) -> Sequence[float]:
@@ -34,17 +34,18 @@ class FitProgress(Protocol):
 
     @property
     def validation_accuracies(self) -> Sequence[float]:
-        """The same on the validation examples."""
+        """Accuracy on the validation examples after each finished epoch; empty if not measured."""
 
     def reaches(self, accuracy: float) -> bool:
-        """Tell whether the network is right on at least this share of the training examples.
+        """Return whether the training accuracy is at least a threshold.
 
-        It is measured for the asking, by a pass that gives up as soon as the answer is no.
+        The accuracy is measured on demand, in a pass over the training set that stops as soon as
+        the threshold cannot be reached.
         """
 
 
 class StoppingRule(Protocol):
-    """Anything with a name and an answer: write your own where none of these suits.
+    """Protocol of a stopping rule; implement it for custom rules.
 
     Example:
         >>> from corruptlab.training import stopping
@@ -60,12 +61,12 @@ class StoppingRule(Protocol):
         """Value of `FitReport.stopped_by` if this rule ends the fit."""
 
     def met(self, now: FitProgress, /) -> bool:
-        """Return whether to stop the fit at the end of this epoch."""
+        """Return whether to stop the fit after this epoch."""
 
 
 @dataclass(frozen=True)
 class interpolated:  # noqa: N801  # reads as a word: stop=interpolated()
-    """Stop when the network is right on every training example.
+    """Stop when the network classifies every training example correctly.
 
     Example:
         >>> from corruptlab.training import stopping
@@ -81,16 +82,17 @@ class interpolated:  # noqa: N801  # reads as a word: stop=interpolated()
         return "interpolated"
 
     def met(self, now: FitProgress, /) -> bool:
-        """Tell whether every training example is right."""
+        """Return whether every training example is classified correctly."""
         return now.reaches(1.0)
 
 
 @dataclass(frozen=True)
 class target:  # noqa: N801  # likewise
-    """Stop when the network is right on a share of the training examples.
+    """Stop when the training accuracy reaches a target.
 
     Args:
-        accuracy: The share, in ``[0, 1]``, over all training examples in evaluation mode.
+        accuracy: Target, in ``[0, 1]``, for the accuracy on all training examples in evaluation
+            mode.
 
     Raises:
         TypeError: If ``accuracy`` is not a number.
@@ -113,25 +115,26 @@ class target:  # noqa: N801  # likewise
         return "target"
 
     def met(self, now: FitProgress, /) -> bool:
-        """Tell whether enough training examples are right."""
+        """Return whether the training accuracy has reached the target."""
         return now.reaches(self.accuracy)
 
 
 @dataclass(frozen=True)
 class patience:  # noqa: N801  # likewise
-    """Stop when something has not become better for a number of epochs.
+    """Stop when a quantity has not improved for a number of epochs.
 
-    The network keeps its last weights, not its best ones; `FitReport` names what both came to.
+    The network keeps its last weights, not the best ones; `FitReport` contains the accuracies of
+    both.
 
     Args:
-        epochs: Epochs without a new best value, >= 1.
-        on: What has to become better: the ``"loss"`` of the training batches, or the accuracy on
-            the ``"validation"`` or the ``"test"`` examples. Stopping on the test examples makes
-            their accuracy an optimistic figure; keep them for the end if you can.
+        epochs: Number of epochs without an improvement, >= 1.
+        on: Quantity that must improve: the ``"loss"`` of the training batches, or the accuracy on
+            the ``"validation"`` or the ``"test"`` examples. A test accuracy that is used for
+            stopping is optimistically biased.
 
     Raises:
         TypeError: If ``epochs`` is not an integer.
-        ValueError: If it is below 1, or ``on`` is not a known name.
+        ValueError: If ``epochs`` is below 1, or ``on`` is unknown.
 
     Example:
         >>> from corruptlab.training import stopping
@@ -155,7 +158,7 @@ class patience:  # noqa: N801  # likewise
         return "patience"
 
     def met(self, now: FitProgress, /) -> bool:
-        """Tell whether the best value is too long ago."""
+        """Return whether the last improvement is at least ``epochs`` epochs ago."""
         if self.on == "loss":
             values = [-loss for loss in now.epoch_losses]
         else:
@@ -165,13 +168,13 @@ class patience:  # noqa: N801  # likewise
 
 @dataclass(frozen=True)
 class budget:  # noqa: N801  # likewise
-    """Stop after some seconds of training, in the middle of an epoch if need be.
+    """Stop after a given training time, also within an epoch.
 
-    The clock counts what `FitReport.seconds` counts, over all runs of a fit that was resumed. It is
-    looked at about twice a second.
+    The training time is that of `FitReport.seconds`, over all runs of a resumed fit. It is checked
+    about twice per second.
 
     Args:
-        limit: Seconds, > 0.
+        limit: Training time in seconds, > 0.
 
     Raises:
         TypeError: If ``limit`` is not a number.
@@ -196,26 +199,26 @@ class budget:  # noqa: N801  # likewise
         return "budget"
 
     def met(self, now: FitProgress, /) -> bool:
-        """Tell whether the time is over."""
+        """Return whether the training time has reached the limit."""
         return now.seconds >= self.limit
 
 
 def checked_rules(
     stop: StoppingRule | Sequence[StoppingRule], *, has_test: bool, has_validation: bool
 ) -> tuple[StoppingRule, ...]:
-    """Return the rules of a fit as a tuple, or say which one cannot be asked.
+    """Validate the stopping rules of a fit and return them as a tuple.
 
     Args:
-        stop: A rule, or several.
-        has_test: Whether the fit measures test examples after every epoch.
-        has_validation: Whether it measures validation examples.
+        stop: One rule, or several.
+        has_test: Whether the fit measures the test accuracy after every epoch.
+        has_validation: Whether the fit measures the validation accuracy after every epoch.
 
     Returns:
-        The rules, in their order.
+        The rules, in the same order.
 
     Raises:
-        TypeError: If one is no rule.
-        ValueError: If one asks for what is not measured.
+        TypeError: If an element is not a stopping rule.
+        ValueError: If a rule requires an accuracy that is not measured.
 
     Example:
         >>> from corruptlab.training import stopping

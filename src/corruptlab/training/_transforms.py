@@ -19,19 +19,19 @@ _IMAGES_AT_ONCE = 512
 
 
 def center_crop(images: Tensor, size: int) -> Tensor:
-    """Cut the middle ``size`` x ``size`` pixels out of every image.
+    """Crop the central ``size`` x ``size`` pixels of every image.
 
-    When an odd number of rows or columns has to go, one more goes at the bottom or right.
+    If an odd number of rows or columns is removed, one more is removed at the bottom or right.
 
     Args:
-        images: Images of any type, shape ``(..., height, width)``.
-        size: Height and width to keep, at least 1 and at most those of the images.
+        images: Images of any dtype, shape ``(..., height, width)``.
+        size: Height and width of the result, at least 1 and at most those of the images.
 
     Returns:
         A view of ``images``, shape ``(..., size, size)``.
 
     Raises:
-        ValueError: If ``size`` does not fit the images.
+        ValueError: If ``size`` is out of range for the images.
 
     Example:
         >>> import torch
@@ -52,21 +52,22 @@ def center_crop(images: Tensor, size: int) -> Tensor:
 
 
 def whiten(images: Tensor) -> Tensor:
-    """Shift and scale every image to mean 0 and standard deviation 1 over all its values.
+    """Standardize every image to mean 0 and standard deviation 1 over all its values.
 
-    ``(x - mean) / max(std, 1 / sqrt(k))`` with the mean and the (population) standard deviation
-    of all ``k`` values of the image, channels together. The floor keeps a flat image
-    from being divided by zero; it takes effect when bytes / 255 vary by less than ``1 / sqrt(k)``.
+    Computes ``(x - mean) / max(std, 1 / sqrt(k))`` with the mean and the (population) standard
+    deviation of all ``k`` values of the image, over all channels. The lower bound on the divisor
+    prevents a division by zero for constant images; it takes effect if the standard deviation of
+    ``uint8`` values / 255 is below ``1 / sqrt(k)``.
 
     Args:
-        images: Images, shape ``(n, ...)``; bytes (``uint8``) are divided by 255 first, floats
-            are taken as they are.
+        images: Images, shape ``(n, ...)``; ``uint8`` is divided by 255 first, floats are used
+            unchanged.
 
     Returns:
         ``float32``, contiguous, of the same shape, on the same device.
 
     Raises:
-        TypeError: If the images are neither bytes nor floats.
+        TypeError: If the images are neither ``uint8`` nor floats.
         ValueError: If ``images`` has no axis besides the first.
 
     Example:
@@ -139,8 +140,8 @@ class Augmentation:
             uniform on ``[-hue, hue]``. For images of 3 channels only.
 
     Raises:
-        TypeError: If a value is of the wrong kind.
-        ValueError: If a value is out of its range.
+        TypeError: If an argument has the wrong type.
+        ValueError: If a value is out of range.
 
     Example:
         >>> changes = Augmentation(flip=True, rotation=25)
@@ -175,12 +176,12 @@ class Augmentation:
         return self == Augmentation()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary that JSON can hold."""
+        """Return the fields as a JSON-serializable dictionary."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Augmentation":
-        """Build an augmentation from what `to_dict` gave.
+        """Build an augmentation from a dictionary of `to_dict`.
 
         Args:
             values: Names and values of the fields; any may be left out.

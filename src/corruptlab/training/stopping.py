@@ -1,4 +1,4 @@
-"""Stopping rules by name."""
+"""Stopping rules for `fit`."""
 
 from corruptlab.training._stopping import (
     FitProgress,

@@ -197,13 +197,13 @@ BAD: list[tuple[Callable[[], object], type[Exception], str]] = [
     (
         lambda: interpolate(np.array([[2**53], [2**53 + 1]]), Y[:2]),
         ValueError,
-        r"^`direction` must tell all points apart, got the projection 9\.0072e\+15 for points 0 "
+        r"^`direction` must separate all points, got the projection 9\.0072e\+15 for points 0 "
         r"and 1 of `x`, which differ; as `float64` they are one number\.$",
     ),
     (  # as unsigned integers they differ, too
         lambda: interpolate(np.array([[2**53], [2**53 + 1]], np.uint64), Y[:2]),
         ValueError,
-        r"^`direction` must tell .* which differ; as `float64` they are one number\.$",
+        r"^`direction` must separate .* which differ; as `float64` they are one number\.$",
     ),
 ]
 

@@ -156,15 +156,28 @@ def test_given_direction_may_be_a_tensor_in_training() -> None:
     same(interpolate(x, y, direction=direction), interpolate(x, y, direction=[1.0, -2.5, 0.5]))
 
 
-def test_equal_points_with_equal_targets_are_merged_and_counted() -> None:
-    x, y = points(30, 4), signs(30)
+@pytest.mark.parametrize("direction", ["auto", "random", "best"])
+@pytest.mark.parametrize("kind", [np.float64, np.int16])
+def test_equal_points_with_equal_targets_are_merged_and_counted(direction: Any, kind: type) -> None:
+    x: NDArray[Any] = (1000 * points(30, 4)).astype(kind)
+    y = signs(30)
     again = [3, 17, 3, 29, 3]
     more = np.concatenate([x, x[again]]), np.concatenate([y, y[again]])
     shuffled = np.random.default_rng(0).permutation(35)
-    net = interpolate(more[0][shuffled], more[1][shuffled])
-    same(net, interpolate(x, y))
+    net = interpolate(more[0][shuffled], more[1][shuffled], direction=direction)
+    same(net, interpolate(x, y, direction=direction))
     assert net.report is not None
     assert (net.report.n, net.report.duplicates) == (30, 5)
+
+
+@pytest.mark.parametrize("direction", ["auto", "random", "best"])
+@pytest.mark.parametrize("kind", [np.float32, np.uint8])
+def test_points_that_differ_by_one_in_one_number_are_different(direction: Any, kind: type) -> None:
+    x: NDArray[Any] = np.concatenate([np.zeros((2, 200)), np.eye(200)]).astype(kind)
+    y = signs(201)
+    net = interpolate(x, np.append(y[0], y), direction=direction)
+    assert net.report is not None
+    assert (net.report.n, net.report.duplicates) == (201, 1)
 
 
 @pytest.mark.parametrize("d", [1, 2, 30])
@@ -176,8 +189,10 @@ def test_the_two_zeros_are_one_number(d: int) -> None:
 
 
 @pytest.mark.parametrize("d", [1, 2, 30])
-def test_equal_points_with_different_targets_are_named(d: int) -> None:
-    x, y = points(30, d), np.arange(30.0)
+@pytest.mark.parametrize("kind", [np.float64, np.int16])
+def test_equal_points_with_different_targets_are_named(d: int, kind: type) -> None:
+    x: NDArray[Any] = (10_000 * points(30, d)).astype(kind)
+    y = np.arange(30.0)
     x[21] = x[4]
     x[28] = x[4]
     with pytest.raises(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from numpy.typing import NDArray
 
 from corruptlab.capacity import DeepInterpolant, Interpolant, interpolate
 from tests.capacity.interpolation.naive import (
@@ -79,12 +80,17 @@ def test_points_of_many_numbers_are_put_through_plain_layers_in_pieces() -> None
     assert whole / 5 < net.report.dense_residual < 2 * whole
 
 
-def test_dense_residual_is_that_of_the_same_points_in_any_order_and_blocks() -> None:
-    x, y = points(2000, 3) + 1e6, signs(2000)
+@pytest.mark.parametrize(("direction", "kind"), [("random", np.float64), ("auto", np.int16)])
+def test_dense_residual_is_that_of_the_same_points_in_any_order_and_blocks(
+    direction: Any, kind: type
+) -> None:
+    scale, offset = (1, 1e6) if kind is np.float64 else (1000, 0)
+    x: NDArray[Any] = (scale * points(2000, 3) + offset).astype(kind)
+    y = signs(2000)
     order = np.random.default_rng(2).permutation(2000)
     twice = np.concatenate([order, order[:700]])
     one, *others = (
-        interpolate(*data, direction="random").report
+        interpolate(*data, direction=direction).report
         for data in (
             (x, y),
             (x[order], y[order]),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, TensorDataset
 
 from corruptlab.capacity import interpolate
@@ -26,7 +27,7 @@ def squares() -> Floats:
 def test_given_direction_that_mixes_points_up_is_refused() -> None:
     with pytest.raises(
         ValueError,
-        match=r"^`direction` must tell all points apart, got the projection 0 for points 0 and 1 "
+        match=r"^`direction` must separate all points, got the projection 0 for points 0 and 1 "
         r"of `x`, which differ; give another\.$",
     ):
         interpolate(squares(), signs(4), direction=[1.0, 0])
@@ -50,11 +51,13 @@ def first_directions(monkeypatch: pytest.MonkeyPatch, *bad: list[float]) -> None
 
 @pytest.mark.parametrize("direction", ["auto", "random", "best"])
 @pytest.mark.parametrize("once", [False, True])
+@pytest.mark.parametrize("kind", [np.float64, np.uint8])
 def test_direction_that_mixes_points_up_makes_for_another(
-    direction: Any, once: bool, monkeypatch: pytest.MonkeyPatch
+    direction: Any, once: bool, kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first_directions(monkeypatch, [1.0, 0], [0, 1])
-    blocks = [(squares(), signs(4))]
+    x: NDArray[Any] = squares().astype(kind)
+    blocks = [(x, signs(4))]
     net = interpolate(iter(blocks) if once else blocks, direction=direction)
     assert_allclose(values(net, squares()), signs(4), atol=1e-13)
     assert net.report is not None
@@ -64,14 +67,15 @@ def test_direction_that_mixes_points_up_makes_for_another(
 
 @pytest.mark.parametrize("direction", ["auto", "random", "best"])
 @pytest.mark.parametrize("once", [False, True])
+@pytest.mark.parametrize("kind", [np.float64, np.uint8])
 def test_bounded_number_of_directions_is_tried(
-    direction: Any, once: bool, monkeypatch: pytest.MonkeyPatch
+    direction: Any, once: bool, kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first_directions(monkeypatch, [1.0, 0], [0, 1], [2, 0])
-    blocks = Twice(squares(), signs(4), 4)
+    blocks = Twice(squares().astype(kind), signs(4), 4)
     with pytest.raises(
         ValueError,
-        match=r"^`direction` must tell all points apart, got the projection 0 for points 0 and 1 "
+        match=r"^`direction` must separate all points, got the projection 0 for points 0 and 1 "
         r"of `x`, which differ, with each of 3; more `candidates` may do better\.$",
     ):
         interpolate(iter(blocks) if once else blocks, direction=direction, candidates=3)

@@ -13,8 +13,12 @@ from .cases import GOOD, Pictures, finding, tensors
         (GOOD, "ok", "3 classes with 20 examples each."),
         ([0] * 21 + GOOD[21:], "ok", "3 classes with 13 to 34 examples each."),
         ([0] * 50 + [1] * 5 + [2] * 5, "warning", "5 to 50 examples each (classes 1 and 0)"),
-        ([y + 1 for y in GOOD], "warning", "labels seem to begin at 1"),
-        ([y * 2 for y in GOOD], "warning", "2 of 5 classes have no example, first 1, 3: a cut"),
+        ([y + 1 for y in GOOD], "warning", "labels seem to start at 1"),
+        (
+            [y * 2 for y in GOOD],
+            "warning",
+            "2 of 5 classes have no example, first 1, 3: is this part",
+        ),
         ([-1, *GOOD[1:]], "error", "1 labels lie outside 0 .. 2; item 0 has -1."),
     ],
 )

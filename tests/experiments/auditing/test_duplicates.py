@@ -36,8 +36,7 @@ def test_copies_with_conflicting_labels_are_shown() -> None:
     assert found.status == "warning"
     assert found.message == (
         "3 of 60 inputs are copies of one another, and of these 3 have conflicting labels, as "
-        "items 3 (label 0) and 59 (label 2); no network gets more than 98.33% of these labels "
-        "right."
+        "items 3 (label 0) and 59 (label 2); no network can fit more than 98.33% of all labels."
     )
 
 
@@ -63,7 +62,7 @@ def test_noise_on_copies_conflicts_as_random_labels_do() -> None:
     most = np.bincount(noisy.targets).max() / 60
     found = finding("train: duplicates", noisy)
     assert found.status == "warning"
-    assert f"no network gets more than {most:.2%}" in found.message
+    assert f"no network can fit more than {most:.2%}" in found.message
 
 
 def test_inputs_of_several_shapes_are_compared_too() -> None:
@@ -97,7 +96,7 @@ def test_training_inputs_in_the_test_set_are_counted(leaked: int, status: str) -
     found = finding("both: overlap", train, test)
     assert found.status == status
     if leaked:
-        assert found.message.startswith(f"{leaked} of 100 test inputs ({leaked}.00%) are training")
+        assert found.message.startswith(f"{leaked} of 100 test inputs ({leaked}.00%) are also ")
         assert f"first test items {', '.join(map(str, range(50, 50 + leaked)))}:" in found.message
 
 

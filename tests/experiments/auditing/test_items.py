@@ -119,11 +119,17 @@ def images(
     [
         (
             {"widths": (8, 9)},
-            "with 2 forms: 6 of the form image RGB of 8 x 8, first item 0; 6 of the form image RGB "
-            "of 9 x 8, first item 1. Batches need one",
+            "with 2 forms: 6 with the form image RGB of 8 x 8, first item 0; 6 with the form image "
+            "RGB of 9 x 8, first item 1. Batches require one form",
         ),
-        ({"modes": ("RGB", "L")}, "image RGB of 8 x 8, first item 0; 6 of the form image L of 8 x"),
-        ({"modes": ("L", "L", "P")}, "8 of the form image L of 8 x 8, first item 0; 4 of the form"),
+        (
+            {"modes": ("RGB", "L")},
+            "image RGB of 8 x 8, first item 0; 6 with the form image L of 8 x",
+        ),
+        (
+            {"modes": ("L", "L", "P")},
+            "8 with the form image L of 8 x 8, first item 0; 4 with the form",
+        ),
     ],
     ids=["size", "channels", "mode"],
 )
@@ -139,10 +145,10 @@ def test_images_that_differ_are_found(differ: Any, words: str) -> None:
 def test_images_of_one_size_and_mode_pass() -> None:
     found = finding("train: shapes", images())
     assert found == Finding(
-        "train: shapes", "ok", "12 inputs read are of one form: image RGB of 8 x 8."
+        "train: shapes", "ok", "12 inputs read have the same form: image RGB of 8 x 8."
     )
     found = finding("train: shapes", tensors(), sample=2)
-    assert found.message == "60 inputs read are of one form: float32 of shape (2, 3, 3)."
+    assert found.message == "60 inputs read have the same form: float32 of shape (2, 3, 3)."
 
 
 @pytest.mark.parametrize("odd", [torch.zeros(2, 3, 4), torch.zeros(2, 3, 3).double()])
@@ -152,7 +158,8 @@ def test_one_array_that_differs_is_found_outside_the_sample_too(odd: torch.Tenso
     found = finding("train: shapes", items, sample=2)
     assert found.status == "error"
     assert (
-        "59 of the form float32 of shape (2, 3, 3), first item 0; 1 of the form " in found.message
+        "59 with the form float32 of shape (2, 3, 3), first item 0; 1 with the form "
+        in found.message
     )
     assert ", first item 17." in found.message
 

@@ -53,7 +53,7 @@ def test_rate_and_law_are_in_the_message() -> None:
     p = min(1, 2 * min(binom.cdf(changed, 20_000, 0.45), binom.sf(changed - 1, 20_000, 0.45)))
     assert finding("train: noise rate", data, sample=2).message == (
         f"{changed:,} of 20,000 labels changed ({changed / 20_000:.2%}), 45.00% expected "
-        f"(exact binomial test: p = {p:.2g}, wrong below 0.0001)."
+        f"(exact binomial test: p = {p:.2g}, error below 0.0001)."
     )
 
 
@@ -61,7 +61,7 @@ def test_rate_and_law_are_in_the_message() -> None:
 def test_rate_that_is_not_the_nominal_one_is_found() -> None:
     found = finding("train: noise rate", many(Halved(0.45)), sample=2)
     assert found.status == "error"
-    assert "50.00% expected: not the noise that its definition says" in found.message
+    assert "50.00% expected: this contradicts the definition of the noise" in found.message
     assert finding("train: noise rate", many(Halved(0.5)), sample=2).status == "ok"
 
 
@@ -113,7 +113,7 @@ def test_rates_that_differ_between_classes_are_tested_for_each() -> None:
     assert found.status == "ok"
     k = int(right.is_corrupted.sum())  # the other nine classes are sure to keep their labels
     p = min(1, 20 * min(binom.cdf(k, 2000, 0.5), binom.sf(k - 1, 2000, 0.5)))
-    assert f"(10 exact binomial tests, one a class, p adjusted: p = {p:.2g}, " in found.message
+    assert f"(10 exact binomial tests, one per class, adjusted p: p = {p:.2g}, " in found.message
 
 
 def test_classes_are_tested_at_the_threshold_of_all_pairs_together() -> None:
@@ -122,7 +122,7 @@ def test_classes_are_tested_at_the_threshold_of_all_pairs_together() -> None:
     p = min(1, 18 * min(binom.cdf(k, 100, 0.5), binom.sf(k - 1, 100, 0.5)))
     assert 0 < p < 1
     found = finding("train: noise by class", data, sample=2)
-    assert f"(9 exact binomial tests, one a pair, p adjusted: p = {p:.2g}, " in found.message
+    assert f"(9 exact binomial tests, one per pair, adjusted p: p = {p:.2g}, " in found.message
 
 
 @pytest.mark.slow(seconds=1)
@@ -187,7 +187,7 @@ def test_without_a_nominal_matrix_the_realized_rate_is_reported() -> None:
     assert report["train: noise rate"].status == "ok"
     assert report["train: noise rate"].message == (
         f"{data.is_corrupted.sum()} of 60 labels changed ({data.realized_rate:.2%}); there is no "
-        "nominal rate to compare this with."
+        "nominal rate for comparison."
     )
     assert report["train: noise by class"].status == "skipped"
 
@@ -199,10 +199,12 @@ def test_more_classes_than_a_matrix_can_hold_are_reported_only() -> None:
 
 
 def test_noise_is_skipped_where_it_is_not_known_or_not_there() -> None:
-    assert finding("train: noise rate", tensors()).message.startswith("corruptlab did not make it")
+    assert finding("train: noise rate", tensors()).message.startswith(
+        "its clean labels are unknown"
+    )
     found = finding("train: noise rate", corrupt(tensors(), ShuffledPixels()))
     assert found.status == "skipped"
-    assert found.message == "nothing was done to its labels; 0 of 60 labels changed (0.00%)."
+    assert found.message == "its labels were not corrupted; 0 of 60 labels changed (0.00%)."
 
 
 class Counted(Halved):
@@ -224,5 +226,5 @@ def test_the_test_is_twice_the_smaller_exact_tail(p: float) -> None:
     for k in range(11):
         naive = min(1.0, 2 * min(binom.cdf(k, 10, p), binom.sf(k - 1, 10, p)))
         found = finding("train: noise rate", many(Counted(k, p), n=10, num_classes=2), sample=2)
-        assert f"(exact binomial test: p = {naive:.2g}, wrong below 0.0001)" in found.message
+        assert f"(exact binomial test: p = {naive:.2g}, error below 0.0001)" in found.message
         assert (found.status == "error") == (naive < 1e-4)

@@ -24,10 +24,10 @@ def test_corrupted_test_labels_are_an_error() -> None:
 @pytest.mark.parametrize(
     ("train", "test", "status", "words"),
     [
-        (ShuffledPixels(), ShuffledPixels(), "ok", "one and the same permutation"),
-        (ShuffledPixels(), ShuffledPixels(channel_axis=0), "ok", "one and the same permutation"),
+        (ShuffledPixels(), ShuffledPixels(), "ok", "same permutation of the pixels"),
+        (ShuffledPixels(), ShuffledPixels(channel_axis=0), "ok", "same permutation of the pixels"),
         (ShuffledPixels(), ShuffledPixels(move="values"), "error", "move='values') with seed 0."),
-        (ShuffledPixels(keep=(0,)), ShuffledPixels(keep=(0,)), "ok", "one and the same permut"),
+        (ShuffledPixels(keep=(0,)), ShuffledPixels(keep=(0,)), "ok", "same permut"),
         (ShuffledPixels(keep=(0,)), ShuffledPixels(), "error", "ShuffledPixels(keep=(0,)) with s"),
         (ShuffledPixels(), RandomPixels(), "warning", "the training inputs have shuffled pixels"),
         (RandomPixels(), ShuffledPixels(), "warning", "the test inputs have shuffled pixels and"),

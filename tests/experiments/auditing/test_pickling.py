@@ -83,7 +83,7 @@ def test_class_of_a_notebook_cannot_be_sent(
     assert "it needs `Mine`, defined in a notebook" in obstacle(main.Mine())
     main.__file__ = "<stdin>"
     assert "it needs `Mine`" in obstacle(main.Mine())
-    assert "a script that is no file, such as one on standard input" in spawned(Pictures())
+    assert "a script that is not a file, such as one on standard input" in spawned(Pictures())
     (tmp_path / "script.py").touch()
     main.__file__ = str(tmp_path / "script.py")
     assert obstacle(main.Mine()) == ""

@@ -13,7 +13,7 @@ from .cases import FORKS, HALF, Local, Pictures, finding, tensors
 def test_labels_redrawn_with_every_reading_are_an_error() -> None:
     found = finding("train: passes", cases.Redrawn())
     assert found.status == "error"
-    assert "have another label in a second pass; item " in found.message
+    assert "have a different label in a second pass; item " in found.message
 
 
 def test_labels_that_depend_on_the_order_of_access_are_found() -> None:
@@ -30,12 +30,14 @@ def test_labels_that_depend_on_the_order_of_access_are_found() -> None:
 def test_random_inputs_are_a_warning_and_labels_stay_fine() -> None:
     report = audit(cases.Augmented(), cases.Augmented(), workers=0)
     assert report["train: passes"].status == "warning"
-    assert report["train: passes"].message.startswith("60 of 60 sampled items have another input ")
+    assert report["train: passes"].message.startswith(
+        "60 of 60 sampled items have a different input "
+    )
     assert report["train: classes"].message == "3 classes with 20 examples each."
     assert report.ok
     for check in ("train: duplicates", "both: overlap"):
         assert report[check].status == "skipped"
-        assert "inputs of the training set differ from pass to pass" in report[check].message
+        assert "inputs of the training set differ between passes" in report[check].message
 
 
 def test_batches_that_disagree_with_items_are_found() -> None:
@@ -49,9 +51,9 @@ def test_batches_that_disagree_with_items_are_found() -> None:
 def test_labels_and_inputs_that_depend_on_the_worker_are_found() -> None:
     report = audit(Local(cases.WorkerNoise()), Local(cases.WorkerInputs()))
     assert report["train: workers"].status == "error"
-    assert "have another label in 2 forked workers" in report["train: workers"].message
+    assert "have a different label in 2 forked workers" in report["train: workers"].message
     assert report["test: workers"].status == "warning"
-    assert "60 of 60 sampled items have another input" in report["test: workers"].message
+    assert "60 of 60 sampled items have a different input" in report["test: workers"].message
 
 
 @pytest.mark.skipif(not FORKS, reason="processes are not forked here")
@@ -74,7 +76,7 @@ def test_labels_that_a_spawned_process_does_not_keep_are_found(
 ) -> None:
     found = broken_and_good["train: spawn"]
     assert found.status == "error"
-    assert "60 of 60 sampled items have another label in " in found.message
+    assert "60 of 60 sampled items have a different label in " in found.message
     assert broken_and_good["train: pickling"].status == "ok"
     assert broken_and_good["train: workers"].status == ("ok" if FORKS else "skipped")
 

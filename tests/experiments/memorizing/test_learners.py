@@ -131,8 +131,19 @@ def test_a_network_with_a_recipe_is_fitted_and_followed() -> None:
     assert run(lambda: copy.deepcopy(model), recipe=recipe).final == found.final
     assert len(found.epochs) == 4
     assert found.train_function == "Sequential"
+    assert cl.MemorizationReport.from_dict(found.to_dict()).recipe == found.recipe == recipe
+    assert "recipe  sgd, learning rate 0.02, batch 20, at most 4 epochs, inputs plain\n" in str(
+        found
+    )
     assert found.final.held_out_true.share == 1.0
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("learner", [nearest, Nearest()])
+def test_the_report_of_another_learner_has_no_recipe(learner: Any) -> None:
+    found = run(learner)
+    assert found.recipe is None
+    assert "recipe" not in str(found)
 
 
 def test_ctrl_c_in_the_fit_of_a_network_is_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +178,7 @@ def test_a_function_of_two_arguments_is_called_with_epoch_end_as_ever() -> None:
             network(),
             {},
             TypeError,
-            r"^`train_function` must be .* with a recipe, got Sequential\.",
+            r"^`recipe` must be given with a torch\.nn\.Module, got None\.$",
         ),
         (nearest, {"recipe": cl.Recipe(learning_rate=1.0, epochs=1)}, ValueError, r"^`recipe` mus"),
         (network(), {"recipe": 3}, TypeError, r"^`recipe` must be a Recipe, got int\.$"),

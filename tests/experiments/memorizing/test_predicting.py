@@ -323,12 +323,10 @@ def test_an_input_of_another_shape_among_many_that_stack_is_an_error() -> None:
         memorization_report(lambda data, epoch_end: lambda x: [0] * len(x), odd, canaries=2)
 
 
-@pytest.mark.parametrize("wrong", [network(), 3])
-def test_train_function_must_be_a_function(wrong: Any) -> None:
-    kind = type(wrong).__name__
-    message = rf"^`train_function` must be a function of a data set and .*, got {kind}\.$"
+def test_train_function_must_be_a_function() -> None:
+    message = r"^`train_function` must be a function of a data set and .*, got int\.$"
     with pytest.raises(TypeError, match=message):
-        run(wrong, train=clusters())
+        run(3, train=clusters())
 
 
 @pytest.mark.parametrize(

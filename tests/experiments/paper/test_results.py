@@ -86,7 +86,7 @@ def test_a_deviation_beyond_what_was_aimed_at_is_marked(test: float, misses: boo
     found = replace(ONE, measured={"train": 100.0, "test": test})
     shown = text(TABLE, found)
     assert ("(!)" in shown.splitlines()[2]) == misses
-    assert f"{0 if misses else 1} of 1 measured rows keep it." in shown
+    assert f"{0 if misses else 1} of 1 measured rows meet it." in shown
 
 
 def test_machines_are_not_averaged() -> None:
@@ -120,7 +120,7 @@ def test_no_number_where_one_was_promised_keeps_no_promise(test: Any) -> None:
     found = replace(ONE, measured={"train": 100.0, "test": test})
     shown = text(TABLE, found)
     assert "(!)" in shown.splitlines()[2]
-    assert "0 of 1 measured rows keep it." in shown
+    assert "0 of 1 measured rows meet it." in shown
 
 
 def test_slowdown_is_over_p_0_of_the_same_seed_machine_and_data() -> None:
@@ -174,7 +174,7 @@ def test_circumstances_and_commands_of_all_seeds_are_told_once() -> None:
     shown = paper.markdown("table1", [noted, other])
     assert "\n\n1. CIFAR-10; a laptop, 1 thread; torch 2.13.0. In haste.\n\n```sh\n" in shown
     assert shown.endswith(f"```sh\n{noted.command}\n{other.command}\n```\n")
-    assert "1 of 1 measured rows keep it." in shown
+    assert "1 of 1 measured rows meet it." in shown
     assert all(remark in shown for remark in TABLE.remarks)
 
 

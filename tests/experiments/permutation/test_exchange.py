@@ -94,7 +94,7 @@ def test_as_many_groups_as_labels_are_needed(monkeypatch: pytest.MonkeyPatch) ->
 def test_labels_that_are_alike_in_each_group_cannot_be_exchanged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with pytest.raises(ValueError, match=r"nothing to exchange, got 4 of class 1\.$"):
+    with pytest.raises(ValueError, match=r"nothing to permute, got 4 of class 1\.$"):
         permuted(monkeypatch, labels=np.ones(4, np.int64))
-    with pytest.raises(ValueError, match=r"nothing to exchange, got 2 of class 0, 2 of class 1\.$"):
+    with pytest.raises(ValueError, match=r"nothing to permute, got 2 of class 0, 2 of class 1\.$"):
         permuted(monkeypatch, ["a", "b", "a", "b"], labels=np.array([0, 1, 0, 1]))

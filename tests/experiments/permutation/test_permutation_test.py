@@ -328,7 +328,9 @@ def sizes_of_batches(
 def test_batches_grow_as_long_as_they_are_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sizes_of_batches(monkeypatch, seconds=29.0) == [4, 16, 64, 16]
     assert sizes_of_batches(monkeypatch, seconds=31.0, permutations=19) == [4] * 5
-    assert sizes_of_batches(monkeypatch, permutations=599)[3:] == [256, 256, 4]
+    assert sizes_of_batches(monkeypatch, seconds=5.0) == [4, 24, 72]
+    assert sizes_of_batches(monkeypatch, seconds=1.0) == [4, 96]
+    assert sizes_of_batches(monkeypatch, permutations=599) == [4, 256, 256, 84]
 
 
 @pytest.mark.slow(seconds=1)
@@ -609,7 +611,7 @@ def test_the_report_is_one_line_with_the_numbers_that_count() -> None:
     found = run(points(40), folds=4, confidence=0.9, seed=7)
     low, high = found.interval
     assert repr(found) == (
-        f"PermutationTest(accuracy {found.observed:.4g}, on exchanged labels "
+        f"PermutationTest(accuracy {found.observed:.4g}, on permuted labels "
         f"{found.null.mean():.4g} on average; p = {found.p_value:.4g} (90% interval {low:.2g} to "
         f"{high:.2g}), 19 permutations; inputs plain; seed=7)"
     )
@@ -776,7 +778,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_trained(
 
     monkeypatch.setattr(cl.training, "fit_replicas", never)
     data, x = points(40), points(40).tensors[0]
-    with pytest.raises(ValueError, match="nothing to exchange, got 40 of class 1"):
+    with pytest.raises(ValueError, match="nothing to permute, got 40 of class 1"):
         run(TensorDataset(x, torch.ones(40).long()), folds=3)
     with pytest.raises(ValueError, match=r"^`train` labels must lie in 0 \.\. 1, .* got 39\.$"):
         run(TensorDataset(x, torch.arange(40)), folds=3)
@@ -808,7 +810,7 @@ def test_print_has_a_line_for_each_number_that_counts() -> None:
     ]
     assert names == [
         "accuracy",
-        "on exchanged labels",
+        "on permuted labels",
         "p-value",
         "drawn",
         "ShuffledPixels()",

@@ -1,4 +1,4 @@
-"""Interpolation by construction: Theorem 1 and Corollary 1 of the paper."""
+"""Interpolating networks in closed form: Theorem 1 and Corollary 1 of the paper."""
 
 from corruptlab.capacity.interpolation._deep_interpolant import DeepInterpolant
 from corruptlab.capacity.interpolation._interpolant import Interpolant

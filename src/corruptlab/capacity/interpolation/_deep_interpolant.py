@@ -12,50 +12,51 @@ from corruptlab.capacity.interpolation._report import InterpolationReport
 class DeepInterpolant(HingeNetwork):
     """The function of Theorem 1 as a network of depth k and width about ``n / (k - 1)``.
 
-    The hinges, from left to right, are dealt to the k - 1 hidden layers, ``m_1, ..., m_{k-1}`` of
-    them, all ``n / (k - 1)`` rounded up or down. The first layer reads the projection, ``max(<a,
-    x> - b_j, 0)``. What a later layer needs is handed on by ReLUs, without shifting anything:
+    The n hinges, in increasing order of ``b``, are divided among the k - 1 hidden layers: layer j
+    has ``m_j`` of them, ``n / (k - 1)`` rounded up or down. The first layer computes its hinges
+    from the projection, ``max(<a, x> - b_j, 0)``. ReLU units pass on, unchanged, what later layers
+    need:
 
-    - the place: ``h = max(<a, x> - b_1, 0)`` is the first hinge and never negative, so a ReLU
-      passes it on; and it is enough, as ``max(<a, x> - b_j, 0) = max(h - (b_j - b_1), 0)``
-      for every ``b_j >= b_1``;
-    - the sum so far, which has both signs: ``s = max(s, 0) - max(-s, 0)``, two units an output.
+    - the position ``h = max(<a, x> - b_1, 0)``. It is the first hinge and is never negative, so a
+      ReLU passes it on. It determines the other hinges, since
+      ``max(<a, x> - b_j, 0) = max(h - (b_j - b_1), 0)`` for every ``b_j >= b_1``;
+    - the partial sum of each output, as ``s = max(s, 0) - max(-s, 0)``: two units per output.
 
-    Weights, as in the theorem with a shared a counted once, biases included, and
-    nothing that is zero by construction, for k >= 3 and K outputs:
+    The number of weights is counted as in the theorem: the shared direction a counts once, biases
+    are included, and weights that are zero by construction are not. For k >= 3 and K outputs:
 
-    - d, and ``m_1`` biases in the first layer;
-    - 2 for each of the other ``n - m_1`` hinges, a 1 and a bias;
-    - ``2 K (n - m_{k-1})`` from the hinges that are not in the last hidden layer into sums, and
-      ``4 K (k - 3)`` from sums to sums;
-    - ``k - 3`` to hand on the place;
-    - ``K (m_{k-1} + 2)`` into the outputs;
+    - d, and ``m_1`` biases, in the first layer;
+    - 2 for each of the other ``n - m_1`` hinges: a weight of 1 and a bias;
+    - ``2 K (n - m_{k-1})`` from the hinges before the last hidden layer to partial sums, and
+      ``4 K (k - 3)`` from partial sums to partial sums;
+    - ``k - 3`` to pass on the position;
+    - ``K (m_{k-1} + 2)`` to the outputs.
 
-    in all ``d + (2 K + 2) n - m_1 - K m_{k-1} + (4 K + 1)(k - 3) + 2 K``, which is at most
-    ``d + (6 K + 3) n`` as ``k <= n + 1``: O(n + d). The width is at most
-    ``ceil(n / (k - 1)) + 2 K + 1``. For k = 2 it is the network of the theorem.
+    The sum is ``d + (2 K + 2) n - m_1 - K m_{k-1} + (4 K + 1)(k - 3) + 2 K``. Since ``k <= n + 1``,
+    it is at most ``d + (6 K + 3) n``, which is O(n + d). The width is at most
+    ``ceil(n / (k - 1)) + 2 K + 1``. For k = 2, the network is that of Theorem 1.
 
-    It is evaluated layer by layer, with the rounding that comes with it: the hinges are the same
-    as in `Interpolant`, so are the digits lost by cancellation.
+    The network is evaluated layer by layer. Its hinges are those of `Interpolant`, and their sum
+    loses digits to cancellation.
 
     Args:
         a: Direction, shape ``(d,)``.
-        b: Where the hinges are, shape ``(n,)``, rising.
-        w: Their weights, shape ``(n,)`` for one output without an axis, or ``(n, K)``.
-        depth: Layers of weights k, in ``2 .. n + 1``.
-        classes: What the outputs stand for, if they stand for classes.
-        report: What `interpolate` found out.
+        b: Positions of the hinges, shape ``(n,)``, in increasing order.
+        w: Weights of the hinges, shape ``(n,)`` for one output without an axis, or ``(n, K)``.
+        depth: Number k of layers with weights, in ``2 .. n + 1``.
+        classes: Classes of the outputs, or None if the targets are real numbers.
+        report: Report of `interpolate`.
 
     Attributes:
-        a: As above, a parameter.
-        b: As above, a parameter.
-        w: As above, a parameter.
-        depth: As above.
-        report: As above; None for a network that was put together by hand.
+        a: Direction, a parameter.
+        b: Positions of the hinges, a parameter.
+        w: Weights of the hinges, a parameter.
+        depth: Number of layers with weights.
+        report: Report of `interpolate`; None for a network that was constructed directly.
 
     Raises:
         TypeError: If ``depth`` is not an integer.
-        ValueError: If shapes do not fit, the hinges do not rise, or ``depth`` is out of range.
+        ValueError: If shapes do not match, ``b`` is not increasing, or ``depth`` is out of range.
 
     Example:
         >>> import numpy as np
@@ -99,7 +100,7 @@ class DeepInterpolant(HingeNetwork):
 
     @property
     def width(self) -> int:
-        """Units of the widest hidden layer."""
+        """Number of units of the widest hidden layer."""
         return max(self._widths())
 
     @property
@@ -115,12 +116,12 @@ class DeepInterpolant(HingeNetwork):
 
     @property
     def weight_bound(self) -> int:
-        """What the number of weights is never above: ``d + (6 K + 3) n``."""
+        """Upper bound on the number of weights: ``d + (6 K + 3) n``."""
         n, k = self._columns().shape
         return len(self.a) + (6 * k + 3) * n
 
     def at(self, z: Tensor) -> Tensor:
-        """Return the outputs where ``<a, x>`` is z, layer by layer.
+        """Return the outputs for projections ``z = <a, x>``, computed layer by layer.
 
         Args:
             z: Projections, shape ``(m,)``, ``float64``.
@@ -134,7 +135,7 @@ class DeepInterpolant(HingeNetwork):
     layer_by_layer = at
 
     def plain(self, x: Tensor) -> Tensor:
-        """Return what `dense` makes of points, shape ``(m, d)``, without storing its layers."""
+        """Evaluate the layers of `dense` at points of shape ``(m, d)``, without storing them."""
         hidden = torch.cat(list(self._first_layer(x, self._groups()[0][0])), 1)
         return self._after_first(hidden, hidden[:, 0])
 
@@ -152,11 +153,12 @@ class DeepInterpolant(HingeNetwork):
 
     @torch.no_grad()
     def dense(self) -> nn.Sequential:
-        """Return the network as plain layers, for points of shape ``(m, d)`` in ``float64``.
+        """Return the network as standard layers, for ``float64`` points of shape ``(m, d)``.
 
-        Units of a hidden layer after the first: the place (left out of the last one), the K sums
-        above zero, the K below, and the hinges. Zeros are stored, so it takes ``8 d n / (k - 1) + 8
-        n**2 / (k - 1)`` bytes. The inner product is rounded, as in `Interpolant.dense`.
+        The units of a hidden layer after the first are, in this order: the position (except in the
+        last hidden layer), the positive parts of the K sums, their negative parts, and the hinges.
+        Zeros are stored, so the layers take ``8 d n / (k - 1) + 8 n**2 / (k - 1)`` bytes. The inner
+        product is rounded, as in `Interpolant.dense`.
 
         Returns:
             ``Linear, ReLU, ..., Linear`` with k linear layers, the last one without a bias.
@@ -188,7 +190,7 @@ class DeepInterpolant(HingeNetwork):
         return [self.sizes[0], *later, *last]
 
     def extra_repr(self) -> str:
-        """Return the sizes, for ``print``."""
+        """Return the sizes, for the ``repr`` of the module."""
         return f"{super().extra_repr()}, depth={self.depth}, width={self.width}"
 
 

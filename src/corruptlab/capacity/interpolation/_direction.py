@@ -201,8 +201,8 @@ class Survey:
             if self.classes is not None:
                 self.classes.check(y, first)
             kind = torch.float64 if y.is_floating_point() else torch.int64
-            marks = fingerprints(x)
             z = _projections(x, project)
+            marks = _marks(x, z, project)
             self._sample.add(x, marks)
             self._farthest[0].add(first, x, z)
             parts.append((z, marks, y.to("cpu", kind).numpy()))
@@ -261,6 +261,17 @@ def _projections(x: Tensor, project: Projector) -> Floats:
     if not np.isfinite(z).all():
         raise ValueError("`x` must be of a size at which projections are finite, got inf.")
     return z
+
+
+def _marks(x: Tensor, z: Floats, project: Projector) -> Fingerprints:
+    """Return what equal points share and others do not: 128 bits or more for each."""
+    # A hash takes as long as projections onto 20 directions. Small integers can do without: two
+    # different points, not chosen for these directions, differ by whole numbers, so that a random
+    # direction gives them one projection with probability below 2**(2 - bits).
+    columns = math.ceil(128 / (project.bits - 2))
+    if project.is_one_slice(x) and z.shape[1] > columns:
+        return (z[:, 1 : 1 + columns] + 0.0).view(np.uint64)  # -0.0 + 0.0 is 0.0
+    return fingerprints(x)
 
 
 class Search:
@@ -350,7 +361,7 @@ class Search:
             found.how, f", with each of {found.tried}; more `candidates` may do better"
         )
         raise ValueError(
-            f"`direction` must tell all points apart, got the projection {found.z[at]:g} for "
+            f"`direction` must separate all points, got the projection {found.z[at]:g} for "
             f"points {one} and {other} of `x`, which differ{remedy}."
         )
 

@@ -18,7 +18,7 @@ _NUMBERS_AT_ONCE = 1 << 21
 
 
 class HingeNetwork(nn.Module, ABC):
-    """A network that is a function of the projection ``<a, x>`` only, given by hinges."""
+    """A network of hinges that depends on its input only through the projection ``<a, x>``."""
 
     def __init__(
         self,
@@ -58,42 +58,42 @@ class HingeNetwork(nn.Module, ABC):
     @property
     @abstractmethod
     def weight_bound(self) -> int:
-        """What the number of weights is never above."""
+        """Upper bound on the number of weights."""
 
     @property
     @abstractmethod
     def width(self) -> int:
-        """Units of the widest hidden layer."""
+        """Number of units of the widest hidden layer."""
 
     @abstractmethod
     def layer_by_layer(self, z: Tensor) -> Tensor:
-        """Return the outputs where ``<a, x>`` is z, by adding up the hinges."""
+        """Return the outputs for projections ``z = <a, x>``, as a sum over all hinges."""
 
     @abstractmethod
     def plain(self, x: Tensor) -> Tensor:
-        """Return what `dense` makes of points, shape ``(m, d)``, without storing its layers."""
+        """Evaluate the layers of `dense` at points of shape ``(m, d)``, without storing them."""
 
     @abstractmethod
     def at(self, z: Tensor) -> Tensor:
-        """Return the outputs where ``<a, x>`` is z."""
+        """Return the outputs for projections ``z = <a, x>``."""
 
     @abstractmethod
     def dense(self) -> nn.Sequential:
-        """Return the network as plain layers."""
+        """Return the network as standard layers."""
 
     def project(self, x: Rows) -> Tensor:
-        """Return ``<a, x>``.
+        """Return the projections ``<a, x>``.
 
         Args:
-            x: Points, shape ``(m, ...)`` with d numbers each, of any real type; a tensor on the
+            x: Points, shape ``(m, ...)`` with d values each, of any real dtype; a tensor on the
                 device of the network, or a NumPy array.
 
         Returns:
             ``float64`` of shape ``(m,)``.
 
         Raises:
-            TypeError: If the points are no real numbers.
-            ValueError: If the points have another number of numbers.
+            TypeError: If the points are not real numbers.
+            ValueError: If the points do not have d values each.
         """
         if not isinstance(x, Tensor):
             x = tensor_of(array_of("x", x)).to(self.a.device)
@@ -105,14 +105,14 @@ class HingeNetwork(nn.Module, ABC):
         return cast("Tensor", Projection.apply(x.flatten(1), self.a.double()))  # type: ignore[no-untyped-call]  # PyTorch's
 
     def forward(self, x: Rows) -> Tensor:
-        """Return the outputs at points.
+        """Return the outputs for a batch of points.
 
         Args:
-            x: Points, shape ``(m, ...)`` with d numbers each, of any real type; a tensor or a NumPy
+            x: Points, shape ``(m, ...)`` with d values each, of any real dtype; a tensor or a NumPy
                 array.
 
         Returns:
-            ``float64`` of shape ``(m,)`` if w has one axis, else ``(m, K)``.
+            ``float64`` of shape ``(m,)`` if ``w`` has one axis, else ``(m, K)``.
         """
         return self.at(self.project(x))
 
@@ -121,21 +121,21 @@ class HingeNetwork(nn.Module, ABC):
         """Return the class of each point.
 
         Args:
-            x: Points, shape ``(m, ...)`` with d numbers each, of any real type; a tensor or a NumPy
+            x: Points, shape ``(m, ...)`` with d values each, of any real dtype; a tensor or a NumPy
                 array.
 
         Returns:
             ``int64`` of shape ``(m,)``.
 
         Raises:
-            ValueError: If the network was not made for class labels.
+            ValueError: If the targets of the network were not class labels.
         """
         if self.classes is None:
             raise ValueError("`y` must have been class labels for points to have a class.")
         return self.classes.decode(self(x))
 
     def extra_repr(self) -> str:
-        """Return the sizes, for ``print``."""
+        """Return the sizes, for the ``repr`` of the module."""
         k = "" if self.w.ndim == 1 else f", outputs={self.w.shape[1]}"
         return f"n={len(self.b)}, d={len(self.a)}{k}, weights={self.num_weights}"
 
@@ -154,34 +154,34 @@ class HingeNetwork(nn.Module, ABC):
 
 
 class Interpolant(HingeNetwork):
-    """The network ``c(x) = sum_j w_j max(<a, x> - b_j, 0)``, evaluated in O(d + log n) a point.
+    """The network ``c(x) = sum_j w_j max(<a, x> - b_j, 0)``, evaluated in O(d + log n) per point.
 
-    On the line of the projections ``<a, x>`` it is piecewise linear: its slope changes by w_j at
-    b_j. So a value takes one inner product, one binary search, and one multiplication, and comes
-    out to nearly full ``float64`` accuracy, where adding up n hinges loses digits by
-    cancellation. It is the same function of the same weights: when they are changed, by
-    training or loading, the pieces are found anew. `dense` gives the network as plain layers.
+    As a function of the projection ``<a, x>`` it is piecewise linear, with a change of slope of w_j
+    at b_j. An evaluation therefore takes one inner product, one binary search, and one
+    multiplication, and is accurate to nearly full ``float64`` precision, whereas a sum of n hinges
+    loses digits to cancellation. The pieces are recomputed when the weights change, by training or
+    loading. `dense` returns the network as standard layers.
 
-    Everything is computed in ``float64``, whatever the type of the points. The inner product is
-    reproducible: a point gets the same bits in any batch. The network can be differentiated
-    once in x, and in its weights after ``requires_grad_()``; they were solved for, so they
-    begin without.
+    All computations are in ``float64``, whatever the dtype of the points. Inner products are
+    reproducible: the result for a point does not depend on its batch. The network is differentiable
+    once with respect to x, and with respect to its weights after ``requires_grad_()``. The weights
+    are computed, not trained, so they do not require gradients by default.
 
     Args:
         a: Direction, shape ``(d,)``.
-        b: Where the hinges are, shape ``(n,)``, in any order.
-        w: Their weights, shape ``(n,)`` for one output without an axis, or ``(n, K)``.
-        classes: What the outputs stand for, if they stand for classes.
-        report: What `interpolate` found out.
+        b: Positions of the hinges, shape ``(n,)``, in any order.
+        w: Weights of the hinges, shape ``(n,)`` for one output without an axis, or ``(n, K)``.
+        classes: Classes of the outputs, or None if the targets are real numbers.
+        report: Report of `interpolate`.
 
     Attributes:
-        a: As above, a parameter; with b and w it makes ``2n + d`` numbers for one output.
-        b: As above, a parameter.
-        w: As above, a parameter.
-        report: As above; None for a network that was put together by hand.
+        a: Direction, a parameter; a, b, and w have ``2n + d`` entries in total for one output.
+        b: Positions of the hinges, a parameter.
+        w: Weights of the hinges, a parameter.
+        report: Report of `interpolate`; None for a network that was constructed directly.
 
     Raises:
-        ValueError: If shapes do not fit.
+        ValueError: If shapes do not match.
 
     Example:
         >>> import torch
@@ -214,7 +214,7 @@ class Interpolant(HingeNetwork):
 
     @property
     def weight_bound(self) -> int:
-        """The count of the theorem: ``n + d + n K``, 2n + d for one output."""
+        """Number of weights in the theorem: ``n + d + n K``, 2n + d for one output."""
         return self.num_weights
 
     @property
@@ -223,7 +223,7 @@ class Interpolant(HingeNetwork):
         return len(self.b)
 
     def at(self, z: Tensor) -> Tensor:
-        """Return the outputs where ``<a, x>`` is z.
+        """Return the outputs for projections ``z = <a, x>``.
 
         Args:
             z: Projections, shape ``(m,)``, ``float64``.
@@ -235,7 +235,9 @@ class Interpolant(HingeNetwork):
         return self._shaped(cast("Tensor", outputs))
 
     def layer_by_layer(self, z: Tensor) -> Tensor:
-        """Return what `at` does by adding up all hinges, O(n) a point, with its rounding errors.
+        """Return the outputs of `at`, computed as a sum over all hinges.
+
+        This takes O(n) per point and has the rounding errors of the sum.
 
         Args:
             z: Projections, shape ``(m,)``, ``float64``.
@@ -246,7 +248,7 @@ class Interpolant(HingeNetwork):
         return self._shaped(torch.relu(z[:, None] - self.b) @ self._columns())
 
     def plain(self, x: Tensor) -> Tensor:
-        """Return what `dense` makes of points, shape ``(m, d)``, without storing its layers."""
+        """Evaluate the layers of `dense` at points of shape ``(m, d)``, without storing them."""
         outputs, first = torch.zeros(len(x), self._columns().shape[1]).to(self.b), 0
         for units in self._first_layer(x, self.b.double()):
             outputs = outputs + units @ self._columns()[first : first + units.shape[1]]
@@ -254,18 +256,19 @@ class Interpolant(HingeNetwork):
         return self._shaped(outputs)
 
     def dense(self) -> nn.Sequential:
-        """Return the network as plain layers, for points of shape ``(m, d)`` in ``float64``.
+        """Return the network as standard layers, for ``float64`` points of shape ``(m, d)``.
 
-        This is the form to export or trace (``torch.export``, ONNX, ``torch.jit``), because the
-        search that the network itself is evaluated by is not.
+        Use this form to export or trace the network (``torch.export``, ONNX, ``torch.jit``); the
+        binary search of the network itself cannot be exported.
 
-        Its first layer holds the direction n times over, so it takes ``8 n (d + K)`` bytes. Its
-        values lose digits twice, see ``report.dense_residual``: hinges cancel, and the inner
-        product is rounded, by about ``2**-53 sum_i abs(a_i x_i)``, before it is compared with
-        them. So it is good for points whose spread is not small beside their distance from zero.
+        The first layer contains n copies of the direction, so the layers take ``8 n (d + K)``
+        bytes. They lose digits in two ways, see ``report.dense_residual``: the sum of the hinges
+        cancels, and the inner product has a rounding error of about ``2**-53 sum_i abs(a_i x_i)``
+        before the position of a hinge is subtracted. Their accuracy is therefore poor for points
+        whose spread is small compared with their distance from zero.
 
         Returns:
-            ``Linear(d, n), ReLU(), Linear(n, K)``, the last one without a bias.
+            ``Linear(d, n), ReLU(), Linear(n, K)``, the last layer without a bias.
 
         Example:
             >>> import torch

@@ -10,6 +10,9 @@ from torch.autograd.function import once_differentiable
 # Numbers cut at a time, 2 MB: in the processor's cache, slicing is five times as fast.
 _NUMBERS_AT_ONCE = 1 << 18
 
+# Numbers that need no cutting: products of more rows are faster (measured: 1.3 to 1.6 times).
+_WHOLE_NUMBERS_AT_ONCE = 1 << 20
+
 
 def project(x: Tensor, directions: Tensor) -> Tensor:
     """Return ``<a, x>`` for each point and direction, shape ``(m, q)``, the same bits anywhere."""
@@ -34,25 +37,37 @@ class Projector:
     # multiplication by using fast routines of matrix multiplication and its applications".
 
     def __init__(self, directions: Tensor) -> None:
-        self._bits = _bits(len(directions))
-        a = _slices(directions.T.contiguous(), self._bits, dim=1)  # rows: faster products
+        self.bits = _bits(len(directions))  # of a slice
+        a = _slices(directions.T.contiguous(), self.bits, dim=1)  # rows: faster products
         self._factor = a.factor
         low = a.low + a.rest
         self._high = _Rows.of(a.high, a.low, a.rest)
         self._low = _Rows.of(a.high, low)
-        self._rest = _Rows.of(a.high + low * 2.0**-self._bits)
+        self._rest = _Rows.of(a.high + low * 2.0**-self.bits)
+        self._points = directions.new_empty(0, len(directions))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the projections of points ``(m, d)``, shape ``(m, q)``."""
-        rows = max(1, _NUMBERS_AT_ONCE // x.shape[1])
+        numbers = _WHOLE_NUMBERS_AT_ONCE if self.is_one_slice(x) else _NUMBERS_AT_ONCE
+        rows = max(1, numbers // x.shape[1])
         return torch.cat([self._project(some).T for some in torch.split(x, rows)])
 
+    def is_one_slice(self, x: Tensor) -> bool:
+        """Return whether points of this type are integers that a slice holds."""
+        return not x.is_floating_point() and 8 * x.element_size() <= self.bits
+
+    def _in_float64(self, x: Tensor) -> Tensor:
+        """Return points in memory that is used again: getting more takes longer than to convert."""
+        if len(self._points) < len(x):
+            self._points = self._points.new_empty(x.shape)
+        return self._points[: len(x)].copy_(x)
+
     def _project(self, x: Tensor) -> Tensor:
-        unit = 2.0**-self._bits
-        if not x.is_floating_point() and 8 * x.element_size() <= self._bits:  # one slice is all
-            sums, low, rest = self._high.times(x.double())
+        unit = 2.0**-self.bits
+        if self.is_one_slice(x):
+            sums, low, rest = self._high.times(self._in_float64(x))
             return (sums + (low + rest) * unit) / self._factor
-        p = _slices(x.double(), self._bits, dim=1)
+        p = _slices(x.double(), self.bits, dim=1)
         sums, high_low, high_rest = self._high.times(p.high)
         low_high, low_low = self._low.times(p.low)
         (rest,) = self._rest.times(p.rest)

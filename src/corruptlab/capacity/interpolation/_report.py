@@ -9,37 +9,40 @@ from corruptlab._text import counted
 
 @dataclass(frozen=True, kw_only=True)
 class InterpolationReport(Report, kind="interpolation"):
-    """How many weights interpolate how many points, how well apart they are, and how exactly.
+    """Size and accuracy of an interpolating network; the ``report`` of an `Interpolant`.
 
     Attributes:
-        n: Number of different points, and of hinges.
-        duplicates: Points left out because an equal one, with an equal target, is there.
-        d: Numbers in a point.
-        outputs: Numbers in a target, K.
-        depth: Layers of weights.
-        width: Units of the widest hidden layer.
-        num_weights: Weights of the network: ``n + d + n K`` for two layers, see
-            `DeepInterpolant` for more.
-        weight_bound: What the theorem, or its corollary, says they are not above.
+        n: Number of distinct points, and of hinges.
+        duplicates: Number of points that were dropped because they equal another point with an
+            equal target.
+        d: Dimension of the points.
+        outputs: Number K of outputs.
+        depth: Number of layers with weights.
+        width: Number of units of the widest hidden layer.
+        num_weights: Number of weights: ``n + d + n K`` for two layers; for more layers see
+            `DeepInterpolant`.
+        weight_bound: Upper bound on the number of weights by the theorem, or its corollary.
         direction: How the direction was found: ``"random"``, ``"best of 32"``, ``"separated"``
             (by linear programs), or ``"given"``.
-        directions_tried: Random directions that were projected onto.
-        smallest_gap: Smallest distance between two projections; infinite for one point.
-        relative_gap: The same as a share of the range of the projections. At best it is
-            ``1 / (n - 1)``; for a random direction it is about ``1 / n**2``.
-        smallest_eigenvalue: Of the triangular matrix ``A_ij = max(z_i - b_j, 0)``.
-        condition_number: Of that matrix, exactly, in the maximum norm.
-        residual: Largest ``abs(c(x_i) - y_i)`` over all points and outputs, by the pieces: what
-            ``Interpolant.forward`` computes.
-        dense_residual: The same for the plain layers of ``dense()``, in ``float64``, over
-            ``dense_points`` points: with a rounded inner product and all hinges added up. It is
-            large for points whose distance from zero is large beside their spread.
-        dense_points: How many that are: all if that is quick, else the last one and some others,
-            the same in whatever order the points came, as adding up takes n operations for each.
+        directions_tried: Number of random directions that were tried.
+        smallest_gap: Smallest distance between two projections; infinite for a single point.
+        relative_gap: ``smallest_gap`` divided by the range of the projections. It is at most
+            ``1 / (n - 1)``, and about ``1 / n**2`` for a random direction.
+        smallest_eigenvalue: Smallest eigenvalue of the triangular matrix
+            ``A_ij = max(z_i - b_j, 0)``.
+        condition_number: Condition number of that matrix in the maximum norm, computed exactly.
+        residual: Largest ``abs(c(x_i) - y_i)`` over all points and outputs, as
+            ``Interpolant.forward`` computes ``c``.
+        dense_residual: The same for the standard layers of ``dense()`` in ``float64``, over
+            ``dense_points`` points. It includes the rounding of the inner product and the
+            cancellation of the hinges, so it is large for points whose distance from zero is large
+            compared with their spread.
+        dense_points: Number of those points. Since the sum of the hinges takes O(n) per point,
+            these are all points only if that is fast, otherwise the last one and a sample that does
+            not depend on the order of the points.
         seed: Seed of the directions.
-        seconds_reading: Time to read the points, check them, take their fingerprints, and
-            project them.
-        seconds_solving: Time for all the rest: sorting, the search for a direction, the weights,
+        seconds_reading: Time for reading, checking, hashing, and projecting the points.
+        seconds_solving: Time for everything else: sorting, the search for a direction, the weights,
             and the residuals.
         environment: Versions, machine, and device.
 

@@ -1,4 +1,4 @@
-"""Kernel interpolation without regularization: exact, at full size, on one machine."""
+"""Exact kernel interpolation without regularization, for the full training set."""
 
 from corruptlab.capacity.kernels._cholesky import NotPositiveDefiniteError
 from corruptlab.capacity.kernels._features import gabor_features, random_conv_features

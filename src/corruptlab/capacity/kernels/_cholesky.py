@@ -17,21 +17,21 @@ _ROUNDING = 16
 
 
 class NotPositiveDefiniteError(ArithmeticError):
-    """A kernel matrix is not positive definite in the arithmetic at hand.
+    """Raised if a kernel matrix is not numerically positive definite.
 
     Args:
-        pivot: The point, counted from 0, at which the factorization ended: given the points
-            before it, it adds nothing that this arithmetic can see.
-        value: What should have been positive there: the squared distance, in feature space, from
-            that point p to the span of those before it, ``K_pp - K_p< K_<<^-1 K_<p``. Rounding can
-            leave it a little above 0. Conjugate gradients, which take points in another order,
-            find it while they make their preconditioner, or do not find it.
-        num_points: Size of the matrix.
-        dtype: Name of the arithmetic's type.
+        pivot: Position of the point, from 0, at which the factorization failed, because it is
+            numerically dependent on the points before it.
+        value: Pivot, which should be positive: the squared distance, in feature space, from point p
+            to the span of the points before it, ``K_pp - K_p< K_<<^-1 K_<p``. With rounding, it can
+            be slightly above 0. Conjugate gradients process points in another order; they detect
+            such a point while they compute the preconditioner, or not at all.
+        num_points: Number of rows of the matrix.
+        dtype: Name of the dtype.
 
     Attributes:
-        pivot: The point.
-        value: The value there.
+        pivot: Position of the point.
+        value: Pivot at this point.
 
     Example:
         >>> from corruptlab.capacity.kernels import NotPositiveDefiniteError

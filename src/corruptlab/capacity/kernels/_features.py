@@ -23,8 +23,9 @@ _PATCHES = 50_000
 # on a scale of 0 .. 255, and 0.1).
 _LEAST_VARIANCE = 10 / 255**2
 _LEAST_EIGENVALUE = 0.1
-# Responses that are in memory at once stay in the cache of a processor.
-_CONVOLVED_AT_ONCE, _FILTERS_AT_ONCE = 16, 256
+# The responses of 4 images to 256 filters stay in a processor's cache: for 16 images a convolution
+# takes three times as long. A GPU would rather have fewer and larger ones.
+_CONVOLVED_AT_ONCE, _CONVOLVED_AT_ONCE_ON_GPU, _FILTERS_AT_ONCE = 4, 64, 256
 
 
 def gabor_features(
@@ -35,43 +36,45 @@ def gabor_features(
     bandwidth: float = 1.0,
     pool: int = 4,
 ) -> Tensor:
-    """Filter images with a bank of Gabor wavelets, take moduli, and pool them.
+    """Return pooled moduli of Gabor filter responses.
 
-    A wavelet of wavelength ``l`` and angle ``t`` is ``g exp(2 pi i u / l)`` with ``u = x cos t +
-    y sin t`` and a Gaussian ``g`` that sums to 1. Its standard deviation ``s`` gives the wavelet
-    a bandwidth of ``b`` octaves: ``s / l = sqrt(log(2) / 2) / pi * (2**b + 1) / (2**b - 1)``. A
-    multiple of ``g`` is subtracted so that the sum is 0: even light leaves no trace. The modulus
-    of what a wavelet finds, which does not depend on the phase, is averaged over squares of
-    ``pool`` x ``pool`` pixels. Pixels beyond the border are taken to be those on it.
+    A wavelet of wavelength ``l`` and angle ``t`` is ``g exp(2 pi i u / l)`` with
+    ``u = x cos t + y sin t`` and a Gaussian ``g`` that sums to 1. The standard deviation ``s`` of
+    ``g`` follows from the bandwidth ``b`` in octaves:
+    ``s / l = sqrt(log(2) / 2) / pi * (2**b + 1) / (2**b - 1)``. A multiple of ``g`` is subtracted
+    so that the wavelet sums to 0 and does not respond to constant images. The modulus of the
+    response, which does not depend on the phase, is averaged over squares of ``pool`` x ``pool``
+    pixels. Images are padded with their border pixels.
 
-    What the defaults give on MNIST, and for which widths of a kernel, is in ``docs/kernels.md``.
+    ``docs/kernels.md`` shows results with the defaults on MNIST for several kernel widths.
 
     Args:
-        images: Shape ``(n, height, width)`` or ``(n, channels, height, width)``; bytes are divided
-            by 255, floats are taken as they are.
+        images: Shape ``(n, height, width)`` or ``(n, channels, height, width)``; ``uint8`` is
+            divided by 255, floats are used unchanged.
         wavelengths: Wavelengths in pixels, each at least 2.
         orientations: Number of angles, evenly spaced in ``[0, pi)``, >= 1.
         bandwidth: Bandwidth in octaves, > 0.
-        pool: Side of the squares in pixels, >= 1; those at the bottom and right may be cut.
+        pool: Side length of the squares in pixels, >= 1; squares at the bottom and right may be
+            smaller.
 
     Returns:
-        ``float32`` of shape ``(n, channels * wavelengths * orientations * rows * columns)``, the
-        axes in this order, ``rows = ceil(height / pool)``; on the device of the images.
+        ``float32`` of shape ``(n, channels * wavelengths * orientations * rows * columns)``, with
+        the axes in this order and ``rows = ceil(height / pool)``; on the device of the images.
 
     Raises:
-        TypeError: If an argument is of a wrong kind.
-        ValueError: If a number is out of its range, or the images are empty or not finite.
+        TypeError: If an argument has the wrong type.
+        ValueError: If a number is out of range, or the images are empty or not finite.
 
     Example:
         >>> import torch
         >>> from corruptlab.capacity.kernels import gabor_features
-        >>> stripes = (torch.arange(12) % 4 < 2).float().expand(1, 12, 12)  # they stand upright
+        >>> stripes = (torch.arange(12) % 4 < 2).float().expand(1, 12, 12)  # vertical
         >>> features = gabor_features(stripes, wavelengths=[4.0], orientations=2, pool=12)
-        >>> upright, lying = features[0]
-        >>> bool(upright > 100 * lying)
+        >>> vertical, horizontal = features[0]
+        >>> bool(vertical > 100 * horizontal)
         True
 
-    Source: Zhang et al. 2017, Table 3, which does not give its bank. The wavelets are those of
+    Source: Zhang et al. 2017, Table 3, which does not specify the filter bank. The wavelets follow
     Daugman 1985; modulus and average are the first layer of Bruna and Mallat 2013, "Invariant
     scattering convolution networks".
     """
@@ -127,37 +130,37 @@ def random_conv_features(
     threshold: float = 1.0,
     grid: int = 2,
 ) -> Tensor:
-    """Convolve images with random filters, threshold the responses, and average them.
+    """Return averages of thresholded responses to random convolution filters.
 
-    Every patch of ``size`` x ``size`` pixels is shifted and scaled to mean 0 and variance 1 (10 /
-    255**2 is added to the variance). A response ``r`` is its inner product with a filter of
-    length 1, and gives ``max(r - threshold, 0)`` and ``max(-r - threshold, 0)``. Each is averaged
-    over the fields of a ``grid`` x ``grid`` partition of the positions, which overlap by one
-    where the division has a remainder.
+    Every patch of ``size`` x ``size`` pixels is normalized to mean 0 and variance 1, with 10 /
+    255**2 added to the variance. The response ``r`` is the inner product of the patch and a filter
+    of norm 1. It contributes two features, ``max(r - threshold, 0)`` and
+    ``max(-r - threshold, 0)``. Each feature is averaged over the cells of a ``grid`` x ``grid``
+    partition of the positions; cells overlap by one position where the division has a remainder.
 
-    With ``patches_from``, patches are whitened with the mean and covariance of patches
-    drawn from those images, and filters are such whitened patches. Without, patches are not
-    whitened and filters are Gaussian.
+    With ``patches_from``, patches are whitened with the mean and covariance of patches drawn from
+    these images, and the filters are such whitened patches. Without it, patches are not whitened
+    and the filters are Gaussian.
 
     Args:
-        images: Shape ``(n, height, width)`` or ``(n, channels, height, width)``; bytes are divided
-            by 255, floats are taken as they are (the constants suit a scale of 0 to 1).
+        images: Shape ``(n, height, width)`` or ``(n, channels, height, width)``; ``uint8`` is
+            divided by 255, floats are used unchanged (the constants assume values from 0 to 1).
         num_filters: Number of filters, >= 1.
-        patches_from: Images that filters are taken from: the *training* images, for test images
-            too; None for Gaussian filters.
-        seed: Decides the filters; any integer >= 0.
+        patches_from: Images from which filters are drawn: the *training* images, also for the
+            features of test images. None for Gaussian filters.
+        seed: Seed of the filters; any integer >= 0.
         size: Height and width of a patch, at least 2, at most that of the images.
-        threshold: What is subtracted from a response, >= 0.
-        grid: Fields a side, >= 1.
+        threshold: Threshold of the responses, >= 0.
+        grid: Number of cells per side, >= 1.
 
     Returns:
-        ``float32`` of shape ``(n, 2 * num_filters * grid**2)``: positive parts first, filter by
-        filter, then row by row; on the device of the images.
+        ``float32`` of shape ``(n, 2 * num_filters * grid**2)``: positive parts first; within them,
+        filter by filter, then cell by cell in row-major order. The device is that of the images.
 
     Raises:
-        TypeError: If an argument is of a wrong kind.
-        ValueError: If a number is out of its range, or images are empty, not finite, or do not
-            suit.
+        TypeError: If an argument has the wrong type.
+        ValueError: If a number is out of range, or images are empty, not finite, or have the wrong
+            shape.
 
     Example:
         >>> import corruptlab as cl
@@ -166,9 +169,9 @@ def random_conv_features(
         >>> random_conv_features(images, num_filters=32, patches_from=images).shape
         torch.Size([20, 256])
 
-    Source: Zhang et al. 2017, §5 and Table 3, which follows Coates and Ng 2012, "Learning feature
-    representations with k-means", with filters at random; details that it does not give are
-    theirs, with random patches for the centres of k-means.
+    Source: Zhang et al. 2017, §5 and Table 3, with the method of Coates and Ng 2012, "Learning
+    feature representations with k-means", and random filters. Details that the paper does not
+    specify follow Coates and Ng, with random patches in place of k-means centres.
     """
     given = read_images("images", images)
     for name, value, least in (
@@ -195,8 +198,10 @@ def random_conv_features(
         bank = _patch_bank(source, num_filters, size, draws)
     bank = _Bank(*(part.to(given.device) for part in bank))
     features = given.new_empty(len(given), 2, num_filters, grid, grid, dtype=torch.float32)
-    for start in range(0, len(given), _CONVOLVED_AT_ONCE):
-        rows = slice(start, start + _CONVOLVED_AT_ONCE)
+    on_cpu = given.device.type == "cpu"
+    at_once = _CONVOLVED_AT_ONCE if on_cpu else _CONVOLVED_AT_ONCE_ON_GPU
+    for start in range(0, len(given), at_once):
+        rows = slice(start, start + at_once)
         block = _scaled(given[rows])
         deviations = _deviations(block, size)
         for left in range(0, num_filters, _FILTERS_AT_ONCE):

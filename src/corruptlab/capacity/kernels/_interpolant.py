@@ -137,7 +137,7 @@ class KernelInterpolant:
 
         Args:
             x: Training points, shape ``(n, ...)``: an array or tensor of floats, or of bytes, which
-                are divided by 255. What follows the first axis is flattened.
+                are divided by 255. The other axes are flattened.
             y: Integer labels ``0 .. num_classes - 1`` of shape ``(n,)``, or floats of shape
                 ``(n,)`` or ``(n, k)``.
             num_classes: Number of classes; required for labels, not for floats.

@@ -26,24 +26,25 @@ StoppedBy: TypeAlias = Literal["solved", "stalled", "interrupted"]
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Memory and work of a kernel fit.
+    """Estimated memory and work of a kernel fit; returned by `KernelInterpolant.estimate`.
 
-    For ``n`` points of ``d`` numbers, ``k`` outputs, and ``s`` bytes a number, the largest terms
-    are ``s n**2 / 2`` bytes and ``n**3 / 3 + n**2 d`` operations of the Cholesky factorization; or
-    ``2 s n r`` bytes for a preconditioner of rank ``r``, and ``n**2 (d + 2 k)`` operations for each
-    iteration of conjugate gradients. For up to about 30,000 points Cholesky also stores the matrix
-    in ``float64``, ``4 n**2`` bytes, if there is room: residuals then need not compute it again.
+    For ``n`` points of dimension ``d``, ``k`` outputs, and ``s`` bytes per number, the dominant
+    terms of the Cholesky factorization are ``s n**2 / 2`` bytes and ``n**3 / 3 + n**2 d``
+    operations. Those of conjugate gradients are ``2 s n r`` bytes, for a preconditioner of rank
+    ``r``, and ``n**2 (d + 2 k)`` operations per iteration. For up to about 30,000 points, Cholesky
+    also stores the matrix in ``float64`` if the memory allows, ``4 n**2`` bytes, so that residuals
+    need not recompute it.
 
     Args:
-        solver: How the system is solved.
-        dtype: Name of the type of the matrix.
-        device: Where it is solved.
+        solver: Solver of the linear system.
+        dtype: Name of the dtype of the matrix.
+        device: Device of the fit.
         num_points: Number of points.
-        num_bytes: Memory at the peak: the lower triangle of the kernel matrix, also in ``float64``
-            if it is stored (or the preconditioner), tiles, points, and targets. Temporaries of a
-            user's own kernel beyond three tiles are not in it.
-        flops: Floating-point operations, those in float64 counted twice; for ``"cg"`` if it takes
-            all of its iterations.
+        num_bytes: Peak memory in bytes: the lower triangle of the kernel matrix, also in
+            ``float64`` if it is stored (or the preconditioner), tiles, points, and targets.
+            Temporaries of a custom kernel beyond three tiles are not included.
+        flops: Floating-point operations, where those in ``float64`` count twice; for ``"cg"``, with
+            the maximum number of iterations.
         stores_matrix: Whether the matrix is stored in ``float64``.
 
     Example:
@@ -62,9 +63,9 @@ class Estimate:
     stores_matrix: bool = False
 
     def seconds(self) -> float:
-        """Return how long the work takes at the rate of large matrix products, measured now.
+        """Return the estimated time in seconds, from a measured rate of matrix products.
 
-        The device is tried for some hundredths of a second, once for each type.
+        The first call for a dtype measures the device for a few hundredths of a second.
         """
         return self.flops / _rate(getattr(torch, self.dtype), torch.device(self.device))
 
@@ -79,25 +80,27 @@ class Estimate:
 class KernelFit:
     """The function ``f(x) = sum_i alpha_i k(x, x_i)``, one for each output.
 
-    Without a ridge it takes the values ``y`` at the training points, up to `residual`, and among
-    all functions that do it has the least norm in the kernel's Hilbert space.
+    Without a ridge, its values at the training points are ``y``, up to `residual`, and its norm in
+    the reproducing kernel Hilbert space is the smallest among all such functions.
 
     Attributes:
         kernel: The kernel.
-        ridge: What was added to the diagonal of the kernel matrix.
+        ridge: Number that was added to the diagonal of the kernel matrix.
         points: Distinct training points, shape ``(n, d)``.
         coefficients: ``alpha``, ``float64`` of shape ``(n, k)``.
         num_classes: Number of classes, or None if the targets were real numbers.
-        flat: Whether the targets were one real number a point.
-        num_merged: Training points that equal another one, with equal targets, and were left out.
-        stopped_by: Why the fit ended: ``"solved"``; ``"stalled"`` if conjugate gradients did not
-            get to their tolerance; ``"interrupted"`` by Ctrl-C.
+        flat: Whether the targets had shape ``(n,)``.
+        num_merged: Number of training points that were dropped because they equal another point
+            with an equal target.
+        stopped_by: Reason for the end of the fit: ``"solved"``; ``"stalled"`` if conjugate
+            gradients did not reach their tolerance; ``"interrupted"`` by Ctrl-C.
         residuals: Largest absolute entry of ``y - (K + ridge I) alpha``, computed in ``float64``,
             after the first solution and after each refinement.
         norms: Norm of each output in the kernel's Hilbert space, ``sqrt(alpha_c^T K alpha_c)``.
-        iterations: Products with the kernel matrix that conjugate gradients took; 0 for Cholesky.
-        seconds: Name of each phase to its seconds.
-        estimate: What was foreseen: solver, type, memory, and work.
+        iterations: Number of products with the kernel matrix in conjugate gradients; 0 for
+            Cholesky.
+        seconds: Duration of each phase in seconds, by name.
+        estimate: Estimate before the fit: solver, dtype, memory, and work.
         environment: Versions, machine, and device.
 
     Example:
@@ -132,12 +135,12 @@ class KernelFit:
 
     @property
     def residual(self) -> float:
-        """The least of `residuals`, which is that of `coefficients`."""
+        """Smallest of `residuals`, which is the residual of `coefficients`."""
         return min(self.residuals)
 
     @property
     def norm(self) -> float:
-        """Norm of all outputs together: the root of the sum of the squares of `norms`."""
+        """Norm over all outputs: the square root of the sum of squares of `norms`."""
         return math.hypot(*self.norms)
 
     @property
@@ -147,19 +150,20 @@ class KernelFit:
         return len(self.points) ** 3 / 3e9 / seconds if seconds else None
 
     def predict(self, x: Values) -> Tensor:
-        """Evaluate the function, in the type of the fit.
+        """Evaluate the function in the dtype of the fit.
 
         Args:
-            x: Inputs, shape ``(m, ...)`` as in the fit; bytes are divided by 255.
+            x: Inputs, shape ``(m, ...)`` as in the fit; ``uint8`` is divided by 255.
 
         Returns:
-            Values of shape ``(m, k)``, or ``(m,)`` if the targets were flat, on the device of the
-            fit. For classes, column ``c`` interpolates 1 on class ``c`` and 0 elsewhere.
+            Values of shape ``(m, k)``, or ``(m,)`` if the targets had one axis, on the device of
+            the fit. For classes, column ``c`` interpolates 1 on class ``c`` and 0 elsewhere.
 
         Raises:
-            TypeError: If the inputs are no real numbers.
-            ValueError: If they have another number of dimensions, or are not finite.
-            MemoryError: If the memory of the device is full.
+            TypeError: If the inputs are not real numbers.
+            ValueError: If the dimension of the inputs differs from the fit, or a value is not
+                finite.
+            MemoryError: If the device runs out of memory.
         """
         device = self.points.device
         with full_memory(f"The memory of {device} is full; predict fewer inputs at a time."):
@@ -189,30 +193,30 @@ class KernelFit:
             x: Inputs, as in `predict`.
 
         Returns:
-            ``int64`` classes of shape ``(m,)``; the lowest of those that tie.
+            ``int64`` classes of shape ``(m,)``; the lowest class in a tie.
 
         Raises:
-            TypeError: If the targets were no classes, or the inputs are no real numbers.
-            ValueError: If the inputs do not suit, see `predict`.
+            TypeError: If the targets were not classes, or the inputs are not real numbers.
+            ValueError: If the inputs are invalid, see `predict`.
         """
         if self.num_classes is None:
             raise TypeError("`classify` needs a fit to integer labels, got one to real targets.")
         return self.predict(x).argmax(dim=1)
 
     def error(self, x: Values, y: Values) -> float:
-        """Measure the function on labelled inputs.
+        """Return the error rate, or the mean squared error, on labelled inputs.
 
         Args:
             x: Inputs, as in `predict`.
-            y: Their targets, of the kind of the training targets.
+            y: Targets of the inputs, classes or real numbers as in the fit.
 
         Returns:
-            For classes the share that is classified wrongly; for real targets the mean squared
-            error over all inputs and outputs.
+            Share of misclassified inputs for classes; mean squared error over all inputs and
+            outputs for real targets.
 
         Raises:
-            TypeError: If inputs or targets are of another kind.
-            ValueError: If their numbers or shapes do not match, or a label names no class.
+            TypeError: If the inputs or targets have the wrong type.
+            ValueError: If lengths or shapes do not match, or a label is out of range.
         """
         wanted = tensor_of("y", y)
         outcome = self.predict(x) if self.num_classes is None else self.classify(x)
@@ -227,7 +231,7 @@ class KernelFit:
         return float((outcome.double() - wanted.double()).square().mean())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but points and coefficients as a dictionary that JSON can hold."""
+        """Return the fields, except points and coefficients, as a JSON-serializable dictionary."""
         return {
             "kernel": _described(self.kernel),
             "ridge": self.ridge,

@@ -13,10 +13,11 @@ _VALUES_AT_ONCE = 1 << 24
 
 
 class Kernel(Protocol):
-    """Any function that gives the matrix ``k(a_i, b_j)`` for two sets of points.
+    """Protocol of a kernel: a function that returns the matrix ``k(a_i, b_j)`` of two point sets.
 
-    It has to be symmetric and positive semi-definite: every matrix ``k(a, a)`` is. Points come
-    as tensors of one float type on one device, and the matrix has to be of the same.
+    A kernel must be symmetric and positive semi-definite, so that every matrix ``k(a, a)`` is. The
+    points are tensors of one floating-point dtype on one device; the matrix must have the same
+    dtype and device.
 
     Example:
         >>> import torch
@@ -29,17 +30,17 @@ class Kernel(Protocol):
     """
 
     def __call__(self, a: Tensor, b: Tensor, /) -> Tensor:
-        """Return the matrix of shape ``(len(a), len(b))``, which the caller may change."""
+        """Return the kernel matrix, shape ``(len(a), len(b))``, which the caller may modify."""
 
 
 @dataclass(frozen=True)
 class GaussianKernel:
     """The kernel ``exp(-gamma ||a - b||**2)``, positive definite on distinct points.
 
-    With a standard deviation ``s`` for the width, ``gamma = 1 / (2 s**2)``.
+    For a width given as a standard deviation ``s``, ``gamma = 1 / (2 s**2)``.
 
     Args:
-        gamma: Inverse squared length, > 0: in units of one over the inputs' squared.
+        gamma: Inverse squared length scale, > 0, in the inverse squared units of the inputs.
 
     Raises:
         TypeError: If ``gamma`` is not a number.
@@ -60,18 +61,20 @@ class GaussianKernel:
         positive("gamma", self.gamma)
 
     def __call__(self, a: Tensor, b: Tensor, /) -> Tensor:
-        """Return the matrix of shape ``(len(a), len(b))``."""
+        """Return the kernel matrix of shape ``(len(a), len(b))``."""
         return _squared_distances(a, b).mul_(-self.gamma).exp_()
 
 
 @dataclass(frozen=True)
 class LaplaceKernel:
-    """The kernel ``exp(-||a - b|| / scale)`` with the l2 norm, positive definite likewise.
+    """The kernel ``exp(-||a - b|| / scale)``, positive definite on distinct points.
 
-    It is rougher than the Gaussian, and its matrices are better conditioned.
+    The norm is l2. This kernel is less smooth than the Gaussian kernel, and its matrices are better
+    conditioned.
 
     Args:
-        scale: Length over which it falls to ``1 / e``, > 0, in units of the inputs.
+        scale: Length scale, > 0, in units of the inputs: the distance at which the kernel is
+            ``1 / e``.
 
     Raises:
         TypeError: If ``scale`` is not a number.
@@ -93,16 +96,16 @@ class LaplaceKernel:
         positive("scale", self.scale)
 
     def __call__(self, a: Tensor, b: Tensor, /) -> Tensor:
-        """Return the matrix of shape ``(len(a), len(b))``."""
+        """Return the kernel matrix of shape ``(len(a), len(b))``."""
         return _distances(a, b).mul_(-1 / self.scale).exp_()
 
 
 @dataclass(frozen=True)
 class LinearKernel:
-    """The kernel ``<a, b>``: the linear model, whose interpolant has the least weights.
+    """The kernel ``<a, b>``: the linear model; its interpolant has the weights of minimum norm.
 
-    Its matrix has at most the rank of the inputs, so that more points than dimensions need a
-    ridge, or `min_norm`.
+    The rank of its matrix is at most that of the inputs. More points than dimensions therefore
+    require a ridge, or `min_norm`.
 
     Example:
         >>> import torch
@@ -114,7 +117,7 @@ class LinearKernel:
     """
 
     def __call__(self, a: Tensor, b: Tensor, /) -> Tensor:
-        """Return the matrix of shape ``(len(a), len(b))``."""
+        """Return the kernel matrix of shape ``(len(a), len(b))``."""
         return a @ b.T
 
 
@@ -125,11 +128,11 @@ class PolynomialKernel:
     Args:
         degree: Degree of the polynomials, an integer >= 1.
         gamma: Factor of the inner product, > 0.
-        constant: What is added, >= 0; with 0 there are monomials of the full degree only.
+        constant: Additive constant, >= 0; with 0, only monomials of the full degree occur.
 
     Raises:
-        TypeError: If an argument is of a wrong kind.
-        ValueError: If one is out of its range.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
 
     Example:
         >>> import torch
@@ -150,7 +153,7 @@ class PolynomialKernel:
         not_negative("constant", self.constant)
 
     def __call__(self, a: Tensor, b: Tensor, /) -> Tensor:
-        """Return the matrix of shape ``(len(a), len(b))``."""
+        """Return the kernel matrix of shape ``(len(a), len(b))``."""
         return (a @ b.T).mul_(self.gamma).add_(self.constant).pow_(self.degree)
 
 

@@ -12,14 +12,15 @@ from corruptlab.capacity.kernels._inputs import Values, check_finite, tensor_of
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MinNorm(Report, kind="min_norm", derived=("norm",)):
-    """The solution of ``X w = y`` with the least l2 norm, which lies in the span of the rows.
+    """Minimum-norm solution of ``X w = y``; returned by `min_norm`.
 
     Attributes:
-        weights: ``w = X^T alpha``, ``float64`` of shape ``(d,)`` or ``(d, k)`` as ``y`` is.
-        coefficients: ``alpha``, shape ``(n,)`` or ``(n, k)``: how much of each row there is in
-            ``w``. If rows depend on one another, it is the least of those that give ``w``.
+        weights: ``w = X^T alpha``, ``float64`` of shape ``(d,)`` or ``(d, k)``, as ``y``.
+        coefficients: ``alpha``, shape ``(n,)`` or ``(n, k)``: the coefficients of ``w`` in the rows
+            of ``X``. For linearly dependent rows, the ``alpha`` of minimum norm.
         rank: Rank of ``X``.
-        residual: ``||X w - y|| / ||y||``: 0 up to rounding if the system has a solution.
+        residual: Relative residual ``||X w - y|| / ||y||``; 0 up to rounding if the system is
+            solvable.
 
     Example:
         >>> import torch
@@ -40,7 +41,7 @@ class MinNorm(Report, kind="min_norm", derived=("norm",)):
 
     @property
     def norm(self) -> float:
-        """The norm of the weights, all outputs together."""
+        """Norm of the weights over all outputs."""
         return float(self.weights.norm())
 
     def __repr__(self) -> str:
@@ -53,30 +54,32 @@ class MinNorm(Report, kind="min_norm", derived=("norm",)):
 def min_norm(
     x: Values, y: Values, *, least_squares: bool = False, tolerance: float = 1e-8
 ) -> MinNorm:
-    """Solve ``X w = y`` for the ``w`` of least l2 norm.
+    """Solve ``X w = y`` for the ``w`` of minimum l2 norm.
 
-    With rows that do not depend on one another it comes from their inner products alone:
-    ``X X^T alpha = y``, ``w = X^T alpha``. Otherwise, and where the inner products lose too much to
-    rounding, it comes from the singular values of ``X``, those below ``max(n, d) eps`` of the
-    largest counted as 0. Everything is in ``float64`` on the CPU.
+    For linearly independent rows, the solution follows from their inner products:
+    ``X X^T alpha = y``, ``w = X^T alpha``. For dependent rows, or if the Gram matrix is too
+    ill-conditioned, it is computed from the singular value decomposition of ``X``, where singular
+    values below ``max(n, d) eps`` times the largest count as 0. All computations are in ``float64``
+    on the CPU.
 
-    SGD on the squared loss from ``w = 0`` adds multiples of rows, so it stays in their span, in
-    which only one point solves the system: this one.
+    SGD on the squared loss with the initial value ``w = 0`` adds multiples of rows, so its iterates
+    stay in the span of the rows, which contains exactly one solution of the system: this one.
 
     Args:
-        x: ``X``, one example a row, shape ``(n, d)``.
+        x: ``X``, one example per row, shape ``(n, d)``.
         y: Real targets of shape ``(n,)`` or ``(n, k)``.
-        least_squares: Whether a system without a solution may be solved in the least-squares
-            sense: the least ``w`` of those with the least residual.
-        tolerance: A system has a solution if ``||X w - y|| <= tolerance ||y||``, > 0.
+        least_squares: Whether to return the least-squares solution of minimum norm if the system
+            has no solution.
+        tolerance: Relative tolerance, > 0; the system counts as solvable if
+            ``||X w - y|| <= tolerance ||y||``.
 
     Returns:
         Weights, coefficients, rank, and residual.
 
     Raises:
-        TypeError: If ``x`` or ``y`` holds no real numbers.
-        ValueError: If shapes do not match, a number is not finite, or the system has no solution
-            and ``least_squares`` is not set.
+        TypeError: If ``x`` or ``y`` contains values that are not real numbers.
+        ValueError: If shapes do not match, a value is not finite, or the system has no solution and
+            ``least_squares`` is not set.
 
     Example:
         >>> import torch

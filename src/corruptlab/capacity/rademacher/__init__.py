@@ -1,7 +1,8 @@
-"""Rademacher complexity: how well the functions of a class correlate with random signs.
+"""Rademacher complexity: estimates and bounds.
 
-`linear`, `kernel`, and `finite` estimate it, each draw exactly; `network` trains on random signs,
-which reaches a lower bound; the upper bounds are called by their authors.
+`linear`, `kernel`, and `finite` estimate the complexity with an exact supremum for each draw of
+signs. `network` trains networks on random signs, which estimates a lower bound. Functions named
+after authors compute upper bounds.
 """
 
 from corruptlab.capacity.rademacher._bartlett_spectral import SpectralComplexity, bartlett_spectral

@@ -22,15 +22,15 @@ from corruptlab.capacity.rademacher._spectral_norm import l2_lipschitz, largest_
 class SpectralComplexity(
     Report, kind="spectral_complexity", derived=("value", "lipschitz_constant", "margin_normalizer")
 ):
-    """The spectral complexity of a network, what it is made of, and what follows from it.
+    """Spectral complexity of a network, with its factors; returned by `bartlett_spectral`.
 
     Attributes:
-        spectral_norms: Spectral norm s of each matrix, first layer first.
-        distances: ``b = ||A^T - M^T||_{2,1}`` of each: the sum over the rows of A - M, one for each
-            output, of their Euclidean norms.
-        lipschitz: Lipschitz constant of what follows each matrix: ReLU 1, pooling its own.
-        width: Largest number of units W in any layer, inputs and outputs included.
-        input_norm: ``sqrt(sum_i ||x_i||**2)``, with what is done before the first matrix.
+        spectral_norms: Spectral norm s of each matrix, in the order of the layers.
+        distances: ``b = ||A^T - M^T||_{2,1}`` of each matrix: the sum of the Euclidean norms of the
+            rows of A - M, one row per output.
+        lipschitz: Lipschitz constant of the operations (ReLU, pooling) after each matrix.
+        width: Largest number W of units in a layer, including inputs and outputs.
+        input_norm: ``sqrt(sum_i ||x_i||**2)``, after the operations before the first matrix.
         n: Number of examples.
 
     Example:
@@ -59,7 +59,7 @@ class SpectralComplexity(
     def lipschitz_constant(self) -> float:
         """``prod_i rho_i s_i``, a Lipschitz constant of the network in the Euclidean norm.
 
-        It begins at the first matrix; pooling before that is in `input_norm`.
+        It covers the network from the first matrix on; pooling before that is part of `input_norm`.
         """
         return prod(self.lipschitz) * prod(self.spectral_norms)
 
@@ -78,7 +78,7 @@ class SpectralComplexity(
         return self.input_norm * self.value / self.n
 
     def normalized_margins(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """Return the margins of examples divided by `margin_normalizer`.
+        """Return margins divided by `margin_normalizer`.
 
         Args:
             scores: Outputs of the network, shape ``(m, K)``, K >= 2.
@@ -89,7 +89,7 @@ class SpectralComplexity(
 
         Raises:
             TypeError: If the labels are not integers.
-            ValueError: If the shapes do not fit, or a label names no class.
+            ValueError: If shapes do not match, or a label is out of range.
         """
         if scores.ndim != 2 or scores.shape[1] < 2 or labels.shape != scores.shape[:1]:
             raise ValueError(
@@ -107,23 +107,24 @@ class SpectralComplexity(
         return (own - others) / self.margin_normalizer
 
     def rademacher(self, *, margin: float) -> Bound:
-        """Bound the complexity of the class of ramp losses at a margin.
+        """Bound the Rademacher complexity of the class of ramp losses at a margin.
 
-        The class holds the ramp losses ``(x, y) -> min(max(1 - m(x, y) / margin, 0), 1)``, with m
-        the margin of f, for all networks f whose matrices have spectral norms up to s and distances
-        up to b. Theorem 3.3, the margin being 2-Lipschitz, gives covering numbers
-        ``log N(eps) <= (r / eps)**2``, ``r = (2 / margin) ||X||_2 R_A sqrt(log(2 W**2))``. Dudley's
-        integral in the form of Lemma A.5, ``4 a / sqrt(n) + (12 r / n) log(sqrt(n) / a)``, is
-        smallest at ``a = 3 r / sqrt(n)`` (the paper takes ``a = 1 / n``), where it is
-        ``(12 r / n) (1 + log(n / (3 r)))``. The result is that, or 1/2 if that is smaller or
-        ``3 r > n``: no class with values in [0, 1] has a larger complexity.
+        The class consists of the ramp losses ``(x, y) -> min(max(1 - m(x, y) / margin, 0), 1)``,
+        where m is the margin of f, for all networks f whose matrices have spectral norms of at most
+        s and distances of at most b. Since the margin is 2-Lipschitz, Theorem 3.3 gives the
+        covering numbers ``log N(eps) <= (r / eps)**2`` with
+        ``r = (2 / margin) ||X||_2 R_A sqrt(log(2 W**2))``. Dudley's integral in the form of Lemma
+        A.5, ``4 a / sqrt(n) + (12 r / n) log(sqrt(n) / a)``, is minimal at ``a = 3 r / sqrt(n)``
+        (the paper uses ``a = 1 / n``), where it equals ``(12 r / n) (1 + log(n / (3 r)))``. The
+        result is this value, or 1/2 if this is smaller or ``3 r > n``, since no class with values
+        in [0, 1] has a larger complexity.
 
         Args:
             margin: Margin, > 0, in the units of the outputs.
 
         Returns:
-            The bound, in the convention ``"zhang"``, for `risk_bound` with the share of training
-            examples of margin below ``margin`` as training risk.
+            The bound, in the convention ``"zhang"``. For `risk_bound`, use it with the share of
+            training examples whose margin is below ``margin`` as training risk.
 
         Raises:
             TypeError: If ``margin`` is not a number.
@@ -168,38 +169,39 @@ def bartlett_spectral(
     """Return the spectral complexity of a network on a sample.
 
     ``R_A = (prod_i rho_i ||A_i||_2) (sum_i (||A_i^T - M_i^T||_{2,1} / ||A_i||_2)**(2/3))**(3/2)``
-    with the matrices A of the layers, reference matrices M, and the Lipschitz constants rho of
-    what lies between them. `SpectralComplexity.rademacher` makes a bound of it,
-    `SpectralComplexity.margin_normalizer` what the paper's figures divide margins by. The trap:
-    the class, and M, have to be fixed before the data are seen, and the norms of a trained
-    network are not; the paper pays for that with logarithms.
+    with the weight matrices A, reference matrices M, and the Lipschitz constants rho of the
+    operations between them. `SpectralComplexity.rademacher` computes a bound from it, and
+    `SpectralComplexity.margin_normalizer` the normalization of margins in the paper's figures. Note
+    that the class, and M, must be fixed before the data are seen, but the norms of a trained
+    network are not; the paper accounts for this with logarithmic terms.
 
-    A convolution counts as its matrix, with the kernel repeated at each position and cut at the
-    border. Its spectral norm is that of the operator (see `spectral_norm`), its (2,1) norm is
-    exact, and neither forms the matrix. ReLU has rho = 1, mean pooling its spectral norm, which is
-    ``1 / k`` for k x k windows side by side, and maximum pooling the root of the number of windows
-    that share a pixel, which is 1 for windows side by side.
+    A convolution is treated as its matrix, in which the kernel is repeated at each position and cut
+    off at the border. Its spectral norm is that of the operator (see `spectral_norm`) and its (2,1)
+    norm is exact; neither needs the matrix. The Lipschitz constant rho is 1 for ReLU. For mean
+    pooling it is the spectral norm, ``1 / k`` for non-overlapping k x k windows. For max pooling it
+    is the square root of the largest number of windows that share a pixel, 1 for non-overlapping
+    windows.
 
     Args:
         network: ``nn.Sequential`` of Linear, Conv2d, ReLU, MaxPool2d, AvgPool2d,
             AdaptiveAvgPool2d, Flatten, Dropout, and Identity.
-        inputs: The examples, of the shape that the network takes, without the first axis (bytes
-            are divided by 255, as a `Recipe` does);
-            a tensor, array, memory map, or an iterable of blocks.
-        reference: A network of the same layers that holds M, such as the initial one; None for
-            M = 0.
-        biases: ``"append"`` appends a constant 1 to each input and passes it on up to the last
-            layer with a bias, so that biases are columns of A (M passes it on, too); rho is then
-            at least 1 on the way. ``"refuse"`` is for the theorem's own class.
+        inputs: Examples: a tensor, array, memory map, or iterable of blocks, shape ``(n, ...)``
+            with the input shape of the network. ``uint8`` is divided by 255, as a `Recipe` does.
+        reference: Network with the same layers that contains M, such as the initial network; None
+            for M = 0.
+        biases: ``"append"`` appends a constant 1 to each input and propagates it to the last layer
+            with a bias, so that biases are columns of A (the same holds for M); rho is then at
+            least 1 up to this layer. ``"refuse"`` rejects biases: the class of the theorem has
+            none.
 
     Returns:
-        The spectral complexity and its parts.
+        The spectral complexity and its factors.
 
     Raises:
-        TypeError: If the network, a layer, or the inputs are of an unknown kind.
-        ValueError: If a layer does not fit, the reference has other shapes or a bias after the
-            last one of the network, weights or inputs are not finite, or there are biases to
-            refuse.
+        TypeError: If the network, a layer, or the inputs have an unsupported type.
+        ValueError: If a layer does not match its input, the reference has other shapes or a bias
+            after the last one of the network, weights or inputs are not finite, or there are biases
+            that ``"refuse"`` rejects.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""A number that a complexity is not above, or not below, and the definition that it follows."""
+"""A bound on a complexity, with the definition of the complexity that it uses."""
 
 import math
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from corruptlab._checks import at_least, check_choice, not_negative
 from corruptlab._reports import Report
 
 Convention: TypeAlias = Literal["zhang", "bartlett_mendelson"]
-"""Which definition a number follows, for a class F of functions on the points x_1 .. x_n.
+"""Definition of the complexity of a class F of functions on the points x_1 .. x_n.
 
 ``"zhang"``: E sup_f (1/n) sum_i sigma_i f(x_i), as in Zhang et al. 2017, §2.2, and Mohri et al.
 2018. ``"bartlett_mendelson"``: E sup_f abs((2/n) sum_i sigma_i f(x_i)), as in Bartlett and
@@ -18,24 +18,24 @@ Mendelson 2002.
 
 @dataclass(frozen=True)
 class Bound(Report, kind="bound"):
-    """A bound on a complexity, with its definition and its source.
+    """Bound on a Rademacher or Gaussian complexity, with its convention and source.
 
-    A number of your own becomes one by saying which definition it follows.
+    Construct a ``Bound`` directly to use a bound from another source.
 
     Args:
-        value: The bound, >= 0.
+        value: Value of the bound, >= 0.
         n: Number of examples, >= 1.
-        convention: Which definition of the complexity is meant, see `Convention`.
-        name: What the bound is called.
-        source: Who proved it, and where.
-        gaussian: Whether it bounds the Gaussian complexity instead of the Rademacher one.
-        confidence: Probability with which it holds over the random draws that went into it, in
-            ``(0, 1]``; 1.0 for a closed form.
+        convention: Definition of the complexity, see `Convention`.
+        name: Name of the bound.
+        source: Reference for the bound.
+        gaussian: Whether it bounds the Gaussian complexity instead of the Rademacher complexity.
+        confidence: Probability, in ``(0, 1]``, with which the bound holds over the random draws it
+            is based on; 1.0 for a closed form.
 
     Raises:
-        TypeError: If ``value`` or ``confidence`` is not a number, or ``n`` not an integer.
-        ValueError: If ``value`` is negative or not finite, ``n`` is below 1, ``convention`` is not
-            known, or ``confidence`` is outside ``(0, 1]``.
+        TypeError: If ``value`` or ``confidence`` is not a number, or ``n`` is not an integer.
+        ValueError: If ``value`` is negative or not finite, ``n`` is below 1, ``convention`` is
+            unknown, or ``confidence`` is outside ``(0, 1]``.
 
     Example:
         >>> from corruptlab.capacity import rademacher

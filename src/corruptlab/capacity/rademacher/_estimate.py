@@ -39,29 +39,30 @@ class Estimate(
         "lipschitz_interval",
     ),
 ):
-    """The mean over draws of the supremum that a class of functions reaches against random signs.
+    """Monte Carlo estimate of a Rademacher or Gaussian complexity.
 
-    Each draw's supremum is exact, so the mean is unbiased: what is left is the error of finitely
-    many draws, and two intervals say how large it is. The *t-interval* is the usual one, right as
-    draws become many, and narrow. The *bounded-differences* one holds at every number of draws:
-    turning the sign of example i moves a supremum by at most ``2 M_i / n``, ``M_i`` the largest
-    ``abs(f(x_i))`` in the class, so by McDiarmid's inequality the mean of T of them is off by
-    more than ``scale * sqrt(2 log(2 / delta) / T)``, ``scale = sqrt(sum_i M_i**2) / n``, with
-    probability at most delta. With normal draws in place of signs nothing is bounded; there the
-    supremum is a Lipschitz function of them, with the constant ``scale``, and Gaussian
-    concentration gives the same formula (the *Lipschitz* interval).
+    The estimate is the mean, over draws of random signs, of the supremum of the correlation with
+    the signs over the class. The supremum of each draw is exact, so the estimate is unbiased; two
+    intervals describe its Monte Carlo error. The *t-interval* is narrow, and valid asymptotically.
+    The *bounded-differences interval* is valid for every number of draws: changing the sign of
+    example i changes a supremum by at most ``2 M_i / n``, where ``M_i`` is the largest
+    ``abs(f(x_i))`` in the class. By McDiarmid's inequality, the mean of T draws deviates by more
+    than ``scale * sqrt(2 log(2 / delta) / T)`` with probability at most delta, where
+    ``scale = sqrt(sum_i M_i**2) / n``. For normal draws instead of signs, differences are
+    unbounded, but the supremum is a Lipschitz function of the draws with the constant ``scale``,
+    and Gaussian concentration gives the same formula (the *Lipschitz interval*).
 
     Attributes:
-        name: The class of functions, in words.
-        sups: The supremum of each draw, normalized as ``convention`` says.
-        scale: The constant of the concentration bound; None for a statistic without one.
-        lower_bound: What the complexity is not below; None if unknown.
-        upper_bound: What the complexity is not above; None if unknown.
+        name: Description of the class of functions.
+        sups: Supremum of each draw, normalized according to ``convention``.
+        scale: Constant of the concentration inequality; None for a statistic without one.
+        lower_bound: Lower bound on the complexity; None if unknown.
+        upper_bound: Upper bound on the complexity; None if unknown.
         n: Number of examples.
-        convention: Which definition all numbers follow, see `Convention`.
-        gaussian: Whether the examples were multiplied by normal numbers instead of signs.
-        symmetric: Whether -f is in the class whenever f is; then the two conventions
-            differ by a factor of 2 only.
+        convention: Definition that all values follow, see `Convention`.
+        gaussian: Whether the draws are standard normal instead of signs.
+        symmetric: Whether the class contains -f for every f; the two conventions then differ only
+            by a factor of 2.
         confidence: Level of the intervals.
         seed: Seed of the draws.
         environment: Versions, machine, and device.
@@ -99,7 +100,7 @@ class Estimate(
 
     @property
     def value(self) -> float:
-        """The estimate: the mean over draws."""
+        """Estimate of the complexity, the mean over draws."""
         return math.fsum(self.sups) / self.draws
 
     @property
@@ -109,7 +110,7 @@ class Estimate(
 
     @property
     def t_interval(self) -> Interval:
-        """Student's interval at ``confidence`` for the complexity, from the spread of the draws."""
+        """Student's t-interval at ``confidence``, from the standard deviation of the draws."""
         return self._around(t_quantile(self.confidence, self.draws - 1) * self.standard_error)
 
     @property
@@ -125,20 +126,20 @@ class Estimate(
     def upper_limit(self, confidence: float | None = None) -> Bound:
         """Return a one-sided upper confidence limit for the complexity.
 
-        It is the estimate plus ``scale * sqrt(2 log(1 / (1 - confidence)) / draws)``, or the closed
-        form ``upper_bound`` where that is smaller. The closed form always holds, but the draws
-        decide which of the two is returned, so a union bound has to count the same confidence for
-        both; for certainty take ``upper_bound`` whatever the draws are.
+        The limit is the estimate plus ``scale * sqrt(2 log(1 / (1 - confidence)) / draws)``, or the
+        closed form ``upper_bound`` if that is smaller. The closed form always holds, but the draws
+        decide which of the two is returned, so a union bound must count the same confidence for
+        both. For a limit that holds with certainty, use ``upper_bound``.
 
         Args:
-            confidence: Level in ``(0, 1)``; None for that of the intervals.
+            confidence: Confidence level in ``(0, 1)``; None for the level of the intervals.
 
         Returns:
-            The limit, in this estimate's convention.
+            The limit, in the convention of the estimate.
 
         Raises:
             TypeError: If ``confidence`` is not a number.
-            ValueError: If it is outside ``(0, 1)``, or this estimate has no ``scale``.
+            ValueError: If it is outside ``(0, 1)``, or the estimate has no ``scale``.
         """
         confidence = self.confidence if confidence is None else confidence
         check_confidence(confidence)
@@ -161,17 +162,18 @@ class Estimate(
         return replace(closed, confidence=confidence)
 
     def to_convention(self, convention: Convention) -> "Estimate":
-        """Return the same result under another definition.
+        """Convert the estimate to another convention.
 
         Args:
-            convention: The definition that is wanted.
+            convention: Convention of the result.
 
         Returns:
-            The estimate with all numbers multiplied by 2 or 1/2, or itself.
+            The estimate with all values multiplied by 2 or 1/2, or the estimate itself if it
+            already follows ``convention``.
 
         Raises:
-            ValueError: If ``convention`` is not known, or differs and the class is not
-                symmetric: then the absolute value changes more than a factor.
+            ValueError: If ``convention`` is unknown, or the conventions differ and the class is not
+                symmetric: they then differ by more than a factor.
         """
         check_convention(convention)
         if convention == self.convention:

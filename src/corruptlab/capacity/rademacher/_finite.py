@@ -14,12 +14,12 @@ from corruptlab.capacity.rademacher._estimate import Estimate, MonteCarlo, Signe
 
 
 def massart(norm: float, *, size: int, n: int) -> Bound:
-    """Bound the complexity of finitely many functions: ``norm * sqrt(2 log(size)) / n``.
+    """Bound the complexity of a finite class: ``norm * sqrt(2 log(size)) / n``.
 
-    The functions count by their values on the sample: ``size`` different vectors in R^n, none
-    longer than ``norm``. The trap: with an absolute value around the sum
-    (``"bartlett_mendelson"``) the negatives count as well, which makes ``2 * size``, besides the
-    factor of 2.
+    Functions with equal values on the sample count once: ``size`` is the number of distinct vectors
+    of values in R^n, and ``norm`` their largest norm. Note that with an absolute value around the
+    sum (``"bartlett_mendelson"``), the negatives count as well. This doubles ``size``, in addition
+    to the factor of 2 between the conventions.
 
     Args:
         norm: Largest Euclidean norm of a vector of values, >= 0.
@@ -30,8 +30,8 @@ def massart(norm: float, *, size: int, n: int) -> Bound:
         The bound, in the convention ``"zhang"``.
 
     Raises:
-        TypeError: If ``norm`` is not a number, ``size`` or ``n`` not an integer.
-        ValueError: If ``norm`` is negative or not finite, or ``size`` or ``n`` below 1.
+        TypeError: If ``norm`` is not a number, or ``size`` or ``n`` is not an integer.
+        ValueError: If ``norm`` is negative or not finite, or ``size`` or ``n`` is below 1.
 
     Example:
         >>> from corruptlab.capacity import rademacher
@@ -53,9 +53,9 @@ def massart(norm: float, *, size: int, n: int) -> Bound:
 def sauer(vc_dimension: int, *, n: int) -> Bound:
     """Bound the complexity of classifiers by their VC dimension d: ``sqrt(2 d log(e n / d) / n)``.
 
-    By Sauer's lemma functions with values in {-1, +1} have at most ``(e n / d)**d`` different
-    vectors of values on n >= d examples, each of length ``sqrt(n)``; the rest is `massart`. The
-    bound exceeds 1, which no such class does, as long as n is below about 5.4 d.
+    By Sauer's lemma, functions with values in {-1, +1} have at most ``(e n / d)**d`` distinct
+    vectors of values on n >= d examples, each of norm ``sqrt(n)``; `massart` gives the bound. The
+    bound exceeds 1, the largest possible complexity, if n is below about 5.4 d.
 
     Args:
         vc_dimension: VC dimension, >= 1.
@@ -98,31 +98,33 @@ def finite(
     gaussian: bool = False,
     confidence: float = 0.95,
 ) -> Estimate:
-    """Estimate the complexity of finitely many functions from their values on the sample.
+    """Estimate the complexity of a finite class from its values on the sample.
 
-    For one draw of signs the supremum is ``max_v <sigma, v> / n`` over the m rows v. Such a class
-    is not symmetric in general, so the two conventions differ by more than a factor: a single
-    function has complexity 0 in the paper's, and ``(2/n) E abs(<sigma, v>)`` in that of Bartlett
-    and Mendelson. Repeated rows change nothing but the bound of Massart.
+    For a draw of signs, the supremum is ``max_v <sigma, v> / n`` over the m rows v. In general,
+    such a class is not symmetric, and the two conventions differ by more than a factor of 2: a
+    single function has complexity 0 in the convention of the paper and ``(2/n) E abs(<sigma, v>)``
+    in that of Bartlett and Mendelson. Repeated rows affect only Massart's bound.
 
     Args:
-        predictions: Tensor, array, or memory map of shape ``(m, n)``: the values of function k on
-            the examples are row k. It is read once, a block of columns at a time.
+        predictions: Tensor, array, or memory map of shape ``(m, n)``: row k contains the values of
+            function k on the examples. It is read once, in blocks of columns.
         draws: Number of random sign vectors, >= 2.
-        seed: Decides the signs, with the number of the draw and of the example; any integer >= 0.
-        convention: Which definition.
-        gaussian: Whether to estimate the Gaussian complexity, normal numbers in place of signs.
-        confidence: Level of the intervals, in ``(0, 1)``.
+        seed: Seed of the signs, which depend on the seed, the draw, and the example; any integer >=
+            0.
+        convention: Definition of the complexity, see `Convention`.
+        gaussian: Whether to estimate the Gaussian complexity, with normal draws in place of signs.
+        confidence: Confidence level of the intervals, in ``(0, 1)``.
 
     Returns:
-        The estimate. Upper bound: Massart's lemma, over the rows and, if the convention takes the
-        absolute value, their negatives. Lower bound: Khintchine's inequality for half the
-        difference of the first row and the row farthest from it, which is what the larger of two
-        has as its mean; with the absolute value, for the longest row.
+        The estimate. Its upper bound is Massart's lemma for the rows and, if the convention takes
+        the absolute value, their negatives. Its lower bound is Khintchine's inequality for half the
+        difference of the first row u and the row v farthest from it, because
+        ``E max(<sigma, u>, <sigma, v>) = E abs(<sigma, u - v>) / 2``; with the absolute value, it
+        is the inequality for the row of largest norm.
 
     Raises:
-        TypeError: If an argument is of a wrong kind.
-        ValueError: If there is no function or no example, a value is not finite, or an option is
+        TypeError: If an argument has the wrong type.
+        ValueError: If there are no functions or no examples, a value is not finite, or an option is
             out of range.
 
     Example:

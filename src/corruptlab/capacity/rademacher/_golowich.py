@@ -20,32 +20,32 @@ def golowich_frobenius(
 ) -> Bound:
     """Bound the complexity of ReLU networks by Frobenius norms.
 
-    ``(prod_j ||W_j||_F) (sqrt(2 log(2) L) + 1) sqrt(sum_i ||x_i||**2) / n`` for L weight
-    matrices: the class of all networks with these norms or smaller ones, of any width. It is
-    about one output, so for a network with several it bounds each of them; `maurer` brings them
-    together. The trap: the class has to be fixed before the data are seen, the norms of a trained
-    network are not.
+    ``(prod_j ||W_j||_F) (sqrt(2 log(2) L) + 1) sqrt(sum_i ||x_i||**2) / n`` for L weight matrices
+    bounds the class of all networks, of any width, with at most these norms. The theorem is about a
+    single output; for several outputs the bound holds for each of them, and `maurer` combines them.
+    Note that the class must be fixed before the data are seen; the norms of a trained network are
+    not.
 
-    A convolution counts as its matrix, with the kernel repeated at each position. Mean pooling
-    multiplies by its spectral norm (after the last ReLU: by the largest sum of one of its rows); a
-    ReLU at the end changes nothing. Maximum pooling is not element-wise and is refused.
+    A convolution is treated as its matrix, in which the kernel is repeated at each position. Mean
+    pooling multiplies by its spectral norm (after the last ReLU, by the largest row sum). A final
+    ReLU changes nothing. Max pooling is not element-wise and is rejected.
 
     Args:
         network: ``nn.Sequential`` of Linear, Conv2d, ReLU, mean pooling, Flatten, Dropout, and
-            Identity; or the norms alone, first layer first, each >= 0.
-        inputs: The examples, of the shape that the network takes, without the first axis (bytes
-            are divided by 255, as a `Recipe` does);
-            a tensor, array, memory map, or an iterable of blocks.
-        biases: ``"append"`` appends a constant 1 to each input and passes it on up to the last
-            layer with a bias, so that biases are columns of the matrices and count in the norms;
-            ``"refuse"`` is for the theorem's own class. Norms alone are taken as they are.
+            Identity; or the norms themselves, each >= 0, in the order of the layers.
+        inputs: Examples: a tensor, array, memory map, or iterable of blocks, shape ``(n, ...)``
+            with the input shape of the network. ``uint8`` is divided by 255, as a `Recipe` does.
+        biases: ``"append"`` appends a constant 1 to each input and propagates it to the last layer
+            with a bias, so that biases are columns of the matrices and count in the norms.
+            ``"refuse"`` rejects biases: the class of the theorem has none. Ignored if norms are
+            given.
 
     Returns:
         The bound, in the convention ``"zhang"``.
 
     Raises:
-        TypeError: If the network, a layer, or the inputs are of an unknown kind.
-        ValueError: If the network has maximum pooling or other parts that do not fit, a norm is
+        TypeError: If the network, a layer, or the inputs have an unsupported type.
+        ValueError: If the network contains max pooling or layers that do not match, a norm is
             negative, or the inputs are not finite.
 
     Example:
@@ -82,26 +82,27 @@ def golowich_l1_inf(
 ) -> Bound:
     """Bound the complexity of ReLU networks by the largest l1 norm of a row in each layer.
 
-    ``(2/n) (prod_j ||W_j||_{1,inf}) sqrt(L + 1 + log d) sqrt(max_j sum_i x_ij**2)`` for L weight
-    matrices and d input coordinates, with ``||W||_{1,inf} = max_k sum_j abs(W_kj)``. Outputs,
-    convolutions, and fixed classes are as in `golowich_frobenius`; here a convolution counts with
-    one kernel, whatever the number of positions, and mean pooling with the sum of a row, 1.
+    ``(2/n) (prod_j ||W_j||_{1,inf}) sqrt(L + 1 + log d) sqrt(max_j sum_i
+    x_ij**2)`` for L weight matrices and d input coordinates, with ``||W||_{1,inf} = max_k sum_j
+    abs(W_kj)``. What `golowich_frobenius` says about several outputs, convolutions, and the choice
+    of the class holds here too. A convolution counts with the l1 norm of one kernel, whatever the
+    number of positions, and mean pooling with its row sum, 1.
 
     Args:
         network: ``nn.Sequential`` of Linear, Conv2d, ReLU, mean pooling, Flatten, Dropout, and
-            Identity; or the norms alone, first layer first, each >= 0.
-        inputs: The examples, of the shape that the network takes, without the first axis;
-            a tensor, array, memory map, or an iterable of blocks.
-        biases: ``"append"`` appends a constant 1 to each input and passes it on up to the last
-            layer with a bias, so that biases are columns of the matrices and count in the norms;
-            ``"refuse"`` is for the theorem's own class. Norms alone are taken as they are.
+            Identity; or the norms themselves, each >= 0, in the order of the layers.
+        inputs: Examples, as in `golowich_frobenius`.
+        biases: ``"append"`` appends a constant 1 to each input and propagates it to the last layer
+            with a bias, so that biases are columns of the matrices and count in the norms.
+            ``"refuse"`` rejects biases: the class of the theorem has none. Ignored if norms are
+            given.
 
     Returns:
         The bound, in the convention ``"zhang"``.
 
     Raises:
-        TypeError: If the network, a layer, or the inputs are of an unknown kind.
-        ValueError: If the network has maximum pooling or other parts that do not fit, a norm is
+        TypeError: If the network, a layer, or the inputs have an unsupported type.
+        ValueError: If the network contains max pooling or layers that do not match, a norm is
             negative, or the inputs are not finite.
 
     Example:

@@ -38,36 +38,37 @@ def kernel(
     confidence: float = 0.95,
     progress: bool = False,
 ) -> Estimate:
-    """Estimate the complexity of the ball of radius B in the Hilbert space of a kernel.
+    """Estimate the complexity of a ball of radius B in a reproducing kernel Hilbert space.
 
-    For one draw of signs the supremum is exactly ``(B/n) sqrt(sigma^T K sigma)`` with the Gram
-    matrix K of the sample; only the mean over draws is estimated. K is worked on in tiles of
-    2,048 rows and columns, so with a ``function`` the whole matrix never exists, and a memory map
-    of it may be larger than memory. The linear kernel gives what `linear` gives in the l2 ball,
-    draw by draw.
+    For a draw of signs, the supremum is exactly ``(B/n) sqrt(sigma^T K sigma)`` with the Gram
+    matrix K of the sample; only the mean over draws is estimated. K is processed in tiles of 2,048
+    rows and columns. With a ``function``, the whole matrix is therefore never stored, and a memory
+    map of it may be larger than memory. The linear kernel gives the same value as `linear` with the
+    l2 ball for each draw.
 
     Args:
-        data: The Gram matrix, shape ``(n, n)``, symmetric and positive semi-definite; or, with a
-            ``function``, the inputs, shape ``(n, ...)``, of which bytes are divided by 255, as a
+        data: Gram matrix, shape ``(n, n)``, symmetric and positive semi-definite; or, with a
+            ``function``, the inputs, shape ``(n, ...)``, where ``uint8`` is divided by 255, as a
             `Recipe` does. A tensor, an array, or a memory map.
-        function: The kernel: takes tensors of ``a`` and of ``b`` inputs, gives the ``(a, b)``
-            matrix of values. It has to be symmetric; the tiles below the diagonal are not asked
-            for.
+        function: Kernel that maps tensors of ``a`` and of ``b`` inputs to the matrix of shape
+            ``(a, b)``. It must be symmetric; it is not evaluated on tiles below the diagonal.
         radius: Radius B of the ball, > 0.
         draws: Number of random sign vectors, >= 2.
-        seed: Decides the signs, with the number of the draw and of the example; any integer >= 0.
-        convention: Which definition; the class is symmetric, so they differ by a factor of 2.
-        gaussian: Whether to estimate the Gaussian complexity, normal numbers in place of signs.
-        confidence: Level of the intervals, in ``(0, 1)``.
+        seed: Seed of the signs, which depend on the seed, the draw, and the example; any integer >=
+            0.
+        convention: Definition of the complexity, see `Convention`; the class is symmetric, so the
+            two differ by a factor of 2.
+        gaussian: Whether to estimate the Gaussian complexity, with normal draws in place of signs.
+        confidence: Confidence level of the intervals, in ``(0, 1)``.
         progress: Whether to show progress on standard error.
 
     Returns:
-        The estimate, with the bounds ``(B/n) sqrt(trace K)`` and, from below, the
-        Khintchine-Kahane share ``1/sqrt(2)`` of it.
+        The estimate, with the upper bound ``(B/n) sqrt(trace K)`` and the lower bound ``1/sqrt(2)``
+        times this value (Khintchine-Kahane inequality).
 
     Raises:
-        TypeError: If an argument or what the kernel gives is of a wrong kind.
-        ValueError: If a shape does not fit, the matrix is not finite, symmetric, and positive
+        TypeError: If an argument or the result of the kernel has the wrong type.
+        ValueError: If a shape is wrong, the matrix is not finite, symmetric, and positive
             semi-definite, or an option is out of range.
 
     Example:

@@ -33,39 +33,43 @@ def linear(
     gaussian: bool = False,
     confidence: float = 0.95,
 ) -> Estimate:
-    """Estimate the complexity of the linear functions ``x -> <w, x>`` with ``w`` in a ball.
+    """Estimate the complexity of the linear functions ``x -> <w, x>`` with ``w`` in a norm ball.
 
-    For one draw of signs the supremum is exactly ``(B/n) ||sum_i sigma_i x_i||`` in the dual
-    norm, l2 for the l2 ball and l-infinity for the l1 ball of radius B; only the mean over draws
-    is estimated. Bytes are divided by 255, as a `Recipe` does, and other inputs taken as they
-    are; each is flattened, and there is no bias; append a constant 1 for a bias inside the
-    ball.
+    For a draw of signs, the supremum is exactly ``(B/n) ||sum_i sigma_i x_i||`` in the dual norm:
+    l2 for the l2 ball and l-infinity for the l1 ball of radius B. Only the mean over draws is
+    estimated. ``uint8`` inputs are divided by 255, as a `Recipe` does; other inputs are used
+    unchanged. Inputs are flattened. There is no bias; append a constant 1 to the inputs for a bias
+    inside the ball.
 
-    Inputs are read once, a few million numbers at a time, so what is not in memory (a memory map,
-    an iterator of blocks) can be far larger than memory. The work is one matrix product of
-    ``(draws, b)`` by ``(b, d)`` for each block of b examples, on the device of the block.
+    Inputs are read once, in blocks of a few million values, so a memory map or an iterator of
+    blocks can be much larger than memory. The work is one matrix product of ``(draws, b)`` by
+    ``(b, d)`` for each block of b examples, on the device of the block.
 
     Args:
         inputs: Tensor, array, or memory map of shape ``(n, ...)``, or an iterable of blocks of that
-            shape. Types that float32 holds exactly are multiplied in float32, others in float64,
-            and so are blocks whose squares float32 does not hold.
+            shape. Products are computed in ``float32`` for dtypes that ``float32`` represents
+            exactly, unless the squares in a block overflow or underflow, and otherwise in
+            ``float64``.
         radius: Radius B of the ball, > 0.
-        ball: Norm of the ball.
+        ball: Norm of the ball, ``"l2"`` or ``"l1"``.
         draws: Number of random sign vectors, >= 2.
-        seed: Decides the signs, with the number of the draw and of the example; any integer >= 0.
-        convention: Which definition; the class is symmetric, so they differ by a factor of 2.
-        gaussian: Whether to estimate the Gaussian complexity, normal numbers in place of signs.
-        confidence: Level of the intervals, in ``(0, 1)``.
+        seed: Seed of the signs, which depend on the seed, the draw, and the example; any integer >=
+            0.
+        convention: Definition of the complexity, see `Convention`; the class is symmetric, so the
+            two differ by a factor of 2.
+        gaussian: Whether to estimate the Gaussian complexity, with normal draws in place of signs.
+        confidence: Confidence level of the intervals, in ``(0, 1)``.
 
     Returns:
-        The estimate. Bounds of the l2 ball: ``(B/n) sqrt(sum_i ||x_i||**2)``, and from below the
-        Khintchine-Kahane share ``1/sqrt(2)`` of it. Bounds of the l1 ball, with the longest column
-        ``c`` of the inputs: ``(B/n) ||c|| sqrt(2 log(2 d))`` and ``(B/n) ||c|| / sqrt(2)``.
+        The estimate. For the l2 ball, its upper bound is ``(B/n) sqrt(sum_i ||x_i||**2)`` and its
+        lower bound is ``1/sqrt(2)`` times this value (Khintchine-Kahane inequality). For the l1
+        ball, with the column ``c`` of the inputs that has the largest norm, the bounds are
+        ``(B/n) ||c|| sqrt(2 log(2 d))`` and ``(B/n) ||c|| / sqrt(2)``.
 
     Raises:
-        TypeError: If an argument is of a wrong kind.
-        ValueError: If there are no inputs, they are not finite, shapes differ, or an option is out
-            of range.
+        TypeError: If an argument has the wrong type.
+        ValueError: If there are no inputs, a value is not finite, shapes differ, or an option is
+            out of range.
 
     Example:
         >>> import numpy as np

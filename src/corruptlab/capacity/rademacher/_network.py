@@ -18,16 +18,17 @@ from corruptlab.training import Recipe
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class TrainedEstimate(Estimate, kind="trained_rademacher_estimate"):
-    """The mean over draws of what networks reach when they are trained on random signs.
+    """Estimated lower bound on a Rademacher complexity, by training; returned by `network`.
 
-    Every draw is at most the supremum over all weights, so the mean estimates a *lower bound* on
-    the complexity: the one that this recipe reaches. It has no ``scale``, because nothing limits
-    how far one sign moves the result of a training, and so no interval but Student's and no
-    `Estimate.upper_limit`; theorems that need an upper bound reject it.
+    The value of each draw is at most the supremum over all weights. The mean therefore estimates a
+    *lower bound* on the complexity, the one that the recipe attains. There is no ``scale``, because
+    the effect of one sign on the result of training is not bounded. The t-interval is therefore the
+    only interval, there is no `Estimate.upper_limit`, and functions that need an upper bound reject
+    this estimate.
 
     Attributes:
         num_classes: Number K of classes; 2 for signs.
-        recipe: The hyper-parameters.
+        recipe: Hyper-parameters.
 
     Example:
         >>> import torch
@@ -55,46 +56,46 @@ def network(
     device: torch.device | str | None = None,
     progress: bool = False,
 ) -> TrainedEstimate:
-    """Estimate what networks reach when they are trained on random signs: a lower bound.
+    """Estimate a lower bound on the Rademacher complexity by training on random signs.
 
-    Each draw of signs trains one replica, and counts ``(1/n) sum_i sigma_i sign h(x_i)`` of the
-    trained network, ``sign h`` = +1 where the second output is the largest, on all n inputs in
-    evaluation mode. That is at most the supremum over all weights, so the mean over draws estimates
-    a *lower bound* on the complexity of the classifiers that the network can be: the
-    one that this recipe reaches from these initial weights. A value near 1 makes bounds built on
-    Rademacher complexity vacuous; a small value may be the optimizer's fault.
+    Each draw of signs trains one replica. Its value is ``(1/n) sum_i sigma_i sign h(x_i)`` for the
+    trained network, where ``sign h`` is +1 if the second output is the largest, over all n inputs
+    in evaluation mode. This is at most the supremum over all weights, so the mean over draws
+    estimates a *lower bound* on the complexity of the network's classifiers, the one that the
+    recipe attains from these initial weights. A value near 1 makes bounds based on Rademacher
+    complexity vacuous; a small value may be due to the optimizer.
 
-    With K > 2 classes the labels are uniform over them, and a draw counts the mean of
-    ``(K 1[h(x_i) = y_i] - 1) / (K - 1)``: 1 if all labels are fitted, and 0 on average for
-    functions that cannot know the labels. For K = 2 it is the correlation with signs; both are
-    ``(K accuracy - 1) / (K - 1)``.
+    With K > 2 classes, labels are drawn uniformly, and the value of a draw is the mean of
+    ``(K 1[h(x_i) = y_i] - 1) / (K - 1)``: 1 if all labels are fitted, and 0 in expectation for
+    functions that do not depend on the labels. For K = 2 this is the correlation with signs. In
+    both cases it equals ``(K accuracy - 1) / (K - 1)``.
 
-    Signs are those of the other estimates with the same seed. Of K > 2 classes, draw t
-    gives example i ``Draws(seed).integers("rademacher/classes/{t}", [i], K)``. All replicas see the
-    examples in the same order.
+    The signs are those of the other estimates with the same seed. For K > 2 classes, example i has
+    the label ``Draws(seed).integers("rademacher/classes/{t}", [i], K)`` in draw t. All replicas
+    process the examples in the same order.
 
     Args:
-        model: A network with ``num_classes`` outputs, whose weights every replica starts from, a
-            function without arguments that makes it, or a sequence of ``draws`` networks. They are
-            copied.
-        inputs: Inputs as they are stored, shape ``(n, ...)``; the recipe crops and whitens them.
-        recipe: The hyper-parameters. Augmentation and weight decay make it harder to fit signs.
+        model: A network with ``num_classes`` outputs, whose weights are the initial weights of
+            every replica; a function without arguments that returns one; or a sequence of ``draws``
+            networks. Networks are copied.
+        inputs: Stored inputs, shape ``(n, ...)``; the recipe crops and whitens them.
+        recipe: Hyper-parameters. Augmentation and weight decay make signs harder to fit.
         num_classes: Number K of classes, >= 2.
-        draws: Number of random sign vectors, >= 2; each is one training.
-        seed: Decides the labels and the data order; any integer >= 0.
+        draws: Number of random sign vectors, >= 2; each trains one network.
+        seed: Seed of the labels and the data order; any integer >= 0.
         confidence: Level of the t-interval, in ``(0, 1)``.
-        device: Where to train; None for where the network is.
+        device: Device of the training; None for the device of the network.
         progress: Whether to show progress on standard error.
 
     Returns:
-        The estimate. ``sups`` holds what each draw reached; there is no bound and no scale. After
-        Ctrl-C that of the finished groups of replicas (at most 256 each); before the first is
-        finished, Ctrl-C passes through.
+        The estimate. ``sups`` contains the value of each draw; there are no bounds and no scale.
+        After Ctrl-C, the estimate of the finished groups of replicas (at most 256 each); before the
+        first group is finished, KeyboardInterrupt is raised.
 
     Raises:
-        TypeError: If an argument is of a wrong kind.
-        ValueError: If there are no inputs, the network does not take them or has another
-            number of outputs, or an option is out of range.
+        TypeError: If an argument has the wrong type.
+        ValueError: If there are no inputs, the network does not accept them or has another number
+            of outputs, or an option is out of range.
         NonFiniteLossError: If the loss of a replica becomes infinite or not a number.
 
     Example:

@@ -12,20 +12,22 @@ from corruptlab.capacity.rademacher._estimate import Estimate
 def talagrand(complexity: Estimate | Bound, *, lipschitz: float) -> Bound:
     """Bound the complexity of ``phi_i(f(x_i))`` for L-Lipschitz functions of one output: ``L R``.
 
-    The phi_i may differ from example to example (a loss that knows the label does) and need not
-    vanish at 0. Without the absolute value around the sum there is no factor of 2; with it there
-    would be, so the result is in the convention ``"zhang"`` whatever the argument's is.
+    The functions phi_i may differ between examples, as a loss that depends on the label does, and
+    need not vanish at 0. Without an absolute value around the sum there is no factor of 2. With it
+    there would be one, so the result always uses the convention ``"zhang"``, whatever the
+    convention of the argument.
 
     Args:
-        complexity: Of the class of outputs.
+        complexity: Complexity of the class of outputs.
         lipschitz: Lipschitz constant L, > 0; 1/2 for the 0-1 loss of outputs in {-1, +1}.
 
     Returns:
-        The bound, with the confidence of the argument.
+        The bound, with the confidence of ``complexity``.
 
     Raises:
-        TypeError: If ``complexity`` is neither an estimate nor a bound, or L not a number.
-        ValueError: If the complexity is a Gaussian one, or L not above 0.
+        TypeError: If ``complexity`` is neither an estimate nor a bound, or ``lipschitz`` is not a
+            number.
+        ValueError: If ``complexity`` is Gaussian, or ``lipschitz`` is not positive.
 
     Example:
         >>> from corruptlab.capacity import rademacher
@@ -41,22 +43,23 @@ def talagrand(complexity: Estimate | Bound, *, lipschitz: float) -> Bound:
 def maurer(complexity: Estimate | Bound, *, lipschitz: float, outputs: int) -> Bound:
     """Bound the complexity of ``phi_i(f(x_i))`` for functions of K outputs: ``sqrt(2) L K R``.
 
-    The phi_i are L-Lipschitz in the Euclidean norm, such as a multiclass loss. Maurer's
-    inequality has the supremum of one sum over examples *and* outputs, each pair with a sign of
-    its own; that is at most K times the complexity of the worst output. If you know the former,
-    pass it with ``outputs=1``.
+    The functions phi_i, such as a multiclass loss, are L-Lipschitz in the Euclidean norm. Maurer's
+    inequality bounds the complexity by a supremum of one sum over examples *and* outputs, with an
+    independent sign for each pair. This is at most K times the complexity of the worst output. If
+    you know the complexity of the joint sum, pass it with ``outputs=1``.
 
     Args:
-        complexity: Of the class of each single output.
+        complexity: Complexity of the class of each single output.
         lipschitz: Lipschitz constant L, > 0; sqrt(2) for the cross-entropy of K scores.
         outputs: Number K of outputs, >= 1.
 
     Returns:
-        The bound, with the confidence of the argument, in the convention ``"zhang"``.
+        The bound, with the confidence of ``complexity``, in the convention ``"zhang"``.
 
     Raises:
-        TypeError: If an argument is of a wrong kind.
-        ValueError: If the complexity is a Gaussian one, L not above 0, or K below 1.
+        TypeError: If an argument has the wrong type.
+        ValueError: If ``complexity`` is Gaussian, ``lipschitz`` is not positive, or ``outputs`` is
+            below 1.
 
     Example:
         >>> from corruptlab.capacity import rademacher
@@ -77,21 +80,22 @@ def _grown(bound: Bound, times: float, by: str) -> Bound:
 
 
 def gaussian_to_rademacher(complexity: Estimate | Bound) -> Bound:
-    """Bound the Rademacher complexity by the Gaussian one: ``R <= sqrt(pi / 2) G``.
+    """Bound a Rademacher complexity by a Gaussian one: ``R <= sqrt(pi / 2) G``.
 
-    A normal number is a sign times its size, and the mean size is ``sqrt(2 / pi)``; taking the
-    mean over sizes inside the supremum makes it no larger. It holds in both conventions.
+    A standard normal variable is the product of a random sign and its absolute value, which has
+    mean ``sqrt(2 / pi)``. By Jensen's inequality, the expectation over the absolute values can be
+    moved inside the supremum. The bound holds in both conventions.
 
     Args:
-        complexity: A Gaussian complexity: an estimate, which stands for its
-            `Estimate.upper_limit`, or a bound.
+        complexity: A Gaussian complexity: a bound, or an estimate, of which the
+            `Estimate.upper_limit` is used.
 
     Returns:
         The bound, in the same convention.
 
     Raises:
-        TypeError: If it is neither.
-        ValueError: If it is no Gaussian complexity.
+        TypeError: If ``complexity`` is neither an estimate nor a bound.
+        ValueError: If ``complexity`` is not Gaussian.
 
     Example:
         >>> import numpy as np
@@ -139,16 +143,16 @@ def rademacher_bound(complexity: Estimate | Bound, *, confidence: float | None =
 
 @dataclass(frozen=True, kw_only=True)
 class RiskBound(Report, kind="risk_bound", derived=("is_vacuous",)):
-    """An upper bound on the risk of every function of a class at once.
+    """Upper bound on the risk that holds uniformly over a class; returned by `risk_bound`.
 
     Attributes:
         value: ``train_risk + 2 complexity + deviation``.
         train_risk: Mean loss on the sample.
-        complexity: The complexity of the losses that went in, in the convention ``"zhang"``.
+        complexity: Complexity of the class of losses, in the convention ``"zhang"``.
         deviation: ``3 bound sqrt(log(2 / delta) / (2 n))``.
-        bound: Largest loss possible.
-        confidence: Probability with which it holds, over the sample and over the draws of the
-            complexity, if there were any.
+        bound: Largest possible loss.
+        confidence: Probability with which the bound holds, over the sample and over the draws of
+            the complexity, if any.
 
     Example:
         >>> from corruptlab.capacity import rademacher
@@ -166,7 +170,7 @@ class RiskBound(Report, kind="risk_bound", derived=("is_vacuous",)):
 
     @property
     def is_vacuous(self) -> bool:
-        """Whether it says no more than that losses are at most ``bound``."""
+        """Whether the bound is trivial: at least ``bound``, the largest possible loss."""
         return self.value >= self.bound
 
     def __repr__(self) -> str:
@@ -187,29 +191,30 @@ def risk_bound(
 ) -> RiskBound:
     """Bound the true risk: ``R_true <= R_train + 2 R + 3 M sqrt(log(2/delta) / (2n))``.
 
-    It holds for all functions of the class at once, so for the one that training picked, if the
-    class was fixed before. R is the empirical complexity, on the same sample, of the class of
-    *losses* in [0, M]: for the 0-1 loss of classifiers with values in {-1, +1} that is half the
-    complexity of the classifiers, for a Lipschitz loss see `talagrand` and `maurer`.
+    The bound holds for all functions of the class simultaneously, hence for the trained one,
+    provided that the class was fixed before the data were seen. R is the empirical complexity, on
+    the same sample, of the class of *losses* with values in [0, M]. For the 0-1 loss of classifiers
+    with values in {-1, +1}, it is half the complexity of the classifiers; for Lipschitz losses, see
+    `talagrand` and `maurer`.
 
-    The theorem is about the convention ``"zhang"``. A number in Bartlett and Mendelson's is
-    halved, and a Gaussian one is rejected. Half of delta goes to the draws of an estimate (nothing
-    if you pass its ``upper_bound``), and what a `Bound` with a confidence below 1 leaves goes to
-    the sample.
+    The theorem uses the convention ``"zhang"``. A value in the convention of Bartlett and Mendelson
+    is halved; a Gaussian complexity is rejected. For an estimate, half of delta is used for its
+    draws (none if you pass its ``upper_bound``). For a `Bound` with a confidence below 1, delta is
+    reduced by its error probability.
 
     Args:
         train_risk: Mean loss on the sample, in ``[0, bound]``.
-        complexity: Of the class of losses on that sample.
-        bound: Largest loss M possible, > 0.
-        confidence: Probability 1 - delta with which the result is to hold, in ``(0, 1)``.
+        complexity: Complexity of the class of losses on that sample.
+        bound: Largest possible loss M, > 0.
+        confidence: Confidence level 1 - delta of the result, in ``(0, 1)``.
 
     Returns:
-        The bound and its three parts.
+        The bound and its three terms.
 
     Raises:
-        TypeError: If an argument is of a wrong kind; a plain number is no complexity.
-        ValueError: If an argument is out of range, the complexity is Gaussian, or its confidence is
-            not above ``confidence``.
+        TypeError: If an argument has the wrong type, such as a plain number for ``complexity``.
+        ValueError: If an argument is out of range, or ``complexity`` is Gaussian or holds with a
+            confidence that is not above ``confidence``.
 
     Example:
         >>> from corruptlab.capacity import rademacher

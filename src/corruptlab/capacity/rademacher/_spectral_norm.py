@@ -23,26 +23,26 @@ _STEPS = 1000
 
 
 def spectral_norm(layer: nn.Linear | nn.Conv2d, input_shape: tuple[int, ...]) -> float:
-    """Return the spectral norm of a layer without its bias, as the linear operator it is.
+    """Return the spectral norm of a layer as a linear operator, without its bias.
 
-    A convolution's norm is that of the operator on images of the given shape, zero padding and
-    stride included, and not that of its kernel as a matrix. (The Fourier transform of the kernel
-    gives the norm at once only for circular padding, Sedghi, Gupta, and Long 2019; with zeros at
-    the border it is an approximation.) Here the operator and its transpose, from automatic
-    differentiation, are applied in power iteration; of all iterates the best combination is
-    taken, Lanczos' method, which needs the square root of the number of steps. It comes from
-    below; the residual, below 1e-6 of the squared norm, is added.
+    For a convolution, this is the norm of the operator on images of the given shape, including zero
+    padding and stride, and not the norm of its kernel as a matrix. (The Fourier transform of the
+    kernel gives the norm directly only for circular padding, Sedghi, Gupta, and Long 2019; for zero
+    padding it is an approximation.) The operator and its transpose, computed by automatic
+    differentiation, are applied in a Lanczos iteration, whose number of steps is about the square
+    root of that of power iteration. The iterates converge from below; the residual, which is below
+    1e-6 of the squared norm, is added.
 
     Args:
-        layer: ``nn.Linear`` or ``nn.Conv2d`` with zero padding.
+        layer: ``nn.Linear``, or ``nn.Conv2d`` with zero padding.
         input_shape: Shape of one input, such as ``(3, 28, 28)``.
 
     Returns:
-        The norm, to six digits, in float64.
+        The norm in ``float64``, accurate to six digits.
 
     Raises:
-        TypeError: If it is another layer.
-        ValueError: If inputs of that shape do not fit, or the padding is not of zeros.
+        TypeError: If ``layer`` has another type.
+        ValueError: If ``input_shape`` does not match the layer, or the padding is not zero padding.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""An audit of data sets: what goes wrong in practice, one finding a check."""
+"""Audit of data sets: checks for common problems, with one finding per check."""
 
 from corruptlab.experiments.auditing._audit import audit
 from corruptlab.experiments.auditing._report import AuditReport, Finding

@@ -1,4 +1,4 @@
-"""One call that checks data sets for what goes wrong in practice."""
+"""Audit of data sets for common problems, in one call."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +13,6 @@ from corruptlab._environment import Environment
 from corruptlab._progress import Progress
 from corruptlab._random_state import preserve_rng_state
 from corruptlab._types import MapDataset
-from corruptlab.corruptions import Corrupted
 from corruptlab.experiments.auditing import _labels as labels
 from corruptlab.experiments.auditing import _loading as loading
 from corruptlab.experiments.auditing._dataset import AuditedData, check_targets, compared, described
@@ -94,7 +93,7 @@ def audit(
         True
         >>> print(report["train: noise rate"].message)
         1,792 of 4,000 labels changed (44.80%), 45.00% expected
-        (exact binomial test: p = 0.81, wrong below 0.0001).
+        (exact binomial test: p = 0.81, error below 0.0001).
 
     Source: Zhang et al. 2017, §2.1, for the corruptions of the paper; the docstrings of the other
     corruptions name their sources.
@@ -115,8 +114,8 @@ def audit(
     findings += tuple(_changed_lengths(given, sizes))
     return AuditReport(
         findings=findings,
-        train=_dataset_name(given["train"]),
-        test="" if test is None else _dataset_name(given["test"]),
+        train=describe(given["train"]),
+        test="" if test is None else describe(given["test"]),
         n_train=sizes["train"],
         n_test=sizes.get("test", 0),
         sample=sample,
@@ -131,13 +130,6 @@ def _changed_lengths(given: Mapping[str, Any], sizes: Mapping[str, int]) -> Iter
         if (now := len(dataset)) != sizes[name]:
             told = f"__len__ gives {sizes[name]:,} at first and {now:,} later"
             yield Finding(f"{name}: length", "error", told)
-
-
-def _dataset_name(dataset: Any) -> str:
-    if not isinstance(dataset, Corrupted):
-        return describe(dataset)
-    done = ", ".join(map(repr, dataset.corruptions)) or "nothing done"
-    return f"{_dataset_name(dataset.dataset)} with {done}"
 
 
 def _all_findings(
@@ -219,7 +211,7 @@ def _verdict_of(check: Callable[[], tuple[Status, str]]) -> tuple[Status, str]:
     try:
         return check()
     except Exception as error:
-        return "error", f"the data set made this check fail: {described(error)}"
+        return "error", f"this check raised an error in the data set: {described(error)}"
 
 
 def _finding(data: AuditedData, check: str, verdict: tuple[Status, str]) -> Finding:

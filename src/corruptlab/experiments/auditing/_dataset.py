@@ -75,9 +75,9 @@ def compared(
     if moved := [(a, b) for a, b in pairs if a.label != b.label]:
         a, b = moved[0]
         return "error", (
-            f"{len(moved):,} of {n:,} sampled items have another label {how}; item {a.index} has "
-            f"{b.label} there, and had {a.label} at first. Make the label depend on the example "
-            "alone: not on chance, on the worker, or on the order of access."
+            f"{len(moved):,} of {n:,} sampled items have a different label {how}; item {a.index} "
+            f"has {b.label} there, and had {a.label} at first. Make the label a function of the "
+            "example alone, not of random draws, the worker, or the order of access."
         )
     if any(a.content is None for a, _ in pairs):
         return "ok", f"{n:,} sampled items have the same labels {how}; inputs of their type " + (
@@ -85,8 +85,8 @@ def compared(
         )
     if changed := sum(a.content != b.content for a, b in pairs):
         return "warning", (
-            f"{changed:,} of {n:,} sampled items have another input {how}, with the same label: "
-            "expected under augmentation (random labels are fitted without it)."
+            f"{changed:,} of {n:,} sampled items have a different input {how}, with the same "
+            "label: expected under augmentation (random labels are fitted without it)."
         )
     return "ok", f"{n:,} sampled items have the same labels and inputs {how}."
 
@@ -270,22 +270,22 @@ def check_targets(
         if len(values) != len(dataset):
             return "error", (
                 f"`{name}` has {len(values):,} labels and the data set {len(dataset):,} items: "
-                f"what reads `{name}` and what reads items see different data."
+                f"code that reads `{name}` and code that reads items get different data."
             )
         try:
             labels = _numbered(values, len(dataset), fields)
         except (TypeError, ValueError):
             return "warning", (
-                f"`{name}` does not hold one class for each item; code that looks for "
-                "labels there will stumble."
+                f"`{name}` does not contain one class per item; code that reads "
+                "labels from it may fail."
             )
         if wrong := [record for record in good if record.label != labels[record.index]]:
             first = wrong[0]
             return "error", (
                 f"`{name}` and the items disagree on {len(wrong):,} of {len(good):,} sampled "
                 f"items; for item {first.index} `{name}` says {labels[first.index]}, and "
-                f"the item has {first.label}. What reads `{name}` (samplers, tables, corruptlab) "
-                "sees other labels than the network."
+                f"the item has {first.label}. Code that reads `{name}` (samplers, tables, "
+                "corruptlab) gets other labels than the network."
             )
     names = " and ".join(f"`{name}`" for name in lists)
     return "ok", f"{names} and the items agree on the labels of {len(good):,} sampled items."

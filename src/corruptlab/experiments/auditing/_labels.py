@@ -21,7 +21,7 @@ _SHOWN = 3  # pairs, or items
 _MUCH = 0.01  # of the test set; more than this moves test accuracy by what papers report
 _THRESHOLD = 1e-4  # probability that noise as defined is called wrong
 _MOST_CLASSES = 4096  # a matrix of 128 MiB
-_UNTRACED = "corruptlab did not make it, so its clean labels are not known."
+_UNTRACED = "its clean labels are unknown, because it is not a Corrupted data set."
 
 
 def check_classes(data: AuditedData, num_classes: int) -> tuple[Status, str]:
@@ -48,8 +48,8 @@ def check_classes(data: AuditedData, num_classes: int) -> tuple[Status, str]:
     told = f"{counted(num_classes, 'class', 'classes')} with {sizes} each"
     if counts[most] >= _LONG_TAIL * counts[least]:
         return "warning", (
-            f"{told} (classes {there[least]} and {there[most]}): say so next to an accuracy, or "
-            "give the accuracy of each class."
+            f"{told} (classes {there[least]} and {there[most]}): report this with accuracies, or "
+            "report the accuracy of each class."
         )
     return "ok", f"{told}."
 
@@ -59,8 +59,8 @@ def _describe_empty_classes(there: set[int], num_classes: int) -> str:
     first = ", ".join(map(str, islice((c for c in count() if c not in there), min(missing, 3))))
     told = f"{missing:,} of {num_classes:,} classes have no example, first {first}"
     if missing == 1 and 0 not in there:
-        return f"{told}: labels seem to begin at 1; they have to be 0 .. K-1 for K outputs."
-    return f"{told}: a cut of a larger data set, or labels with gaps?"
+        return f"{told}: labels seem to start at 1; they must be 0 .. K-1 for K outputs."
+    return f"{told}: is this part of a larger data set, or do the labels have gaps?"
 
 
 def check_duplicates(data: AuditedData) -> tuple[Status, str]:
@@ -83,7 +83,7 @@ def check_duplicates(data: AuditedData) -> tuple[Status, str]:
     best = min(int(most.sum()) / len(order), 0.9999)  # never 100.00%: something is missing
     return "warning", (
         f"{told}, and of these {int(sizes[conflicting].sum()):,} have conflicting labels, "
-        f"as {pairs}; no network gets more than {best:.2%} of these labels right."
+        f"as {pairs}; no network can fit more than {best:.2%} of all labels."
     )
 
 
@@ -107,8 +107,8 @@ def check_overlap(train: AuditedData, test: AuditedData) -> tuple[Status, str]:
     some = ", ".join(map(str, leaked[:_SHOWN].tolist()))
     share = len(leaked) / len(b.keys)
     return "error" if share > _MUCH else "warning", (
-        f"{len(leaked):,} of {len(b.keys):,} test inputs ({share:.2%}) are training inputs too, "
-        f"first test items {some}: they measure memory, not generalization."
+        f"{len(leaked):,} of {len(b.keys):,} test inputs ({share:.2%}) are also training inputs, "
+        f"first test items {some}: they measure memorization, not generalization."
     )
 
 
@@ -124,8 +124,8 @@ def _contents(data: AuditedData) -> _Contents | str:
     scan, labels = data.scan, data.labels
     if scan is None or labels is None or not data.is_steady:
         return (
-            f"inputs of {data.title} differ from pass to pass, so that copies cannot be told; "
-            "audit it without its random transforms."
+            f"inputs of {data.title} differ between passes, so copies cannot be found; "
+            "audit it without random transforms."
         )
     at = np.flatnonzero(scan.comparable & scan.readable)
     if len(at) == 0:
@@ -157,10 +157,10 @@ def check_rate(data: AuditedData) -> tuple[Status, str]:
         return "skipped", _UNTRACED
     told, stages = _describe_noise(data.provenance), data.stages
     if stages is not None and not any(is_label_corruption(c) for c, _ in stages):
-        return "skipped", f"nothing was done to its labels; {told}."
+        return "skipped", f"its labels were not corrupted; {told}."
     matrix = _matrix(data)
     if matrix is None:
-        return "ok", f"{told}; there is no nominal rate to compare this with."
+        return "ok", f"{told}; there is no nominal rate for comparison."
     counts = _counts(data.provenance)
     changed, sizes = counts.sum(1) - np.diag(counts), counts.sum(1)
     rates = np.clip(1 - np.diag(matrix), 0, 1)
@@ -176,7 +176,7 @@ def check_rate(data: AuditedData) -> tuple[Status, str]:
         f"{rates[worst]:.2%} expected"
     )
     p = min(1.0, float(p_values.min()) * len(p_values))
-    return _verdict(p, seen, f"{len(p_values)} exact binomial tests, one a class, p adjusted")
+    return _verdict(p, seen, f"{len(p_values)} exact binomial tests, one per class, adjusted p")
 
 
 def check_by_class(data: AuditedData) -> tuple[Status, str]:
@@ -185,9 +185,9 @@ def check_by_class(data: AuditedData) -> tuple[Status, str]:
         return "skipped", _UNTRACED
     matrix = _matrix(data)
     if matrix is None:
-        return "skipped", "there is no nominal transition matrix to compare with."
+        return "skipped", "there is no nominal transition matrix for comparison."
     if np.array_equal(matrix, np.eye(len(matrix))):
-        return "skipped", "no label is meant to change."
+        return "skipped", "the nominal noise rate is 0."
     counts = _counts(data.provenance)
     sizes = counts.sum(1, keepdims=True)
     p_values = _two_sided(counts, sizes, np.clip(matrix, 0, 1))
@@ -197,7 +197,7 @@ def check_by_class(data: AuditedData) -> tuple[Status, str]:
         f"{new}, {matrix[old, new]:.2%} expected"
     )
     p = min(1.0, float(p_values.min()) * p_values.size)
-    return _verdict(p, seen, f"{p_values.size} exact binomial tests, one a pair, p adjusted")
+    return _verdict(p, seen, f"{p_values.size} exact binomial tests, one per pair, adjusted p")
 
 
 def check_clean(data: AuditedData) -> tuple[Status, str]:
@@ -208,8 +208,8 @@ def check_clean(data: AuditedData) -> tuple[Status, str]:
     if (data.provenance.targets == data.provenance.clean_targets).all():
         return "ok", f"{told}: they are clean."
     return "error", (
-        f"{told}: test accuracy would count right answers as wrong. Corrupt the labels of the "
-        "training set alone."
+        f"{told}: test accuracy would count correct predictions as errors. Corrupt only the "
+        "labels of the training set."
     )
 
 
@@ -250,11 +250,11 @@ def _describe_noise(provenance: Provenance) -> str:
 
 def _verdict(p: float, seen: str, test: str) -> tuple[Status, str]:
     if p >= _THRESHOLD:
-        return "ok", f"{seen} ({test}: p = {p:.2g}, wrong below {_THRESHOLD:g})."
+        return "ok", f"{seen} ({test}: p = {p:.2g}, error below {_THRESHOLD:g})."
     return "error", (
-        f"{seen}: not the noise that its definition says ({test}: p = {p:.2g}, wrong below "
-        f"{_THRESHOLD:g}). Report the realized rate, or find out what changed the labels, or chose "
-        "the examples."
+        f"{seen}: this contradicts the definition of the noise ({test}: p = {p:.2g}, error below "
+        f"{_THRESHOLD:g}). Report the realized rate, or find out what changed the labels or "
+        "selected the examples."
     )
 
 
@@ -266,24 +266,24 @@ def check_shuffles(train: AuditedData, test: AuditedData) -> tuple[Status, str]:
     if not (a and b):
         have, lack = ("training", "test") if a else ("test", "training")
         return "warning", (
-            f"the {have} inputs have shuffled pixels and the {lack} inputs do not, as far as "
-            "corruptlab knows: corrupt both, with one seed, to test what was learned."
+            f"the {have} inputs have shuffled pixels and the {lack} inputs, as far as "
+            "is known, do not: corrupt both with the same seed to measure generalization."
         )
     if train.shape != test.shape:
         return "error", (
-            f"training inputs have shape {train.shape} and test inputs {test.shape}, so that "
-            "their pixels are not moved alike."
+            f"training inputs have shape {train.shape} and test inputs {test.shape}, so "
+            "their pixels have different permutations."
         )
     alike = np.array_equal(_permuted_positions(a, train.shape), _permuted_positions(b, test.shape))
     if alike and _masks_of(a) == _masks_of(b):
         return (
             "ok",
-            f"one and the same permutation of the pixels in both sets ({_describe_shuffles(a)}).",
+            f"both sets have the same permutation of the pixels ({_describe_shuffles(a)}).",
         )
     return "error", (
         "training and test inputs have different permutations of the pixels: "
-        f"{_describe_shuffles(a)} and {_describe_shuffles(b)}. Use one seed and one definition for "
-        "both."
+        f"{_describe_shuffles(a)} and {_describe_shuffles(b)}. Use the same seed and definition "
+        "for both."
     )
 
 

@@ -1,4 +1,4 @@
-"""Checks of loading: items come out the same in a second pass, in batches, in other processes."""
+"""Checks of loading: items are the same in a second pass, in batches, and in other processes."""
 
 import multiprocessing
 import sys
@@ -48,18 +48,18 @@ def check_shapes(data: AuditedData) -> tuple[Status, str]:
     """Check that inputs have one shape and one type, so that they can be read in batches."""
     forms = count_forms(data.records) if data.scan is None else data.scan.forms
     if not forms:
-        return "skipped", "its inputs are neither images, tensors, nor arrays."
+        return "skipped", "its inputs are not images, tensors, or arrays."
     if len(forms) == 1:
         ((form, (_, count)),) = forms.items()
-        return "ok", f"{count:,} inputs read are of one form: {form}."
+        return "ok", f"{count:,} inputs read have the same form: {form}."
     told = "; ".join(
-        f"{count:,} of the form {form}, first item {first}"
+        f"{count:,} with the form {form}, first item {first}"
         for form, (first, count) in list(forms.items())[:_SHOWN]
     )
     return "error", (
-        f"inputs differ in size or type, with {len(forms):,} forms: {told}. Batches need one: "
-        "`materialize`, `fit`, and a DataLoader cannot read these. Resize, crop, or convert them "
-        "(of an image `convert('RGB')`) in a transform."
+        f"inputs differ in size or type, with {len(forms):,} forms: {told}. Batches require one "
+        "form: `materialize`, `fit`, and a DataLoader cannot read these. Resize, crop, or convert "
+        "them (of an image `convert('RGB')`) in a transform."
     )
 
 
@@ -92,7 +92,7 @@ def _fetch_records(data: AuditedData, fetch: Any, at: list[int]) -> list[ItemRec
 def check_workers(datasets: Sequence[AuditedData], workers: int) -> list[Finding]:
     """Read the samples in forked and in spawned workers of a ``DataLoader``."""
     if workers == 0:
-        why = "no workers are asked for (workers=0)."
+        why = "no workers were requested (workers=0)."
         return _same_finding(datasets, "workers", "skipped", why) + _same_finding(
             datasets, "spawn", "skipped", why
         )
@@ -102,7 +102,7 @@ def check_workers(datasets: Sequence[AuditedData], workers: int) -> list[Finding
 def _check_forked_workers(datasets: Sequence[AuditedData], workers: int) -> list[Finding]:
     """Check workers that share memory, open files, and generators with this process."""
     if not _has_fork():
-        why = "processes are not forked on this system; see spawn."
+        why = "processes are not forked on this system; see the check spawn."
         return _same_finding(datasets, "workers", "skipped", why)
     return _check_workers(datasets, workers, "fork", "workers")
 
@@ -114,7 +114,7 @@ def _check_spawned_workers(datasets: Sequence[AuditedData], workers: int) -> lis
     sent = [data for data, why in zip(datasets, obstacles, strict=True) if not why]
     count = 1 if _has_fork() else workers  # a start takes seconds, and two were compared there
     findings = _same_finding(
-        kept, "spawn", "skipped", "it cannot be sent to a new process; see pickling."
+        kept, "spawn", "skipped", "it cannot be sent to a new process; see the check of pickling."
     )
     if sent and (why := _no_start()):
         return findings + _same_finding(sent, "spawn", "warning", why)
@@ -185,7 +185,10 @@ def check_pickling(dataset: Any) -> tuple[Status, str]:
         return "ok", "the data set can be pickled, and a new process can import its classes."
     if multiprocessing.get_all_start_methods()[0] != "fork":
         return "error", found
-    return "warning", f"{found} Forked workers, the default here, do not need it; others do."
+    return (
+        "warning",
+        f"{found} Forked workers, the default here, do not need this; other workers do.",
+    )
 
 
 def _obstacle(dataset: Any) -> str:
@@ -211,8 +214,8 @@ def _no_start() -> str:
     """Return why no process can be spawned from here; empty if one can."""
     if _new_processes.main_is_missing():
         return (
-            "not tried: Python cannot spawn processes from a script that is no file, such as one "
-            "on standard input."
+            "not tried: Python cannot spawn processes from a script that is not a file, such as "
+            "one on standard input."
         )
     if _new_processes.main_would_run_again():
         return (

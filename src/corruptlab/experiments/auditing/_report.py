@@ -18,12 +18,12 @@ _WIDTH = 100
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check came to.
+    """Result of one check of an audit.
 
     Args:
-        check: What was checked, such as ``"train: noise rate"``.
+        check: Name of the check, such as ``"train: noise rate"``.
         status: ``"ok"``, ``"warning"``, ``"error"``, or ``"skipped"`` if it does not apply.
-        message: What was seen, in plain words, and what to do about it.
+        message: Description of the result, with a remedy for problems.
 
     Example:
         >>> from corruptlab.experiments import Finding
@@ -38,19 +38,19 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class AuditReport(Report, Rows[Finding], kind="audit", derived=("ok",)):
-    """What an audit found; ``print(report)`` shows it, ``report["train: items"]`` is one finding.
+    """Report of an audit; ``print(report)`` shows it, ``report["train: items"]`` is one finding.
 
-    Checks that do not apply are printed by name alone; their messages give the reasons.
+    Skipped checks are printed by name only; their messages state the reasons.
 
     Attributes:
-        findings: One finding a check, in the order of the checks.
-        train: What the training set is called.
-        test: What the test set is called; empty without one.
+        findings: One finding per check, in the order of the checks.
+        train: Name of the training set.
+        test: Name of the test set; empty without one.
         n_train: Number of training examples.
         n_test: Number of test examples; 0 without a test set.
-        sample: How many items of each set were read again and again at most.
+        sample: Maximum number of items of each set that were read repeatedly.
         seed: Seed of the sample.
-        workers: How many worker processes read the sample.
+        workers: Number of worker processes that read the sample.
         environment: Versions and machine.
 
     Example:
@@ -60,7 +60,7 @@ class AuditReport(Report, Rows[Finding], kind="audit", derived=("ok",)):
         True
         >>> report["train: duplicates"].message
         '2 of 3 inputs are copies of one another, and of these 2 have conflicting labels, as items 1
-        (label 1) and 2 (label 0); no network gets more than 66.67% of these labels right.'
+        (label 1) and 2 (label 0); no network can fit more than 66.67% of all labels.'
     """
 
     findings: tuple[Finding, ...]
@@ -75,7 +75,7 @@ class AuditReport(Report, Rows[Finding], kind="audit", derived=("ok",)):
 
     @property
     def ok(self) -> bool:
-        """Whether there is no error; warnings and skipped checks do not count."""
+        """Whether no finding is an error; warnings and skipped checks do not count."""
         return all(finding.status != "error" for finding in self.findings)
 
     def _named(self) -> Mapping[str, Finding]:

@@ -1,4 +1,4 @@
-"""How much a training procedure memorizes: random-label canaries, planted and held out."""
+"""Measurement of memorization with random-label canaries, planted and held out."""
 
 from corruptlab.experiments.memorizing._canaries import Fitted, Gap, Ratt
 from corruptlab.experiments.memorizing._learning_times import LearningTimes

@@ -163,11 +163,11 @@ def _number(canaries: Any, n: int) -> int:
 
 @dataclass(frozen=True)
 class Fitted(Record, derived=("share",)):
-    """How many examples of a group a predictor is right on, with respect to some labels.
+    """Number of examples of a group on which the predictions equal given labels.
 
     Args:
-        right: How many it is right on.
-        total: How many there are.
+        right: Number of examples with equal prediction and label.
+        total: Number of examples in the group.
 
     Example:
         >>> from corruptlab.experiments import Fitted
@@ -182,28 +182,28 @@ class Fitted(Record, derived=("share",)):
 
     @classmethod
     def of(cls, predicted: Labels, labels: Labels, group: NDArray[np.bool_]) -> "Fitted":
-        """Count in one group.
+        """Count the correct predictions in one group.
 
         Args:
             predicted: Predicted classes, shape ``(n,)``.
-            labels: Labels they are compared with, shape ``(n,)``.
-            group: Which examples belong to the group, shape ``(n,)``.
+            labels: Labels, shape ``(n,)``.
+            group: Boolean mask of the group, shape ``(n,)``.
 
         Returns:
-            The counts.
+            Counts of the group.
         """
         return cls(int(((predicted == labels) & group).sum()), int(group.sum()))
 
     @property
     def share(self) -> float | None:
-        """Share of the group that is right; None for an empty group."""
+        """Share ``right / total``; None for an empty group."""
         return self.right / self.total if self.total else None
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """Return the exact two-sided limits of Clopper and Pearson on the probability to be right.
+        """Return the Clopper-Pearson interval for the probability of a correct prediction.
 
         Args:
-            confidence: Level of the interval, in ``(0, 1)``.
+            confidence: Confidence level of the interval, in ``(0, 1)``.
 
         Returns:
             Lower and upper limit; 0 and 1 for an empty group.
@@ -215,21 +215,21 @@ class Fitted(Record, derived=("share",)):
 
 @dataclass(frozen=True, kw_only=True)
 class Gap:
-    """By how much more often random labels are fitted when they were trained on.
+    """Difference in the fit of random labels between planted and held-out canaries.
 
-    ``interval`` is the difference of the exact limits of Clopper and Pearson on both probabilities,
-    with the doubt ``1 - confidence`` shared out evenly among the four: conservative, and as they do
-    it takes the canaries of a group to be fitted or not independently of one another.
+    ``interval`` combines the Clopper-Pearson limits of both shares, with the error probability
+    ``1 - confidence`` divided equally among the four limits. It is conservative, and assumes that
+    the canaries of a group are fitted independently of one another.
 
-    ``p_value`` is that of Fisher's exact test, one-sided. It takes nothing for granted: which of
-    the canaries are planted was drawn evenly and apart from their labels, so if planting made no
-    difference, every division of those that are fitted would have had the same chance.
+    ``p_value`` is that of the one-sided Fisher's exact test. It makes no assumptions: which
+    canaries are planted was drawn uniformly and independently of their labels, so if planting had
+    no effect, every assignment of the fitted canaries to the two groups would be equally likely.
 
     Attributes:
-        value: Share of the planted canaries that are fitted, less that of the held-out ones.
-        interval: Lower and upper limit on what that is on average.
-        p_value: Probability that drawing which canaries to plant alone brings at least as many of
-            the fitted ones among the planted.
+        value: Share of fitted planted canaries minus share of fitted held-out canaries.
+        interval: Lower and upper confidence limit for the expected difference.
+        p_value: Probability, under random planting without effect, of at least as many fitted
+            canaries in the planted group.
 
     Example:
         >>> from corruptlab.experiments import Fitted, Gap
@@ -246,15 +246,15 @@ class Gap:
 
     @classmethod
     def of(cls, planted: Fitted, held_out: Fitted, *, confidence: float) -> "Gap":
-        """Compare two groups, neither of them empty.
+        """Compare two non-empty groups.
 
         Args:
-            planted: Fit of the planted canaries on their random labels.
-            held_out: The same of the held-out ones.
-            confidence: Level of the interval, in ``(0, 1)``.
+            planted: Fit of the planted canaries to their random labels.
+            held_out: Fit of the held-out canaries to their random labels.
+            confidence: Confidence level of the interval, in ``(0, 1)``.
 
         Returns:
-            The comparison.
+            Difference, interval, and p-value.
         """
         each = (1 + confidence) / 2  # two intervals, each with half of the doubt
         (low, high), (below, above) = planted.interval(each), held_out.interval(each)
@@ -286,54 +286,56 @@ def _log_choose(n: int, k: NDArray[np.int64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, kw_only=True)
 class Ratt(Record, derived=("vacuous",)):
-    """What random labels in the training data say about the error on unseen data.
+    """Bound on the true error from the fit of random labels in the training data (RATT).
 
-    A network that has hardly fitted the wrong labels it was trained on cannot have fitted the right
-    ones by memorizing them either. Let m planted canaries have a wrong label, which is uniform
-    among the K - 1 wrong classes, and let s be the share of them that is fitted. A network with
-    true error R fits a fresh one of that kind with probability ``R / (K - 1)``. If planted wrong
-    labels are fitted no less often than fresh ones, up to luck, then with probability
+    If a network has fitted few of the wrong labels in its training data, it cannot have fitted the
+    correct labels by memorization either. Let m planted canaries have wrong labels, drawn uniformly
+    from the K - 1 wrong classes, and let s be the share of them that is fitted. A network with true
+    error R fits an unseen wrong label of this kind with probability ``R / (K - 1)``. If planted
+    wrong labels are fitted at least as often as unseen ones, up to chance, then with probability
     ``confidence = 1 - d``
 
         ``R <= (K - 1) (s + sqrt(log(1 / d) / (2 m)))``.
 
-    Proof for a network f that minimizes the 0-1 error over its class: hold all but those m
-    examples fixed. Write A for the number of errors on the rest, E for the share of errors on the
-    m, e for its expectation, and let g minimize ``A + m e``, while f minimizes ``A + m E``. The two
-    inequalities add up to ``e(f) - E(f) >= e(g) - E(g)``. The m examples do not enter g, so
-    Hoeffding's inequality bounds the right side from below by ``-sqrt(log(1 / d) / (2 m))``, and
-    ``e(f) = 1 - R / (K - 1)``, ``E(f) = 1 - s``.
+    Proof for a network f that minimizes the 0-1 error over its class: hold all examples but those m
+    fixed. Let A be the number of errors on the rest, E the share of errors on the m examples, and e
+    its expectation. Let g minimize ``A + m e``; f minimizes ``A + m E``. The sum of the two
+    inequalities is ``e(f) - E(f) >= e(g) - E(g)``. Since g does not depend on the m examples,
+    Hoeffding's inequality bounds the right-hand side from below by ``-sqrt(log(1 / d) / (2 m))``,
+    and ``e(f) = 1 - R / (K - 1)``, ``E(f) = 1 - s``.
 
-    This is the paper's argument for labels that are known to be wrong. Its theorems are about
-    labels that are random and may be right, and use the fit of clean examples to tell how many of
-    the fitted ones are. Which canaries are wrong is known here, so the bound can do without.
+    This is the argument of the paper for labels that are known to be wrong. The theorems of the
+    paper treat random labels, which may be correct, and estimate the number of wrong labels among
+    the fitted ones from the fit of clean examples. Here it is known which canaries have wrong
+    labels, so this term is not needed.
 
-    What has to hold:
+    The bound assumes that
 
-    - Canaries are drawn independently from the law that R is about, and apart from all else that
-      is trained on. Noise there does no harm, since the proof holds it fixed. A label is wrong if
-      it is not that of the data set (the clean one, if it is `Corrupted`), and R counts errors
-      against such labels.
-    - The network was not chosen by these very numbers. An epoch picked because its bound is small
-      has a smaller one by luck.
-    - Planted wrong labels are fitted no less often than fresh ones: proved above for 0-1 empirical
-      risk minimization, and assumed for networks.
+    - canaries are independent draws from the distribution to which R refers, independent of all
+      other training data. The other data may be noisy, since the proof holds them fixed. A label is
+      wrong if it differs from the label in the data set (the clean label, if it is `Corrupted`),
+      and R counts errors with respect to these labels;
+    - the network was not selected by these values. The bound of an epoch that was selected for its
+      small bound is optimistic;
+    - planted wrong labels are fitted at least as often as unseen ones. This is proved above for the
+      minimization of the 0-1 training error, and assumed for networks.
 
-    Held-out canaries test the last: ``contradicted`` says that the lower limit (Clopper-Pearson, at
-    ``confidence``) on the rate at which fresh wrong labels are fitted lies above what the
-    assumption allows; if it holds, that happens with probability ``2 (1 - confidence)`` at most.
-    Then the bound is None and ``reason`` says why. It is not cut off at 1.
+    Held-out canaries test the last assumption: ``contradicted`` is True if the lower
+    Clopper-Pearson limit, at level ``confidence``, on the rate at which unseen wrong labels are
+    fitted exceeds the value that the assumption allows. If the assumption holds, this happens with
+    probability at most ``2 (1 - confidence)``. The bound is then None, and ``reason`` explains why.
+    The bound is not clipped to 1.
 
     Attributes:
-        bound: Upper limit on the true error, from planted wrong labels; or None.
-        reason: Why there is none; empty if there is.
-        planted_wrong: Fit of the planted canaries whose random label is wrong, on that label.
-        held_out_wrong: The same of the held-out ones.
+        bound: Upper bound on the true error from planted wrong labels, or None.
+        reason: Reason for a missing bound; empty if there is one.
+        planted_wrong: Fit of the planted canaries with a wrong random label to this label.
+        held_out_wrong: Fit of the held-out canaries with a wrong random label to this label.
         contradicted: Whether the held-out canaries contradict the assumption.
-        held_out_bound: For comparison, the upper limit of Clopper and Pearson on the true error
-            from the true labels of the held-out canaries. It assumes nothing about the training,
-            but needs these labels, which RATT can do without.
-        confidence: Level of each bound.
+        held_out_bound: For comparison, the upper Clopper-Pearson limit on the true error, from the
+            true labels of the held-out canaries. It assumes nothing about the training but needs
+            these labels, which RATT does not.
+        confidence: Confidence level of each bound.
 
     Example:
         >>> from corruptlab.experiments import Fitted, Ratt
@@ -369,17 +371,17 @@ class Ratt(Record, derived=("vacuous",)):
         num_classes: int,
         confidence: float,
     ) -> "Ratt":
-        """Compute the bounds from counts.
+        """Compute the bounds from counts of fitted labels.
 
         Args:
-            planted_wrong: Fit of the planted canaries whose random label is wrong, on that label.
-            held_out_wrong: The same of the held-out ones.
-            held_out_true: Fit of all held-out canaries on their true labels.
+            planted_wrong: Fit of the planted canaries with a wrong random label to this label.
+            held_out_wrong: Fit of the held-out canaries with a wrong random label to this label.
+            held_out_true: Fit of all held-out canaries to their true labels.
             num_classes: Number of classes, >= 2.
-            confidence: Level of each bound, in ``(0, 1)``.
+            confidence: Confidence level of each bound, in ``(0, 1)``.
 
         Returns:
-            The bounds, or why there is none.
+            The bounds, or the reason for a missing bound.
         """
         slack = _slack(planted_wrong.total, confidence)
         contradicted = _contradicted(planted_wrong, held_out_wrong, slack, confidence)
@@ -399,7 +401,7 @@ class Ratt(Record, derived=("vacuous",)):
 
     @property
     def vacuous(self) -> bool:
-        """Whether there is a bound that says nothing, because it is 1 or more."""
+        """Whether the bound is vacuous: 1 or more."""
         return self.bound is not None and self.bound >= 1
 
 

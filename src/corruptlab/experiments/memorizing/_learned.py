@@ -27,6 +27,7 @@ class TrainFunction:
     data: Any
     num_classes: int | None
     keys: dict[str, Any] = field(default_factory=dict)
+    recipe: Recipe | None = None
 
 
 def train_function_of(
@@ -47,11 +48,11 @@ def train_function_of(
             )
         network = network_of(learner, seed=seed)
         function = _fitting(network, instance("recipe", recipe, Recipe), seed)
-        return TrainFunction(function, type(network).__name__, train, num_classes, keys)
-    if _learners.is_learner(learner):
+        return TrainFunction(function, type(network).__name__, train, num_classes, keys, recipe)
+    if _learners.is_learner(learner) or isinstance(learner, nn.Module):
         own = _learners.trainable(learner)
         return _learning(own, train, num_classes, keys, natural("seed", seed))
-    if isinstance(learner, nn.Module) or not callable(learner):
+    if not callable(learner):
         raise TypeError(
             "`train_function` must be a function of a data set and `epoch_end` that returns a "
             "predictor, an estimator, or a torch.nn.Module with a recipe, "

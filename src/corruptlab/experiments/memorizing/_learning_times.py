@@ -14,17 +14,17 @@ from corruptlab._types import Labels
 class LearningTimes(Record, derived=("censored",)):
     """Epochs of the first learning event of each example in a group.
 
-    The learning time of an example is the first epoch after which the predictor gives its label.
-    Later epochs do not change it, even if the example is forgotten. An example that was never
-    fitted is right-censored at the last epoch: its learning time is larger than the number of
-    epochs. All examples are observed until the same epoch, so `shares` is the Kaplan-Meier estimate
-    of the distribution of learning times.
+    The learning time of an example is the first epoch after which the prediction equals its label,
+    whether or not the example is forgotten later. An example that is never fitted is right-censored
+    at the last epoch: its learning time exceeds the number of epochs. All examples are observed
+    until the same epoch, so `shares` is the Kaplan-Meier estimate of the distribution of learning
+    times.
 
-    A predictor that guesses also fits examples, and more of them in more epochs. The learning times
-    of held-out canaries show how many, for a network that is never trained on them.
+    A predictor fits some examples by chance, and more of them over more epochs. The learning times
+    of held-out canaries show how many, because the network is never trained on them.
 
     Args:
-        counts: Number of examples first fitted after epoch 1, 2, ...
+        counts: Number of examples first fitted after epochs 1, 2, ...
         total: Number of examples in the group.
 
     Example:

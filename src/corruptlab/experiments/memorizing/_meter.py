@@ -32,19 +32,22 @@ from corruptlab.training import Recipe, stopping
 
 @dataclass(frozen=True, kw_only=True)
 class MemorizationEpoch(Record):
-    """The fit of every group of examples after some training.
+    """Fit of every group of examples at the end of an epoch.
 
     Attributes:
-        epoch: How often the training function had called ``epoch_end`` by then.
-        planted: Planted canaries, right on their random labels: what was memorized, and luck.
-        planted_true: Planted canaries, right on their true labels, which were never shown.
-        held_out: Held-out canaries, right on their random labels: luck alone, for every network.
-        held_out_true: Held-out canaries, right on their true labels: the accuracy on unseen data.
+        epoch: Number of calls of ``epoch_end`` so far.
+        planted: Planted canaries, compared with their random labels: memorization and chance.
+        planted_true: Planted canaries, compared with their true labels, which are not in the
+            training data.
+        held_out: Held-out canaries, compared with their random labels: chance only, for every
+            network.
+        held_out_true: Held-out canaries, compared with their true labels: the accuracy on unseen
+            data.
         clean: Other training examples with clean labels.
-        noisy: Other training examples with labels known to be wrong, right on these labels.
-        noisy_true: The same examples, right on their true labels.
-        gap: ``planted`` against ``held_out``.
-        ratt: What the canaries say about the true error.
+        noisy: Other training examples with labels known to be wrong, compared with these labels.
+        noisy_true: The same examples, compared with their true labels.
+        gap: Comparison of ``planted`` and ``held_out``.
+        ratt: Bound on the true error from the canaries.
 
     Example:
         >>> import corruptlab as cl
@@ -67,15 +70,15 @@ class MemorizationEpoch(Record):
 
 
 class Prepared(nn.Module):
-    """A network that crops and whitens inputs as `fit` does before the network sees them.
+    """Network that applies the cropping and whitening of a recipe to its inputs.
 
-    `fit` prepares inputs on its own, so the network that it trained is a predictor for prepared
-    inputs only; this one takes them as the data set serves them. `memorization_report` does this
-    by itself for a network that was fitted in it.
+    `fit` prepares inputs itself, so a network that it trained is a predictor for prepared inputs
+    only. This wrapper accepts inputs as the data set returns them. `memorization_report` applies it
+    automatically to networks that are trained with `fit`.
 
     Args:
-        network: The network, which is not copied.
-        recipe: What it is trained by.
+        network: The network; it is not copied.
+        recipe: Recipe of the training.
 
     Example:
         >>> import torch
@@ -92,7 +95,7 @@ class Prepared(nn.Module):
         self._recipe = recipe
 
     def forward(self, inputs: ModelInputs) -> Tensor:
-        """Return the scores of inputs as they are stored.
+        """Return the scores of stored inputs.
 
         Args:
             inputs: Stored inputs, shape ``(n, ...)``, or a dictionary or tuple of several fields.
@@ -105,23 +108,23 @@ class Prepared(nn.Module):
 
 
 class MemorizationMeter:
-    """Measures a predictor and keeps what it found; the ``epoch_end`` of a training function.
+    """Callable that measures a predictor at the end of an epoch: the argument ``epoch_end``.
 
-    A call measures all groups, a full pass over the training data, and returns the row that it
-    adds. Networks are put in evaluation mode for it and back, those that a function uses too: the
-    networks in its closure, in its arguments (``partial``), among the globals that it names, and in
-    the attributes of its object. The global generators are put back, so that training goes on as if
-    nothing had been measured. A network that `fit` trains gets its inputs as that fit prepares
-    them: cropped and whitened by its recipe.
+    Each call measures all groups in a full pass over the training data and returns the new row.
+    Networks are in evaluation mode during the pass and are then restored, including those that a
+    function uses: networks in its closure, in its arguments (``partial``), among the global
+    variables it refers to, and in the attributes of its object. The global random generators are
+    restored, so that the measurement does not change the training. A network that `fit` trains
+    receives inputs that are cropped and whitened by the recipe of that fit.
 
     Args:
-        planting: The data.
-        confidence: Level of intervals and bounds.
-        batch_size: Examples at a time.
-        fits: The recipes of the fits so far.
+        planting: The data set with canaries.
+        confidence: Confidence level of intervals and bounds.
+        batch_size: Number of examples per batch.
+        fits: Recipes of the fits so far.
 
     Attributes:
-        epochs: The rows so far.
+        epochs: Rows so far, one per call.
 
     Example:
         >>> import corruptlab as cl
@@ -146,15 +149,16 @@ class MemorizationMeter:
         """Measure a predictor at the end of an epoch.
 
         Args:
-            predictor: A network, or a function from a batch of inputs, as the data set serves
-                them, stacked, to scores of shape ``(b, K)`` or classes of shape ``(b,)``.
+            predictor: A network, or a function from a batch of stacked inputs of the data set to
+                scores of shape ``(b, K)`` or classes of shape ``(b,)``.
 
         Returns:
-            What was found, for instance to stop early by it.
+            The new row, for example for early stopping.
 
         Raises:
-            TypeError: If the predictor is none, or returns neither scores nor classes.
-            ValueError: If what it returns has a wrong shape, or a score is not a number.
+            TypeError: If the predictor is neither a network nor a function, or returns neither
+                scores nor classes.
+            ValueError: If the result of the predictor has the wrong shape, or a score is NaN.
         """
         epoch, parts = len(self.epochs) + 1, (self._planting.train, self._planting.held_out)
         predicted = self._predicted(predictor)
@@ -166,7 +170,7 @@ class MemorizationMeter:
 
     @property
     def learning_times(self) -> dict[str, LearningTimes]:
-        """Epochs of first fitting of ``clean``, ``noisy``, ``planted``, and ``held_out``."""
+        """Learning times of ``clean``, ``noisy``, ``planted``, and ``held_out`` examples."""
         data, epochs = self._planting, len(self.epochs)
         seen, unseen = self._first
         every = np.ones(len(data.held_out), np.bool_)
@@ -181,10 +185,10 @@ class MemorizationMeter:
         """Return a stopping rule for `fit` that measures after every epoch and never stops.
 
         Args:
-            predictor: What to measure, such as the network that is fitted.
+            predictor: Predictor to measure, such as the network passed to `fit`.
 
         Returns:
-            The rule; hand it to ``stop=`` together with the rules that stop.
+            The rule; pass it to ``stop=`` together with the rules that stop the fit.
         """
         return _Measured(self, predictor)
 
@@ -192,11 +196,11 @@ class MemorizationMeter:
         """Measure a predictor without adding the row to ``epochs``.
 
         Args:
-            predictor: A network or a function, as above.
-            epoch: Number of the row.
+            predictor: A network or a function, as in a call.
+            epoch: Epoch of the row.
 
         Returns:
-            What was found.
+            The row.
         """
         return self._row(*self._predicted(predictor), epoch)
 

@@ -1,4 +1,4 @@
-"""How much a training procedure memorizes, by canaries: the report, and the call that makes it."""
+"""Memorization of a training procedure, measured by canaries: the call and its report."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -81,6 +81,7 @@ class MemorizationReport(Report, kind="memorization_report", derived=("chance",)
         environment: Versions and machine.
         learning_times: Epochs of the first fit of the random or given labels, for ``clean``,
             ``noisy``, ``planted``, and ``held_out``; all are censored if there are no ``epochs``.
+        recipe: Hyper-parameters of a network; None for other learners and training functions.
 
     Example:
         >>> import corruptlab as cl
@@ -111,6 +112,7 @@ class MemorizationReport(Report, kind="memorization_report", derived=("chance",)
     fingerprint: str
     environment: Environment
     learning_times: Mapping[str, LearningTimes] = field(default_factory=dict)
+    recipe: Recipe | None = None
 
     @property
     def gap(self) -> Gap:
@@ -290,34 +292,38 @@ def _notes(report: MemorizationReport) -> list[str]:
 
 
 def _ratt_note(ratt: Ratt, level: str) -> str:
-    known = f"The held-out canaries' true labels bound it by {ratt.held_out_bound:.1%}."
+    known = f"The true labels of the held-out canaries bound it by {ratt.held_out_bound:.1%}."
     if ratt.bound is None:
         return f"RATT: no bound, as {ratt.reason}. {known}"
     empty = ", which is vacuous" if ratt.vacuous else ""
     return (
         f"RATT: the true error is at most {ratt.bound:.1%}{empty}, with {level} confidence, if "
-        "wrong labels are fitted no less often when planted than when not, which the held-out "
+        "planted wrong labels are fitted at least as often as unseen ones, which the held-out "
         f"canaries do not contradict. {known}"
     )
 
 
 def _made_with(report: MemorizationReport) -> list[str]:
-    """Say what made the rows."""
-    made = report.environment
+    """Return the training, the data, and the environment, one line each."""
+    made, recipe = report.environment, report.recipe
     noise = f", {report.noisy:,} with labels known to be wrong" if report.noisy else ""
-    return text.facts(
-        {
-            "train": report.train_function,
-            "data": f"{report.data}, {text.counted(report.n_train, 'training example')}{noise}, "
-            f"{text.counted(report.num_classes, 'class', 'classes')}",
-            "run": f"seed {report.seed}, {text.counted(made.threads, 'thread')}, {made.platform}",
-            "with": made.versions,
-        }
+    told = {"train": report.train_function}
+    told["data"] = (
+        f"{report.data}, {text.counted(report.n_train, 'training example')}{noise}, "
+        f"{text.counted(report.num_classes, 'class', 'classes')}"
     )
+    if recipe is not None:
+        told["recipe"] = (
+            f"{recipe.optimizer}, learning rate {recipe.learning_rate:g}, "
+            f"batch {recipe.batch_size:,}, at most {text.counted(recipe.epochs, 'epoch')}, "
+            f"inputs {recipe.preparation}"
+        )
+    told["run"] = f"seed {report.seed}, {text.counted(made.threads, 'thread')}, {made.platform}"
+    return text.facts({**told, "with": made.versions})
 
 
 TrainFunction: TypeAlias = Callable[[Corrupted, MemorizationMeter], Predictor | None]
-"""Training data and what to call after each epoch in, a predictor out."""
+"""Function of the training data and ``epoch_end`` that returns a predictor, or None."""
 
 AnyLearner: TypeAlias = TrainFunction | nn.Module | Learner | Any
 """A training function, a network with a recipe, or an estimator."""
@@ -403,7 +409,8 @@ def memorization_report(
         ...     return lambda x: labels[torch.cdist(x.flatten(1).float(), seen).argmin(dim=1)]
         >>> report = cl.memorization_report(nearest, train, canaries=100)
         >>> report
-        MemorizationReport(nearest on Subset: planted 100.0%, held out ...%, gap in [...])
+        MemorizationReport(nearest on Subset of fashion-mnist-mini: planted 100.0%,
+        held out ...%, gap in [...])
 
     Source: Zhang et al. 2017, §2.1 (random labels); Carlini et al. 2019, "The secret sharer"
     (canaries); Garg et al. 2021, "RATT" (the bound, see `Ratt`).
@@ -429,13 +436,7 @@ def memorization_report(
             meter = MemorizationMeter(
                 planting, confidence=confidence, batch_size=batch_size, fits=fits
             )
-        run = _Run(
-            meter,
-            planting,
-            train_function=trained.name,
-            data=describe(train),
-            confidence=confidence,
-        )
+        run = _Run(meter, planting, trained.name, describe(train), confidence, trained.recipe)
         try:
             predictor = trained.function(planting.train, run.meter)
             return run.report(predictor)
@@ -450,21 +451,16 @@ def memorization_report(
             raise
 
 
+@dataclass(frozen=True)
 class _Run:
-    """All that a report is made of besides its rows."""
+    """Constant parts of a report."""
 
-    def __init__(
-        self,
-        meter: MemorizationMeter,
-        planting: Planting,
-        *,
-        train_function: str,
-        data: str,
-        confidence: float,
-    ) -> None:
-        self.meter, self._planting = meter, planting
-        self._train_function, self._data = train_function, data
-        self._confidence = confidence
+    meter: MemorizationMeter
+    planting: Planting
+    train_function: str
+    data: str
+    confidence: float
+    recipe: Recipe | None
 
     def report(
         self, predictor: Predictor | None = None, *, interrupted: bool = False
@@ -479,22 +475,23 @@ class _Run:
             raise TypeError(
                 "`train_function` must return a predictor or call `epoch_end` with one, got None."
             )
-        data = self._planting
+        data = self.planting
         return MemorizationReport(
             epochs=epochs,
             final=final,
             interrupted=interrupted,
-            train_function=self._train_function,
-            data=self._data,
+            train_function=self.train_function,
+            data=self.data,
             n_train=len(data.train),
             canaries=int(data.planted.sum()),
             held_out=len(data.held_out),
             wrong_canaries=final.ratt.planted_wrong.total,
             noisy=int(data.noisy.sum()),
             num_classes=int(data.train.num_classes),
-            confidence=self._confidence,
+            confidence=self.confidence,
             seed=data.train.seed,
             fingerprint=data.train.fingerprint,
             environment=Environment.here(),
             learning_times=self.meter.learning_times,
+            recipe=self.recipe,
         )

@@ -30,10 +30,11 @@ _LARGEST = sys.float_info.max
 
 @dataclass(frozen=True)
 class TrialKind:
-    """A kind of trial, and how long one takes.
+    """A type of trial, with an estimate of its duration.
 
-    ``trial`` maps settings to ``measured``, by name of the quantity, what the ``sample`` was, the
-    ``machine``, and ``curves``; ``seconds`` maps them to seconds, about, by a short measurement.
+    ``trial`` maps settings to the results ``measured``, by name of the quantity, and to ``sample``,
+    ``machine``, and ``curves``. ``seconds`` maps settings to an estimated duration, from a short
+    measurement.
     """
 
     trial: Callable[..., Mapping[str, Any]]
@@ -54,14 +55,14 @@ def with_defaults(trial: Callable[..., Any], settings: Mapping[str, Any]) -> dic
 
 @dataclass(frozen=True)
 class Quantity:
-    """Something that is measured, and stands in a column.
+    """A measured quantity, which is one column of a table.
 
     Args:
-        name: Its key in what rows publish and trials measure.
-        title: What tables call it.
-        form: How a number of it is written, as for ``str.format``.
-        tolerance: How far from the published number it may be to count as reproduced; None if
-            nothing is promised.
+        name: Key of the quantity in published and measured values.
+        title: Title of the column.
+        form: Format string of the values, as for ``str.format``.
+        tolerance: Largest deviation from the published value that counts as reproduced; None for no
+            tolerance.
 
     Example:
         >>> from corruptlab.experiments.paper import Quantity
@@ -75,13 +76,13 @@ class Quantity:
     tolerance: float | None = None
 
     def text(self, value: "float | str | None") -> str:
-        """Return a value as tables show it; ``-`` if there is none."""
+        """Return a value as text; ``-`` for None."""
         if value is None:
             return "-"
         return value if isinstance(value, str) else self.form.format(value)
 
     def deviation(self, measured: object, published: object) -> float | None:
-        """Return measured less published, or None where either is no number."""
+        """Return the measured minus the published value; None if either is not a number."""
         if isinstance(measured, int | float) and isinstance(published, int | float):
             return measured - published
         return None
@@ -93,12 +94,11 @@ class Row:
 
     Args:
         name: Name of the row.
-        published: Published numbers, by name of the quantity, in the unit of its column.
-        parameters: Parameters of the trial besides data, seed, and device: the whole recipe, as
-            JSON values.
+        published: Published values, by name of the quantity, in the unit of the column.
+        parameters: Parameters of the trial except data, seed, and device, as JSON values; the
+            recipe is complete.
         work: Type of the trial.
         data: Data set.
-        needs: Parameters that are not published and must be given.
         reference: Name of the row relative to which ``steps`` are given, if they are relative.
 
     Example:
@@ -115,7 +115,6 @@ class Row:
     parameters: Mapping[str, Any] = field(repr=False)
     work: TrialKind = field(repr=False)
     data: DataSet = "cifar10"
-    needs: tuple[str, ...] = ()
     reference: str | None = None
 
 
@@ -126,7 +125,7 @@ class Exhibit:
     Args:
         name: Name, such as ``"table1"``.
         title: Title.
-        source: Place in the paper.
+        source: Section, table, or figure of the paper.
         quantities: Columns.
         rows: Rows.
         remarks: Choices that the paper does not state.
@@ -150,13 +149,13 @@ class Exhibit:
         """Return a row.
 
         Args:
-            name: Its name.
+            name: Name of the row.
 
         Returns:
             The row.
 
         Raises:
-            KeyError: If there is none of that name; the message lists those there are.
+            KeyError: If there is no such row; the message lists the rows.
         """
         for row in self.rows:
             if row.name == name:
@@ -164,18 +163,20 @@ class Exhibit:
         raise KeyError(f"`name` must be one of {self._names()}, got {name!r}.")
 
     def picked(self, patterns: Iterable[str] | None) -> tuple[Row, ...]:
-        """Return the rows that are asked for, in the order of the table.
+        """Return the rows that match patterns, in the order of the table.
 
         Args:
-            patterns: For each, the row of that very name; else those whose names hold all its
-                words; else those whose names hold them as parts of words. None for all rows.
+            patterns: Each pattern selects the row with that name; otherwise, the rows whose names
+                contain all its words; otherwise, the rows whose names contain them as parts of
+                words. None for all rows.
 
         Returns:
             The rows.
 
         Raises:
-            TypeError: If ``patterns`` is a string, or holds something else than strings.
-            ValueError: If there is no pattern, or one fits no row; the message lists the rows.
+            TypeError: If ``patterns`` is a string, or an element is not a string.
+            ValueError: If there are no patterns, or a pattern matches no row; the message lists the
+                rows.
         """
         if patterns is None:
             return self.rows
@@ -210,22 +211,22 @@ class Exhibit:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """One row, with one seed, on one machine and one sample.
+    """Measured values of one row, for one seed, machine, and sample.
 
     Args:
         row: Name of the row.
-        seed: Seed.
-        measured: Name of the quantity to what it came to, in the unit of its column.
-        sample: Which data, and how many.
-        machine: Processor, cores, and memory; the GPU if it did the work.
+        seed: Seed of the trial.
+        measured: Measured values by name of the quantity, in the unit of the column.
+        sample: Description of the data, with the number of examples.
+        machine: Processor, cores, and memory; also the GPU if it was used.
         environment: Versions, device, and threads; see `corruptlab.experiments`.
-        seconds: How long it took, with reading the data; None if nobody noted it.
-        finished: When, as ISO 8601; may be empty.
-        command: What was typed; folders are called ``FOLDER``.
-        note: What else there is to know, such as that images had gone through JPEG.
-        departures: Parameters that differed from the row's own, such as
-            ``{"recipe.precision": "bfloat16"}``; tables show them beside its name.
-        curves: What is drawn; it is not kept with results.
+        seconds: Duration, including the reading of the data; None if unknown.
+        finished: Time of the end, in ISO 8601 format; may be empty.
+        command: Command of the measurement, with ``FOLDER`` for folders.
+        note: Additional information, for example that images had been compressed as JPEG.
+        departures: Parameters that differ from those of the row, such as
+            ``{"recipe.precision": "bfloat16"}``; tables show them next to its name.
+        curves: Curves for the figure; they are not saved with the results.
 
     Example:
         >>> from corruptlab.experiments.paper import Measurement
@@ -258,32 +259,32 @@ class Measurement:
 
     @property
     def key(self) -> tuple[str, int, str, str, str]:
-        """What a later measurement has in common with the one it replaces."""
+        """Key of the measurement; a later measurement with the same key replaces it."""
         return self.row, self.seed, self.machine, self.sample, self.departed
 
     @property
     def departed(self) -> str:
-        """The departures in one line, such as ``recipe.precision=bfloat16``; empty if none."""
+        """Departures in one line, such as ``recipe.precision=bfloat16``; empty if none."""
         return ", ".join(f"{name}={value}" for name, value in sorted(self.departures.items()))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the curves as a dictionary that JSON can hold."""
+        """Return the fields, except ``curves``, as a JSON-serializable dictionary."""
         known = {name: value for name, value in asdict(self).items() if name != "curves"}
         return {name: encode(value, name) for name, value in known.items()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Measurement":
-        """Build a measurement from what `to_dict` gave.
+        """Build a measurement from a dictionary of `to_dict`.
 
         Args:
-            values: Names and values of the fields.
+            values: Values of the fields, by name.
 
         Returns:
             The measurement.
 
         Raises:
-            TypeError: If a value is of a wrong kind.
-            ValueError: If a name is unknown or missing, or a number is out of its range.
+            TypeError: If a value has the wrong type.
+            ValueError: If a name is unknown or missing, or a number is out of range.
         """
         if not isinstance(values, Mapping):
             raise TypeError(f"`values` must map names to values, got {values!r}.")

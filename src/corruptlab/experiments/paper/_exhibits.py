@@ -33,14 +33,15 @@ def exhibit(what: str | Exhibit) -> Exhibit:
 
     Args:
         what: ``"table1"``, ``"table2"``, ``"table3"``, ``"table4"``, ``"fig1a"``, ``"fig1b"``,
-            ``"fig1c"``, ``"fig2"``, or ``"theorem1"``; or the thing itself.
+            ``"fig1c"``, ``"fig2"``, or ``"theorem1"``; or an `Exhibit`, which is returned
+            unchanged.
 
     Returns:
-        Its rows and columns.
+        The table or figure, with its rows and columns.
 
     Raises:
-        TypeError: If it is neither a name nor an `Exhibit`.
-        ValueError: If there is none of that name.
+        TypeError: If ``what`` is neither a string nor an `Exhibit`.
+        ValueError: If the name is unknown.
 
     Example:
         >>> from corruptlab.experiments import paper
@@ -59,20 +60,20 @@ def exhibit(what: str | Exhibit) -> Exhibit:
 def draw(
     what: str | Exhibit, found: Sequence[Measurement], *, ax: "Axes | None" = None
 ) -> "Figure":
-    """Draw a figure of the paper from what was measured.
+    """Plot a figure of the paper from measurements.
 
     Args:
-        what: Name of the figure, or the thing itself.
-        found: What was measured.
-        ax: Axes of matplotlib to draw a figure of one panel into; by default those of a new figure.
+        what: Name of the figure, or an `Exhibit`.
+        found: Measurements.
+        ax: Matplotlib axes for a figure with one panel; by default, the axes of a new figure.
 
     Returns:
-        A figure as `corruptlab.plotting` makes it.
+        A matplotlib figure; see `corruptlab.plotting`.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
-        ValueError: If it is no figure, nothing was measured, or it has several panels and there is
-            an ``ax``.
+        ValueError: If the exhibit is not a figure, there are no measurements, or ``ax`` is given
+            for a figure with several panels.
 
     Example:
         >>> from corruptlab.experiments import paper

@@ -19,7 +19,7 @@ _RERUN: dict[str, dict[str, float]] = {
 FIG_1A = Exhibit(
     name="fig1a",
     title="CIFAR-10, small Inception, training loss against steps in five settings",
-    source="Zhang et al. 2017, Fig. 1a; the numbers are those of another public rerun, one seed",
+    source="Zhang et al. 2017, Fig. 1a; values from another public reproduction, one seed",
     quantities=(
         Quantity("steps", "steps to a loss of 0.01", "{:,.0f}"),
         Quantity("test", "test accuracy, %"),
@@ -40,10 +40,10 @@ FIG_1A = Exhibit(
         for setting, published in _RERUN.items()
     ),
     remarks=(
-        "The paper prints curves and no numbers. What stands beside what is measured is another "
-        "public rerun, of one seed, rounded to hundreds of steps; it is no result of the paper.",
-        "Here it is the end of the first epoch whose batches have a mean loss of at most 0.01.",
-        "Gaussian inputs are floats, neither rounded nor clipped to bytes, so that mean and "
+        "The paper shows curves without numbers. The published values are those of another public "
+        "reproduction with one seed, rounded to hundreds of steps, and not results of the paper.",
+        "Steps are counted to the end of the first epoch with a mean batch loss of at most 0.01.",
+        "Gaussian inputs are floats that are neither rounded nor clipped, so their mean and "
         "variance are those of the data.",
     ),
 )
@@ -52,10 +52,10 @@ _MODELS = ("small-inception", "small-alexnet", "mlp-1x512")
 _P = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _FITTED = 0.99
 _REMARK = (
-    "The paper prints curves and no numbers, and does not say what counts as fitted. Its own MLP "
-    f"1x512 comes to 99.34% on random labels (Table 1), so it is {_FITTED:.0%} of the training "
-    "labels here, as corrupted, at the end of an epoch. Fig. 1b and 1c are read off the same "
-    "trainings: what one has trained, the other finds in the same folder."
+    "The paper shows curves without numbers, and does not define when labels count as fitted. Its "
+    f"MLP 1x512 fits 99.34% of random labels (Table 1), so the threshold here is {_FITTED:.0%} of "
+    "the corrupted training labels at the end of an epoch. Fig. 1b and 1c use the same trials, "
+    "which they share in one folder."
 )
 
 
@@ -99,10 +99,10 @@ def _parameters(model: str, p: float) -> dict[str, Any]:
 
 FIG_1B = Exhibit(
     name="fig1b",
-    title="CIFAR-10, time to fit partially corrupted labels, over that for true ones",
+    title="CIFAR-10, relative time to fit partially corrupted labels",
     source="Zhang et al. 2017, Fig. 1b",
     quantities=(
-        Quantity("slowdown", "steps over those of p = 0"),
+        Quantity("slowdown", "steps relative to p = 0"),
         Quantity("steps", f"steps to {_FITTED:.0%}", "{:,.0f}"),
     ),
     rows=_rows(_slowdown, relative=True),

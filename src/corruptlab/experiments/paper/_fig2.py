@@ -53,8 +53,9 @@ FIG_2 = Exhibit(
         ),
     ),
     remarks=(
-        "Early stopping helps on ImageNet without other regularizers, not on CIFAR-10. Batch norm "
-        "steadies the learning curve and moves the test accuracy on CIFAR-10 by 3 to 4 points.",
+        "Early stopping helps on ImageNet without other regularizers, but not on CIFAR-10. Batch "
+        "norm stabilizes the learning curve and changes the test accuracy on CIFAR-10 by 3 to 4 "
+        "percentage points.",
         "Training and test accuracy are measured after every epoch by full passes, without "
         "augmentation.",
     ),

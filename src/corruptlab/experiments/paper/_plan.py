@@ -58,14 +58,14 @@ class Planned:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What `reproduce` would do.
+    """Plan of a call of `reproduce`; returned by `plan`.
 
     Attributes:
         exhibit: The table or figure.
-        trials: Rows by seeds, in order.
-        left_out: Name to reason, of the rows that were asked for and will not be run.
-        changes: What differs from the rows' recipes.
-        device: Where it is done.
+        trials: One trial per row and seed, in order.
+        left_out: Reason for each requested row that will not be run, by name of the row.
+        changes: Parameters that differ from those of the rows.
+        device: Device of the trials.
 
     Example:
         >>> from corruptlab.experiments import paper
@@ -83,12 +83,12 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """How long all of it will take, about, one after the other."""
+        """Estimated time of all trials in seconds, one after the other."""
         return sum(each.seconds for each in self.trials)
 
     @property
     def own_recipes(self) -> bool:
-        """Whether no row was changed but for what it asks for."""
+        """Whether no parameter was changed."""
         return not any(each.departures for each in self.trials)
 
     def __str__(self) -> str:
@@ -99,7 +99,7 @@ class Plan:
             mark = "  LONG" if each.seconds > _LONG_SECONDS else ""
             how_long = "finished before" if each.kept else duration(each.seconds)
             lines.append(f"  {name:{width}}   {how_long}{mark}")
-        lines += [f"  {name:{width}}   left out: {why}" for name, why in self.left_out.items()]
+        lines += [f"  {name:{width}}   skipped: {why}" for name, why in self.left_out.items()]
         if sum(not each.kept for each in self.trials) > 1:
             lines.append(f"  {'in all':{width}}   {duration(self.seconds)}")
         return "\n".join(lines)
@@ -118,31 +118,30 @@ def plan(
     out: str | os.PathLike[str] | None = None,
     progress: bool = False,
 ) -> Plan:
-    """Check everything that is asked for, and estimate how long each row will take.
+    """Check the arguments of `reproduce`, and estimate the time of each row.
 
-    Some steps of each network are timed on this machine, so this may take seconds a row. What the
-    estimate counts all epochs: a row that stops when it has fitted takes less. For kernels it
-    is the solver's, without features and test images.
+    A few steps of each network are timed on this machine, which may take seconds per row. The
+    estimate assumes the maximum number of epochs; rows that stop at interpolation take less. For
+    kernels, it covers the features and the solver, but not predictions on test images.
 
     Args:
         what: Name of a table or figure, or the thing itself.
-        data: As for `reproduce`, and so are all others.
-        rows: Which rows.
-        seeds: Which seeds.
-        epochs: Epochs at most.
-        changes: Other parameters.
-        device: Where to work.
-        most_hours: What takes longer is left out.
-        out: Folder with what is finished; None for none.
+        data: Data, as for `reproduce`.
+        rows: Rows, as for `reproduce`.
+        seeds: Seeds, as for `reproduce`.
+        epochs: Maximum number of epochs, as for `reproduce`.
+        changes: Other parameters, as for `reproduce`.
+        device: Device of the trials.
+        most_hours: Estimated hours above which a row is skipped.
+        out: Folder with finished trials, or None.
         progress: Whether to show progress.
 
     Returns:
-        The plan; ``print`` it.
+        The plan; ``print`` shows the estimates.
 
     Raises:
-        TypeError: If an argument is of a wrong kind.
-        ValueError: If a table, row, data set, or parameter is unknown, or a value is out of its
-            range.
+        TypeError: If an argument has the wrong type.
+        ValueError: If a table, row, data set, or parameter is unknown, or a value is out of range.
 
     Example:
         >>> from corruptlab.experiments import paper
@@ -162,7 +161,7 @@ def plan(
     left_out: dict[str, str] = {}
     with Progress(len(picked), "estimating", show=progress, least_seconds=2.0) as line:
         for done, row in enumerate(picked, 1):
-            if (why := _missing_input(row, specs, known)) is None:
+            if (why := _missing_data(row, specs)) is None:
                 try:
                     found = _plan_row(shown, row, specs[row.data], numbers, known, device, out)
                     trials += found
@@ -235,15 +234,12 @@ def _finished(store: Store, trial: str) -> bool:
     return True
 
 
-def _missing_input(row: Row, specs: Mapping[Any, str], changes: Mapping[str, Any]) -> str | None:
-    """Return what a row lacks to be run, if anything."""
-    if row.data not in specs:
-        known = DATA_SETS[row.data]
-        return f"needs {known.title} ({known.specification})"
-    for name in row.needs:
-        if name not in changes:
-            return f"needs a value of `{name}`, for which no search was made"
-    return None
+def _missing_data(row: Row, specs: Mapping[Any, str]) -> str | None:
+    """Return which data set a row lacks to be run, if any."""
+    if row.data in specs:
+        return None
+    known = DATA_SETS[row.data]
+    return f"needs {known.title} ({known.specification})"
 
 
 def _too_long(found: Sequence[Planned], most_hours: float | None) -> str | None:
@@ -356,10 +352,9 @@ def changed(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def departures(row: Row, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the changes that a row does not ask for and that make it another one."""
+    """Return the changes that make a row another one."""
     own = changed(row, {})
-    unasked = {name: value for name, value in changes.items() if name not in row.needs}
-    return {name: value for name, value in unasked.items() if changed(row, {name: value}) != own}
+    return {name: value for name, value in changes.items() if changed(row, {name: value}) != own}
 
 
 def _check(changes: Mapping[str, Any], rows: Sequence[Row]) -> None:

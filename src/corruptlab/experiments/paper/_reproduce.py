@@ -238,7 +238,7 @@ def reproduce(
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If a table, row, data set, or parameter is unknown, a value is out of its range,
+        ValueError: If a table, row, data set, or parameter is unknown, a value is out of range,
             or ``out`` contains other files.
         DataFileError: If a file of the data is missing or damaged.
         MissingExtraError: If an extra is missing.

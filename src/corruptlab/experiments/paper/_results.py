@@ -30,18 +30,18 @@ _VERSIONS = ("corruptlab", "torch", "numpy", "python")
 
 
 def kept_results(folder: str | os.PathLike[str], what: str | Exhibit) -> tuple[Measurement, ...]:
-    """Read what has been measured for a table or figure.
+    """Load the saved measurements of a table or figure.
 
     Args:
         folder: Folder of the files, such as ``docs/results``.
-        what: Name of the table or figure, or the thing itself.
+        what: Name of the table or figure, or an `Exhibit`.
 
     Returns:
-        The measurements, in the order of the rows; none if there is no file.
+        Measurements in the order of the rows; empty if there is no file.
 
     Raises:
-        DataFileError: If the file is damaged, names a row that is not there, or holds a
-            measurement twice.
+        DataFileError: If the file is damaged, contains an unknown row, or contains a measurement
+            twice.
 
     Example:
         >>> import tempfile
@@ -73,20 +73,20 @@ def kept_results(folder: str | os.PathLike[str], what: str | Exhibit) -> tuple[M
 def keep_results(
     folder: str | os.PathLike[str], what: str | Exhibit, found: Iterable[Measurement]
 ) -> Path:
-    """Add measurements to those that are kept, which other processes may do at the same time.
+    """Save measurements to a folder of results; safe with concurrent processes.
 
-    Each replaces one of its row, seed, machine, sample, and departures.
+    A measurement replaces the saved one with the same row, seed, machine, sample, and departures.
 
     Args:
-        folder: Folder of the files; it is made if it is not there.
-        what: Name of the table or figure, or the thing itself.
-        found: The measurements.
+        folder: Folder of the files; it is created if it does not exist.
+        what: Name of the table or figure, or an `Exhibit`.
+        found: Measurements.
 
     Returns:
-        The file, which is written in one act.
+        Path of the file, which is written atomically.
 
     Raises:
-        DataFileError: If the file that is there is damaged.
+        DataFileError: If the existing file is damaged.
 
     Example:
         >>> import tempfile
@@ -231,15 +231,15 @@ def text(exhibit: Exhibit, found: Sequence[Measurement], *, rows: Iterable[Row])
 def markdown(
     what: str | Exhibit, found: Sequence[Measurement], *, rows: Iterable[Row] | None = None
 ) -> str:
-    """Lay a table out as Markdown, with what made each row, and the commands, below.
+    """Format a table as Markdown, with the environment and command of each measurement.
 
     Args:
-        what: Name of the table or figure, or the thing itself.
-        found: What was measured.
-        rows: Which rows to list, measured or not; None for all.
+        what: Name of the table or figure, or an `Exhibit`.
+        found: Measurements.
+        rows: Rows to list, measured or not; None for all.
 
     Returns:
-        The table, remarks, circumstances, and commands.
+        The table, followed by remarks, environments, and commands.
 
     Example:
         >>> from corruptlab.experiments import paper
@@ -307,14 +307,17 @@ def _time(line: Summary) -> str:
 
 
 def _promise(exhibit: Exhibit, lines: Sequence[Summary]) -> list[str]:
-    """Return what was aimed at, and how many rows keep it."""
+    """Return the tolerances of the exhibit, and how many rows meet them."""
     promised = [each for each in exhibit.quantities if each.tolerance is not None]
     measured = [each for each in lines if each.found]
     if not promised or not measured:
         return []
     kept = sum(not any(cell.misses for cell in each.cells) for each in measured)
     within = " and ".join(f"{each.title} within {each.tolerance:g}" for each in promised)
-    return [f"Aimed at: {within}; (!) misses it. {kept} of {len(measured)} measured rows keep it."]
+    return [
+        f"Tolerance: {within} of the published value; (!) marks deviations beyond it. "
+        f"{kept} of {len(measured)} measured rows meet it."
+    ]
 
 
 def _made_with(lines: Sequence[Summary]) -> list[str]:

@@ -59,12 +59,11 @@ TABLE_1 = Exhibit(
         for model, how, train, test in _PUBLISHED
     ),
     remarks=(
-        "The paper does not say how long it trained. Rows with true labels do all 100 epochs, with "
-        "and without regularizers alike; rows with random labels stop when every label is "
-        "fitted. Accuracies are those at the end, never the best ones.",
-        "Batch sizes and weight decay are not in the paper either: 64 for MLPs and 128 for the "
-        "others, 1e-4 and 5e-4. Nor is the running average of batch norm, which has a decay of "
-        "0.9.",
-        "Training accuracy is of a full pass over the centre crops.",
+        "The paper does not state the number of epochs. Rows with true labels train for 100 "
+        "epochs, with and without regularizers; rows with random labels stop when every label is "
+        "fitted. Accuracies are those at the end of training, not the best ones.",
+        "Nor does it state the batch size (64 for MLPs, 128 for the others), the weight decay "
+        "(1e-4 and 5e-4), and the decay of the running averages of batch norm (0.9).",
+        "Training accuracy is that of a full pass over the center crops.",
     ),
 )

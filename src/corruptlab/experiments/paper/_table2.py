@@ -252,11 +252,11 @@ TABLE_2 = Exhibit(
     ),
     remarks=(
         "1,281,167 training and 50,000 validation images of 1,000 classes. The paper trained on 50 "
-        "asynchronous workers with TensorFlow's own set-up, and prints no hyper-parameter: "
-        "those here are of Szegedy et al. 2016, with one worker, and without their label "
-        "smoothing, second classifier, and clipped gradients.",
-        "A batch of 1,600 images needs more than one GPU has: `--set recipe.batch_size=256 --set "
-        "recipe.learning_rate=0.0072` takes a smaller one, with a rate in proportion.",
+        "asynchronous workers with TensorFlow's standard configuration and does not list "
+        "hyper-parameters. Those here are from Szegedy et al. 2016, with one worker, and without "
+        "their label smoothing, auxiliary classifier, and gradient clipping.",
+        "A batch of 1,600 images exceeds the memory of most GPUs. Use `--set recipe.batch_size=256 "
+        "--set recipe.learning_rate=0.0072` for smaller batches with a proportional learning rate.",
         "Training accuracy is measured without augmentation.",
     ),
 )

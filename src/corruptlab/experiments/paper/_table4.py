@@ -37,7 +37,7 @@ def _parameters(model: str, how: str) -> dict[str, Any]:
 
 TABLE_4 = Exhibit(
     name="table4",
-    title="CIFAR-10, random labels, with one regularizer on",
+    title="CIFAR-10, random labels, with one regularizer",
     source="Zhang et al. 2017, Table 4",
     quantities=(Quantity("train", "training accuracy, %"),),
     rows=tuple(
@@ -50,11 +50,11 @@ TABLE_4 = Exhibit(
         for model, how, train in _PUBLISHED
     ),
     remarks=(
-        "With a random crop or augmentation the paper trained longer, with a decay of 0.999 an "
-        f"epoch; it does not say how long. It is at most {_LONGER} epochs here. All rows stop when "
-        "every label is fitted.",
-        "Training accuracy is of a full pass over the centre crops, without augmentation.",
-        "Augmentation is flips, rotations to 25 degrees, brightness (63/255), saturation (0.5), "
-        "and hue (0.1); the paper does not give the last three.",
+        "With a random crop or augmentation, the paper trained for longer, with a decay of 0.999 "
+        f"per epoch, but does not state the number of epochs; it is at most {_LONGER} here. All "
+        "rows stop when every label is fitted.",
+        "Training accuracy is that of a full pass over the center crops, without augmentation.",
+        "Augmentation consists of flips, rotations of up to 25 degrees, and changes of brightness "
+        "(63/255), saturation (0.5), and hue (0.1); the paper does not specify the last three.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Theorem 1 and Corollary 1: few weights take any labels on CIFAR-10."""
+"""Theorem 1 and Corollary 1: constructed networks that fit random labels of CIFAR-10."""
 
 import time
 from typing import Any
@@ -80,12 +80,12 @@ def _random_labels(train: Images, seed: int) -> Tensor:
 
 THEOREM_1 = Exhibit(
     name="theorem1",
-    title="CIFAR-10, random labels by networks that are constructed, not trained",
+    title="CIFAR-10, random labels, constructed networks",
     source="Zhang et al. 2017, §4, Theorem 1 and Corollary 1",
     quantities=(
         Quantity("weights", "weights", "{:,.0f}"),
         Quantity("width", "width", "{:,.0f}"),
-        Quantity("right", "labels that come out, %", "{:.3f}"),
+        Quantity("right", "labels reproduced, %", "{:.3f}"),
         Quantity("error", "largest error", "{:.1e}"),
     ),
     rows=tuple(
@@ -98,7 +98,7 @@ THEOREM_1 = Exhibit(
         for depth in (2, 3, 11, 101)
     ),
     remarks=(
-        "Labels are one output, the number of the class. Published is what the theorem promises "
-        "for n = 50,000 images of d = 3,072 numbers: 2n + d weights at depth 2.",
+        "Labels are encoded as one output, the index of the class. The published values are those "
+        "of the theorem for n = 50,000 images of dimension d = 3,072: 2n + d weights at depth 2.",
     ),
 )

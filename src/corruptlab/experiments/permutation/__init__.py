@@ -1,4 +1,4 @@
-"""The permutation test: do these inputs say anything about these labels?"""
+"""Permutation test of the association between inputs and labels."""
 
 from corruptlab.experiments.permutation._permutation_test import permutation_test
 from corruptlab.experiments.permutation._result import Baseline, PermutationTest

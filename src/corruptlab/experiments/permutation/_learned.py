@@ -141,7 +141,7 @@ class LearnedStatistic:
     def __call__(
         self, *, number: int = 0, corruption: Corruption | None = None, draw: int = 0
     ) -> dict[str, float]:
-        """Train and measure on every part; permutation 0 is the labels as they are."""
+        """Train and measure on every part; permutation 0 is the identity."""
         split = self.split if corruption is None else self.split.corrupted(corruption, draw)
         codes = self.permuter.drawn(self.seed, [number])[0]
         with preserve_rng_state():

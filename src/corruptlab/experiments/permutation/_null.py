@@ -28,8 +28,9 @@ Part: TypeAlias = tuple[Tensor, Tensor]
 _STREAM = "permutation_test/exchange"
 
 # Copies trained together: few at first, because Ctrl-C loses the running batch, then more as long
-# as batches are quick. A sequential test that is decided early should have trained few in vain, and
-# weights, gradients, and momentum buffers of a batch stay below a gigabyte.
+# as batches are quick, and at once as many as should be. A sequential test that is decided early
+# should have trained few in vain, and weights, gradients, and momentum buffers of a batch stay
+# below a gigabyte.
 _FIRST, _GROWTH, _QUICK_SECONDS = 4, 4, 30.0
 _MOST, _MOST_SEQUENTIAL = 256, 32
 _NUMBERS_AT_ONCE = 1 << 26
@@ -153,11 +154,11 @@ class LabelPermuter:
         if not self._can_change():
             raise ValueError(
                 "`train` must have different labels within a group, or there is nothing to "
-                f"exchange, got {_counts(labels if names is None else names[labels])}."
+                f"permute, got {_counts(labels if names is None else names[labels])}."
             )
 
     def drawn(self, seed: int, numbers: Sequence[int]) -> NDArray[np.int64]:
-        """Return some permutations, ``(len(numbers), n)``; number 0 is the labels as they are."""
+        """Return some permutations, ``(len(numbers), n)``; number 0 is the identity."""
         # Within a group labels are ordered by words of a stream of each number's own, so
         # permutation 7 is the same however many are drawn.
         return np.stack([self._one(Draws(seed), number) for number in numbers])
@@ -286,9 +287,17 @@ class NullSampler:
             null = until_decided(found[1:], found[0], self.stop_after)
             if null is not None:
                 return float(found[0]), null, False
-            if time.perf_counter() - start < _QUICK_SECONDS:
-                size = min(_GROWTH * size, self._most)
+            size = self._next_size(size, time.perf_counter() - start)
         return float(found[0]), found[1:], False
+
+    def _next_size(self, size: int, seconds: float) -> int:
+        """Return the size of the next batch, given that of the last and the time it took."""
+        if seconds >= _QUICK_SECONDS:
+            return size
+        growth = float(_GROWTH)
+        if self.stop_after is None:
+            growth = max(growth, _QUICK_SECONDS / max(seconds, 1e-9))
+        return int(min(growth * size, self._most))
 
     @property
     def _most(self) -> int:

@@ -73,9 +73,9 @@ def permutation_test(
 
     The null hypothesis is that labels are exchangeable: given the inputs, every order of the labels
     is equally likely (within groups, if given). The learner is trained from the same start on the
-    original labels and on exchanged labels, and the statistics on held-out examples are compared.
-    The p-value is (C + 1) / (B + 1) if C of B exchanges have a statistic at least as large as that
-    of the original labels. It is exact for any B, and never 0.
+    original labels and on permuted labels, and the statistics on held-out examples are compared. If
+    C of B permutations have a statistic at least as large as that of the original labels, the
+    p-value is (C + 1) / (B + 1). It is exact for any B, and never 0.
 
     A learner is a network with a recipe, whose copies are trained as one program (`fit_replicas`);
     an estimator with scikit-learn's interface, whose clones are fitted; or a function
@@ -84,9 +84,9 @@ def permutation_test(
     ``execution``, other stopping rules, or real-valued targets, the copies of a network are trained
     one by one by `fit`.
 
-    With a ``test`` set, labels are exchanged among the training examples and the test labels stay.
-    With ``folds``, labels are exchanged among all examples and the statistic is the mean over the
-    held-out parts; an exchange keeps the folds, which are drawn without looking at labels.
+    With a ``test`` set, labels are permuted among the training examples and the test labels stay.
+    With ``folds``, labels are permuted among all examples and the statistic is the mean over the
+    held-out parts; a permutation keeps the folds, which are drawn without looking at labels.
 
     Args:
         model: A learner, which is not changed. With ``recipe``, a network or a function without
@@ -106,7 +106,7 @@ def permutation_test(
             ``0, 1, ...`` of each example, shape ``(n,)``, chosen independently of the labels:
             stratified folds are balanced for the true labels only, which makes the p-value too
             small.
-        permutations: Number B of exchanges, >= 1. The smallest p-value is 1 / (B + 1).
+        permutations: Number B of permutations, >= 1. The smallest p-value is 1 / (B + 1).
         statistic: Statistic of the held-out examples, larger is better: ``"accuracy"`` (default),
             ``"balanced_accuracy"`` (the mean over the held-out classes), ``"log-likelihood"`` (the
             mean over examples, in nats), ``"auroc"`` (the area under the ROC curve; for more than
@@ -118,22 +118,23 @@ def permutation_test(
             indices or real numbers ``(n,)``. For rare classes, use ``"log-likelihood"`` or
             ``"auroc"``, which have more power than the accuracy.
         groups: Group of each training example, shape ``(n,)``, numbers or strings: sites, days,
-            patients with several labels. Labels are exchanged only within groups. If all examples
+            patients with several labels. Labels are permuted only within groups. If all examples
             of a group have the same label, such as a patient's diagnosis, no label can be
-            exchanged; use one example per group, or the mean of its examples.
-        stop_after: Stop at the h-th exchange, h >= 1, with a statistic at least as large, with the
-            p-value h / (number of exchanges until then) (Besag and Clifford). Tests that will not
-            be significant then take little time; 10 is a common choice. None draws all.
+            permuted; use one example per group, or the mean of its examples.
+        stop_after: Stop at the h-th permutation, h >= 1, with a statistic at least as large; the
+            p-value is then h divided by the number of permutations so far (Besag and Clifford).
+            Tests that will not be significant then take little time; 10 is a common choice. None
+            draws all.
         stop: Stopping rules for the training of a network, as in `fit`; ``()`` trains for all
-            epochs. Exchanged labels take longer to interpolate than true ones.
+            epochs. Permuted labels take longer to interpolate than true ones.
             Real-valued targets are interpolated if no other target is closer to an output.
         baselines: Corruptions of the inputs, such as ``ShuffledPixels()`` or ``GaussianPixels()``:
-            the statistic is also measured on inputs without that structure, labels as they are.
+            the statistic is also measured on inputs without that structure and original labels.
         repeats: Draws r of each baseline; its own p-value cannot be below 1 / (r + 1).
         level: Significance level that the test should be able to reach; too few permutations for
             it cause a warning.
         confidence: Confidence level of `PermutationTest.interval`, in ``(0, 1)``.
-        seed: Seed of exchanges, folds, data order, and baselines; an integer >= 0.
+        seed: Seed of permutations, folds, data order, and baselines; an integer >= 0.
         input_key: Position or name of the input in an item, or several of them: a network gets
             named fields as keyword arguments (see `fit`).
         label_key: Position or name of the label in an item.
@@ -156,10 +157,10 @@ def permutation_test(
     Raises:
         TypeError: If an argument has the wrong type, an estimator lacks a method that the statistic
             requires, or a training function does not return a predictor.
-        ValueError: If neither ``test`` nor ``folds`` is given, or both; an example is alone in its
-            group; no exchange changes a label; an option is out of range or does not apply to this
-            type of learner; or predictions have the wrong shape or, for ``"log-likelihood"``, do
-            not sum to 1.
+        ValueError: If neither ``test`` nor ``folds`` is given, or both; a group has only one
+            example; no permutation changes a label; an option is out of range or does not apply to
+            this type of learner; or predictions have the wrong shape or, for ``"log-likelihood"``,
+            do not sum to 1.
         RuntimeError: If a training run on an executor fails; the others are saved in ``out``.
 
     Example:

@@ -63,12 +63,12 @@ class _PValue:
 
 @dataclass(frozen=True, eq=False)
 class Baseline(Record):
-    """The statistic on inputs that have lost something, with the labels as they are.
+    """Statistic on corrupted inputs with the original labels, in a permutation test.
 
     Attributes:
-        name: What was done to the inputs.
+        name: Name of the corruption.
         statistics: The statistic of each repeat, ``float64``, shape ``(r,)``.
-        specification: Corruption and seeds of the first repeat, in one line; None if it has none.
+        specification: Corruption and seeds of the first repeat, in one line; None if unavailable.
 
     Example:
         >>> import numpy as np
@@ -90,13 +90,14 @@ class Baseline(Record):
         return float(self.statistics.mean())
 
     def p_value(self, observed: float) -> float:
-        """Return the p-value of the hypothesis that the corruption makes no difference.
+        """Return the p-value for the null hypothesis that the corruption has no effect.
 
         Args:
             observed: Statistic on the original inputs.
 
         Returns:
-            (C + 1) / (r + 1), where C repeats have a statistic at least as large.
+            ``(C + 1) / (r + 1)``, where C is the number of repeats with a statistic of at least
+            ``observed``.
         """
         return _PValue(
             int(at_least_as_good(self.statistics, observed).sum()), len(self.statistics)
@@ -113,18 +114,19 @@ class PermutationTest(
 
     Attributes:
         observed: Statistic with the original labels.
-        null: Statistic of each exchange, ``float64``, shape ``(B,)``, in the order drawn.
+        null: Statistic of each permutation of the labels, ``float64``, shape ``(B,)``, in the order
+            drawn.
         statistic: Name of the statistic.
-        permutations: Requested number of exchanges; fewer were drawn if ``stopped``.
+        permutations: Requested number of permutations; fewer were drawn if ``stopped``.
         stop_after: Number of exceedances that stops the test; None for no limit.
-        interrupted: Whether Ctrl-C ended the test. The finished exchanges form a valid test.
+        interrupted: Whether Ctrl-C ended the test. The finished permutations form a valid test.
         confidence: Confidence level of `interval`.
         baselines: Statistics on corrupted inputs.
-        folds: Parts of the cross-validation, or None with a test set.
+        folds: Number of folds of the cross-validation; None with a test set.
         recipe: Hyper-parameters of a network; None for other learners.
         learner: Name of the estimator or training function; None for a network.
-        seed: Seed of exchanges, folds, data order, and baselines.
-        seconds: Time spent.
+        seed: Seed of permutations, folds, data order, and baselines.
+        seconds: Duration of the test in seconds.
         environment: Versions, machine, and device.
 
     Example:
@@ -158,32 +160,35 @@ class PermutationTest(
 
     @property
     def exceedances(self) -> int:
-        """Exchanges that did at least as well as the labels as they are; ties count."""
+        """Number of permutations with a statistic of at least ``observed``; ties count."""
         return int(at_least_as_good(self.null, self.observed).sum())
 
     @property
     def ties(self) -> int:
-        """Exchanges that did exactly as well, to nine digits."""
+        """Number of permutations with the observed statistic, up to nine digits."""
         return self.exceedances - int((~at_least_as_good(-self.null, -self.observed)).sum())
 
     @property
     def p_value(self) -> float:
-        """(C + 1) / (B + 1), or h / B if the h-th exceedance ended the test early; never 0."""
+        """P-value ``(C + 1) / (B + 1)``, or ``h / B`` if the h-th exceedance stopped the test.
+
+        It is never 0.
+        """
         return self._p_value.value
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Exact limits on the p-value of infinitely many exchanges, at the level `confidence`."""
+        """Exact interval at level `confidence` for the p-value of infinitely many permutations."""
         return self._p_value.interval(self.confidence)
 
     @property
     def smallest_p_value(self) -> float:
-        """What no test with so many permutations can go below, 1 / (permutations + 1)."""
+        """Smallest possible p-value with these permutations, ``1 / (permutations + 1)``."""
         return 1 / (self.permutations + 1)
 
     @property
     def stopped(self) -> bool:
-        """Whether the sequential rule ended the test before all exchanges were drawn."""
+        """Whether the sequential rule ended the test before all permutations were drawn."""
         return self._p_value.stopped
 
     @property
@@ -198,7 +203,7 @@ class PermutationTest(
         )
         prepared = "" if self.recipe is None else f"; inputs {self._prepared}"
         return (
-            f"PermutationTest({self.statistic} {self.observed:.4g}, on exchanged labels "
+            f"PermutationTest({self.statistic} {self.observed:.4g}, on permuted labels "
             f"{self.null.mean():.4g} on average; {sign} {self.p_value:.4g} "
             f"({100 * self.confidence:.5g}% interval {low:.2g} to {high:.2g}), "
             f"{text.counted(len(self.null), 'permutation')}{ended}{prepared}; seed={self.seed})"
@@ -213,7 +218,7 @@ class PermutationTest(
         ended = ", interrupted" if self.interrupted else ", stopped early" if self.stopped else ""
         lines = [
             (self.statistic, f"{self.observed:.4g}"),
-            ("on exchanged labels", spread),
+            ("on permuted labels", spread),
             ("p-value", f"{self.p_value:.4g}, {level} interval {low:.2g} .. {high:.2g}"),
             ("drawn", f"{drawn}{ended}; {self.exceedances:,} at least as good, {self.ties:,} tied"),
         ]
@@ -235,7 +240,7 @@ class PermutationTest(
         return "" if self.recipe is None else self.recipe.preparation
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything, and a p-value of each baseline, as JSON can hold it."""
+        """Return the fields, and a p-value for each baseline, as a JSON-serializable dictionary."""
         values = super().to_dict()
         for each, told in zip(self.baselines, values["baselines"], strict=True):
             told["p_value"] = each.p_value(self.observed)
@@ -251,11 +256,11 @@ class PermutationTest(
         ]
 
     def plot(self, ax: "Axes | None" = None, *, title: str = "") -> "Figure":
-        """Draw the null distribution, the observed value, and the baselines (extra ``plot``).
+        """Plot the null distribution, the observed value, and the baselines (extra ``plot``).
 
         Args:
-            ax: Axes of matplotlib to draw into; by default those of a new figure.
-            title: Line above the figure.
+            ax: Matplotlib axes to draw into; by default, the axes of a new figure.
+            title: Title of the figure.
 
         Returns:
             A matplotlib figure.

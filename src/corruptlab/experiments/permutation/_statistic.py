@@ -21,7 +21,7 @@ StatisticName: TypeAlias = Literal["accuracy", "balanced_accuracy", "log-likelih
 
 
 class Metric(Protocol):
-    """Protocol of a metric, as torchmetrics has them.
+    """Protocol of a metric with the interface of torchmetrics.
 
     Example:
         >>> import torch
@@ -46,19 +46,19 @@ class Metric(Protocol):
     """
 
     def update(self, predictions: Tensor, labels: Tensor, /) -> Any:
-        """Add a batch.
+        """Update the state with a batch.
 
         Args:
-            predictions: Scores ``(n, K)``; of a metric whose class is called ``Binary...``,
-                probabilities ``(n,)`` of the second class; or real numbers ``(n,)``.
+            predictions: Scores ``(n, K)``; probabilities ``(n,)`` of the second class for a metric
+                whose class name starts with ``Binary``; or real numbers ``(n,)``.
             labels: Class indices ``(n,)``, or real numbers.
         """
 
     def compute(self) -> Any:
-        """Return the value of the metric on all batches, a number."""
+        """Return the value of the metric over all batches."""
 
     def reset(self) -> Any:
-        """Forget all batches."""
+        """Reset the state."""
 
 
 Statistic: TypeAlias = StatisticName | Callable[[Tensor, Tensor], Any] | Metric

@@ -1,4 +1,4 @@
-"""The randomization test: one network on differently corrupted copies of one data set."""
+"""Randomization test: one network on several corrupted copies of a data set."""
 
 from corruptlab.experiments.randomization._learned import LearnerReport, LearnerResult
 from corruptlab.experiments.randomization._pair import Pair

@@ -153,7 +153,7 @@ class LearnerReport(
 
     def __str__(self) -> str:
         """Return a table, with what made it below."""
-        lines = ["Training accuracy is on the labels as corrupted, test accuracy on clean ones."]
+        lines = ["Training accuracy refers to the corrupted labels, test accuracy to clean labels."]
         if self.default_settings:
             lines.append(self.default_settings)
         if self.remaining:

@@ -10,10 +10,10 @@ from corruptlab.experiments.randomization._settings import Setting
 
 @dataclass(frozen=True)
 class Pair:
-    """A training set and a test set, before and after the corruption of a setting.
+    """A training set and a test set to which the corruptions of settings are applied.
 
-    Make one by `of`. Test examples are numbered after all training examples: a corruption is a
-    function of the number, so otherwise test image ``i`` would get the very Gaussian draw of
+    Construct it with `of`. The ids of the test examples follow those of the training examples: a
+    corruption depends on the id, so test image ``i`` would otherwise get the same Gaussian draw as
     training image ``i``.
 
     Args:
@@ -49,14 +49,14 @@ class Pair:
         num_classes: int | None,
         **keys: Any,
     ) -> "Pair":
-        """Check both sets and find their labels, once for all settings.
+        """Check both data sets and read their labels, once for all settings.
 
         Args:
             train: Any map-style data set of (input, label) items.
-            test: Likewise, or None.
+            test: Test set, or None.
             seed: Seed of all corruptions; an integer >= 0.
-            num_classes: Number of classes, if the training set does not say it.
-            **keys: ``input_key`` and ``label_key`` of `corrupt`.
+            num_classes: Number of classes; None for that of the training set.
+            **keys: Arguments ``input_key`` and ``label_key`` of `corrupt`.
 
         Returns:
             The pair.
@@ -69,15 +69,15 @@ class Pair:
         return cls(clean, corrupt(own, seed=seed, ids=numbers), clean.seed)
 
     def corrupted(self, setting: Setting) -> tuple[Corrupted, Corrupted | None, Setting]:
-        """Corrupt both sets.
+        """Corrupt both data sets.
 
         Args:
-            setting: What is done.
+            setting: The setting.
 
         Returns:
-            Training set, test set, and the setting with its estimated numbers. The test set gets
-            the input corruptions, with the numbers estimated on the training set and the same
-            pixel permutation; its labels stay clean.
+            Training set, test set, and the setting with estimated parameters. The input corruptions
+            are applied to the test set with the parameters estimated on the training set and the
+            same pixel permutation; its labels stay clean.
         """
         train = corrupt(self.train, *setting.corruptions, seed=self.seed)
         done = replace(setting, corruptions=train.corruptions)

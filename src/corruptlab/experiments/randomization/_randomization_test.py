@@ -302,45 +302,46 @@ def iter_randomization_test(
     model_name: str = "",
     data_name: str = "",
 ) -> Iterator[RandomizationReport] | Iterator[LearnerReport] | Iterator[SeedsReport]:
-    """Run a randomization test and give the report so far after every setting.
+    """Run a randomization test and yield the report after every setting.
 
-    The arguments are those of `randomization_test`, which returns the last of these reports; they
-    are checked by the call itself, before the first report is asked for, and every setting is tried
-    before the first fit. Use it to save what is finished while the rest is still running.
+    The arguments are those of `randomization_test`, which returns the last of these reports. They
+    are checked by the call itself, before the first report is requested, and every setting is tried
+    before the first fit. Use this function to save finished results while the test is still
+    running.
 
     Args:
         model: See `randomization_test`.
-        train: Likewise.
-        test: Likewise.
-        recipe: Likewise.
-        settings: Likewise.
-        p: Likewise.
-        seed: Likewise.
-        seeds: Likewise.
-        num_classes: Likewise.
-        input_key: Likewise.
-        label_key: Likewise.
-        collate: Likewise.
-        device: Likewise.
-        optimizer: Likewise.
-        loss: Likewise.
-        stop: Likewise.
-        execution: Likewise.
-        checkpoint: Likewise.
-        on_epoch_end: Likewise.
-        executor: Likewise.
-        out: Likewise.
-        progress: Likewise.
-        model_name: Likewise.
-        data_name: Likewise.
+        train: See `randomization_test`.
+        test: See `randomization_test`.
+        recipe: See `randomization_test`.
+        settings: See `randomization_test`.
+        p: See `randomization_test`.
+        seed: See `randomization_test`.
+        seeds: See `randomization_test`.
+        num_classes: See `randomization_test`.
+        input_key: See `randomization_test`.
+        label_key: See `randomization_test`.
+        collate: See `randomization_test`.
+        device: See `randomization_test`.
+        optimizer: See `randomization_test`.
+        loss: See `randomization_test`.
+        stop: See `randomization_test`.
+        execution: See `randomization_test`.
+        checkpoint: See `randomization_test`.
+        on_epoch_end: See `randomization_test`.
+        executor: See `randomization_test`.
+        out: See `randomization_test`.
+        progress: See `randomization_test`.
+        model_name: See `randomization_test`.
+        data_name: See `randomization_test`.
 
     Returns:
-        An iterator of reports, each with one row more than the one before. The last one is
-        complete, or has ``interrupted`` set.
+        Iterator of reports, each with one more row than the one before. The last one is complete,
+        or has ``interrupted`` set.
 
     Raises:
-        TypeError: If an argument is of a wrong kind.
-        ValueError: If an argument does not fit.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is invalid.
 
     Example:
         >>> import corruptlab as cl

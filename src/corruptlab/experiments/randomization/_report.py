@@ -69,17 +69,17 @@ class SettingResult(
         "interpolated",
     ),
 ):
-    """How the network fared on one setting.
+    """Result of one setting of a randomization test.
 
     Attributes:
-        setting: What was done to the data, with estimated numbers filled in.
-        fit: How the training went; its training accuracy is on the labels as corrupted, its test
-            accuracy on clean ones.
-        labels_changed: Share of the training labels that really differ from the clean ones.
-        fingerprint: Hash of the training set's corruption, as `Corrupted.fingerprint` gives it.
-        steps_ratio: Steps until interpolation over those on true labels; None if one of the two
-            did not interpolate, or true labels were not among the settings.
-        seconds_ratio: The same for seconds of training.
+        setting: The setting, with estimated parameters.
+        fit: Report of the training. Its training accuracy refers to the corrupted labels, its test
+            accuracy to clean labels.
+        labels_changed: Realized share of training labels that differ from the clean labels.
+        fingerprint: Fingerprint of the corrupted training set; see `Corrupted.fingerprint`.
+        steps_ratio: Steps to interpolation divided by those on true labels; None if one of the two
+            fits did not interpolate, or the test has no setting with true labels.
+        seconds_ratio: The same ratio for training time.
 
     Example:
         >>> import torch
@@ -109,7 +109,7 @@ class SettingResult(
         fingerprint: str,
         baseline: FitReport | None,
     ) -> "SettingResult":
-        """Compare a fit with the one on true labels, if there is one."""
+        """Build the result from a fit and, if there is one, the fit on true labels."""
         steps = seconds = None
         if baseline is not None:
             steps = _ratio(fit.steps_to_interpolation, baseline.steps_to_interpolation)
@@ -135,22 +135,22 @@ class SettingResult(
 
     @property
     def train_accuracy(self) -> float:
-        """Share of the training examples that the network gets right, labels as corrupted."""
+        """Accuracy on the training set, with corrupted labels."""
         return self.fit.train_accuracy
 
     @property
     def test_accuracy(self) -> float | None:
-        """Share of the test examples, labels clean, of the last epoch; None without a test set."""
+        """Accuracy on the test set after the last epoch, clean labels; None without a test set."""
         return self.fit.test_accuracy
 
     @property
     def generalization_gap(self) -> float | None:
-        """Training accuracy less test accuracy; None without a test set."""
+        """Training accuracy minus test accuracy; None without a test set."""
         return self.fit.generalization_gap
 
     @property
     def interpolated(self) -> bool:
-        """Whether the network came to be right on every training example."""
+        """Whether the network classified every training example correctly."""
         return self.fit.steps_to_interpolation is not None
 
     def __repr__(self) -> str:
@@ -236,7 +236,7 @@ class RandomizationReport(
 
     @property
     def finished(self) -> tuple[SettingResult, ...]:
-        """The rows whose fit ended by itself."""
+        """Rows of fits that ended without interruption."""
         return tuple(row for row in self.rows if row.fit.stopped_by != "interrupted")
 
     def _named(self) -> Mapping[str, SettingResult]:
@@ -358,7 +358,7 @@ def _times(ratio: float | None) -> str:
 
 def _notes(report: RandomizationReport) -> list[str]:
     """Explain what the table leaves open."""
-    lines = ["Training accuracy is on the labels as corrupted, test accuracy on clean ones."]
+    lines = ["Training accuracy refers to the corrupted labels, test accuracy to clean labels."]
     if report.default_settings:
         lines.append(report.default_settings)
     if any(row.fit.stopped_by == "epochs" for row in report.rows):

@@ -68,7 +68,7 @@ class SeedsResult(Record, derived=(*get_args(Quantity), "interpolated", "interva
 
     @property
     def setting(self) -> Setting:
-        """The setting, as the first seed had it."""
+        """The setting, with the parameters of the first seed."""
         return self.results[0].setting
 
     @property
@@ -121,9 +121,9 @@ class SeedsResult(Record, derived=(*get_args(Quantity), "interpolated", "interva
     def interval(self, quantity: Quantity) -> tuple[float, float] | None:
         """Return Student's t-interval of a mean over the seeds.
 
-        Its ends are ``mean - t s / sqrt(k)`` and ``mean + t s / sqrt(k)`` for k seeds. It holds the
-        mean over all seeds with probability `confidence` if the values of the seeds are close to
-        normal. It may exceed 0 or 1, and has no width where all seeds agree.
+        The interval is ``mean ± t s / sqrt(k)`` for k seeds. It contains the expected value with
+        probability `confidence` if the values are close to normal. It may extend beyond 0 or 1, and
+        has width zero if all seeds agree.
 
         Args:
             quantity: See `values`.
@@ -142,7 +142,7 @@ class SeedsResult(Record, derived=(*get_args(Quantity), "interpolated", "interva
 
     @property
     def intervals(self) -> dict[str, tuple[float, float] | None]:
-        """Interval of each quantity; see `interval`."""
+        """Interval of each quantity, by name; see `interval`."""
         return {name: self.interval(name) for name in get_args(Quantity)}
 
     def __repr__(self) -> str:
@@ -171,7 +171,7 @@ class SeedsReport(
     row, and iteration gives all rows.
 
     Attributes:
-        reports: Report of each seed. After Ctrl-C, the last one may be incomplete.
+        reports: Report of each seed; after Ctrl-C, the last one may be incomplete.
         seeds: All seeds that the test was called with.
         confidence: Level of the intervals.
 
@@ -239,7 +239,7 @@ class SeedsReport(
         """Return a table, with what made it below."""
         table = text.grouped(GROUPS, [_cells(row) for row in self.rows], least=LEAST)
         notes = [
-            "Training accuracy is on the labels as corrupted, test accuracy on clean ones.",
+            "Training accuracy refers to the corrupted labels, test accuracy to clean labels.",
             f"Mean over the seeds, and half width of its {100 * self.confidence:g}% t-interval.",
         ]
         if self.reports and self.reports[-1].default_settings:
@@ -250,17 +250,17 @@ class SeedsReport(
         return "\n".join([*table, "", *text.paragraphs(notes), "", *made])
 
     def plot(self, ax: "Axes | None" = None) -> "Figure":
-        """Draw mean accuracies with their t-intervals, and the accuracy of every seed.
+        """Plot mean accuracies with t-intervals, and the accuracy of every seed.
 
         Args:
-            ax: Axes of matplotlib to draw into; by default those of a new figure.
+            ax: Matplotlib axes to draw into; by default, the axes of a new figure.
 
         Returns:
-            A figure as `corruptlab.plotting.category_intervals` makes it.
+            A matplotlib figure; see `corruptlab.plotting.category_intervals`.
 
         Raises:
             MissingExtraError: If matplotlib is not installed.
-            ValueError: If there is nothing to draw, as no setting was finished.
+            ValueError: If no setting was finished.
         """
         series: dict[str, dict[str, tuple[float, ...]]] = {}
         quantities: dict[str, Quantity] = {"training": "train_accuracy", "test": "test_accuracy"}

@@ -89,7 +89,7 @@ class Setting:
             return None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary that JSON can hold; each corruption names its kind."""
+        """Return the fields as a JSON-serializable dictionary; corruptions contain their type."""
         values = [_as_values(corruption) for corruption in self.corruptions]
         return {"name": self.name, "label": self.label, "corruptions": values}
 
@@ -119,7 +119,8 @@ def paper_settings(*, p: float = 0.5) -> tuple[Setting, ...]:
 
     Args:
         p: Probability that a label is redrawn in ``"partial-labels"``, in ``[0, 1]``. A redrawn
-            label may come out right, so that a share of ``p * (1 - 1 / num_classes)`` changes.
+            label may equal the original one, so the expected share of changed labels is
+            ``p * (1 - 1 / num_classes)``.
 
     Returns:
         The settings, in the order of `SETTINGS`.
@@ -236,7 +237,7 @@ def default_settings(inputs: Any, *, p: float) -> tuple[tuple[Setting, ...], str
 
 
 def chosen_settings(wanted: Iterable[str | Setting], *, p: float) -> tuple[Setting, ...]:
-    """Look settings up by name, those without corruptions first.
+    """Return settings by name, those without corruptions first.
 
     Args:
         wanted: Names among `SETTINGS` and `TOKEN_SETTINGS`, `Setting` objects, or both.
@@ -246,8 +247,8 @@ def chosen_settings(wanted: Iterable[str | Setting], *, p: float) -> tuple[Setti
         The settings.
 
     Raises:
-        TypeError: If there is something else among them.
-        ValueError: If there is none, one is unknown, or two are alike.
+        TypeError: If an element is neither a name nor a `Setting`.
+        ValueError: If there are no settings, a name is unknown, or a name is repeated.
 
     Example:
         >>> [setting.label for setting in chosen_settings(["random-labels", "true"], p=0.5)]

@@ -1,4 +1,4 @@
-"""Sweeps: trials over a grid, each run once, by several processes or machines at once."""
+"""Sweeps: parallel and distributed trials over a grid of settings."""
 
 from corruptlab._sweeps import RayExecutor, SweepReport, Table, TrialFailure, load, sweep
 from corruptlab.experiments.sweeps._partial_labels import partial_labels

@@ -23,30 +23,30 @@ def partial_labels(
     learning_rate: float | None = None,
     device: str = "auto",
 ) -> dict[str, Any]:
-    """Train on labels of which each is redrawn with probability ``p``, until all are fitted.
+    """Train with labels that are redrawn with probability ``p``, until all are fitted.
 
-    For one seed, a smaller ``p`` redraws a subset of what a larger one redraws, and the weights
-    start alike, so that curves over ``p`` are smooth.
+    For a fixed seed, a smaller ``p`` redraws a subset of the labels that a larger ``p`` redraws,
+    and the initial weights are the same, so curves over ``p`` are smooth.
 
     Args:
-        p: Probability that a label becomes a uniformly drawn class, in ``[0, 1]``.
+        p: Probability that a label is replaced by a uniformly drawn class, in ``[0, 1]``.
         seed: Seed of weights, labels, and data order.
         data: Data set, as for `corruptlab.datasets.load` or `corruptlab.datasets.load_table`.
         model: Network, as for `corruptlab.models.by_name`.
         n: Number of training examples, the first ones; None for all.
-        epochs: Epochs at most; by default by data and model.
-        learning_rate: Rate of the first epoch; by default by data and model.
-        device: Where to train; ``"auto"`` is a GPU where there is one, and of several GPUs each
-            worker process of a sweep's own takes another.
+        epochs: Maximum number of epochs; by default, depends on data and model.
+        learning_rate: Learning rate of the first epoch; by default, depends on data and model.
+        device: Device of the training; ``"auto"`` is a GPU if there is one. With several GPUs, each
+            worker process of a sweep uses another one.
 
     Returns:
-        ``steps_to_interpolation`` and ``seconds_to_interpolation``, None if some label was not
-        fitted in time; ``train_accuracy`` on the labels as corrupted, ``test_error`` on clean ones;
-        ``labels_changed``, the share that is wrong; ``steps``, ``seconds``, ``stopped_by``,
-        and the ``fingerprint`` of the corruption.
+        ``steps_to_interpolation`` and ``seconds_to_interpolation``, None if the labels were not all
+        fitted; ``train_accuracy`` on the corrupted labels, ``test_error`` on clean labels;
+        ``labels_changed``, the share of wrong labels; ``steps``, ``seconds``, ``stopped_by``, and
+        the ``fingerprint`` of the corruption.
 
     Raises:
-        ValueError: If something is unknown or out of its range.
+        ValueError: If a name is unknown or a value is out of range.
 
     Example:
         >>> from corruptlab.experiments.sweeps import partial_labels
