@@ -28,6 +28,9 @@ _PARAMETERS_AT_ONCE = 1 << 26
 # Outputs held at once when replicas are measured.
 _OUTPUTS_AT_ONCE = 1 << 24
 
+# Outputs that differ by less, relative to themselves, may differ by rounding only.
+_ROUNDING = 2.0**-20
+
 
 @dataclass(frozen=True)
 class Replicas:
@@ -45,6 +48,15 @@ class Replicas:
         """Return the class that each replica gives each stored input, shape ``(r, n)``."""
         found = [logits.argmax(dim=2).cpu() for logits, _ in self._outputs(inputs)]
         return torch.cat(found, dim=1)
+
+    def decides(self, inputs: Tensor) -> Tensor:
+        """Return whether each tells classes apart at all inputs, not just by rounding, ``(r,)``."""
+        found = []
+        for logits, _ in self._outputs(inputs):
+            first, second = logits.topk(2, dim=2).values.unbind(dim=2)
+            least = _ROUNDING * logits.abs().amax(dim=2)
+            found.append((first - second > least).all(dim=1).cpu())
+        return torch.stack(found).all(dim=0)
 
     def cross_entropies(self, inputs: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of each replica at each example, ``float64``, shape ``(r, n)``."""

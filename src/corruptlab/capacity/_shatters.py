@@ -15,7 +15,7 @@ from corruptlab._modules import ModelSource
 from corruptlab._reports import Report
 from corruptlab._statistics import clopper_pearson
 from corruptlab._text import counted
-from corruptlab.capacity._replicas import Procedure
+from corruptlab.capacity._replicas import Procedure, Replicas
 from corruptlab.training import Recipe
 
 # More points than this need a `sample`; all dichotomies are 4,096 trainings.
@@ -120,7 +120,8 @@ def shatters(
     If all ``2**n`` dichotomies are fitted, the points are *shattered*. This is a proof, and n is a
     lower bound on the VC dimension of the network. A dichotomy that is not fitted proves nothing
     about the network alone: other weights, which this recipe does not find from these initial
-    weights, may fit it.
+    weights, may fit it. Nor is a dichotomy fitted if outputs at a point differ by rounding only: a
+    plane trained on "exclusive or" becomes flat.
 
     A sample is drawn independently and uniformly, with replacement: example i of dichotomy t
     has the class ``Draws(seed).integers("shatters/{t}", [i], 2)``. The number of fitted dichotomies
@@ -177,10 +178,11 @@ def shatters(
     if procedure.num_classes != 2:
         raise ValueError(f"`model` must have 2 outputs, one a class, got {procedure.num_classes}.")
     labels = _all_labels(n) if sample is None else _drawn_labels(n, sample, procedure.seed)
-    accuracies = procedure.measure(
-        lambda replicas: replicas.train_accuracy, points, labels, least=1
-    )
-    fitted = accuracies == 1
+
+    def fits(replicas: Replicas) -> Tensor:
+        return (replicas.train_accuracy == 1) & replicas.decides(points)
+
+    fitted = procedure.measure(fits, points, labels, least=1)
     unfitted: list[list[int]] = labels[: len(fitted)][~fitted].tolist()
     return Shattering(
         n=n,
