@@ -135,14 +135,13 @@ class Run:
         if not losses:
             return
         of_all = torch.stack(losses, dim=1).cpu()
-        finite = bool(of_all.isfinite().all())
+        if wrong := (~of_all.isfinite()).nonzero().tolist():
+            place, step = wrong[0]
+            replica = self._alive[place]
+            before = len(self.outcomes[replica].losses)
+            raise self._error(replica, before + step + 1, float(of_all[place, step]))
         for replica, recent in zip(self._alive, of_all.tolist(), strict=True):
-            outcome = self.outcomes[replica]
-            if not finite:
-                for step, loss in enumerate(recent, start=len(outcome.losses) + 1):
-                    if not math.isfinite(loss):
-                        raise self._error(replica, step, loss)
-            outcome.losses += recent
+            self.outcomes[replica].losses += recent
 
     def _error(self, replica: int, step: int, loss: float) -> NonFiniteLossError:
         rate = self._problem.recipe.learning_rate
