@@ -181,10 +181,8 @@ def _distances(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _squared(a: Tensor, b: Tensor) -> Tensor:
-    """Return all three terms as one product: ``[-2 a, |a|**2, 1] . [b, 1, |b|**2]``."""
+    """Return ``|a|**2 + |b|**2 - 2 <a, b>``."""
     # The caller has shifted the points by the mean of b, which changes no distance and keeps the
     # terms small: the error is a few roundings of |a|**2 + |b|**2 after the shift.
-    one_a, one_b = a.new_ones(len(a), 1), b.new_ones(len(b), 1)
-    left = torch.cat([-2 * a, a.square().sum(1, keepdim=True), one_a], dim=1)
-    right = torch.cat([b, one_b, b.square().sum(1, keepdim=True)], dim=1)
-    return (left @ right.T).clamp_(min=0)
+    lengths_a, lengths_b = (torch.linalg.vecdot(each, each) for each in (a, b))
+    return (-2 * a @ b.T).add_(lengths_b).add_(lengths_a[:, None]).clamp_(min=0)
