@@ -13,7 +13,6 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from corruptlab._draws import Draws
 from corruptlab._memory import full_memory
-from corruptlab._random_state import exclusive_generators
 from corruptlab.training._recipe import Recipe
 
 # Work of fewer operations gains nothing from a second thread: it takes a tenth of a millisecond on
@@ -35,24 +34,6 @@ def preserve_torch_rng(device: torch.device) -> Iterator[None]:
     gpus = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=gpus):
         yield
-
-
-@contextmanager
-def using_threads(number: int | str = "auto") -> Iterator[None]:
-    """Restore PyTorch's number of threads on the CPU at the end; use another one until then."""
-    with exclusive_generators():  # alone, because the number is the whole process's
-        before = torch.get_num_threads()
-        use_threads(number)
-        try:
-            yield
-        finally:
-            use_threads(before)
-
-
-def use_threads(number: int | str) -> None:
-    """Let PyTorch use a number of threads on the CPU; ``"auto"`` changes nothing."""
-    if isinstance(number, int) and number != torch.get_num_threads():
-        torch.set_num_threads(number)
 
 
 def seed_layers(seed: int, device: torch.device) -> None:

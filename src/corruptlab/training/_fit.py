@@ -29,6 +29,7 @@ from corruptlab._modules import (
 )
 from corruptlab._progress import Progress
 from corruptlab._random_state import exclusive_generators
+from corruptlab._threads import use_threads, using_threads
 from corruptlab._types import Collate, MapDataset
 from corruptlab.heads import RandomLabelHeads
 from corruptlab.training._checkpoint import Checkpoint, identity_of
@@ -39,8 +40,6 @@ from corruptlab.training._contexts import (
     float32_products,
     preserve_torch_rng,
     recording_gradients,
-    use_threads,
-    using_threads,
 )
 from corruptlab.training._data import DataSource, DeviceData, spots
 from corruptlab.training._diagnosis import Cause, FitRecord, diagnose

@@ -8,7 +8,7 @@ from threading import Condition, Event
 
 from torch import nn
 
-from corruptlab.training._contexts import using_threads
+from corruptlab._threads import using_threads
 from corruptlab.training._replica_plan import ReplicaPlan, program_for
 from corruptlab.training._replicas_run import Outcome, Problem, Run, state_of
 

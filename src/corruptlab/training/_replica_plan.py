@@ -13,7 +13,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from corruptlab._modules import copied, count_parameters
 from corruptlab._structured import outputs_of
-from corruptlab.training._contexts import using_threads
+from corruptlab._threads import using_threads
 from corruptlab.training._optimizers import can_fuse, make_optimizer, trainable_parameters
 from corruptlab.training._recipe import Recipe
 from corruptlab.training._replica_engines import (

@@ -27,11 +27,11 @@ from corruptlab._modules import (
 from corruptlab._progress import Progress
 from corruptlab._random_state import exclusive_generators
 from corruptlab._structured import Inputs, ModelInputs, StructuredInputs, outputs_of
+from corruptlab._threads import using_threads
 from corruptlab.training._contexts import (
     dropout_of,
     float32_products,
     recording_gradients,
-    using_threads,
 )
 from corruptlab.training._distributed import Processes
 from corruptlab.training._first_batch import check_batch_norm

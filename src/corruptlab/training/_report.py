@@ -15,9 +15,10 @@ from corruptlab._modules import copied, count_parameters, evaluating
 from corruptlab._reports import Report, rows_of
 from corruptlab._structured import ModelInputs, as_inputs, outputs_of
 from corruptlab._text import counted
+from corruptlab._threads import using_threads
 from corruptlab.heads import HeadsReport
 from corruptlab.plotting import loss_curves
-from corruptlab.training._contexts import OPERATIONS_FOR_THREADS, using_threads
+from corruptlab.training._contexts import OPERATIONS_FOR_THREADS
 from corruptlab.training._diagnosis import Cause
 from corruptlab.training._execution import Execution
 from corruptlab.training._recipe import Recipe

@@ -15,9 +15,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from corruptlab._modules import count_parameters, first_line, scores_of
 from corruptlab._structured import Inputs, outputs_of
+from corruptlab._threads import using_threads
 from corruptlab.training._capture import WARM_UP, Captured, uncapturable
 from corruptlab.training._compilation import Compiled
-from corruptlab.training._contexts import OPERATIONS_FOR_THREADS, seed_layers, using_threads
+from corruptlab.training._contexts import OPERATIONS_FOR_THREADS, seed_layers
 from corruptlab.training._data import Batch, DataSource, DeviceData
 from corruptlab.training._distributed import Processes
 from corruptlab.training._execution import Execution

@@ -12,8 +12,9 @@ from torch import nn
 
 from corruptlab._modules import preserve_mode
 from corruptlab._progress import Progress
+from corruptlab._threads import use_threads
 from corruptlab.training._checkpoint import Checkpoint, check_kind, check_tensors, is_finite
-from corruptlab.training._contexts import layer_seeds, use_threads
+from corruptlab.training._contexts import layer_seeds
 from corruptlab.training._data import DataSource, DeviceData
 from corruptlab.training._distributed import Processes
 from corruptlab.training._epoch_report import EpochReport, OnEpochEnd

@@ -57,6 +57,19 @@ def naive(
     )
 
 
+@pytest.mark.parametrize("source", [None, images(5, seed=1)])
+def test_blocks_of_filters_are_those_of_one_layer(source: torch.Tensor | None) -> None:
+    options: dict[str, Any] = {"patches_from": source, "seed": 4, "size": 3, "threshold": 0.1}
+    whole = random_conv_features(images(), num_filters=7, **options).reshape(3, 2, 7, 4)
+    blocks = [
+        random_conv_features(images(), num_filters=count, first_filter=first, **options)
+        for first, count in ((0, 2), (2, 4), (6, 1))
+    ]
+    parts = torch.cat([block.reshape(3, 2, -1, 4) for block in blocks], 2)
+    assert_allclose(parts.numpy(), whole.numpy(), atol=1e-6)
+    assert float(whole.max()) > 0
+
+
 @pytest.mark.parametrize(("grid", "size"), [(2, 3), (3, 4), (1, 8), (2, 2)])
 def test_gaussian_filters_equal_a_naive_loop(grid: int, size: int) -> None:
     drawn = Draws(5).normals("kernels/filter", range(7), 2 * size**2).astype(np.float64)
