@@ -14,7 +14,7 @@ from corruptlab.experiments.paper import _random_conv, plan
 from corruptlab.experiments.paper._random_conv import ImageKernel, numbered, squared_distances
 from tests.cli.trees import idx_tree
 
-LAYER: dict[str, Any] = {"threshold": 0.3, "seed": 2}
+LAYER: dict[str, Any] = {"size": 5, "threshold": 0.3, "seed": 2}
 
 
 def images(n: int) -> Tensor:
@@ -22,7 +22,7 @@ def images(n: int) -> Tensor:
 
 
 def features(x: Tensor, n: int) -> Tensor:
-    return random_conv_features(x, num_filters=11, patches_from=x[:n], **LAYER).double()
+    return random_conv_features(x, num_filters=11, patches_from=x[:n], **LAYER).double().sqrt()
 
 
 @pytest.mark.parametrize("n", [17, 25])

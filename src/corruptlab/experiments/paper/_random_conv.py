@@ -62,9 +62,12 @@ def memory_beside_distances(device: torch.device, n: int, m: int) -> float | Non
 
 
 def squared_distances(
-    images: Tensor, n: int, *, filters: int, threshold: float, seed: int, show: bool
+    images: Tensor, n: int, *, filters: int, size: int, threshold: float, seed: int, show: bool
 ) -> Tensor:
-    """Return mean squared differences of features, by filter: all images by the first ``n``."""
+    """Return squared distances, divided by the number of filters: all images by the first ``n``.
+
+    They are those of the square roots of features.
+    """
     # The inner products of blocks of filters are added up. The mean over training images is
     # subtracted first, which changes no distance and keeps the terms small.
     total = torch.zeros(len(images), n, device=images.device)
@@ -79,8 +82,9 @@ def squared_distances(
                 patches_from=images[:n],
                 first_filter=first,
                 seed=seed,
+                size=size,
                 threshold=threshold,
-            )
+            ).sqrt_()
             features -= features[:n].mean(0)
             for rows in pieces:
                 columns = min(rows.stop, n)

@@ -58,15 +58,15 @@ def interpolate_kernel(
     orientations: int = 8,
     pool: int = 4,
     filters: int = 32_000,
+    size: int = 8,
     threshold: float = 1.0,
     seed: int = 0,
     device: str = "auto",
 ) -> dict[str, Any]:
     """Interpolate one-hot labels by a Gaussian kernel ``exp(-gamma ||x - x'||^2)`` on features."""
     task, device = _task(data, points, held_out), device_for(device)
-    check_choice("features", features, get_args(Features))
     bank = {"wavelengths": wavelengths, "orientations": orientations, "pool": pool}
-    layer = {"filters": filters, "threshold": threshold, "seed": seed}
+    layer = {"filters": filters, "size": size, "threshold": threshold, "seed": seed}
     kernel: Kernel = GaussianKernel(gamma)
     if features == "random-conv":
         kernel, x, new = _on_random_conv(task, GaussianKernel(gamma), layer, device)
@@ -99,7 +99,8 @@ def seconds_to_interpolate_kernel(**settings: Any) -> float:
     seen: Callable[[Tensor], Tensor]
     if asked["features"] == "random-conv":
         few = min(filters, _FILTERS_TIMED)
-        seen = partial(random_conv_features, num_filters=few, patches_from=x)
+        layer = {name: asked[name] for name in ("size", "threshold")}
+        seen = partial(random_conv_features, num_filters=few, patches_from=x, **layer)
         numbers, rounds = 1, filters / few
         more = distances_operations(len(x), len(new), filters)
         memory = memory_beside_distances(torch.device(device), len(x), len(new))
@@ -154,6 +155,7 @@ def _task(data: str, points: int | None, held_out: bool) -> _Task:
 
 def _seen(images: Tensor, features: Features, bank: dict[str, Any]) -> Tensor:
     """Return what the kernel sees of some images."""
+    check_choice("features", features, get_args(Features))
     return gabor_features(images, **bank) if features == "gabor" else images
 
 
@@ -175,6 +177,7 @@ def _classes(data: str) -> int:
 _RANDOM_CONV = {
     "features": "random-conv",
     "filters": 32_000,
+    "size": 8,
     "threshold": 1.0,
     "refinements": 0,
 }
