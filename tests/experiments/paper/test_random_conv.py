@@ -10,6 +10,7 @@ from torch import Tensor
 
 import corruptlab as cl
 from corruptlab.capacity.kernels import GaussianKernel, KernelInterpolant, random_conv_features
+from corruptlab.datasets import DataFileError
 from corruptlab.experiments.paper import _random_conv, plan
 from corruptlab.experiments.paper._random_conv import ImageKernel, numbered, squared_distances
 from tests.cli.trees import idx_tree
@@ -33,16 +34,48 @@ def test_distances_equal_those_of_all_features(
     monkeypatch.setattr(_random_conv, "_FILTERS_AT_ONCE", filters)
     monkeypatch.setattr(_random_conv, "_ROWS_AT_ONCE", rows)
     x = images(25)
-    found = squared_distances(x, n, filters=11, show=False, **LAYER)
+    found = squared_distances(x, n, filters=11, **LAYER)
     seen = features(x, n)
     assert_allclose(found, torch.cdist(seen, seen[:n]).square() / 11, atol=1e-6)
     assert not found[:n].diagonal().any()
 
 
+def test_sums_are_resumed_after_the_last_block_that_was_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_random_conv, "_FILTERS_AT_ONCE", 4)
+    monkeypatch.setattr(_random_conv, "_SECONDS_BETWEEN_SAVES", 0.0)
+    x, kept = images(25), tmp_path / "kept"
+    firsts: list[int] = []
+
+    def interrupted(*given: Any, first_filter: int, **options: Any) -> Tensor:
+        firsts.append(first_filter)
+        if first_filter == 8 and firsts.count(8) == 1:
+            raise KeyboardInterrupt
+        return random_conv_features(*given, first_filter=first_filter, **options)
+
+    whole = squared_distances(x, 17, filters=11, **LAYER)
+    monkeypatch.setattr(_random_conv, "random_conv_features", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        squared_distances(x, 17, filters=11, kept=kept, **LAYER)
+    assert torch.equal(squared_distances(x, 17, filters=11, kept=kept, **LAYER), whole)
+    assert firsts == [0, 4, 8, 8]
+    path = kept / "sums.npz"
+    assert torch.equal(squared_distances(x, 17, filters=11, kept=kept, **LAYER), whole)
+    assert firsts == [0, 4, 8, 8]  # all were kept
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(
+        DataFileError, match=r"sums\.npz: expected sums over random filters, found "
+    ):
+        squared_distances(x, 17, filters=11, kept=kept, **LAYER)
+
+
 def test_kernel_of_numbers_fits_as_the_kernel_of_features() -> None:
     x, gamma = torch.cat([images(30), images(4)]), 4.0
     y = torch.arange(30) % 3
-    distances = squared_distances(x, 30, filters=11, show=False, **LAYER)
+    distances = squared_distances(x, 30, filters=11, **LAYER)
     kernel = ImageKernel(GaussianKernel(gamma), distances)
     fit = KernelInterpolant(kernel).fit(numbered(x[:30]), y, num_classes=3)
     new = torch.arange(30, 34)[:, None].float()

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import torch
@@ -69,7 +70,8 @@ def interpolate_kernel(
     layer = {"filters": filters, "size": size, "threshold": threshold, "seed": seed}
     kernel: Kernel = GaussianKernel(gamma)
     if features == "random-conv":
-        kernel, x, new = _on_random_conv(task, GaussianKernel(gamma), layer, device)
+        kept = run_context().checkpoint({**layer, "data": data, "n": len(task.x), "new": held_out})
+        kernel, x, new = _on_random_conv(task, GaussianKernel(gamma), layer, device, kept)
     else:
         x, new = (_seen(images, features, bank) for images in (task.x, task.new))
     interpolant = KernelInterpolant(
@@ -160,12 +162,12 @@ def _seen(images: Tensor, features: Features, bank: dict[str, Any]) -> Tensor:
 
 
 def _on_random_conv(
-    task: _Task, gaussian: GaussianKernel, layer: dict[str, Any], device: str
+    task: _Task, gaussian: GaussianKernel, layer: dict[str, Any], device: str, kept: Path | None
 ) -> tuple[ImageKernel, Tensor, Tensor]:
     """Return a kernel of numbered images, and the numbers for training and for testing."""
     n, images = len(task.x), torch.cat([task.x, task.new]).to(device)
     memory_beside_distances(images.device, n, len(task.new))
-    distances = squared_distances(images, n, **layer, show=run_context().show)
+    distances = squared_distances(images, n, **layer, show=run_context().show, kept=kept)
     new = torch.arange(n, len(images), dtype=torch.float32)[:, None]
     return ImageKernel(gaussian, distances), numbered(task.x), new
 
