@@ -135,7 +135,7 @@ def _rows(x: Tensor, at: NDArray[np.int64]) -> Tensor:
 def _sample_size(n: int, d: int) -> int:
     """Return on how many points plain layers can be evaluated at once: the more, the fewer."""
     hinges = max(16, (1 << 20) // n)  # that are added up: some milliseconds
-    products = max(16, (1 << 30) // (n * d))  # in the first layer: a tenth of a second
+    products = max(4, (1 << 28) // (n * d))  # in the first layer: some hundredths of a second
     numbers = max(16, (1 << 21) // d)  # in the points: 16 MB in float64
     return min(hinges, products, numbers)
 
