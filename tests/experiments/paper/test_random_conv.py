@@ -63,7 +63,14 @@ def test_sums_are_resumed_after_the_last_block_that_was_kept(
     path = kept / "sums.npz"
     assert torch.equal(squared_distances(x, 17, filters=11, kept=kept, **LAYER), whole)
     assert firsts == [0, 4, 8, 8]  # all were kept
-    content = bytearray(path.read_bytes())
+    more = squared_distances(x, 17, filters=14, kept=kept, **LAYER)
+    assert firsts == [0, 4, 8, 8, 11]
+    assert_allclose(more, squared_distances(x, 17, filters=14, **LAYER), atol=1e-6)
+    content = path.read_bytes()
+    fewer = squared_distances(x, 17, filters=11, kept=kept, **LAYER)
+    assert_allclose(fewer, whole, atol=1e-6)
+    assert path.read_bytes() == content  # the sums over more filters stay
+    content = bytearray(content)
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(

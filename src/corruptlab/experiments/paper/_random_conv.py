@@ -82,11 +82,13 @@ def squared_distances(
     """Return squared distances, divided by the number of filters: all images by the first ``n``.
 
     They are those of the square roots of features. Sums over blocks of filters that took long are
-    kept in a folder, and resumed from there.
+    kept in a folder, and resumed from there, also for more filters.
     """
     sums = _Sums.of(images, n, kept)
+    if sums.filters > filters:  # they stay for those who ask for as many
+        sums, kept = _Sums.of(images, n, None), None
     pieces = [slice(at, at + _ROWS_AT_ONCE) for at in range(0, len(images), _ROWS_AT_ONCE)]
-    last_kept = time.monotonic()
+    begun = last_kept = time.monotonic()
     with Progress(filters, "random convolutions, filters", show=show, least_seconds=1) as line:
         line.update(sums.filters)
         while sums.filters < filters:
@@ -105,7 +107,8 @@ def squared_distances(
                 sums.products[rows, : len(before)].addmm_(features[rows], before.T)
             sums.lengths += torch.linalg.vecdot(features, features)
             sums.filters = min(sums.filters + _FILTERS_AT_ONCE, filters)
-            if kept is not None and time.monotonic() - last_kept >= _SECONDS_BETWEEN_SAVES:
+            since = begun if sums.filters == filters else last_kept
+            if kept is not None and time.monotonic() - since >= _SECONDS_BETWEEN_SAVES:
                 sums.save(kept)
                 last_kept = time.monotonic()
             line.update(sums.filters)

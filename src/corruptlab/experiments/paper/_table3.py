@@ -70,7 +70,14 @@ def interpolate_kernel(
     layer = {"filters": filters, "size": size, "threshold": threshold, "seed": seed}
     kernel: Kernel = GaussianKernel(gamma)
     if features == "random-conv":
-        kept = run_context().checkpoint({**layer, "data": data, "n": len(task.x), "new": held_out})
+        of = {
+            "size": size,
+            "threshold": threshold,
+            "seed": seed,
+            "data": data,
+            "held_out": held_out,
+        }
+        kept = run_context().checkpoint({**of, "points": len(task.x)})  # whatever the rest
         kernel, x, new = _on_random_conv(task, GaussianKernel(gamma), layer, device, kept)
     else:
         x, new = (_seen(images, features, bank) for images in (task.x, task.new))
