@@ -70,9 +70,9 @@ def test_sums_are_resumed_after_the_last_block_that_was_kept(
     fewer = squared_distances(x, 17, filters=11, kept=kept, **LAYER)
     assert_allclose(fewer, whole, atol=1e-6)
     assert path.read_bytes() == content  # the sums over more filters stay
-    content = bytearray(content)
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+    damaged = bytearray(content)
+    damaged[len(content) // 2] ^= 1
+    path.write_bytes(damaged)
     with pytest.raises(
         DataFileError, match=r"sums\.npz: expected sums over random filters, found "
     ):
