@@ -133,13 +133,14 @@ class _Sums:
             with np.load(path) as file:  # which compares checksums
                 found = [torch.from_numpy(file[name]) for name in ("products", "lengths")]
                 filters = int(file["filters"])
-        except OSError:
+        except (OSError, MemoryError):
             raise
         except Exception as error:  # a damaged file can be the cause of almost any
             raise DataFileError(path, "sums over random filters", first_line(error)) from None
         return cls(filters, *(each.to(images.device) for each in found))
 
     def save(self, kept: Path) -> None:
+        """Write them to a folder."""
         kept.mkdir(parents=True, exist_ok=True)
         products, lengths = self.products.cpu().numpy(), self.lengths.cpu().numpy()
         with whole_file(kept / _FILE) as path:
