@@ -1,12 +1,15 @@
 """Work that is shared among threads of one core each."""
 
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 import torch
 
+from corruptlab import _threads
 from corruptlab._threads import in_threads
+from tests.waiting import HANG
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -26,19 +29,29 @@ def test_each_item_is_worked_on_once_by_one_core(threads: int) -> None:
 
 @pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt])
 def test_error_ends_the_work_and_restores_the_threads(
-    kind: type[BaseException], threads: int
+    kind: type[BaseException], threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    cancelled = Event()
+
+    class Pool(ThreadPoolExecutor):
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            super().shutdown(wait=False, cancel_futures=cancel_futures)
+            cancelled.set()
+            super().shutdown(wait=wait)
+
+    monkeypatch.setattr(_threads, "ThreadPoolExecutor", Pool)
     begun: list[int] = []
 
     def work(item: int) -> None:
         begun.append(item)
         if item == 5:
             raise kind("enough")
-        time.sleep(0.005)  # 10 s in all, of which the caller needs an instant
+        if item > 5:
+            assert cancelled.wait(HANG)
 
     with pytest.raises(kind, match="enough"):
-        in_threads(work, range(2000))
-    assert len(begun) < 2000
+        in_threads(work, range(100))
+    assert len(begun) <= 6 + threads
     assert torch.get_num_threads() == threads
 
 

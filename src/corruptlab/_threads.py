@@ -47,10 +47,6 @@ def in_threads(work: Callable[[_Item], object], items: Iterable[_Item]) -> None:
         with torch.inference_mode(inference), torch.set_grad_enabled(grad):
             work(item)
 
-    with using_threads(1):
-        pool = ThreadPoolExecutor(threads)
-        try:
-            for _ in pool.map(one, items):
-                pass
-        finally:
-            pool.shutdown(cancel_futures=True)  # what is not begun after Ctrl-C or an error
+    with using_threads(1), ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(one, items):  # which cancels what is not begun after Ctrl-C or an error
+            pass
