@@ -49,7 +49,8 @@ class Estimate:
 
     Example:
         >>> from corruptlab.capacity.kernels import GaussianKernel, KernelInterpolant
-        >>> estimate = KernelInterpolant(GaussianKernel(0.02)).estimate(60_000, 784, num_outputs=10)
+        >>> interpolant = KernelInterpolant(GaussianKernel(0.02), memory=10e9)
+        >>> estimate = interpolant.estimate(60_000, 784, num_outputs=10)
         >>> print(estimate)
         cholesky in float32 on cpu: 60,000 points, 8.37 GB, 86,688 GFLOP
     """
