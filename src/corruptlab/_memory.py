@@ -1,5 +1,6 @@
 """Free memory of a GPU and of this process, within the limits of Linux control groups."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import NamedTuple
 import torch
 
 _GIB = 1 << 30
+# What is free is never all to be had: others allocate too, and memory is given out in pieces.
+_USABLE = 0.9
 _NEVER_ASKED = _GIB  # bytes: to ask takes longer than to have them
 _BEYOND_MACHINES = 1 << 45  # bytes, where the system does not tell
 _NO_LIMIT = 1 << 62  # bytes: version 1 of control groups has no word for it
@@ -30,6 +33,19 @@ def free_memory(device: torch.device) -> int | None:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0]) + _cached(device)
     return host_memory() if device.type == "cpu" else None
+
+
+def available_memory(device: torch.device) -> float:
+    """Return how many bytes a new computation may take: nine tenths of what is free now."""
+    free = free_memory(device) if device.type == "cuda" else host_memory()
+    return _USABLE * (_physical_memory() if free is None else free)
+
+
+def _physical_memory() -> float:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError):  # Windows has no such function, others no such names
+        return float("inf")
 
 
 def _cached(device: torch.device) -> int:

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from corruptlab import _memory as module
+from corruptlab._memory import available_memory
 from corruptlab.capacity.kernels import GaussianKernel, KernelInterpolant
-from corruptlab.capacity.kernels._gram import available_memory, largest_tile
+from corruptlab.capacity.kernels._gram import largest_tile
 from tests.fake_gpu import FakeGPU
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")

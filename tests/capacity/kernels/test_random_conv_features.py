@@ -170,8 +170,9 @@ def test_bad_arguments_are_quoted() -> None:
         features(size=9)
     with pytest.raises(ValueError, match=r"^`threshold` must be at least 0, got -1\.$"):
         features(threshold=-1)
-    with pytest.raises(ValueError, match=r"^`seed` must be at least 0, got -1\.$"):
-        features(seed=-1)
+    for name in ("seed", "first_filter"):
+        with pytest.raises(ValueError, match=rf"^`{name}` must be at least 0, got -1\.$"):
+            features(**{name: -1})
     with pytest.raises(TypeError, match=r"^`num_filters` must be an integer, got 2\.5\.$"):
         features(num_filters=2.5)
     with pytest.raises(

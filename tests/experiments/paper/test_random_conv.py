@@ -102,7 +102,7 @@ def test_row_that_does_not_fit_into_memory_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = f"idx:{idx_tree(tmp_path / 'images')}"
-    monkeypatch.setattr(_random_conv, "free_memory", lambda _: 8e3)
+    monkeypatch.setattr(_random_conv, "available_memory", lambda _: 8e3)
     found = plan("table3", rows=["cifar10-conv ridge"], data=data)
     assert found.trials == ()
     assert found.left_out["cifar10-conv ridge"].startswith(

@@ -342,7 +342,7 @@ def test_table_3_takes_ridge_corrections_points_and_seed(data: str, tmp_path: Pa
         kernels.random_conv_features(each, **options).sqrt() / 2 for each in (x, test.images)
     )
     by_hand = cl.KernelInterpolant(kernel, refinements=0).fit(seen, y, num_classes=10)
-    assert one.measured["norm"] == pytest.approx(by_hand.norm, rel=1e-4)
+    assert one.measured["norm"] == pytest.approx(by_hand.norm, rel=5e-5)
     assert one.measured["test_error"] == pytest.approx(100 * by_hand.error(new, test.targets))
 
 

@@ -1,7 +1,6 @@
 """The kernel matrix of a set of points, evaluated in pieces and never kept."""
 
 import math
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,14 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from corruptlab._memory import free_memory, host_memory
 from corruptlab._progress import Progress
 from corruptlab.capacity.kernels._kernels import Kernel
 
 # Tiles that a kernel holds at once while it works: its result and two on the way there.
 TILES = 3
-# What is free is never all to be had: others allocate too, and memory is given out in pieces.
-_USABLE = 0.9
 # A tile in float64 is to stay in the cache of a processor (measured: a fifth faster than 2,000).
 # A GPU has to get much at once: each tile is some twenty launches, whatever its size.
 _LARGEST_TILE, _LARGEST_ON_A_GPU = 1000, 8000
@@ -30,19 +26,6 @@ def largest_tile(device: torch.device, allowed: float) -> int:
         return _LARGEST_TILE
     room = math.isqrt(int(_SHARE_FOR_TILES * allowed / (TILES * torch.float64.itemsize)))
     return max(_LARGEST_TILE, min(_LARGEST_ON_A_GPU, room))
-
-
-def available_memory(device: torch.device) -> float:
-    """Return how many bytes a new computation may take: nine tenths of what is free now."""
-    free = free_memory(device) if device.type == "cuda" else host_memory()
-    return _USABLE * (_physical_memory() if free is None else free)
-
-
-def _physical_memory() -> float:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError):  # Windows has no such function, others no such names
-        return float("inf")
 
 
 def spans(n: int, size: int) -> list[tuple[int, int]]:

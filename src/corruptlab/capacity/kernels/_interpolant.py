@@ -10,7 +10,7 @@ from torch import Tensor
 
 from corruptlab._checks import at_least, natural, not_negative, positive
 from corruptlab._environment import Environment, usable_device
-from corruptlab._memory import full_memory
+from corruptlab._memory import available_memory, full_memory
 from corruptlab._progress import Progress
 from corruptlab.capacity.kernels._cholesky import CholeskyInverse, LowerTriangle
 from corruptlab.capacity.kernels._conjugate_gradients import ConjugateGradientInverse
@@ -18,7 +18,6 @@ from corruptlab.capacity.kernels._gram import (
     TILES,
     Stopwatch,
     System,
-    available_memory,
     check_kernel,
     largest_tile,
     type_name,

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from corruptlab._environment import Environment
-from corruptlab._memory import full_memory
+from corruptlab._memory import available_memory, full_memory
 from corruptlab._text import counted
-from corruptlab.capacity.kernels._gram import available_memory, evaluate, largest_tile, spans
+from corruptlab.capacity.kernels._gram import evaluate, largest_tile, spans
 from corruptlab.capacity.kernels._inputs import Values, read_labels, read_points, tensor_of
 from corruptlab.capacity.kernels._kernels import Kernel
 

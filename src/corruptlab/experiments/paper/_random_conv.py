@@ -11,7 +11,7 @@ from torch import Tensor
 from corruptlab._duplicates import equal_groups
 from corruptlab._errors import DataFileError
 from corruptlab._io import whole_file
-from corruptlab._memory import free_memory
+from corruptlab._memory import available_memory
 from corruptlab._modules import first_line
 from corruptlab._progress import Progress
 from corruptlab.capacity.kernels import GaussianKernel, random_conv_features
@@ -21,8 +21,6 @@ _FILTERS_AT_ONCE = 512
 _ROWS_AT_ONCE = 2000
 _SECONDS_BETWEEN_SAVES = 600.0
 _FILE = "sums.npz"
-# What is free is never all to be had: others allocate too.
-_USABLE = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,28 +42,20 @@ def numbered(train: Tensor) -> Tensor:
     return torch.from_numpy(first[group]).float()[:, None]
 
 
-def distances_bytes(n: int, m: int) -> int:
-    """Return how many bytes `squared_distances` returns for n + m images."""
-    return (n + m) * n * torch.float32.itemsize
-
-
 def distances_operations(n: int, m: int, filters: int) -> int:
-    """Return how many operations `squared_distances` takes for features that are there."""
+    """Return the operations of `squared_distances` beside those of the features."""
     return (n + 2 * m) * n * 8 * filters
 
 
-def memory_beside_distances(device: torch.device, n: int, m: int) -> float | None:
-    """Return the bytes that distances leave free; None if nobody knows what is free."""
-    free, needed = free_memory(device), distances_bytes(n, m)
-    if free is None:
-        return None
-    left = _USABLE * free - needed
-    if left <= 0:
+def memory_beside_distances(device: torch.device, n: int, m: int) -> float:
+    """Return how many bytes a computation may take beside the distances of n + m images."""
+    available, needed = available_memory(device), (n + m) * n * torch.float32.itemsize
+    if available <= needed:
         raise MemoryError(
             f"`points` must be few enough for the memory: the distances of {n:,} images for "
-            f"training and {m:,} others take {needed / 1e9:.3g} GB, got {_USABLE * free / 1e9:.3g}."
+            f"training and {m:,} others take {needed / 1e9:.3g} GB, got {available / 1e9:.3g}."
         )
-    return left
+    return available - needed
 
 
 def squared_distances(

@@ -70,14 +70,9 @@ def interpolate_kernel(
     layer = {"filters": filters, "size": size, "threshold": threshold, "seed": seed}
     kernel: Kernel = GaussianKernel(gamma)
     if features == "random-conv":
-        of = {
-            "size": size,
-            "threshold": threshold,
-            "seed": seed,
-            "data": data,
-            "held_out": held_out,
-        }
-        kept = run_context().checkpoint({**of, "points": len(task.x)})  # whatever the rest
+        # Whatever the number of filters, the width, and the ridge.
+        shared = {"size": size, "threshold": threshold, "seed": seed, "points": len(task.x)}
+        kept = run_context().checkpoint({**shared, "data": data, "held_out": held_out})
         kernel, x, new = _on_random_conv(task, GaussianKernel(gamma), layer, device, kept)
     else:
         x, new = (_seen(images, features, bank) for images in (task.x, task.new))
